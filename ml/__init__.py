@@ -1,0 +1,1 @@
+"""The offline half: repositories in, an index and models out."""

@@ -1,0 +1,87 @@
+"""Every error the project raises on purpose, in one tree.
+
+    CodeIntelError
+    ├── SettingsError            a setting or an option that can't be
+    ├── SourceError              a folder, URL or revision that can't be read
+    ├── EmbedderError            an embedder that is missing, away or answers nonsense
+    ├── ModelError               an LLM that is missing, away or too slow
+    ├── QuestionError            a question that can't be asked
+    ├── ServeError               an address that can't be served at
+    └── StoreError               an index that can't be opened or written
+        ├── StoreMissingError        nothing was indexed there yet
+        ├── StoreBusyError           another process writes to it
+        ├── StoreVersionError        made by another version of this program
+        ├── StoreEmbedderError       made with another embedder
+        ├── StoreCorruptError        its files are damaged
+        └── StoreFullError           the disk (or the server) has no room
+
+Each carries what went wrong and the cure; the command line prints both in one line and exits with `exit_code`.
+Errors of libraries are translated once, at the boundary where the library is called.
+"""
+
+
+class CodeIntelError(Exception):
+    """An expected failure: `cause` says what is wrong, `cure` what to do about it."""
+
+    exit_code = 1
+
+    def __init__(self, cause: str, cure: str) -> None:
+        super().__init__(f"{cause}: {cure}")
+        self.cause = cause
+        self.cure = cure
+
+
+class SettingsError(CodeIntelError):
+    """A setting or an option has a value that can't be."""
+
+    exit_code = 2
+
+
+class SourceError(CodeIntelError):
+    """A folder, repository or revision can't be read."""
+
+
+class EmbedderError(CodeIntelError):
+    """The embedder is missing, away or answers nonsense."""
+
+
+class ModelError(CodeIntelError):
+    """The LLM is missing, away or too slow."""
+
+
+class QuestionError(CodeIntelError):
+    """The question can't be asked."""
+
+    exit_code = 2
+
+
+class ServeError(CodeIntelError):
+    """The service can't listen where it was told to."""
+
+
+class StoreError(CodeIntelError):
+    """The index can't be opened or written."""
+
+
+class StoreMissingError(StoreError):
+    """Nothing was indexed there yet."""
+
+
+class StoreBusyError(StoreError):
+    """Another process is writing to the index."""
+
+
+class StoreVersionError(StoreError):
+    """The index was made by another version of this program."""
+
+
+class StoreEmbedderError(StoreError):
+    """The index was made with another embedder."""
+
+
+class StoreCorruptError(StoreError):
+    """The index's files are damaged."""
+
+
+class StoreFullError(StoreError):
+    """There is no room left where the index lies."""

@@ -1,0 +1,1 @@
+"""Repositories -> chunks -> vectors -> Qdrant. The only place that knows the collection's schema."""

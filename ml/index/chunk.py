@@ -1,0 +1,42 @@
+"""A chunk: the lines of one symbol, as they are indexed, stored, cited and sent."""
+
+import hashlib
+from dataclasses import dataclass, fields
+from typing import Any
+
+
+def digest(data: bytes) -> str:
+    """Gives the 128-bit BLAKE2b digest in hex by which files and chunks are compared."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One leaf chunk. Its fields are the payload that the store keeps; lines are 1-based and inclusive.
+
+    `symbol` is the dotted name within the file ("APIRouter.add_api_route"; "" for code at module level), `kind` one of
+    KINDS, `text` the lines themselves joined by "\\n" (already redacted), `content_hash` the digest of `text`.
+    """
+
+    repo: str
+    revision: str
+    file_path: str
+    line_start: int
+    line_end: int
+    language: str
+    symbol: str
+    kind: str
+    text: str
+    content_hash: str
+
+    def payload(self) -> dict[str, str | int]:
+        """Gives the fields as the store's payload."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @classmethod
+    def from_payload(cls, payload: dict[str, Any]) -> "Chunk":
+        """Makes a chunk of a stored payload; fields it does not know are passed over."""
+        return cls(**{field.name: payload[field.name] for field in fields(cls)})
+
+
+KINDS = ("module", "class", "function", "method", "section", "block")

@@ -1,0 +1,116 @@
+"""The settings: defaults, over them one file `codeintel.toml`, over it the environment (`CODEINTEL_…`).
+
+The file is looked for in the working folder, then in the user's configuration folder; `CODEINTEL_CONFIG` names another.
+`codeintel doctor` prints what is in force, secrets masked.
+"""
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import Literal, Self
+
+import platformdirs
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from ml.errors import SettingsError
+
+FILE_NAME = "codeintel.toml"
+
+
+def default_store() -> str:
+    """Gives the folder of the embedded index where no setting names one: the user's data folder."""
+    return str(Path(platformdirs.user_data_dir("codeintel", appauthor=False)) / "store")
+
+
+def config_file() -> Path | None:
+    """Finds the settings file in force, or None where there is none."""
+    named = os.environ.get("CODEINTEL_CONFIG")
+    if named:
+        if not Path(named).is_file():
+            raise SettingsError(f"CODEINTEL_CONFIG names {named}, which is no file", "create it or unset the variable")
+        return Path(named)
+    places = (Path.cwd(), Path(platformdirs.user_config_dir("codeintel", appauthor=False)))
+    return next((place / FILE_NAME for place in places if (place / FILE_NAME).is_file()), None)
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. The defaults are the embedded column: one process, no network."""
+
+    model_config = SettingsConfigDict(env_prefix="CODEINTEL_", extra="forbid")
+
+    # index
+    store: str = Field(default_factory=default_store, description="folder of the embedded index, or a Qdrant server's URL")
+    store_api_key: SecretStr | None = Field(None, description="key of the Qdrant server")
+    embedder: Literal["static", "openai"] = Field(
+        "static", description="static: vectors that ship with the package; openai: an OpenAI-compatible endpoint"
+    )
+    embedder_url: str | None = Field(None, description="address of the embeddings endpoint, for example http://host:8000/v1")
+    embedder_model: str | None = Field(None, description="name of the model at that address")
+    embedder_api_key: SecretStr | None = Field(None, description="key of that endpoint")
+    max_file_bytes: int = Field(1_000_000, gt=0, description="a longer file is left out of the index")
+    workers: int = Field(0, ge=0, description="processes that read and split files; 0: as many as there are cores")
+
+    # answer
+    llm: Literal["embedded", "openai", "none"] = Field(
+        "embedded", description="embedded: llama.cpp in process; openai: an OpenAI-compatible endpoint; none: evidence alone"
+    )
+    llm_url: str | None = Field(None, description="address of the chat endpoint, for example http://host:8000/v1")
+    llm_model: str | None = Field(None, description="its model's name there; for the embedded LLM, a GGUF file")
+    llm_api_key: SecretStr | None = Field(None, description="key of that endpoint")
+    llm_timeout: float = Field(60.0, gt=0, description="seconds to wait for the LLM's next token")
+    llm_retries: int = Field(2, ge=0, description="how often a failed call to the LLM is tried again")
+    llm_trusted_parameters: float = Field(
+        1.0, ge=0, description="billions of parameters from which on an LLM writes the answer; a smaller one only adds sentences"
+    )
+    evidence: int = Field(8, ge=1, le=50, description="how many pieces of code an answer is based on")
+    max_question_chars: int = Field(4_000, gt=0, description="a longer question is refused")
+
+    # service
+    host: str = Field("127.0.0.1", description="address that `codeintel serve` listens at")
+    port: int = Field(8321, ge=1, le=65535, description="port that `codeintel serve` listens at")
+    api_key: SecretStr | None = Field(None, description="key that callers of the HTTP service have to send, if set")
+    data_dir: str = Field(
+        default_factory=lambda: platformdirs.user_data_dir("codeintel", appauthor=False),
+        description="folder of the audit log and of the feedback",
+    )
+
+    @model_validator(mode="after")
+    def _address_chooses_provider(self) -> Self:
+        if self.llm_url and "llm" not in self.model_fields_set:
+            self.llm = "openai"
+        if self.embedder_url and "embedder" not in self.model_fields_set:
+            self.embedder = "openai"
+        for part, url in (("llm", self.llm_url), ("embedder", self.embedder_url)):
+            if getattr(self, part) == "openai" and not (url and getattr(self, f"{part}_model")):
+                raise ValueError(f"the {part} at an endpoint needs both {part}_url and {part}_model")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Orders the sources: arguments, environment, file."""
+        file = config_file()
+        return (init_settings, env_settings) + ((TomlConfigSettingsSource(settings_cls, file),) if file else ())
+
+
+@cache
+def get_settings() -> Settings:
+    """Reads the settings once a process. Raises SettingsError with the first one that can't be."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(f"setting {name!r}: {first['msg']}", "mend it in the environment or in codeintel.toml") from error

@@ -1,0 +1,1 @@
+"""The online half: a question in, an answer with checked citations out."""
