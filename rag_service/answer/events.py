@@ -1,0 +1,73 @@
+"""What happens while a question is answered, in the order in which a caller sees it.
+
+    Evidence  ->  Text*  (and Notice, at any place)  ->  Answer
+
+The text of all Text events, joined, is `Answer.answer`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ml.index.chunk import Chunk
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A numbered piece of evidence, as the text's `[n]` names it."""
+
+    n: int
+    chunk: Chunk
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A resolved `[n]`: the lines it stands for and the text of those lines, word for word."""
+
+    n: int
+    repo: str
+    file_path: str
+    line_start: int
+    line_end: int
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was found, before a word is written. Empty when it is too weak to answer from."""
+
+    sources: Sequence[Source]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The next part of the answer (Markdown), its citations already checked."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A line for the reader that is not part of the answer, such as "the model is away"."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The whole answer. `found` is False where the evidence was too weak; `dropped` counts citations that did not hold.
+
+    `model` names what wrote it ("evidence" where no LLM did), `timings` are seconds by stage.
+    """
+
+    question: str
+    answer: str
+    citations: Sequence[Citation]
+    model: str
+    timings: Mapping[str, float]
+    found: bool = True
+    dropped: int = 0
+    notices: Sequence[str] = field(default_factory=tuple)
+
+
+Event = Evidence | Text | Notice | Answer
