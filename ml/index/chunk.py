@@ -1,6 +1,7 @@
 """A chunk: the lines of one symbol, as they are indexed, stored, cited and sent."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -40,3 +41,10 @@ class Chunk:
 
 
 KINDS = ("module", "class", "function", "method", "section", "block")
+
+
+def numbered_lines(chunks: Iterable[Chunk]) -> dict[int, str]:
+    """Gives line number -> text of every stored line of one file; blank lines between chunks are not among them."""
+    return {
+        number: line for chunk in chunks for number, line in enumerate(chunk.text.split("\n"), start=chunk.line_start)
+    }

@@ -1,1 +1,51 @@
-"""The command line."""
+"""The command line, `codeintel`. One command a file; importing them all must stay cheap (`--help` in 0.25 s)."""
+
+import os
+import sys
+
+import click
+
+from ml.errors import CodeIntelError
+from rag_service.cli import ask, completion, doctor, index, mcp, remove, repos, search, serve, terminal
+from rag_service.cli.version import version
+
+EPILOG = "First steps:  codeintel index PATH_OR_URL  then  codeintel ask 'where is the retry policy set?'"
+
+
+@click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(version(), "-V", "--version", prog_name="codeintel")
+def cli() -> None:
+    """Answers questions about your repositories, on your own hardware, with links to path:line."""
+
+
+for command in (
+    index.index,
+    search.search,
+    ask.ask,
+    serve.serve,
+    mcp.mcp,
+    repos.repos,
+    remove.remove,
+    doctor.doctor,
+    completion.completion,
+):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Runs the command line: an expected failure is one line on stderr, cause and cure, and a non-zero exit."""
+    try:
+        cli(standalone_mode=False)
+    except CodeIntelError as error:
+        terminal.fail(str(error), error.exit_code)
+    except click.UsageError as error:
+        command_path = error.ctx.command_path if error.ctx else "codeintel"
+        terminal.fail(f"{error.format_message().rstrip('.')}: see `{command_path} --help`", error.exit_code)
+    except click.ClickException as error:
+        terminal.fail(error.format_message(), error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        terminal.fail("stopped", 130)
+    except BrokenPipeError:
+        # The reader of our output (head, less) has gone; without this the interpreter complains again as it closes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)

@@ -1,0 +1,91 @@
+"""`codeintel ask`: an answer, streamed, then its sources."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from rag_service import wire
+from rag_service.cli import options, terminal
+from rag_service.cli.markdown import MarkdownPrinter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ml.settings import Settings
+    from rag_service.answer.events import Answer, Event
+
+
+@click.command()
+@click.argument("question")
+@click.option(
+    "--in", "sources", multiple=True, metavar="PATH_OR_URL", help="Index this first, or what changed in it, and ask about it alone."
+)
+@click.option("--llm", type=click.Choice(["embedded", "openai", "none"]), help="What writes.  [default: as set, see doctor]")
+@options.filter_options
+@options.store_option
+@options.json_option
+def ask(
+    question: str,
+    sources: tuple[str, ...],
+    llm: str | None,
+    repos: tuple[str, ...],
+    paths: tuple[str, ...],
+    languages: tuple[str, ...],
+    store: str | None,
+    as_json: bool,
+) -> None:
+    """Answer QUESTION from the indexed code; every [n] points at the lines that say so."""
+    settings = options.settings_with(store=store, llm=llm)
+    if sources:
+        from rag_service.cli.index import index_all
+
+        repos += tuple(report.repository.name for report in index_all(sources, settings))
+    from rag_service.answer.assistant import open_assistant
+
+    with open_assistant(settings) as assistant:
+        events = assistant.ask(question, where=options.where(repos, paths, languages))
+        if as_json:
+            terminal.print_json(wire.answer(last(events)))
+            return
+        answer = stream(events)
+        known = {repository.name: repository.source for repository in assistant.store.repositories()}
+    show_sources(answer, terminal.Places(known, settings.editor_link))
+
+
+def last(events: "Iterator[Event]") -> "Answer":
+    """Runs a question to its end."""
+    *_, answer = events
+    return answer  # type: ignore[return-value]  # the contract of Event: an Answer comes last
+
+
+def stream(events: "Iterator[Event]") -> "Answer":
+    """Prints the answer's text as it comes, notices on stderr; gives the whole answer."""
+    from rag_service.answer.events import Answer, Notice, Text
+
+    printer = MarkdownPrinter()
+    for event in events:
+        match event:
+            case Text(text):
+                printer.write(text)
+            case Notice(text):
+                click.secho(text, fg="yellow", err=True, color=False if terminal.is_plain() else None)
+            case Answer():
+                printer.close()
+                return event
+    raise AssertionError("an answer ends with an Answer")
+
+
+def show_sources(answer: "Answer", places: terminal.Places) -> None:
+    """Prints the cited places, each once."""
+    if answer.citations:
+        click.echo(terminal.style("\nSources", bold=True))
+    seen = set()
+    for citation in answer.citations:
+        key = (citation.n, citation.file_path, citation.line_start, citation.line_end)
+        if key not in seen:
+            seen.add(key)
+            where = places.link(citation.repo, citation.file_path, citation.line_start, citation.line_end)
+            click.echo(f"  [{citation.n}] {where}  {terminal.style(citation.repo, dim=True)}")
+    seconds = sum(answer.timings.values())
+    dropped = f", {answer.dropped} citations that did not hold were dropped" if answer.dropped else ""
+    click.echo(terminal.style(f"\n{answer.model}, {seconds:.1f} s{dropped}", dim=True))

@@ -1,0 +1,157 @@
+"""`codeintel doctor`: what is configured, reachable and missing."""
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ml.errors import CodeIntelError, StoreMissingError
+from rag_service.cli import options, terminal
+
+if TYPE_CHECKING:
+    from ml.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at. `state`: ok, note (works, but worth knowing) or fail; `cure` is empty when ok."""
+
+    name: str
+    state: str
+    found: str
+    cure: str = ""
+
+
+@click.command()
+@options.store_option
+@options.json_option
+def doctor(store: str | None, as_json: bool) -> None:
+    """Check the settings and everything they name; exits with 1 when something that is needed fails."""
+    settings = options.settings_with(store=store)
+    checks = list(run_checks(settings))
+    if as_json:
+        terminal.print_json({"settings": masked(settings), "checks": [asdict(check) for check in checks]})
+    else:
+        show(settings, checks)
+    sys.exit(any(check.state == "fail" for check in checks))
+
+
+def masked(settings: "Settings") -> dict[str, Any]:
+    """Gives every setting, secrets masked and passwords in addresses left out."""
+    return settings.model_dump(mode="json")
+
+
+def run_checks(settings: "Settings") -> Iterator[Check]:
+    """Looks at one thing after another; no address is called that is not in the settings."""
+    for name, look in CHECKS.items():
+        try:
+            yield look(settings)
+        except StoreMissingError as error:
+            yield Check(name, "note", error.cause, error.cure)
+        except CodeIntelError as error:
+            yield Check(name, "fail", error.cause, error.cure)
+
+
+def check_python(_: "Settings") -> Check:
+    """Names the interpreter."""
+    return Check("python", "ok", f"{sys.version.split()[0]} at {sys.executable}")
+
+
+def check_settings_file(_: "Settings") -> Check:
+    """Names the settings file in force."""
+    from ml.settings import FILE_NAME, config_file
+
+    file = config_file()
+    return Check("settings", "ok", str(file) if file else f"defaults and environment (no {FILE_NAME})")
+
+
+def check_git(_: "Settings") -> Check:
+    """Looks for git, which URLs and revisions need."""
+    found = shutil.which("git")
+    return Check("git", "ok", found) if found else Check("git", "note", "not found", "install git to index URLs and revisions")
+
+
+def check_languages(_: "Settings") -> Check:
+    """Counts the languages that are split by their grammar."""
+    from ml.index.languages import LANGUAGES
+
+    return Check("languages", "ok", f"{len(LANGUAGES)} by grammar: {', '.join(sorted(LANGUAGES))}")
+
+
+def check_embedder(settings: "Settings") -> Check:
+    """Opens the embedder; one at an address is called."""
+    from ml.index.embedder import open_embedder
+
+    embedder = open_embedder(settings)
+    return Check("embedder", "ok", f"{embedder.name}, {embedder.dimension} dimensions")
+
+
+def check_store(settings: "Settings") -> Check:
+    """Opens the index and counts what is in it."""
+    from ml.index import open_index
+
+    store, _ = open_index(settings)
+    repositories = store.repositories()
+    store.close()
+    chunks = sum(repository.chunks for repository in repositories)
+    if not repositories:
+        return Check("store", "note", f"{settings.store}: empty", "run: codeintel index PATH_OR_URL")
+    return Check("store", "ok", f"{settings.store}: {len(repositories)} repositories, {chunks:,} chunks")
+
+
+def check_disk(settings: "Settings") -> Check:
+    """Looks at the room left where an embedded index lies."""
+    if "://" in settings.store:
+        return Check("disk", "ok", "the index lies on a server")
+    folder = Path(settings.store).absolute()
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free / 1e9
+    if free < 1:
+        return Check("disk", "note", f"{free:.1f} GB free at {folder}", "make room, or name another folder with --store")
+    return Check("disk", "ok", f"{free:.0f} GB free at {folder}")
+
+
+def check_llm(settings: "Settings") -> Check:
+    """Looks for the LLM; one at an address is asked for its models."""
+    from rag_service.llm import describe_llm
+
+    return Check("llm", "ok", describe_llm(settings))
+
+
+def check_tracing(_: "Settings") -> Check:
+    """Says that nothing is sent anywhere, and names the libraries that could."""
+    loaded = "present, held off" if find_spec("langsmith") else "absent"
+    return Check("network", "ok", f"only the addresses set above are called (LangSmith tracing: {loaded})")
+
+
+CHECKS: dict[str, Callable[["Settings"], Check]] = {
+    "python": check_python,
+    "settings": check_settings_file,
+    "git": check_git,
+    "languages": check_languages,
+    "embedder": check_embedder,
+    "store": check_store,
+    "disk": check_disk,
+    "llm": check_llm,
+    "network": check_tracing,
+}
+
+
+def show(settings: "Settings", checks: list[Check]) -> None:
+    """Prints settings and checks for a person."""
+    click.echo(terminal.style("Settings", bold=True) + "  (each is CODEINTEL_NAME in the environment)")
+    for name, value in masked(settings).items():
+        changed = name in settings.model_fields_set
+        click.echo(f"  {name:<24} {terminal.style(str(value), bold=changed, dim=not changed)}")
+    click.echo(terminal.style("\nChecks", bold=True))
+    marks = {"ok": ("✓", "green"), "note": ("!", "yellow"), "fail": ("✗", "red")}
+    for check in checks:
+        mark, colour = marks[check.state]
+        cure = terminal.style(f"  → {check.cure}", fg="yellow") if check.cure else ""
+        click.echo(f"  {terminal.style(mark, fg=colour)} {check.name:<10} {check.found}{cure}")

@@ -1,0 +1,16 @@
+"""`codeintel mcp`: the assistant's tools for IDEs and agents."""
+
+import click
+
+from rag_service.cli import options
+
+
+@click.command()
+@click.option("--http", is_flag=True, help="Serve streamable HTTP at /mcp instead of stdio.")
+@click.option("--port", default=8322, show_default=True, type=click.IntRange(1, 65535), help="Port, with --http.")
+@options.store_option
+def mcp(http: bool, port: int, store: str | None) -> None:
+    """Serve search_code, ask_code and read_lines over MCP (stdio; --http for streamable HTTP)."""
+    from rag_service.mcp_server import serve
+
+    serve(options.settings_with(store=store), port=port if http else None)

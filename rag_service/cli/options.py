@@ -1,0 +1,49 @@
+"""Options that several commands share."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from ml.index.store.base import Where
+    from ml.settings import Settings
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def store_option(command: Command) -> Command:
+    """Adds --store."""
+    return click.option(
+        "--store", metavar="DIR_OR_URL", help="The index: a folder, or a Qdrant server's URL. [default: as set, see doctor]"
+    )(command)
+
+
+def filter_options(command: Command) -> Command:
+    """Adds --repo, --path and --language, each repeatable."""
+    for option in (
+        click.option("--language", "languages", multiple=True, metavar="L", help="Only this language (repeatable)."),
+        click.option("--path", "paths", multiple=True, metavar="GLOB", help="Only files like 'src/**/*.py' (repeatable)."),
+        click.option("--repo", "repos", multiple=True, metavar="R", help="Only this repository (repeatable)."),
+    ):
+        command = option(command)
+    return command
+
+
+def json_option(command: Command) -> Command:
+    """Adds --json."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(command)
+
+
+def settings_with(**changes: Any) -> "Settings":
+    """Gives the settings with what the command line says over them; None changes nothing."""
+    from ml.settings import get_settings
+
+    return get_settings().model_copy(update={name: value for name, value in changes.items() if value is not None})
+
+
+def where(repos: tuple[str, ...], paths: tuple[str, ...], languages: tuple[str, ...]) -> "Where":
+    """Makes the filter of what filter_options gave."""
+    from ml.index.store.base import Where
+
+    return Where(repos or None, paths or None, languages or None)

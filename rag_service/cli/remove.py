@@ -1,0 +1,23 @@
+"""`codeintel remove`: forget a repository."""
+
+import click
+
+from rag_service.cli import options
+
+
+@click.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@options.store_option
+def remove(names: tuple[str, ...], store: str | None) -> None:
+    """Remove repositories from the index; nothing of their code stays in it."""
+    from ml.errors import SourceError
+    from ml.index import open_index
+
+    opened, _ = open_index(options.settings_with(store=store))
+    known = [repository.name for repository in opened.repositories()]
+    for name in names:
+        if name not in known:
+            raise SourceError(f"no repository {name!r} is indexed", f"indexed are: {', '.join(known) or 'none'}")
+    for name in names:
+        opened.remove(name)
+        click.echo(f"removed {name}")
