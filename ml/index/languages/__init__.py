@@ -1,0 +1,77 @@
+"""The languages that are split by their grammar: one file a language in data/, see README.md."""
+
+import importlib
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tree_sitter import Parser, Query
+
+DATA = Path(__file__).with_name("data")
+SHEBANG = re.compile(r"#!\s*\S*/(?:env\s+(?:-\S+\s+)*)?([a-z]+)")
+# A header of C++ has the same suffix as one of C.
+CPP_HEADER = re.compile(r"^\s*(?:class|namespace|template|public:|private:)\b|\bconstexpr\b|::", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """What a language's file says; README.md explains each key."""
+
+    name: str
+    grammar: str
+    query: str
+    factory: str = "language"
+    suffixes: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    shebangs: tuple[str, ...] = ()
+    comments: tuple[str, ...] = ("comment",)
+    wrappers: tuple[str, ...] = ()
+    tails: tuple[str, ...] = ()
+    separator: str = "."
+    merge: bool = False
+    until_next: bool = False
+
+
+def _load(file: Path) -> Language:
+    entries: dict[str, Any] = tomllib.loads(file.read_text())
+    return Language(file.stem, **{key: tuple(value) if isinstance(value, list) else value for key, value in entries.items()})
+
+
+LANGUAGES = {file.stem: _load(file) for file in sorted(DATA.glob("*.toml"))}
+BY_SUFFIX = {suffix: language.name for language in LANGUAGES.values() for suffix in language.suffixes}
+BY_FILE = {file: language.name for language in LANGUAGES.values() for file in language.files}
+BY_SHEBANG = {shebang: language.name for language in LANGUAGES.values() for shebang in language.shebangs}
+
+# Languages without a grammar that LangChain's splitter knows, by suffix: its name for them is ours too.
+BY_RECURSION = {
+    ".proto": "proto", ".rst": "rst", ".pl": "perl", ".pm": "perl", ".ps1": "powershell", ".sol": "sol", ".html": "html",
+    ".htm": "html", ".tex": "latex", ".r": "r", ".cob": "cobol", ".cbl": "cobol", ".bas": "visualbasic6",
+}  # fmt: skip
+
+
+def language_of(path: str, text: str) -> str:
+    """Gives the language of a file by its name, or by its first line; "" for one that is not known."""
+    name = PurePosixPath(path).name
+    suffix = PurePosixPath(name).suffix.lower()
+    if suffix == ".h" and CPP_HEADER.search(text):
+        return "cpp"
+    found = BY_FILE.get(name) or BY_SUFFIX.get(suffix) or BY_FILE.get(name.partition(".")[0]) or BY_RECURSION.get(suffix)
+    if found:
+        return found
+    shebang = SHEBANG.match(text)
+    return BY_SHEBANG.get(shebang[1], "") if shebang else ""
+
+
+@cache
+def parser(name: str) -> "tuple[Parser, Query]":
+    """Loads a language's grammar and its query over it, once a process."""
+    from tree_sitter import Language as Grammar
+    from tree_sitter import Parser, Query
+
+    language = LANGUAGES[name]
+    grammar = Grammar(getattr(importlib.import_module(language.grammar), language.factory)())
+    return Parser(grammar), Query(grammar, language.query)
