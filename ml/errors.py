@@ -6,7 +6,12 @@
     ├── EmbedderError            an embedder that is missing, away or answers nonsense
     ├── ModelError               an LLM that is missing, away or too slow
     ├── QuestionError            a question that can't be asked
+    ├── RecordError              an audit log or feedback that can't be written
     ├── ServeError               an address that can't be served at
+    ├── DatasetError             question-answer pairs that can't be read, or are none
+    ├── TrainingError            a training run that can't start or ended badly
+    ├── EvaluationError          figures that can't be, or a report that is none
+    ├── RegistryError            a model registry that is away or refuses
     └── StoreError               an index that can't be opened or written
         ├── StoreMissingError        nothing was indexed there yet
         ├── StoreBusyError           another process writes to it
@@ -19,6 +24,8 @@ Each carries what went wrong and the cure; the command line prints both in one l
 Errors of libraries are translated once, at the boundary where the library is called.
 """
 
+from typing import Self
+
 
 class CodeIntelError(Exception):
     """An expected failure: `cause` says what is wrong, `cure` what to do about it."""
@@ -29,6 +36,10 @@ class CodeIntelError(Exception):
         super().__init__(f"{cause}: {cure}")
         self.cause = cause
         self.cure = cure
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        """Lets it cross from a worker process."""
+        return type(self), (self.cause, self.cure)
 
 
 class SettingsError(CodeIntelError):
@@ -55,8 +66,28 @@ class QuestionError(CodeIntelError):
     exit_code = 2
 
 
+class RecordError(CodeIntelError):
+    """The audit log or the feedback can't be written."""
+
+
 class ServeError(CodeIntelError):
     """The service can't listen where it was told to."""
+
+
+class DatasetError(CodeIntelError):
+    """Question-answer pairs can't be read, or there are none."""
+
+
+class TrainingError(CodeIntelError):
+    """A training run can't start, or ended badly."""
+
+
+class EvaluationError(CodeIntelError):
+    """Figures of an evaluation that can't be, or a report that is none."""
+
+
+class RegistryError(CodeIntelError):
+    """The model registry is away, or refuses."""
 
 
 class StoreError(CodeIntelError):

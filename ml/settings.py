@@ -56,6 +56,10 @@ class Settings(BaseSettings):
     max_file_bytes: int = Field(1_000_000, gt=0, description="a longer file is left out of the index")
     workers: int = Field(0, ge=0, description="processes that read and split files; 0: as many as there are cores")
 
+    glossary: str | None = Field(
+        None, description="a team's own glossary file, `term: code words` a line, for questions in its language and jargon"
+    )
+
     # answer
     llm: Literal["embedded", "openai", "none"] = Field(
         "embedded", description="embedded: llama.cpp in process; openai: an OpenAI-compatible endpoint; none: evidence alone"
@@ -74,6 +78,20 @@ class Settings(BaseSettings):
     editor_link: str = Field(
         "file://{host}{path}",
         description="what a place in the terminal links to; {path}, {line}, {host}; for VS Code: vscode://file{path}:{line}",
+    )
+
+    # learning
+    base_model: str = Field(
+        "embedded", description="model to fine-tune: embedded, a folder with a Hugging Face checkpoint, or a hub's name"
+    )
+    trainer: Literal["local", "kubernetes"] = Field(
+        "local", description="where Kubeflow Trainer trains: local: a process on this machine; kubernetes: the cluster"
+    )
+    trainer_runtime: str = Field("codeintel-lora", description="name of the TrainingRuntime on that cluster")
+    trainer_namespace: str = Field("codeintel", description="namespace of training jobs on that cluster")
+    training_timeout: float = Field(6 * 3600.0, gt=0, description="seconds after which a training job is given up")
+    mlflow_url: str | None = Field(
+        None, description="address of the MLflow server; by default a SQLite file in the data folder, without a server"
     )
 
     # service
@@ -119,3 +137,5 @@ def get_settings() -> Settings:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         raise SettingsError(f"setting {name!r}: {first['msg']}", "mend it in the environment or in codeintel.toml") from error
+    except ValueError as error:  # what tomllib raises: not TOML, or not UTF-8
+        raise SettingsError(f"{config_file()} can't be read ({error})", "mend it: one `name = value` a line") from error

@@ -6,7 +6,7 @@ still too long is cut where a statement begins, else at a blank line.
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from ml.index.languages import BY_RECURSION, LANGUAGES, Language, language_of
@@ -14,8 +14,9 @@ from ml.index.languages.definitions import Definition, definitions
 
 MAX_LINES, MAX_CHARACTERS = 50, 2_000
 MERGED_LINES, MERGED_KINDS = 20, {"section", "module"}
+NAMESPACE = "namespace"  # never stays whole: what it holds is what people look for
 PLAIN = Language(name="text", grammar="", query="")
-SAYS_SOMETHING = re.compile(r"\w")
+CRUMBS = re.compile(r"\W*(?:end\b\W*)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ class Lines:
             self.offsets.append(self.offsets[-1] + len(line) + 1)
 
     def fit(self, start: int, end: int) -> bool:
+        """Tells whether these rows are few enough for one piece."""
         return end - start < MAX_LINES and self.offsets[end + 1] - self.offsets[start] <= MAX_CHARACTERS
 
     def trimmed(self, start: int, end: int) -> tuple[int, int] | None:
@@ -85,6 +87,7 @@ class Lines:
         return (start, end) if start <= end else None
 
     def text(self, start: int, end: int) -> str:
+        """Gives these rows."""
         return "\n".join(self.all[start : end + 1])
 
 
@@ -93,8 +96,7 @@ def split(path: str, text: str) -> list[Piece]:
     language = LANGUAGES.get(language_of(path, text), PLAIN)
     lines = Lines(text.split("\n"))
     spans = _without_crumbs(_spans(_whole(path, text, language, lines), lines, ()), lines)
-    if language.merge:
-        spans = _merged(spans, lines)
+    spans = _joined(spans, lines, _are_small_sections if language.merge else _are_one_symbol)
     name = language.name if language is not PLAIN else language_of(path, text) or PLAIN.name
     return [_piece(path, name, lines, span) for span in spans]
 
@@ -122,7 +124,7 @@ def _recursive_cuts(name: str, text: str, lines: Lines) -> Iterator[int]:
 
 
 def _spans(owner: Part, lines: Lines, around: tuple[Part, ...]) -> Iterator[Span]:
-    if around and lines.fit(owner.start, owner.end):
+    if around and owner.kind != NAMESPACE and lines.fit(owner.start, owner.end):
         yield Span(owner.start, owner.end, owner, around)
         return
     at = owner.start
@@ -157,10 +159,10 @@ def _best_cut(start: int, last: int, owner: Part, lines: Lines) -> int:
 
 
 def _without_crumbs(spans: Iterable[Span], lines: Lines) -> Iterator[Span]:
-    """Gives rows that hold no word (a closing bracket) to the piece before them, or after at the file's start."""
+    """Gives rows that only close something (brackets, `end`) to the piece before them."""
     held: Span | None = None
     for span in spans:
-        if held and not SAYS_SOMETHING.search(lines.text(span.start, span.end)):
+        if held and CRUMBS.fullmatch(lines.text(span.start, span.end)):
             held = replace(held, end=span.end)
             continue
         if held:
@@ -170,12 +172,11 @@ def _without_crumbs(spans: Iterable[Span], lines: Lines) -> Iterator[Span]:
         yield held
 
 
-def _merged(spans: Iterable[Span], lines: Lines) -> Iterator[Span]:
-    """Joins small neighbours, as keys of a settings file are, under the first one's name."""
+def _joined(spans: Iterable[Span], lines: Lines, belong: Callable[[Span, Span], bool]) -> Iterator[Span]:
+    """Joins neighbours that belong together and fit into one piece, under the first name among them."""
     held: Span | None = None
     for span in spans:
-        joins = held and {held.owner.kind, span.owner.kind} <= MERGED_KINDS
-        if held and joins and span.end - held.start < MERGED_LINES and lines.fit(held.start, span.end):
+        if held and belong(held, span) and lines.fit(held.start, span.end):
             named = held if held.owner.symbol else span
             held = Span(held.start, span.end, named.owner, named.around)
             continue
@@ -186,6 +187,16 @@ def _merged(spans: Iterable[Span], lines: Lines) -> Iterator[Span]:
         yield held
 
 
+def _are_one_symbol(one: Span, other: Span) -> bool:
+    """Clauses of one function, a type and what is implemented for it."""
+    return bool(one.owner.symbol) and one.owner is not other.owner and one.owner.symbol == other.owner.symbol
+
+
+def _are_small_sections(one: Span, other: Span) -> bool:
+    """Keys of a settings file, short paragraphs."""
+    return other.end - one.start < MERGED_LINES and {one.owner.kind, other.owner.kind} <= MERGED_KINDS
+
+
 def _piece(path: str, language: str, lines: Lines, span: Span) -> Piece:
     start, end = lines.trimmed(span.start, span.end) or (span.start, span.end)
     owner = span.owner
@@ -193,4 +204,12 @@ def _piece(path: str, language: str, lines: Lines, span: Span) -> Piece:
     if owner.signature and start != owner.start:
         signatures.append(owner.signature)
     header = " > ".join([path, *signatures])
-    return Piece(start + 1, end + 1, language, owner.symbol, owner.kind, lines.text(start, end), header)
+    return Piece(
+        start + 1,
+        end + 1,
+        language,
+        owner.symbol,
+        "module" if owner.kind == NAMESPACE else owner.kind,
+        lines.text(start, end),
+        header,
+    )

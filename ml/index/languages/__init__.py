@@ -3,6 +3,7 @@
 import importlib
 import re
 import tomllib
+import warnings
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -37,8 +38,9 @@ class Language:
 
 
 def _load(file: Path) -> Language:
-    entries: dict[str, Any] = tomllib.loads(file.read_text())
-    return Language(file.stem, **{key: tuple(value) if isinstance(value, list) else value for key, value in entries.items()})
+    read = tomllib.loads(file.read_text())
+    entries: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in read.items()}
+    return Language(file.stem, **entries)
 
 
 LANGUAGES = {file.stem: _load(file) for file in sorted(DATA.glob("*.toml"))}
@@ -48,8 +50,8 @@ BY_SHEBANG = {shebang: language.name for language in LANGUAGES.values() for sheb
 
 # Languages without a grammar that LangChain's splitter knows, by suffix: its name for them is ours too.
 BY_RECURSION = {
-    ".proto": "proto", ".rst": "rst", ".pl": "perl", ".pm": "perl", ".ps1": "powershell", ".sol": "sol", ".html": "html",
-    ".htm": "html", ".tex": "latex", ".r": "r", ".cob": "cobol", ".cbl": "cobol", ".bas": "visualbasic6",
+    ".proto": "proto", ".rst": "rst", ".ps1": "powershell", ".sol": "sol", ".html": "html", ".htm": "html",
+    ".tex": "latex", ".cob": "cobol", ".cbl": "cobol",
 }  # fmt: skip
 
 
@@ -59,7 +61,9 @@ def language_of(path: str, text: str) -> str:
     suffix = PurePosixPath(name).suffix.lower()
     if suffix == ".h" and CPP_HEADER.search(text):
         return "cpp"
-    found = BY_FILE.get(name) or BY_SUFFIX.get(suffix) or BY_FILE.get(name.partition(".")[0]) or BY_RECURSION.get(suffix)
+    found = (
+        BY_FILE.get(name) or BY_SUFFIX.get(suffix) or BY_FILE.get(name.partition(".")[0]) or BY_RECURSION.get(suffix)
+    )
     if found:
         return found
     shebang = SHEBANG.match(text)
@@ -73,5 +77,7 @@ def parser(name: str) -> "tuple[Parser, Query]":
     from tree_sitter import Parser, Query
 
     language = LANGUAGES[name]
-    grammar = Grammar(getattr(importlib.import_module(language.grammar), language.factory)())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # the Dockerfile grammar gives its address as a number
+        grammar = Grammar(getattr(importlib.import_module(language.grammar), language.factory)())
     return Parser(grammar), Query(grammar, language.query)

@@ -9,7 +9,7 @@ from ml.index.languages import Language, parser
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-KINDS = ("class", "function", "section", "block")
+KINDS = ("namespace", "class", "function", "section", "block")
 SIGNATURE_CHARACTERS = 240
 NAME_CHARACTERS = 120
 
@@ -32,7 +32,7 @@ class Definition:
 
 
 def definitions(language: Language, data: bytes) -> tuple[list[Definition], tuple[int, ...]]:
-    """Gives the outermost definitions of a file (UTF-8), the others in them, and the rows where its statements begin."""
+    """Gives the outermost definitions of a file (UTF-8), others in them, and the rows where its statements begin."""
     from tree_sitter import QueryCursor
 
     made_parser, query = parser(language.name)
@@ -55,7 +55,7 @@ def _definition(language: Language, data: bytes, captures: "dict[str, list[Node]
         end=end,
         line=node.start_point[0],
         symbol=language.separator.join(filter(None, parts)),
-        kind=kind,
+        kind="method" if kind == "function" and "scope" in captures else kind,
         signature=_signature(node, data),
         node=node,
         cuts=tuple(child.start_point[0] for child in body.named_children),
@@ -76,7 +76,9 @@ def _extent(language: Language, node: "Node") -> tuple[int, int]:
     if after is not None and after.type in language.tails:
         end = _last_row(after)
     above = node.prev_named_sibling
-    while above is not None and above.type in language.comments and above.start_point[0] < start <= _last_row(above) + 1:
+    while (
+        above is not None and above.type in language.comments and above.start_point[0] < start <= _last_row(above) + 1
+    ):
         start = above.start_point[0]
         above = above.prev_named_sibling
     return start, end

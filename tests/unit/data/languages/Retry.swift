@@ -1,0 +1,10 @@
+import Foundation
+
+/// How often.
+struct Policy {
+    let limit: Int
+}
+
+func retry(_ call: () -> Void) {
+    call()
+}

@@ -1,0 +1,7 @@
+module Retry where
+
+-- | How often.
+data Policy = Policy Int
+
+retry :: Int -> Int
+retry n = n

@@ -1,0 +1,7 @@
+module Retry
+
+function retry(call)
+    call()
+end
+
+end

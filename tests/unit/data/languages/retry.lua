@@ -1,0 +1,8 @@
+local M = {}
+
+-- Calls until it succeeds.
+function M.retry(call)
+  return call()
+end
+
+return M

@@ -1,0 +1,5 @@
+let limit = 5
+
+module Policy = struct
+  let wait n = n
+end

@@ -1,0 +1,70 @@
+"""What holds for every file: each line that is not blank is in exactly one piece, and lines are exact."""
+
+import sys
+import sysconfig
+from collections import Counter
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ml.index.languages import BY_RECURSION, LANGUAGES
+from ml.index.split import split
+
+DATA = Path(__file__).with_name("data") / "languages"
+NAMES = [
+    *(f"file{language.suffixes[0]}" if language.suffixes else language.files[0] for language in LANGUAGES.values()),
+    *(f"file{suffix}" for suffix in BY_RECURSION),
+    "file.unknown",
+]
+WORDS = "class def function { } ( ) : ; = end if x y # // /* */ \" ' ``` --- - key: fn pub struct @a \n \n\n \t  \n    ".split(
+    " "
+)
+
+
+def check(path: str, text: str) -> None:
+    lines = text.split("\n")
+    held: Counter[int] = Counter()
+    for piece in split(path, text):
+        assert piece.text == "\n".join(lines[piece.line_start - 1 : piece.line_end])
+        held.update(range(piece.line_start, piece.line_end + 1))
+    assert [number for number, line in enumerate(lines, start=1) if line.strip() and held[number] != 1] == []
+    assert max(held.values(), default=1) == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=15, deadline=None)
+@given(words=st.lists(st.sampled_from(WORDS), max_size=120))
+def test_whatever_the_grammar_makes_of_it(name: str, words: list[str]) -> None:
+    check(name, " ".join(words))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=10, deadline=None)
+@given(text=st.text(max_size=300))
+def test_any_text(name: str, text: str) -> None:
+    check(name, text)
+
+
+@pytest.mark.parametrize("name", sorted(file.name for file in DATA.iterdir()))
+@settings(max_examples=10, deadline=None)
+@given(data=st.data())
+def test_source_that_is_cut_off_or_mixed_up(name: str, data: st.DataObject) -> None:
+    lines = (DATA / name).read_text().split("\n")
+    check(name, "\n".join(data.draw(st.lists(st.sampled_from(lines), max_size=40))))
+
+
+def test_real_repositories() -> None:
+    """The installed packages and the standard library: thousands of files in a dozen languages."""
+    roots = (Path(sysconfig.get_paths()["purelib"]), Path(sysconfig.get_paths()["stdlib"]), Path(sys.prefix))
+    known = {suffix for language in LANGUAGES.values() for suffix in language.suffixes}
+    files = (file for root in roots for file in sorted(root.rglob("*")) if file.suffix in known and file.is_file())
+    checked = 0
+    for file in islice(files, 0, None, 31):
+        text = file.read_text(errors="replace")
+        if len(text) < 300_000:
+            check(file.name, text)
+            checked += 1
+    assert checked > 100
