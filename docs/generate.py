@@ -1,0 +1,54 @@
+"""Writes docs/reference.md, every command's help and every setting, from the code: `make docs`. A test holds it up to date."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from ml.settings import Settings
+from rag_service.cli import cli
+
+TARGET = Path(__file__).with_name("reference.md")
+
+
+def commands() -> Iterator[str]:
+    """Gives a section for each command: its own --help."""
+    root = click.Context(cli, info_name="codeintel", max_content_width=100, terminal_width=100)
+    yield f"```\n{cli.get_help(root)}\n```\n"
+    for name, command in cli.commands.items():
+        context = click.Context(command, info_name=name, parent=root, max_content_width=100, terminal_width=100)
+        yield f"### codeintel {name}\n\n```\n{command.get_help(context)}\n```\n"
+
+
+def settings() -> Iterator[str]:
+    """Gives the table of the settings, in the order of the class."""
+    yield "| setting | default | what it is |\n|---|---|---|"
+    for name, field in Settings.model_fields.items():
+        default = "the user's data folder" if field.default_factory else f"`{field.default}`"
+        yield f"| `{name}` | {'' if field.default is None else default} | {field.description} |"
+
+
+def render() -> str:
+    """Gives the whole page."""
+    return "\n".join(
+        [
+            "# Reference",
+            "",
+            "Made from the code by `make docs`. The [guide](guide.md) ([по-русски](guide.ru.md)) explains.",
+            "",
+            "## Settings",
+            "",
+            "In the environment as `CODEINTEL_NAME`, or in `codeintel.toml` as `name = value` (working folder, or the user's",
+            "configuration folder; `CODEINTEL_CONFIG` names another file). The environment wins over the file.",
+            "",
+            *settings(),
+            "",
+            "## Commands",
+            "",
+            *commands(),
+        ]
+    )
+
+
+if __name__ == "__main__":
+    TARGET.write_text(render())
