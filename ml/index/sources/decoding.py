@@ -1,0 +1,46 @@
+"""Turns a file's bytes into text, so that its lines are those an editor shows."""
+
+import codecs
+import re
+
+BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+CYRILLIC = ("cp1251", "koi8-r", "cp866")
+FREQUENT = frozenset("оеаинтсрвлкмдпу")
+FOREIGN_WORD = re.compile(rb"[\x80-\xff]{3,}")
+
+
+def decode(data: bytes) -> str | None:
+    """Gives the text of a file with "\\n" alone between its lines, or None where the bytes are no text.
+
+    UTF-8 and what a byte order mark says are exact. For the rest the likeliest is taken of the Cyrillic code pages and
+    Windows-1252; lines are the same in all of them.
+    """
+    encoding = next((name for mark, name in BOMS if data.startswith(mark)), None)
+    if encoding is None and b"\0" in data:
+        return None
+    try:
+        text = data.decode(encoding or "utf-8")
+    except UnicodeDecodeError:
+        if encoding is not None and encoding != "utf-8-sig":
+            return None
+        text = data.decode(_guess(data), "replace")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _guess(data: bytes) -> str:
+    """Guesses the encoding of bytes that are not UTF-8.
+
+    A Cyrillic word is a run of bytes over 127, while in western European text these stand alone between ASCII letters.
+    Of the Cyrillic code pages the right one shows the letters that are frequent in Russian, as small letters.
+    """
+    words = b" ".join(FOREIGN_WORD.findall(data))
+    high = sum(byte >= 0x80 for byte in data)
+    if len(words.replace(b" ", b"")) * 2 < high:
+        return "cp1252"
+    return max(CYRILLIC, key=lambda name: sum(letter in FREQUENT for letter in words.decode(name, "replace")))

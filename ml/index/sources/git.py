@@ -1,0 +1,88 @@
+"""Runs git: without prompts, without what a hostile repository could make it run, and with its errors made ours."""
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from ml.errors import SourceError
+
+# A repository that was made to do harm could run programs by the first two; the rest keeps git quiet and quick.
+SAFE = (
+    *("-c", "core.fsmonitor=false"),
+    *("-c", "core.hooksPath=/dev/null"),
+    *("-c", "core.askPass="),
+    *("-c", "safe.directory=*"),
+    *("-c", "http.lowSpeedLimit=1000"),
+    *("-c", "http.lowSpeedTime=60"),
+    *("-c", "gc.auto=0"),
+)
+PROTOCOLS = "https:http:ssh:git:file"
+# Set by a hook or an editor that runs us, these would point git at another repository or at a window that asks.
+DROPPED = re.compile(
+    r"GIT_(?:DIR|WORK_TREE|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_\w+|COMMON_DIR|NAMESPACE|PREFIX|GRAFT_FILE|CEILING_\w+|CONFIG"
+    r"|CONFIG_PARAMETERS|CONFIG_COUNT|CONFIG_(?:KEY|VALUE)_\d+|SHALLOW_FILE|REPLACE_\w+|ASKPASS|TRACE\w*|\w+_PATHSPECS)$|SSH_ASKPASS$"
+)
+
+
+class GitError(SourceError):
+    """git failed; `cause` holds its own words."""
+
+
+def run_git(*arguments: str, at: Path, network: bool = False, config: Mapping[str, str] | None = None) -> bytes:
+    """Gives what git prints when it is run in the folder `at`. Raises GitError.
+
+    `config` reaches git by the environment, where other users of the machine can't see it (a URL with a token).
+    """
+    how = _how(at, network, config or {})
+    try:
+        done = subprocess.run(_command(arguments), capture_output=True, check=False, stdin=subprocess.DEVNULL, **how)
+    except FileNotFoundError as error:
+        raise GitError("git is not installed", "install git, or give a folder or an archive") from error
+    if done.returncode:
+        raise GitError(f"git {arguments[0]}: {last_line(done.stderr)}", "look at the repository with git itself")
+    return bytes(done.stdout)
+
+
+@contextmanager
+def git_output(*arguments: str, at: Path, stdin: IO[bytes]) -> Iterator[IO[bytes]]:
+    """Gives the stream that git writes while it reads `stdin`; what is missing in it tells of a failure."""
+    process = subprocess.Popen(
+        _command(arguments), stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, **_how(at, False, {})
+    )
+    try:
+        assert process.stdout  # noqa: S101  # a pipe was asked for
+        yield process.stdout
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def last_line(output: bytes) -> str:
+    """Gives the line of git's error output that says what is wrong."""
+    lines = [line.strip() for line in output.decode("utf-8", "replace").splitlines() if line.strip()]
+    told = [line for line in lines if line.startswith(("fatal:", "error:", "ERROR:", "remote:"))] or lines
+    return re.sub(r"^(?:fatal|error|ERROR|remote): *", "", told[-1]) if told else "it gave no reason"
+
+
+def _command(arguments: tuple[str, ...]) -> list[str]:
+    return ["git", "--no-optional-locks", *SAFE, *arguments]
+
+
+def _how(at: Path, network: bool, config: Mapping[str, str]) -> dict[str, Any]:
+    environment = {name: value for name, value in os.environ.items() if not DROPPED.match(name)}
+    environment |= {
+        "LC_ALL": "C",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_LFS_SKIP_SMUDGE": "1",
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_ALLOW_PROTOCOL": PROTOCOLS if network else "none",
+        "SSH_ASKPASS_REQUIRE": "never",
+        "GIT_CONFIG_COUNT": str(len(config)),
+    }
+    for number, (name, value) in enumerate(config.items()):
+        environment |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
+    return {"cwd": at, "env": environment, "start_new_session": True}  # with no terminal, ssh can't ask for a password

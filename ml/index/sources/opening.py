@@ -1,0 +1,95 @@
+"""Opens what the user named: a folder, a git repository, a git URL or an archive."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from ml.errors import SourceError
+from ml.index.sources.archive import is_archive, unpack
+from ml.index.sources.base import Source
+from ml.index.sources.names import printable
+from ml.index.sources.remote import fetch, is_url, without_credentials
+from ml.index.sources.repository import export, is_bare, is_working_tree, resolve, working_revision
+from ml.index.sources.scratch import scratch_folder
+
+UNVERSIONED = "tree"
+RELEASE = re.compile(r"(?P<name>.+?)-v?(?P<version>\d[\w.!+]*)(?:-.*)?")
+ARCHIVE_SUFFIX = re.compile(r"\.(?:tar(?:\.\w+)?|tgz|tbz2?|txz|zip|whl|egg|jar|war|nupkg|crate|gem)$", re.IGNORECASE)
+SCP_PATH = re.compile(r"[^/]*:(?P<path>.*)")
+
+
+@contextmanager
+def open_source(spec: str, *, name: str | None = None, revision: str | None = None) -> Iterator[Source]:
+    """Opens a folder, a git repository (bare or not), a git URL or an archive for as long as the context lasts.
+
+    A working tree is read as it stands; with `revision` (a branch, tag or commit) exactly that commit is, from a folder
+    that is removed at the end. `name` is what the repository is called in the index, by default the folder's name, the
+    URL's last part or the archive's name without its version. Raises SourceError for what can't be read.
+    """
+    with ExitStack() as stack:
+        yield _open(spec, name, revision, lambda: stack.enter_context(scratch_folder()))
+
+
+def _open(spec: str, name: str | None, revision: str | None, scratch: Callable[[], Path]) -> Source:
+    path = _existing(spec)
+    if path is None:
+        return _open_url(spec, name, revision, scratch)
+    if path.is_dir():
+        return _open_folder(path, name, revision, scratch)
+    if not path.is_file() or not is_archive(path):
+        raise SourceError(f"{path} is no folder, git repository or archive", "name the folder that it lies in")
+    if revision is not None:
+        raise SourceError(f"{path} is an archive, which has no revisions", "leave the revision out")
+    root = unpack(path, scratch())
+    stem = ARCHIVE_SUFFIX.sub("", path.name)
+    release = RELEASE.fullmatch(stem)
+    version = release["version"] if release else UNVERSIONED
+    return Source(_name(name, release["name"] if release else stem), str(path), version, root)
+
+
+def _existing(spec: str) -> Path | None:
+    """Gives the absolute path of a source on this machine, or None for a URL."""
+    try:
+        path = Path(spec).expanduser()
+        if spec and path.exists():
+            return path.resolve()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise SourceError(f"{spec[:200]!r} is no path ({error})", "name a folder, a git URL or an archive") from error
+    if not is_url(spec):
+        raise SourceError(f"there is no {spec[:200]!r}", "name a folder, a git URL or an archive")
+    return None
+
+
+def _open_url(url: str, name: str | None, revision: str | None, scratch: Callable[[], Path]) -> Source:
+    repository, commit = fetch(url, revision)
+    root = scratch()
+    export(repository, commit, root)
+    origin = without_credentials(url)
+    scp = SCP_PATH.fullmatch(origin)
+    last = (scp["path"] if scp and "://" not in origin else origin).rstrip("/").rpartition("/")[2]
+    return Source(_name(name, last.removesuffix(".git")), origin, commit, root, exported=True)
+
+
+def _open_folder(folder: Path, name: str | None, revision: str | None, scratch: Callable[[], Path]) -> Source:
+    bare = is_bare(folder)
+    versioned = bare or is_working_tree(folder)
+    title = _name(name, folder.name.removesuffix(".git"))
+    if revision is None and not bare:
+        commit = working_revision(folder) if versioned else None
+        return Source(title, str(folder), commit or UNVERSIONED, folder)
+    if not versioned:
+        raise SourceError(
+            f"{folder} is no git repository, so it has no revision {revision!r}", "leave the revision out"
+        )
+    commit = resolve(folder, revision or "HEAD")
+    root = scratch()
+    export(folder, commit, root)
+    return Source(title, str(folder), commit, root, exported=True)
+
+
+def _name(given: str | None, default: str) -> str:
+    name = printable((default if given is None else given).strip())
+    if not name:
+        raise SourceError("the source has no name", "give it one with --name")
+    return name

@@ -1,0 +1,66 @@
+"""Reads a file, or tells from its content why it is left out. Runs in worker processes."""
+
+import re
+
+from ml.index.chunk import digest
+from ml.index.sources.base import Reason, Skipped, SourceFile, SourceText
+from ml.index.sources.decoding import decode
+from ml.index.sources.files import read_regular
+from ml.index.sources.rules import is_long_data
+
+HEAD = 2_000
+# A comment near the top that says so: Go's convention, Facebook's and .NET's, and the usual words.
+GENERATED = re.compile(
+    r"^\W{0,10}(?:code generated .{0,200}do not edit|@generated\b|<auto-?generated\b"
+    r"|(?:this|the) (?:file|code|module) (?:is|was|has been) (?:auto[- ]?|automatically |machine[- ])generated"
+    r"|(?:auto[- ]?|automatically |machine[- ])generated .{0,80}(?:do not|don'?t) (?:edit|modify|change))",
+    re.IGNORECASE | re.MULTILINE,
+)
+LONG_LINE, LONG_PROSE_LINE = 500, 5_000
+ORDINARY_LINES, MAX_EMBEDDED = 50, 100_000
+PROSE = re.compile(r"\.(?:md|mdx|markdown|rst|txt|adoc|asciidoc|org|tex|html?|wiki|rdoc|pod)$|/[^.]*$", re.IGNORECASE)
+
+
+def read(file: SourceFile, max_bytes: int) -> SourceText | Skipped:
+    """Gives a file's text, or why it is left out; `max_bytes` is the length over which it is.
+
+    The lines of the text are numbered as an editor numbers them. Raises nothing: what can't be read is "unreadable".
+    """
+    content = read_regular(file.absolute, max_bytes)
+    if isinstance(content, str):
+        return Skipped(file.path, content)
+    text = decode(content)
+    reason = "binary" if text is None else _reason(file.path, text, len(content))
+    if text is None or reason:
+        return Skipped(file.path, reason or "binary")
+    return SourceText(file.path, text, digest(content))
+
+
+def fingerprint(file: SourceFile, max_bytes: int) -> str:
+    """Gives the digest of a file's bytes as `read` gives it, or "" for a file that `read` does not look into."""
+    content = read_regular(file.absolute, max_bytes)
+    return "" if isinstance(content, str) else digest(content)
+
+
+def _reason(path: str, text: str, size: int) -> Reason | None:
+    if not text or text.isspace():
+        return "empty"
+    if is_long_data(path, size):
+        return "data"
+    if GENERATED.search(text, 0, HEAD):
+        return "generated"
+    return "minified" if _is_minified(path, text) else None
+
+
+def _is_minified(path: str, text: str) -> bool:
+    """Says whether a text is mostly in lines that nobody writes by hand; a paragraph of prose may be such a line.
+
+    Source code that embeds a picture or a table in one long line has ordinary lines around it.
+    """
+    limit = LONG_PROSE_LINE if PROSE.search("/" + path) else LONG_LINE
+    if len(text) < HEAD:
+        return False
+    lines = text.split("\n")
+    long = [len(line) for line in lines if len(line) > limit]
+    ordinary = sum(0 < len(line) <= limit for line in lines)
+    return 2 * sum(long) > len(text) and (ordinary < ORDINARY_LINES or sum(long) > MAX_EMBEDDED)

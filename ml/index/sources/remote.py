@@ -1,0 +1,108 @@
+"""Git repositories at a URL: fetched into the user's cache, without history, and only updated the next time."""
+
+import re
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from ml.errors import SourceError
+from ml.index.chunk import digest
+from ml.index.sources.git import GitError, run_git
+from ml.index.sources.repository import resolve, unknown_revision
+from ml.index.sources.scratch import cache_folder, locked
+
+SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+HELPER = re.compile(r"[A-Za-z0-9+.-]+::")
+USER_AT_HOST = re.compile(r"[\w.+-]+@[\w.-]+:(?!//)\S")
+SCHEMES = frozenset(("https", "http", "ssh", "git", "file"))
+NAME = re.compile(r"[\w.+-][\w./+-]*")
+MISSING = re.compile(r"couldn't find remote ref|not our ref|unadvertised object|no such remote ref", re.IGNORECASE)
+
+
+def is_url(spec: str) -> bool:
+    """Says whether a source is given by a URL or by user@host:path. Raises SourceError for other kinds."""
+    scheme = SCHEME.match(spec)
+    if HELPER.match(spec) or (scheme and scheme[1].lower() not in SCHEMES):
+        raise SourceError(
+            f"{without_credentials(spec)} is no address of git", f"use one of {', '.join(sorted(SCHEMES))}"
+        )
+    return bool(scheme or USER_AT_HOST.match(spec))
+
+
+def without_credentials(url: str) -> str:
+    """Gives a URL without password, token or query; of an ssh address the user's name stays."""
+    if not SCHEME.match(url):
+        return url
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise SourceError(f"the address is no URL ({error})", "mend it") from error
+    user, _, host = parts.netloc.rpartition("@")
+    if parts.scheme == "ssh" and user:
+        host = f"{user.partition(':')[0]}@{host}"
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))
+
+
+def fetch(url: str, revision: str | None) -> tuple[Path, str]:
+    """Brings a repository's commit into the cache; gives the bare repository there and the commit.
+
+    `revision` is a branch, tag or commit, by default the remote's HEAD. Raises SourceError with git's reason.
+    """
+    clean = without_credentials(url)
+    place = cache_folder("git") / digest(clean.encode("utf-8", "surrogateescape"))
+    with locked(place.with_suffix(".lock")):
+        if not (place / "HEAD").is_file():
+            run_git("init", "--quiet", "--bare", "--template=", "--", str(place), at=place.parent)
+        for stale in place.glob("*.lock"):  # of a git that was killed; no other is at work here
+            stale.unlink()
+        try:
+            return place, _fetch(place, url, revision or "HEAD")
+        except GitError as error:
+            cause = _scrubbed(error.cause.removeprefix("git fetch: "), url, clean)
+            raise SourceError(
+                f"{clean} can't be fetched ({cause})", "check the address, the network and your access"
+            ) from None
+
+
+def _fetch(place: Path, url: str, revision: str) -> str:
+    if revision.startswith("-"):
+        raise unknown_revision(revision)
+    ref = f"refs/codeintel/{digest(revision.encode('utf-8', 'surrogateescape'))}"
+    if NAME.fullmatch(revision):
+        try:
+            _fetch_refs(place, url, "--depth=1", f"+{revision}:{ref}")
+            return resolve(place, ref)
+        except GitError as error:
+            if revision == "HEAD" or not MISSING.search(error.cause):
+                raise
+    # A part of a commit's digest, or an expression such as v1~3, needs the whole history to be understood.
+    deepen = ("--unshallow",) if (place / "shallow").is_file() else ()
+    _fetch_refs(place, url, *deepen, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
+    return resolve(place, revision)
+
+
+def _fetch_refs(place: Path, url: str, *options_and_refs: str) -> None:
+    options = [option for option in options_and_refs if option.startswith("--")]
+    refs = [ref for ref in options_and_refs if not ref.startswith("--")]
+    run_git(
+        *(
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "--prune",
+            "--no-recurse-submodules",
+            "--no-auto-maintenance",
+            *options,
+            "--",
+        ),
+        *("origin", *refs),
+        at=place,
+        network=True,
+        config={"remote.origin.url": url},
+    )
+
+
+def _scrubbed(text: str, url: str, clean: str) -> str:
+    """Takes what the URL must not tell out of git's words."""
+    credentials = urlsplit(url).netloc.rpartition("@")[0] if SCHEME.match(url) else ""
+    text = text.replace(url, clean)
+    return text.replace(f"{credentials}@", "").replace(credentials, "…") if credentials else text

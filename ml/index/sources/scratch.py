@@ -1,0 +1,63 @@
+"""Folders for the time of one run. What a killed run left behind, the next one removes."""
+
+import fcntl
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import platformdirs
+
+from ml.errors import SourceError
+
+
+def cache_folder(name: str) -> Path:
+    """Gives a folder of the user's cache, made where it is missing. Raises SourceError where it can't be."""
+    folder = Path(platformdirs.user_cache_dir("codeintel", appauthor=False)) / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SourceError(
+            f"the cache {folder} can't be written ({error.strerror})", "set XDG_CACHE_HOME to another"
+        ) from error
+    return folder
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Gives an empty folder that is removed at the end."""
+    parent = cache_folder("scratch")
+    _sweep(parent)
+    with tempfile.NamedTemporaryFile(dir=parent, suffix=".lock", delete=False) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        folder = Path(lock.name).with_suffix("")
+        try:
+            folder.mkdir(mode=0o700)
+            yield folder
+        finally:
+            _remove(folder)
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Waits until no other process is within the same lock file."""
+    with file.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _sweep(parent: Path) -> None:
+    """Removes the folders whose owner is dead: its lock went with it."""
+    for file in parent.glob("*.lock"):
+        with file.open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            _remove(file.with_suffix(""))
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.with_suffix(".lock").unlink(missing_ok=True)
