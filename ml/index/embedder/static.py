@@ -1,0 +1,91 @@
+"""Static vectors: a text is the weighted sum of its words' vectors. No model runs, so one core embeds thousands a second.
+
+The table is trained by `ml.index.embedder.train` and ships as `data/` beside this module: `vocabulary.txt`, one piece a
+line; `vectors.npy`, int8, one row a piece; `scales.npy`, what a row is multiplied by (its weight is in it).
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.index.embedder.base import Vectors
+from ml.index.embedder.vocabulary import Vocabulary
+
+NAME = "static-code-1"
+DATA = Path(__file__).parent / "data"
+MAX_IDENTIFIERS = 512
+BATCH = 256
+
+
+class StaticEmbedder:
+    """The default embedder."""
+
+    def __init__(self, vocabulary: Vocabulary, vectors: NDArray[np.int8], scales: NDArray[np.float32], name: str = NAME) -> None:
+        self._vocabulary = vocabulary
+        self._vectors = vectors
+        self._scales = scales
+        self._name = name
+
+    @classmethod
+    def load(cls, folder: Path = DATA) -> Self:
+        """Reads the table that `save_table` wrote; its rows are read from the disk only as they are needed."""
+        pieces = (folder / "vocabulary.txt").read_text(encoding="utf-8").split("\n")
+        return cls(Vocabulary(pieces), np.load(folder / "vectors.npy", mmap_mode="r"), np.load(folder / "scales.npy"))
+
+    @property
+    def name(self) -> str:
+        """The table and its version."""
+        return self._name
+
+    @property
+    def dimension(self) -> int:
+        """The length of each vector."""
+        return int(self._vectors.shape[1])
+
+    def documents(self, texts: Sequence[str]) -> Vectors:
+        """Embeds chunks. Gives float32, shape (len(texts), dimension); a text without a known word is all zeros."""
+        found = np.zeros((len(texts), self.dimension), np.float32)
+        for start in range(0, len(texts), BATCH):
+            found[start : start + BATCH] = self._embed(texts[start : start + BATCH])
+        return found
+
+    def query(self, text: str) -> Vectors:
+        """Embeds a question. Gives float32, shape (dimension,)."""
+        return self.documents([text])[0]
+
+    def _embed(self, texts: Sequence[str]) -> Vectors:
+        rows = [self._vocabulary.rows(text, MAX_IDENTIFIERS) for text in texts]
+        owners = np.repeat(np.arange(len(texts)), [len(found) for found in rows])
+        width = len(self._vocabulary)
+        cells, counts = np.unique(owners * width + np.fromiter((row for found in rows for row in found), np.int64), return_counts=True)
+        owners, pieces = np.divmod(cells, width)
+        weights = self._scales[pieces] * damped(counts)
+        found = np.zeros((len(texts), self.dimension), np.float32)
+        if len(cells):
+            present, starts = np.unique(owners, return_index=True)
+            found[present] = np.add.reduceat(self._vectors[pieces] * weights[:, None], starts)
+        return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), np.float32(1e-12))
+
+
+def damped(counts: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Gives what n occurrences of a piece in one text count: less than n times as much as one."""
+    return np.sqrt(counts, dtype=np.float32)
+
+
+def save_table(folder: Path, pieces: Sequence[str], vectors: Vectors) -> None:
+    """Writes the table of weighted vectors, float32 of shape (len(pieces), dimension), as int8 with a scale for each row."""
+    folder.mkdir(parents=True, exist_ok=True)
+    scales = np.maximum(np.abs(vectors).max(axis=1), np.float32(1e-12)) / np.float32(127)
+    np.save(folder / "vectors.npy", np.rint(vectors / scales[:, None]).astype(np.int8))
+    np.save(folder / "scales.npy", scales.astype(np.float32))
+    (folder / "vocabulary.txt").write_text("\n".join(pieces), encoding="utf-8")
+
+
+@cache
+def load_static() -> StaticEmbedder:
+    """Gives the embedder that ships with the package, once for each process."""
+    return StaticEmbedder.load()

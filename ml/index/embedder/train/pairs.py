@@ -1,0 +1,118 @@
+"""Training pairs: what somebody might ask, and the code that answers it, as it would be indexed.
+
+    documentation   the first sentence of a symbol's documentation  ->  the symbol without that sentence
+    name            the words of a symbol's name                    ->  its body
+    comment         a comment inside the body                       ->  the symbol without that comment
+    section         a heading and its parents                       ->  the text below it
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from ml.index.split import Piece, split
+from ml.index.tokens import parts_of, words
+
+MIN_WORDS, MAX_WORDS = 3, 40
+MIN_BODY = 8
+COMMENT = re.compile(r"\s*(?:///?!?|/\*\*?!?|\*+/?|#+(?!\[|!)|--+(?:\||\[\[)?|;;+|\"\"\"|'''|@doc\b.*|\{-\|?)(?P<text>.*)")
+QUOTES = ('"""', "'''")
+MARKUP = re.compile(r"\{@\w+ ([^}]*)\}|</?\w[^>]*>|:\w+:`([^`]*)`|\[([^\]]*)\]\([^)]*\)|[`*]+")
+END_OF_SENTENCE = re.compile(r"(?<=[a-z0-9\)])[.:;](?:\s|$)")
+TAG = re.compile(r"\s*(?:[@\\]\w+|:\w+.*:|\w+:|Args|Parameters|Returns|Example|>>>|---|===|```|~~~)")
+NOISE = re.compile(r"(?i)copyright|licen[sc]e|eslint|pylint|noqa|todo|fixme|nolint|prettier|istanbul|http|@ts-|deprecated|generated|clang-format")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A question and its answer; `kind` is one of those above."""
+
+    kind: str
+    question: str
+    answer: str
+
+
+def mine(path: str, text: str) -> Iterator[Pair]:
+    """Gives the pairs of one file."""
+    for piece in split(path, text):
+        if piece.kind == "section":
+            yield from _section(piece)
+        elif piece.symbol and piece.kind != "module":
+            yield from _symbol(piece)
+
+
+def _symbol(piece: Piece) -> Iterator[Pair]:
+    lines = piece.text.split("\n")
+    blocks = list(_comment_blocks(lines))
+    name = re.split(r"\W+", piece.symbol)[-1]
+    first = blocks[0][0] if blocks else 0
+    for start, end in blocks[:1] + sorted(blocks[1:], key=lambda block: block[0] - block[1])[:1]:
+        question, used = _sentence(lines[start:end])
+        rest = lines[:start] + lines[start + used :]
+        if _tells(question) and _long_enough(rest):
+            yield Pair("documentation" if start == first else "comment", question, "\n".join((piece.header, *rest)))
+    code = [line for at, line in enumerate(lines) if not any(start <= at < end for start, end in blocks)]
+    body = re.sub(rf"\b{re.escape(name)}\b", " ", "\n".join(code)) if name else ""
+    spoken = parts_of(name)
+    if len(spoken) > 1 and _long_enough([body]):
+        yield Pair("name", " ".join(spoken), body)
+
+
+def _section(piece: Piece) -> Iterator[Pair]:
+    title, _, text = piece.text.partition("\n")
+    question = " ".join((piece.symbol.replace(".", " "), title.lstrip("#= ")))
+    if piece.symbol and _long_enough([text]):
+        yield Pair("section", question, f"{piece.header}\n{text}")
+
+
+def _comment_blocks(lines: list[str]) -> Iterator[tuple[int, int]]:
+    """Gives (start, end) of the runs of comment lines, docstrings among them."""
+    start, quote = None, ""
+    for at, line in enumerate(lines):
+        bare = line.strip()
+        if quote:
+            if quote in bare:
+                yield start or 0, at + 1
+                start, quote = None, ""
+            continue
+        opened = next((mark for mark in QUOTES if bare.lstrip("rRuUbBf").startswith(mark)), "")
+        if opened and bare.count(opened) == 1:
+            start, quote = at, opened
+        elif COMMENT.match(line) or opened:
+            start = at if start is None else start
+        elif start is not None:
+            yield start, at
+            start = None
+    if start is not None and not quote:
+        yield start, len(lines)
+
+
+def _sentence(block: Iterable[str]) -> tuple[str, int]:
+    """Gives the first sentence of a comment and how many lines it takes."""
+    found: list[str] = []
+    used = 0
+    for line in block:
+        match = COMMENT.match(line)
+        text = MARKUP.sub(lambda mark: " ".join(filter(None, mark.groups())), match["text"] if match else line)
+        text = text.strip(" \t*/\"'#-=!")
+        if found and (not text or TAG.match(text)):
+            break
+        used += 1
+        if not text or TAG.match(text):
+            continue
+        ended = END_OF_SENTENCE.search(text)
+        found.append(text[: ended.start()] if ended else text)
+        if ended or used > 6:
+            break
+    return " ".join(found), used
+
+
+def _tells(question: str) -> bool:
+    """Says whether a comment is a sentence about the code, in Latin letters."""
+    spoken = question.split()
+    letters = sum(character.isascii() and (character.isalpha() or character == " ") for character in question)
+    return MIN_WORDS <= len(spoken) <= MAX_WORDS and letters > 0.8 * len(question) and not NOISE.search(question)
+
+
+def _long_enough(lines: Iterable[str]) -> bool:
+    return sum(len(words(line)) for line in lines) >= MIN_BODY

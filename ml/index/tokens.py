@@ -1,0 +1,90 @@
+"""Words of code and prose: identifiers are taken apart, so that `getUserById`, `get_user_by_id` and "get user" meet."""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+MAX_IDENTIFIER = 96
+MAX_WORD = 40
+
+# Endings that leave a word's meaning alone, longest first: "validation", "validators" and "validated" are "validat".
+_ENDINGS = (
+    "izations isations ization isation ations ators ation ating izing ators izers ators ments ator ated ates izer ized izes "
+    "ions ings ment ate ize ion ing ers ors er or ed es e s"
+).split()
+_MIN_STEM = 4
+
+_UPPER = "A-ZÀ-ÖØ-ÞА-ЯЁ"
+_IDENTIFIER = re.compile(r"\w+")
+_PART = re.compile(rf"[{_UPPER}]{{2,}}s(?![^\W\d_])|[{_UPPER}]+(?![^\W\d_{_UPPER}])|[{_UPPER}]?[^\W\d_{_UPPER}]+|\d+")
+
+
+def words(text: str) -> list[str]:
+    """Gives the tokens of a text in lower case and in its order, repeated ones too.
+
+    An identifier gives its parts and, where it has several, the whole without underscores: `getUserById` and
+    `get_user_by_id` both give get, user, by, id, getuserbyid. A run of letters and digits is one word (`utf8`, `sha256`)
+    that also gives its letters (`utf`, `sha`); of more than MAX_IDENTIFIER characters only the first count.
+    """
+    return [word for identifier in identifiers(text) for word in _words(identifier)]
+
+
+def identifiers(text: str) -> list[str]:
+    """Gives the runs of letters, digits and underscores, as they are written."""
+    return _IDENTIFIER.findall(text)
+
+
+def stem(word: str) -> str:
+    """Gives what the forms of an English word share ("routes", "router", "routing" -> "rout"); other words unchanged.
+
+    Cruder than Snowball, which keeps "router" apart from "route"; on this project's questions about code it finds more.
+    """
+    if not word.isascii() or len(word) < _MIN_STEM:
+        return word
+    if word.endswith(("ies", "ied")):
+        word = word[:-3] + "y"
+    ending = next((ending for ending in _ENDINGS if _removable(word, ending)), "")
+    word = word.removesuffix(ending)
+    if word[-1] == word[-2] and word[-1] not in "ls":
+        word = word[:-1]
+    return word[:-1] + "i" if word.endswith("y") else word
+
+
+def _removable(word: str, ending: str) -> bool:
+    shortest = _MIN_STEM - (ending == "s")
+    return word.endswith(ending) and len(word) - len(ending) >= shortest and not word.endswith(("ss", "us"))
+
+
+@lru_cache(maxsize=1 << 17)
+def _words(identifier: str) -> tuple[str, ...]:
+    found = parts_of(identifier)
+    whole = identifier[:MAX_IDENTIFIER].replace("_", "").lower()
+    return (*found, whole) if whole not in found and whole and len(whole) <= MAX_WORD else found
+
+
+@lru_cache(maxsize=1 << 17)
+def parts_of(identifier: str) -> tuple[str, ...]:
+    """Gives the parts of one identifier, in lower case."""
+    segments = identifier[:MAX_IDENTIFIER].split("_")
+    return tuple(part for segment in segments for part in _segment(segment) if len(part) <= MAX_WORD)
+
+
+def _segment(segment: str) -> Iterator[str]:
+    """Gives the parts of an identifier between two underscores."""
+    before = ""
+    for part in map(str.lower, _PART.findall(segment)):
+        if part.isdigit():
+            # A number belongs to the letters before it (utf8), and stands alone where it says something (404).
+            if before:
+                yield before + part
+            if len(part) > 1 or not before:
+                yield part
+            before = ""
+        elif len(part) == 1 and len(segment) > 1:
+            before = part
+        else:
+            # A single letter belongs to what follows (OAuth, iOS, vtable), which stands alone as well (IService).
+            if len(before) == 1:
+                yield before + part
+            yield part
+            before = before + part if len(before) == 1 else part
