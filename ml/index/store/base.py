@@ -1,15 +1,19 @@
 """What a store is: one interface over Qdrant Edge (embedded) and a Qdrant server.
 
-Points carry a chunk's payload (`ml.index.chunk`), one dense vector and two sparse ones, over the text and over the names.
+Points carry a chunk's payload (`ml.index.chunk`), one dense vector and two sparse ones, over the text and the names.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Protocol, Self
+from types import MappingProxyType, TracebackType
+from typing import TYPE_CHECKING, Protocol, Self
 
 from ml.index.chunk import Chunk
-from ml.index.embedder.base import Vectors
+
+if TYPE_CHECKING:
+    from ml.index.embedder.base import Vectors
+
+NOTHING: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,7 @@ class EncodedChunk:
     """A chunk with the vectors it is found by."""
 
     chunk: Chunk
-    dense: Vectors
+    dense: "Vectors"
     text: SparseVector
     names: SparseVector
 
@@ -34,14 +38,17 @@ class EncodedChunk:
 class EncodedQuery:
     """A question as the vectors that are compared with those of the chunks. An empty sparse vector matches nothing."""
 
-    dense: Vectors
+    dense: "Vectors"
     text: SparseVector
     names: SparseVector
 
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Which chunks may be found: None lets all pass. `paths` are globs as in .gitignore ("src/**/*.py")."""
+    """Which chunks may be found: None lets all pass, an empty sequence none.
+
+    `paths` are globs as in .gitignore ("src/**/*.py", "!tests/"); where all are negated, all other files pass.
+    """
 
     repos: Sequence[str] | None = None
     paths: Sequence[str] | None = None
@@ -63,7 +70,12 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """What the index knows of a repository as a whole."""
+    """What the index knows of a repository as a whole.
+
+    `source` is where it was read from, `indexed_at` when it was last found up to date (ISO 8601, UTC), `languages`
+    counts files, `skipped` what was left out by reason, `redacted` the secrets replaced by kind. The store fills in
+    `indexed_at`, `files`, `chunks`, `languages`, `redacted` and `index_version`.
+    """
 
     name: str
     source: str
@@ -74,16 +86,22 @@ class Repository:
     languages: Mapping[str, int] = field(default_factory=dict)
     skipped: Mapping[str, int] = field(default_factory=dict)
     redacted: Mapping[str, int] = field(default_factory=dict)
+    index_version: int = 0
 
 
 class Update(Protocol):
     """A change of one repository. Readers see it whole after `commit`, or not at all where the backend allows it.
 
-    Used as a context manager; left without `commit`, what was put is kept aside for the next run and readers see nothing.
+    Used as a context manager; left without `commit`, what was put is kept for the next run and readers see nothing.
     """
 
-    def put(self, file_path: str, file_digest: str, chunks: Sequence[EncodedChunk]) -> None:
-        """Replaces all chunks of a file. A file without chunks is recorded too, so that it is not read again."""
+    def put(
+        self, file_path: str, file_digest: str, chunks: Sequence[EncodedChunk], redacted: Mapping[str, int] = NOTHING
+    ) -> None:
+        """Replaces all chunks of a file. A file without chunks is recorded too, so that it is not read again.
+
+        `redacted` counts the secrets replaced in it. Raises EmbedderError for a vector that can't be stored.
+        """
         ...
 
     def delete(self, file_paths: Iterable[str]) -> None:
@@ -116,8 +134,11 @@ class Store(Protocol):
         """Gives path -> digest of the file's bytes, for every indexed file of a repository."""
         ...
 
-    def update(self, repo: str) -> Update:
-        """Begins a change of one repository. Raises StoreBusyError while another process writes."""
+    def update(self, repo: str, index_version: int = 0) -> Update:
+        """Begins a change of one repository. Raises StoreBusyError while another process writes.
+
+        What was stored under another `index_version` does not count as there: it is replaced as a whole by `commit`.
+        """
         ...
 
     def remove(self, repo: str) -> None:

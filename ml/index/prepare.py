@@ -1,0 +1,94 @@
+"""From a file to chunks that only lack their dense vector: read, redact, split, encode. Runs in worker processes."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import thread_time
+from typing import TYPE_CHECKING, Any
+
+from ml.index.chunk import Chunk, digest
+from ml.index.sources import Skipped, SourceFile, SourceText
+from ml.index.store.base import SparseVector
+
+if TYPE_CHECKING:
+    from ml.index.split import Piece
+
+Encoded = tuple[tuple[Any, ...], str, tuple[list[int], list[float]], tuple[list[int], list[float]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A file as its chunks; `encoded` holds their fields, headers and sparse vectors as a pipe takes them fast."""
+
+    path: str
+    digest: str
+    encoded: Sequence[Encoded]
+    redacted: Mapping[str, int] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    def chunks(self) -> Iterator[tuple[Chunk, str, SparseVector, SparseVector]]:
+        """Gives each chunk with its header and its vectors over the text and over the names."""
+        for fields, header, text, names in self.encoded:
+            yield Chunk(*fields), header, SparseVector(*text), SparseVector(*names)
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """What is the same for all files of a run."""
+
+    repo: str
+    revision: str
+    max_file_bytes: int
+
+    def __call__(self, files: Sequence[SourceFile]) -> list[Prepared | Skipped]:
+        """Prepares some files."""
+        return [self.prepare(file) for file in files]
+
+    def prepare(self, file: SourceFile) -> Prepared | Skipped:
+        """Prepares a file, or tells why it is left out."""
+        from ml.index.redact import redact
+        from ml.index.sources import read
+        from ml.index.split import split
+
+        seconds: dict[str, float] = {}
+        with _timed(seconds, "read"):
+            source = read(file, self.max_file_bytes)
+        if isinstance(source, Skipped):
+            return source
+        with _timed(seconds, "redact"):
+            redaction = redact(source.path, source.text)
+        with _timed(seconds, "split"):
+            pieces = split(source.path, redaction.text)
+        with _timed(seconds, "encode"):
+            encoded = [self._encode(source, piece) for piece in pieces]
+        return Prepared(source.path, source.digest, encoded, redaction.counts, seconds)
+
+    def _encode(self, source: SourceText, piece: "Piece") -> Encoded:
+        from ml.index import sparse
+
+        text, names = sparse.document(indexed_text(piece.header, piece.text)), sparse.document_names(piece)
+        chunk = (
+            self.repo,
+            self.revision,
+            source.path,
+            piece.line_start,
+            piece.line_end,
+            piece.language,
+            piece.symbol,
+            piece.kind,
+            piece.text,
+            digest(piece.text.encode()),
+        )
+        return chunk, piece.header, (text.indices, text.values), (names.indices, names.values)
+
+
+def indexed_text(header: str, text: str) -> str:
+    """Gives what a chunk is found by: its header line and its lines."""
+    return f"{header}\n{text}"
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    started = thread_time()
+    yield
+    seconds[stage] = thread_time() - started

@@ -1,0 +1,23 @@
+"""Where chunks and their vectors are kept: a folder (Qdrant Edge) or a Qdrant server, behind one interface."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ml.index.store.base import Store
+
+
+def open_store(location: str, embedder_name: str, dimension: int, *, api_key: str | None = None) -> "Store":
+    """Opens the index in a folder, or at the http(s) URL of a Qdrant server.
+
+    A place where nothing was indexed yet can be opened for `update`; reading it raises StoreMissingError. Raises
+    StoreVersionError, StoreEmbedderError and StoreCorruptError for one that can't be used, StoreError for a server that
+    can't be reached.
+    """
+    if location.startswith(("http://", "https://")):
+        from ml.index.store.server import open_server
+
+        return open_server(location, embedder_name, dimension, api_key=api_key)
+    from ml.index.store.edge import EdgeStore
+
+    return EdgeStore(Path(location).expanduser(), embedder_name, dimension)

@@ -1,0 +1,73 @@
+"""The candidates of a query, found the same way in both backends: three lists, their union, every score filled in."""
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, Union
+
+from ml.index.chunk import Chunk
+from ml.index.store.base import Candidate, EncodedQuery, SparseVector
+from ml.index.store.points import DENSE, NAMES, TEXT
+
+if TYPE_CHECKING:
+    from ml.index.embedder.base import Vectors
+
+# How many more than asked for are fetched, to see who shares the last place; then twice as many, up to MOST_TIES.
+MARGIN = 8
+MOST_TIES = 4_096
+SAME_SCORE_DIGITS = 5
+
+Query = Union["Vectors", SparseVector]
+Ranked = list[tuple[str, float]]
+
+
+class Engine(Protocol):
+    """What a backend does for a query; its filter is already bound."""
+
+    def search(self, queries: Mapping[str, Query], limit: int, ids: Collection[str] | None = None) -> dict[str, Ranked]:
+        """Gives for each vector's name the best ids with their scores, exactly; `ids` restricts them further."""
+        ...
+
+    def payloads(self, ids: Collection[str]) -> list[tuple[str, dict[str, Any]]]:
+        """Gives id and payload of points."""
+        ...
+
+
+def find_candidates(engine: Engine, query: EncodedQuery, limit: int) -> list[Candidate]:
+    """Gives the union of the `limit` best by each vector, in the order of repository, path and line.
+
+    Where equal scores share the last place, ids decide, so that the same index always gives the same candidates.
+    """
+    queries = _queries(query)
+    lists = engine.search(queries, limit + MARGIN) if queries and limit > 0 else {}
+    ids = {point for name, ranked in lists.items() for point in _best(engine, name, queries[name], ranked, limit)}
+    if not ids:
+        return []
+    scores = {name: dict(ranked) for name, ranked in engine.search(queries, len(ids), ids).items()}
+    found = [
+        Candidate(
+            Chunk.from_payload(payload), *(float(scores.get(name, {}).get(point, 0.0)) for name in (DENSE, TEXT, NAMES))
+        )
+        for point, payload in engine.payloads(ids)
+    ]
+    return sorted(found, key=lambda candidate: _place(candidate.chunk))
+
+
+def _place(chunk: Chunk) -> tuple[str, str, int]:
+    return chunk.repo, chunk.file_path, chunk.line_start
+
+
+def _queries(query: EncodedQuery) -> dict[str, Query]:
+    queries: dict[str, Query] = {DENSE: query.dense} if query.dense.any() else {}
+    return queries | {name: vector for name, vector in ((TEXT, query.text), (NAMES, query.names)) if vector.indices}
+
+
+def _best(engine: Engine, name: str, query: Query, ranked: Ranked, limit: int) -> list[str]:
+    fetched = limit + MARGIN
+    while len(ranked) == fetched and _same(ranked[limit - 1][1], ranked[-1][1]) and fetched < MOST_TIES:
+        fetched *= 2
+        ranked = engine.search({name: query}, fetched)[name]
+    ordered = sorted(ranked, key=lambda found: (-round(found[1], SAME_SCORE_DIGITS), found[0]))
+    return [point for point, _ in ordered[:limit]]
+
+
+def _same(score: float, other: float) -> bool:
+    return round(score, SAME_SCORE_DIGITS) == round(other, SAME_SCORE_DIGITS)

@@ -1,0 +1,191 @@
+"""The embedded store: Qdrant Edge in process, in one folder.
+
+    manifest.json    which shard is the index, its checksums, the repositories and their files; replaced atomically
+    shards/NAME/     a shard of Qdrant Edge, never changed once the manifest names it
+    staging/         finished files of runs that are not committed yet
+    writer.lock      held by the one that writes
+
+A change builds a new shard beside the old one and then replaces the manifest, so a kill at any point leaves the last
+good index. The old shard goes at once, so nothing that was removed lingers; who has it open keeps it until done.
+"""
+
+import os
+import shutil
+import threading
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ml.errors import StoreCorruptError, StoreFullError, StoreMissingError
+from ml.index.chunk import Chunk
+from ml.index.store.base import Candidate, EncodedQuery, Repository, Where
+from ml.index.store.files import damaged, disk_errors
+from ml.index.store.manifest import FILE_NAME, Manifest, corrupt, read_manifest
+
+if TYPE_CHECKING:
+    from ml.index.store.candidates import Query, Ranked
+    from ml.index.store.edge_update import EdgeUpdate
+    from ml.index.store.selection import Selection
+    from ml.index.store.shard import Shard
+
+SHARDS = "shards"
+# How often opening is tried again because a writer replaced the shard in the same moment.
+ATTEMPTS = 5
+
+
+class EdgeStore:
+    """The store in a folder. Safe to use from several threads; a change by another process is seen at the next call."""
+
+    def __init__(self, folder: Path, embedder: str, dimension: int) -> None:
+        self.folder = folder
+        self.embedder = embedder
+        self.dimension = dimension
+        self._published: _Published | None = None
+        self._refreshing = threading.RLock()
+        with suppress(StoreMissingError):
+            self.manifest()
+
+    def repositories(self) -> list[Repository]:
+        """Gives the repositories, by name."""
+        return [known for _, known in sorted(self.manifest().repositories.items())]
+
+    def files(self, repo: str) -> dict[str, str]:
+        """Gives path -> digest of the indexed files of a repository; none for one that is not known."""
+        return {path: file.digest for path, file in self.manifest().files.get(repo, {}).items()}
+
+    def update(self, repo: str, index_version: int = 0) -> "EdgeUpdate":
+        """Begins a change of one repository; makes the folder where there is none."""
+        from ml.index.store.edge_update import EdgeUpdate
+
+        return EdgeUpdate(self, repo, index_version)
+
+    def remove(self, repo: str) -> None:
+        """Removes a repository and all it left, the staged files of a killed run too."""
+        self.manifest()
+        with self.update(repo) as update:
+            update.remove()
+
+    def query(self, query: EncodedQuery, where: Where, limit: int) -> list[Candidate]:
+        """Gives the union of the `limit` best chunks by each vector, every score filled in."""
+        from ml.index.store.candidates import find_candidates
+        from ml.index.store.selection import select
+
+        published, shard = self._searchable()
+        selection = select(where, published.paths)
+        if selection.is_empty or not published.manifest.chunks:
+            return []
+        return find_candidates(_Selected(shard, selection), query, limit)
+
+    def chunks(self, repo: str, file_path: str) -> list[Chunk]:
+        """Gives the chunks of a file in the order of their lines."""
+        record = self.manifest().files.get(repo, {}).get(file_path)
+        if record is None or not record.chunks:
+            return []
+        _, shard = self._searchable()
+        return sorted(shard.chunks(repo, file_path, record.chunks), key=lambda chunk: chunk.line_start)
+
+    def close(self) -> None:
+        """Lets go of the shard; a query that is under way in another thread ends first."""
+        self._published = None
+
+    def manifest(self) -> Manifest:
+        """Gives the published manifest, read again only when it was replaced."""
+        return self._refresh().manifest
+
+    def shard_path(self, manifest: Manifest) -> Path:
+        """Gives the folder of a manifest's shard, its files checked. Raises StoreCorruptError."""
+        path = self.folder / SHARDS / manifest.shard
+        bad = damaged(path, manifest.checksums)
+        if bad:
+            raise corrupt(self.folder, f"{SHARDS}/{manifest.shard}/{bad} is not as it was written")
+        return path
+
+    def _refresh(self) -> "_Published":
+        with self._refreshing, disk_errors(self.folder):
+            stamp = self._stamp()
+            if self._published is None or self._published.stamp != stamp:
+                manifest = read_manifest(self.folder, self.embedder, self.dimension)
+                last = self._published
+                kept = last.shard if last and last.manifest.shard == manifest.shard else None
+                self._published = _Published(stamp, manifest, kept)
+            return self._published
+
+    def _stamp(self) -> tuple[int, int, int]:
+        try:
+            found = (self.folder / FILE_NAME).stat()
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise StoreMissingError(
+                f"nothing is indexed at {self.folder}", "run: codeintel index PATH_OR_URL"
+            ) from error
+        return found.st_mtime_ns, found.st_ino, found.st_size
+
+    def _searchable(self) -> "tuple[_Published, Shard]":
+        with self._refreshing:
+            for _ in range(ATTEMPTS):
+                published = self._refresh()
+                try:
+                    published.shard = published.shard or self._load(published.manifest)
+                except StoreCorruptError:
+                    if self._stamp() == published.stamp:
+                        raise
+                    continue
+                return published, published.shard
+        raise corrupt(self.folder, "its shard is replaced faster than it can be opened")
+
+    def _load(self, manifest: Manifest) -> "Shard":
+        from ml.index.store.shard import Shard
+
+        path = self.shard_path(manifest)
+        shard = None
+        if os.access(path, os.W_OK):
+            with suppress(StoreFullError):
+                shard = Shard.load(path, self.folder)
+        shard = shard or Shard.load_copy(path, manifest.checksums)
+        if not path.exists():  # a writer took it away meanwhile, so perhaps not all of it was there to load
+            raise corrupt(self.folder, f"{SHARDS}/{manifest.shard} is missing")
+        return shard
+
+
+@dataclass(slots=True)
+class _Published:
+    """The manifest as it was read, and its shard once somebody searched."""
+
+    stamp: tuple[int, int, int]
+    manifest: Manifest
+    shard: "Shard | None" = None
+    _paths: frozenset[str] | None = None
+
+    @property
+    def paths(self) -> frozenset[str]:
+        if self._paths is None:
+            self._paths = frozenset(path for files in self.manifest.files.values() for path in files)
+        return self._paths
+
+
+@dataclass(frozen=True, slots=True)
+class _Selected:
+    """A shard with a filter: what `find_candidates` asks."""
+
+    shard: "Shard"
+    selection: "Selection"
+
+    def search(
+        self, queries: "Mapping[str, Query]", limit: int, ids: Collection[str] | None = None
+    ) -> "dict[str, Ranked]":
+        return self.shard.search(self.selection, queries, limit, ids)
+
+    def payloads(self, ids: Collection[str]) -> list[tuple[str, dict[str, Any]]]:
+        return self.shard.payloads(ids)
+
+
+def remove_other_shards(folder: Path, used: str) -> None:
+    """Removes every shard but the one in use. Each leaves its place at once, so nobody opens half of one."""
+    if not (folder / SHARDS).is_dir():
+        return
+    for path in (folder / SHARDS).iterdir():
+        if path.name != used:
+            leaving = path.with_name(f".removed-{path.name}") if not path.name.startswith(".removed-") else path
+            path.rename(leaving)
+            shutil.rmtree(leaving, ignore_errors=True)

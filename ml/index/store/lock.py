@@ -1,0 +1,31 @@
+"""One writer at a time: a lock that the kernel gives back when its holder dies."""
+
+import fcntl
+import os
+from pathlib import Path
+
+from ml.errors import StoreBusyError
+
+FILE_NAME = "writer.lock"
+
+
+class WriterLock:
+    """Held from its making until `release`. Raises StoreBusyError while another process (or update) holds it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._descriptor = os.open(folder / FILE_NAME, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.pread(self._descriptor, 20, 0).decode(errors="replace").strip()
+            os.close(self._descriptor)
+            raise StoreBusyError(
+                f"another process{f' (pid {holder})' if holder else ''} is writing to the index at {folder}",
+                "wait until it is done, or end it",
+            ) from error
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        """Lets others write."""
+        os.close(self._descriptor)

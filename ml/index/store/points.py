@@ -1,0 +1,57 @@
+"""What both backends agree on: the names of the vectors, the ids of the points, and which vectors can be stored."""
+
+import hashlib
+from collections.abc import Sequence
+from uuid import UUID
+
+from ml.errors import EmbedderError
+from ml.index.store.base import EncodedChunk, SparseVector
+
+DENSE, TEXT, NAMES = "dense", "text", "names"
+INDEXED_FIELDS = ("repo", "file_path", "language")
+LENGTH_TOLERANCE = 0.01
+
+
+def point_id(*parts: str | int) -> str:
+    """Gives the UUID of a chunk (repository, path, first line) or of a record: 128 bits, so none is given twice."""
+    return str(UUID(bytes=hashlib.blake2b("\0".join(map(str, parts)).encode(), digest_size=16).digest()))
+
+
+def chunk_id(chunk: EncodedChunk) -> str:
+    """Gives the id of a chunk's point; no two leaf chunks of a file start on the same line."""
+    return point_id(chunk.chunk.repo, chunk.chunk.file_path, chunk.chunk.line_start)
+
+
+def check_vectors(chunks: Sequence[EncodedChunk], dimension: int) -> None:
+    """Raises EmbedderError for a vector that Qdrant would take without a word and answer nonsense from.
+
+    A dense vector has `dimension` finite numbers and length 1 (or is all zeros, for a text without a word).
+    """
+    import numpy as np
+
+    for chunk in chunks:
+        if np.shape(chunk.dense) != (dimension,):
+            raise _unfit(chunk, f"shape {np.shape(chunk.dense)} instead of ({dimension},)")
+        _check_sparse(chunk, chunk.text)
+        _check_sparse(chunk, chunk.names)
+    if not chunks:
+        return
+    lengths = np.linalg.norm(np.stack([chunk.dense for chunk in chunks]), axis=1)
+    fit = (abs(lengths - 1) < LENGTH_TOLERANCE) | (lengths == 0)
+    if not fit.all():
+        bad = int(np.argmin(fit))
+        raise _unfit(chunks[bad], f"length {lengths[bad]:.3g} instead of 1")
+
+
+def _check_sparse(chunk: EncodedChunk, vector: SparseVector) -> None:
+    if len(vector.indices) != len(vector.values) or len(set(vector.indices)) != len(vector.indices):
+        raise _unfit(chunk, "a sparse vector whose indices are not unique or not as many as its values")
+    if vector.values and not (min(vector.values) > 0 and sum(vector.values) < float("inf")):
+        raise _unfit(chunk, "a sparse vector with weights that are no positive numbers")
+
+
+def _unfit(chunk: EncodedChunk, reason: str) -> EmbedderError:
+    return EmbedderError(
+        f"the vector of {chunk.chunk.file_path}:{chunk.chunk.line_start} can't be stored ({reason})",
+        "see which embedder is set: codeintel doctor",
+    )

@@ -1,0 +1,254 @@
+"""The store on a Qdrant server: the same interface, shared by any number of machines.
+
+Two collections, named by embedder and dimension so that vectors of different models never mix:
+
+    code_EMBEDDER_DIMENSION          a point a chunk
+    code_EMBEDDER_DIMENSION_files    a point a file, a repository, a writer's lease, and the format
+
+A server has no change of many points at once, so here a change becomes visible file by file: a file's new chunks come
+before its old ones go. A killed run leaves whole files, old or new, and the next run completes it. One writer a
+repository, by a lease that expires.
+"""
+
+import re
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from ml.errors import StoreError, StoreFullError, StoreMissingError
+from ml.index.chunk import Chunk
+from ml.index.store.base import Candidate, EncodedQuery, Repository, SparseVector, Where
+from ml.index.store.candidates import Query, Ranked, find_candidates
+from ml.index.store.manifest import FORMAT, FileRecord, check_header
+from ml.index.store.points import DENSE, INDEXED_FIELDS, NAMES, TEXT, point_id
+from ml.index.store.selection import Selection, select
+
+if TYPE_CHECKING:
+    from qdrant_client import QdrantClient
+
+    from ml.index.store.server_update import ServerUpdate
+
+TIMEOUT_SECONDS = 30
+PAGE = 1_000
+# How long the list of files that globs are compared with may be out of date.
+PATHS_SECONDS = 10.0
+FORMAT_ID = point_id("format")
+
+
+def open_server(url: str, embedder: str, dimension: int, *, api_key: str | None) -> "ServerStore":
+    """Opens the index on the server at a URL. Raises StoreError where it can't be reached."""
+    try:
+        from qdrant_client import QdrantClient
+    except ImportError as error:
+        raise StoreError("an index on a server needs qdrant-client", "run: pip install 'codeintel[qdrant]'") from error
+    place = f"{urlsplit(url).hostname}:{urlsplit(url).port or ''}".rstrip(":")
+    client = QdrantClient(url=url, api_key=api_key, timeout=TIMEOUT_SECONDS, check_compatibility=False)
+    return ServerStore(client, place, embedder, dimension)
+
+
+class ServerStore:
+    """The store on a server; `place` names it in errors."""
+
+    def __init__(self, client: "QdrantClient", place: str, embedder: str, dimension: int) -> None:
+        self.client = client
+        self.place = place
+        self.embedder = embedder
+        self.dimension = dimension
+        self.code = f"code_{re.sub(r'[^A-Za-z0-9.-]+', '-', embedder)}_{dimension}"
+        self.records = f"{self.code}_files"
+        self._paths: tuple[float, frozenset[str]] = (0.0, frozenset())
+        self._exists = False
+        self.exists()
+
+    def exists(self) -> bool:
+        """Tells whether the collections are there, and that this program can read them."""
+        if not self._exists:
+            with self.errors():
+                self._exists = self.client.collection_exists(self.records)
+                found = self.client.retrieve(self.records, [FORMAT_ID]) if self._exists else []
+            if found:
+                check_header(self.place, found[0].payload or {}, self.embedder, self.dimension)
+        return self._exists
+
+    def repositories(self) -> list[Repository]:
+        """Gives the repositories, by name."""
+        self._check_exists()
+        found = [Repository(**payload["record"]) for payload in self.scroll("repository")]
+        return sorted(found, key=lambda repository: repository.name)
+
+    def files(self, repo: str) -> dict[str, str]:
+        """Gives path -> digest of the indexed files of a repository; none for one that is not known."""
+        self._check_exists()
+        return {payload["path"]: payload["record"][0] for payload in self.scroll("file", repo)}
+
+    def file_records(self, repo: str) -> dict[str, tuple[FileRecord, int]]:
+        """Gives path -> record and index version of each stored file."""
+        return {
+            payload["path"]: (FileRecord.from_json(payload["record"]), payload["index_version"])
+            for payload in self.scroll("file", repo)
+        }
+
+    def update(self, repo: str, index_version: int = 0) -> "ServerUpdate":
+        """Begins a change of one repository; makes the collections where there are none."""
+        from ml.index.store.server_update import ServerUpdate
+
+        if not self.exists():
+            self._create()
+        return ServerUpdate(self, repo, index_version)
+
+    def remove(self, repo: str) -> None:
+        """Removes a repository and all it left."""
+        self._check_exists()
+        with self.update(repo) as update:
+            update.remove()
+
+    def query(self, query: EncodedQuery, where: Where, limit: int) -> list[Candidate]:
+        """Gives the union of the `limit` best chunks by each vector, every score filled in."""
+        self._check_exists()
+        selection = select(where, frozenset() if where.paths is None else self._known_paths())
+        return [] if selection.is_empty else find_candidates(_Selected(self, selection), query, limit)
+
+    def chunks(self, repo: str, file_path: str) -> list[Chunk]:
+        """Gives the chunks of a file in the order of their lines."""
+        self._check_exists()
+        found = [Chunk.from_payload(payload) for payload in self.pages(self.code, self.among(repo, [file_path]))]
+        return sorted(found, key=lambda chunk: chunk.line_start)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self.client.close()
+
+    def among(self, repo: str, file_paths: Sequence[str] | None, further: Any = None) -> Any:
+        """Gives the filter for the chunks of files, or of a whole repository."""
+        from qdrant_client import models
+
+        return Selection(repos=[repo], file_paths=file_paths).filter(models, further)
+
+    def of_kind(self, kind: str, repo: str | None = None) -> Any:
+        """Gives the filter for records of a kind: "file", "repository", "lease" or "format"."""
+        from qdrant_client import models
+
+        fields = {"kind": kind} | ({} if repo is None else {"repo": repo})
+        return models.Filter(
+            must=[models.FieldCondition(key=key, match=models.MatchValue(value=value)) for key, value in fields.items()]
+        )
+
+    def scroll(self, kind: str, repo: str | None = None) -> Iterator[dict[str, Any]]:
+        """Gives the payloads of records."""
+        return self.pages(self.records, self.of_kind(kind, repo))
+
+    def pages(self, collection: str, wanted: Any) -> Iterator[dict[str, Any]]:
+        """Gives the payloads of all points that a filter lets pass."""
+        offset = None
+        while True:
+            with self.errors():
+                points, offset = self.client.scroll(collection, wanted, limit=PAGE, offset=offset, with_payload=True)
+            yield from (point.payload or {} for point in points)
+            if offset is None:
+                return
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Translates the client's errors."""
+        from qdrant_client.common.client_exceptions import QdrantException
+        from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
+
+        try:
+            yield
+        except ResponseHandlingException as error:
+            raise StoreError(
+                f"the Qdrant server at {self.place} does not answer ({error})",
+                "start it, or name another place with --store",
+            ) from error
+        except UnexpectedResponse as error:
+            raise _refused(self.place, error.status_code, str(error)) from error
+        except (ApiException, QdrantException) as error:
+            raise StoreError(f"the Qdrant server at {self.place} refuses ({error})", "try again later") from error
+
+    def _check_exists(self) -> None:
+        if not self.exists():
+            raise StoreMissingError(
+                f"nothing is indexed at {self.place} with the embedder {self.embedder}",
+                "run: codeintel index PATH_OR_URL",
+            )
+
+    def _create(self) -> None:
+        from qdrant_client import models
+
+        dense = models.VectorParams(
+            size=self.dimension,
+            distance=models.Distance.DOT,
+            datatype=models.Datatype.FLOAT16,
+            hnsw_config=models.HnswConfigDiff(m=0),  # no graph: search is exact
+        )
+        sparse = {name: models.SparseVectorParams(modifier=models.Modifier.IDF) for name in (TEXT, NAMES)}
+        with self.errors():
+            if not self.client.collection_exists(self.code):
+                self.client.create_collection(self.code, {DENSE: dense}, sparse)
+            self._index_fields(self.code, INDEXED_FIELDS)
+            self.client.create_collection(self.records, {})
+            self._index_fields(self.records, ("kind", "repo"))
+            header = {"kind": "format", "format": FORMAT, "embedder": self.embedder, "dimension": self.dimension}
+            self.client.upsert(self.records, [models.PointStruct(id=FORMAT_ID, vector={}, payload=header)])
+        self._exists = True
+
+    def _index_fields(self, collection: str, fields: Sequence[str]) -> None:
+        from qdrant_client import models
+
+        for name in fields:
+            self.client.create_payload_index(collection, name, models.PayloadSchemaType.KEYWORD)
+
+    def _known_paths(self) -> frozenset[str]:
+        read_at, paths = self._paths
+        if time.monotonic() - read_at > PATHS_SECONDS or not paths:
+            paths = frozenset(payload["path"] for payload in self.scroll("file"))
+            self._paths = time.monotonic(), paths
+        return paths
+
+
+def _refused(place: str, status: int | None, text: str) -> StoreError:
+    said = " ".join(text.split())[:200]
+    if status in (401, 403):
+        return StoreError(f"the Qdrant server at {place} refuses the key", "set CODEINTEL_STORE_API_KEY")
+    if status == 507 or "No space left" in text:
+        return StoreFullError(f"the Qdrant server at {place} has no room ({said})", "give it more, then run again")
+    return StoreError(f"the Qdrant server at {place} refuses ({said})", "see its log")
+
+
+@dataclass(frozen=True, slots=True)
+class _Selected:
+    """A collection with a filter: what `find_candidates` asks."""
+
+    store: ServerStore
+    selection: Selection
+
+    def search(self, queries: Mapping[str, Query], limit: int, ids: Collection[str] | None = None) -> dict[str, Ranked]:
+        from qdrant_client import models
+
+        wanted = self.selection.filter(models, None if ids is None else models.HasIdCondition(has_id=list(ids)))
+        requests = [
+            models.QueryRequest(query=_vector(query), using=name, filter=wanted, limit=limit, with_payload=False)
+            for name, query in queries.items()
+        ]
+        with self.store.errors():
+            answers = self.store.client.query_batch_points(self.store.code, requests)
+        return {
+            name: [(str(point.id), point.score) for point in answer.points]
+            for name, answer in zip(queries, answers, strict=True)
+        }
+
+    def payloads(self, ids: Collection[str]) -> list[tuple[str, dict[str, Any]]]:
+        with self.store.errors():
+            found = self.store.client.retrieve(self.store.code, list(ids), with_payload=True)
+        return [(str(record.id), record.payload or {}) for record in found]
+
+
+def _vector(query: Query) -> Any:
+    from qdrant_client import models
+
+    if isinstance(query, SparseVector):
+        return models.SparseVector(indices=query.indices, values=query.values)
+    return query.tolist()

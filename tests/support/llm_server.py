@@ -1,0 +1,157 @@
+"""An OpenAI-compatible chat endpoint that behaves as a test says: a real HTTP server with every way to fail."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Handler = BaseHTTPRequestHandler
+Behaviour = Callable[[Handler], None]
+
+
+@dataclass
+class LlmServer:
+    """A running endpoint: its address and the requests that it got."""
+
+    url: str
+    requests: list[dict[str, Any]] = field(default_factory=list)
+
+
+@contextmanager
+def llm_server(*behaviours: Behaviour) -> Iterator[LlmServer]:
+    """Runs an endpoint whose n-th request meets the n-th behaviour; the last one serves all that follow."""
+
+    class Endpoint(Handler):
+        def do_POST(self) -> None:
+            length = int(self.headers["Content-Length"])
+            running.requests.append(json.loads(self.rfile.read(length)))
+            behaviours[min(len(running.requests), len(behaviours)) - 1](self)
+
+        def log_message(self, *arguments: object) -> None:
+            """Keeps the test's output clean."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
+    server.daemon_threads = True
+    server.block_on_close = False
+    running = LlmServer(f"http://127.0.0.1:{server.server_address[1]}/v1")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield running
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def says(*parts: str) -> Behaviour:
+    """Answers with these parts and ends well."""
+
+    def answer(handler: Handler) -> None:
+        _begin_stream(handler)
+        _send(handler, *parts)
+        _event(handler, _chunk("", "stop"))
+        _event(handler, "[DONE]")
+
+    return answer
+
+
+def hangs(*parts: str, seconds: float = 30) -> Behaviour:
+    """Sends these parts, if any, and then nothing more."""
+
+    def answer(handler: Handler) -> None:
+        if parts:
+            _begin_stream(handler)
+            _send(handler, *parts)
+        time.sleep(seconds)
+
+    return answer
+
+
+def trickles(part: str, seconds: float = 30) -> Behaviour:
+    """Sends the same part again and again, until the caller leaves or the time is over."""
+
+    def answer(handler: Handler) -> None:
+        _begin_stream(handler)
+        end = time.monotonic() + seconds
+        with suppress(OSError):
+            while time.monotonic() < end:
+                _send(handler, part)
+                time.sleep(0.02)
+
+    return answer
+
+
+def breaks_off(*parts: str) -> Behaviour:
+    """Sends these parts and drops the connection within a chunk."""
+
+    def answer(handler: Handler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/event-stream")
+        handler.send_header("Content-Length", "100000")
+        handler.end_headers()
+        _send(handler, *parts)
+        handler.close_connection = True
+
+    return answer
+
+
+def stops_early(*parts: str) -> Behaviour:
+    """Sends these parts and ends the reply cleanly, without saying that the answer is finished."""
+
+    def answer(handler: Handler) -> None:
+        _begin_stream(handler)
+        _send(handler, *parts)
+
+    return answer
+
+
+def refuses(status: int, body: str = '{"error": {"message": "no"}}', headers: Sequence[tuple[str, str]] = ()) -> Behaviour:
+    """Answers with an error status."""
+
+    def answer(handler: Handler) -> None:
+        handler.send_response(status)
+        for name, value in (("Content-Type", "application/json"), ("Content-Length", str(len(body))), *headers):
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(body.encode())
+
+    return answer
+
+
+def sends(*events: str, content_type: str = "text/event-stream") -> Behaviour:
+    """Answers 200 with these events, whatever they are."""
+
+    def answer(handler: Handler) -> None:
+        _begin_stream(handler, content_type)
+        for event in events:
+            _event(handler, event)
+
+    return answer
+
+
+def _begin_stream(handler: Handler, content_type: str = "text/event-stream") -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Type", content_type)
+    handler.send_header("Connection", "close")
+    handler.end_headers()
+    handler.close_connection = True
+
+
+def _send(handler: Handler, *parts: str) -> None:
+    for part in parts:
+        _event(handler, _chunk(part, None))
+
+
+def _event(handler: Handler, data: str) -> None:
+    handler.wfile.write(f"data: {data}\n\n".encode())
+    handler.wfile.flush()
+
+
+def _chunk(text: str, finish_reason: str | None) -> str:
+    choice = {"index": 0, "delta": {"content": text}, "finish_reason": finish_reason}
+    return json.dumps({"id": "c", "object": "chat.completion.chunk", "created": 0, "model": "m", "choices": [choice]})

@@ -1,0 +1,87 @@
+"""What a question is understood to ask for, and what a glossary makes of it."""
+
+import pytest
+
+from ml.errors import SettingsError
+from rag_service.retrieve.glossary import Glossary, load_glossary, transliterate
+from rag_service.retrieve.question import PathReference, understand
+
+
+def words(question: str, glossary: Glossary | None = None) -> list[tuple[str, ...]]:
+    return [term.words for term in understand(question, glossary or load_glossary()).terms]
+
+
+def test_symbols_are_named_by_their_writing_by_quotes_or_by_being_all_there_is() -> None:
+    assert understand("where is APIRouter.add_api_route called").symbols == {"addapiroute"}
+    assert understand("what does `distill` do with HTTPServer and utf8_decode").symbols >= {
+        "distill",
+        "httpserver",
+        "utf8decode",
+    }
+    assert understand("Sinatra::Base").symbols >= {"base"}
+    assert understand("distill").symbols == {"distill"}
+    assert understand("how are routes registered").symbols == set()
+
+
+def test_paths_are_named_with_and_without_a_line() -> None:
+    assert understand("look at src/app/main.py:120, please").paths == (PathReference("src/app/main.py", 120),)
+    assert understand("what is in Makefile.am").paths == (PathReference("Makefile.am", None),)
+
+
+def test_words_that_say_nothing_are_left_out() -> None:
+    assert words("how does the parser work") == [("parser",)]
+    assert words("как работает парсер?") == [("parser", "parse")]
+
+
+@pytest.mark.parametrize(
+    ("russian", "english"),
+    [
+        ("авторизованный", "authorization"),
+        ("внедрение зависимостей", "dependency"),
+        ("мидлварей", "middleware"),
+        ("эндпоинтами", "endpoint"),
+        ("настроек", "configure"),
+        ("попыток", "attempt"),
+        ("кэшируются", "cache"),
+        ("ПЕРЕМЕННОЙ ОКРУЖЕНИЯ", "environment"),
+        ("логгером", "logger"),
+        ("транзакциях", "transaction"),
+        ("деплоймента", "deployment"),
+        ("распарсить", "parse"),
+    ],
+)
+def test_the_general_glossary_knows_any_form_of_a_word(russian: str, english: str) -> None:
+    assert english in words(russian)[0]
+
+
+def test_latin_words_of_a_russian_question_stay() -> None:
+    assert words("где FastAPI проверяет OAuth2 токен")[0] == ("FastAPI",)
+    assert ("OAuth2",) in words("где FastAPI проверяет OAuth2 токен")
+
+
+def test_a_word_that_no_entry_knows_is_transliterated() -> None:
+    assert transliterate("резольверы") == "rezolver"
+    assert words("дормидонты") == [("dormidont", "дормидонты")]
+
+
+def test_the_longest_entry_wins_and_a_file_named_first_wins_over_the_general_one() -> None:
+    glossary = Glossary.read(
+        "процессинг: billing\n", "процесс: process\nпроцессинг платежей: payments\nпроцессинг: other\n"
+    )
+    assert words("процессинга", glossary) == [("billing",)]
+    assert words("процессингом платежей", glossary) == [("payments",)]
+    assert words("процессов", glossary) == [("process",)]
+
+
+def test_a_line_without_a_colon_is_an_error_that_shows_it() -> None:
+    with pytest.raises(SettingsError, match="line 2 of the glossary is 'процессинг billing'"):
+        Glossary.read("# head\nпроцессинг billing\n")
+
+
+def test_a_glossary_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(SettingsError, match="can't be read"):
+        load_glossary("/no/such/file")
+
+
+def test_the_general_glossary_is_as_large_as_it_says() -> None:
+    assert len(load_glossary()) >= 1_200
