@@ -1,0 +1,1 @@
+"""How good retrieval is: `python -m benchmarks.retrieval`."""

@@ -1,0 +1,119 @@
+"""Reads the questions and finds the repositories that they are about."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.retrieval.metrics import Target
+
+DATA = Path(__file__).parent / "data"
+PROJECT = Path(__file__).parents[2]
+EXAMPLES = PROJECT / ".cache" / "examples"
+# The project's own questions are about these released packages (requirements/examples/); the line numbers are theirs.
+RELEASES = {"fastapi": "fastapi", "langchain-core": "langchain_core"}
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A question and the places that answer it; none where nothing does."""
+
+    query: str
+    category: str
+    targets: tuple[Target, ...]
+    held_out: bool = False
+    repo: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Repo:
+    """A repository that questions are about. `root` is the folder that is indexed, seen from the repository."""
+
+    name: str
+    language: str
+    url: str
+    revision: str
+    root: str
+    asks: tuple[Ask, ...]
+
+
+def read_repos(folder: Path) -> list[Repo]:
+    """Reads `repos.json` and each repository's questions; every other one by name is held out."""
+    entries = sorted(
+        json.loads((folder / "repos.json").read_text(encoding="utf-8")), key=lambda entry: str(entry["name"])
+    )
+    return [_repo(folder, entry, held_out=bool(number % 2)) for number, entry in enumerate(entries)]
+
+
+def read_lines(name: str, text: str = "query") -> list[Ask]:
+    """Reads the project's own questions; `text` names the field with the question."""
+    lines = (DATA / name).read_text(encoding="utf-8").splitlines()
+    return [_own(json.loads(line), text) for line in lines]
+
+
+def find_checkout(repo: Repo, checkouts: Path, *, clone: bool) -> Path | None:
+    """Gives the folder to index: from the checkouts, cloned where that is allowed, or else a released package's source.
+
+    None where it can't be had.
+    """
+    folder = checkouts / repo.name
+    if clone and not _has_files(folder / repo.root):
+        _clone(repo, folder)
+    if _has_files(folder / repo.root):
+        return folder / repo.root
+    return released(repo.name) if repo.name in RELEASES else None
+
+
+def released(name: str) -> Path:
+    """Gives the source of a released package, installed by `make` where it is not there yet."""
+    if not (EXAMPLES / name / RELEASES[name]).is_dir():
+        _run("make", "-C", str(PROJECT), str((EXAMPLES / ".done").relative_to(PROJECT)))
+    return EXAMPLES / name / RELEASES[name]
+
+
+def _has_files(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.iterdir())
+
+
+def _clone(repo: Repo, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    _run("git", "-C", str(folder), "init", "--quiet")
+    _run("git", "-C", str(folder), "fetch", "--quiet", "--depth", "1", repo.url, repo.revision)
+    _run("git", "-C", str(folder), "checkout", "--quiet", "FETCH_HEAD")
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        print(f"{' '.join(command)}: {done.stderr.strip()}", file=sys.stderr)
+
+
+def _repo(folder: Path, entry: dict[str, Any], *, held_out: bool) -> Repo:
+    name = entry["name"]
+    asks = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    return Repo(
+        name=name,
+        language=entry["language"],
+        url=entry["url"],
+        revision=entry["revision"],
+        root=entry.get("benchmark_root") or "",
+        asks=tuple(
+            Ask(
+                ask["query"], ask["category"], tuple(map(_target, ask["relevant"] + ask.get("secondary", []))), held_out
+            )
+            for ask in asks
+        ),
+    )
+
+
+def _own(entry: dict[str, Any], text: str) -> Ask:
+    targets = tuple(map(_target, entry.get("relevant", [])))
+    return Ask(entry[text], entry["language"], targets, entry["split"] == "held-out", entry["repo"])
+
+
+def _target(entry: str | dict[str, Any]) -> Target:
+    if isinstance(entry, str):
+        return Target(entry)
+    return Target(entry["path"], entry.get("start_line"), entry.get("end_line"))

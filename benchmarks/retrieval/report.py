@@ -1,0 +1,67 @@
+"""Sums scores up and prints them."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean, median
+
+from benchmarks.retrieval.measure import Answered
+from benchmarks.retrieval.metrics import interval
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a table: mean NDCG@10 of some questions, its 95 % interval, the peer's, our median seconds."""
+
+    group: str
+    questions: int
+    ndcg: float
+    low: float
+    high: float
+    plain: float
+    p50_seconds: float
+
+
+def row(group: str, ours: Sequence[Answered], plain: Sequence[Answered]) -> Row:
+    """Sums up one group."""
+    scores = [answered.score for answered in ours]
+    low, high = interval(scores)
+    seconds = median(answered.seconds for answered in ours)
+    return Row(group, len(ours), fmean(scores), low, high, fmean(answered.score for answered in plain), seconds)
+
+
+def by(key: Callable[[Answered], str], ours: Sequence[Answered], plain: Sequence[Answered]) -> list[Row]:
+    """Sums up each group that `key` makes, by name."""
+    groups = sorted({key(answered) for answered in ours})
+    return [row(group, [a for a in ours if key(a) == group], [a for a in plain if key(a) == group]) for group in groups]
+
+
+def mean_of_repos(answered: Iterable[Answered]) -> float:
+    """Gives the mean over repositories of each one's mean score, so that none counts more for having more questions."""
+    scores: dict[str, list[float]] = {}
+    for each in answered:
+        scores.setdefault(each.repo, []).append(each.score)
+    return fmean(map(fmean, scores.values()))
+
+
+def half(answered: Answered) -> str:
+    """Names the half a question belongs to."""
+    return "held out" if answered.ask.held_out else "dev"
+
+
+def table(title: str, rows: Iterable[Row]) -> str:
+    """Writes rows as a Markdown table."""
+    lines = [f"| {title} | questions | NDCG@10 | 95 % interval | plain BM25 | p50 ms |", "|---|--:|--:|--:|--:|--:|"]
+    lines.extend(map(_line, rows))
+    return "\n".join(lines)
+
+
+def _line(row: Row) -> str:
+    score = f"{row.ndcg:.3f} | {row.low:.3f}–{row.high:.3f} | {row.plain:.3f}"
+    return f"| {row.group} | {row.questions} | {score} | {1e3 * row.p50_seconds:.1f} |"
+
+
+def write_json(path: Path, sections: dict[str, object]) -> None:
+    """Writes all figures; rows become objects."""
+    path.write_text(json.dumps(sections, indent=1, default=asdict), encoding="utf-8")

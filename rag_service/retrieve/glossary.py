@@ -1,0 +1,148 @@
+"""A glossary: words of a question -> the words that the code uses for them. Data, one line an entry:
+
+    авторизация: authorization authorize auth
+    внедрение зависимостей: dependency injection
+    процессинг: payments-core billing
+
+Left of the colon stand a word or a phrase, or several with commas between; right of it words, the best one first. A
+line with nothing on the right names words that say nothing ("где"). A Russian word is found by its Snowball stem or,
+failing that, by the longest key that it begins with ("авторизованный": "авториз"); a Latin one by its English stem.
+`ru.glossary` beside this module is for Russian in general; a team's own file in the same form goes before it.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any, Self
+
+from ml.errors import SettingsError
+
+CYRILLIC = re.compile(r"[а-я]")
+MIN_PREFIX = 4
+MAX_PHRASE = 6
+DRAWER = 2
+GENERAL = Path(__file__).parent / "data" / "ru.glossary"
+TRANSLITERATION = str.maketrans(
+    dict(zip("абвгдезийклмнопрстуфцыэ", "abvgdeziyklmnoprstufcye", strict=True))
+    | {"ж": "zh", "х": "h", "ч": "ch", "ш": "sh", "щ": "sch", "ю": "yu", "я": "ya", "ь": "", "ъ": ""}
+)
+Drawer = dict[str, list[tuple[list[str], tuple[str, ...]]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A word or phrase of a question and what the code may call it; `words` is empty for one that says nothing."""
+
+    source: str
+    words: tuple[str, ...]
+
+
+class Glossary:
+    """Entries by their keys; of two entries with one key the first counts.
+
+    Stemming thousands of keys takes a fifth of a second: only those that begin like a word of the question are stemmed.
+    """
+
+    def __init__(self, entries: Iterable[tuple[str, tuple[str, ...]]]) -> None:
+        self._entries: dict[str, list[tuple[list[str], tuple[str, ...]]]] = {}
+        self._filed: dict[str, Drawer] = {}
+        for key, words in entries:
+            self._entries.setdefault(key[:DRAWER], []).append((key.split(), words))
+
+    def __len__(self) -> int:
+        return sum(map(len, self._entries.values()))
+
+    @classmethod
+    def read(cls, *texts: str) -> Self:
+        """Reads glossary files' texts, the most important first. Raises SettingsError for a line without a colon."""
+        return cls(entry for text in texts for entry in _entries(text))
+
+    def term(self, words: Sequence[str]) -> tuple[Term, int] | None:
+        """Gives the entry for the longest phrase that `words` begin with, and how many words it takes; or None."""
+        words = [_plain(word) for word in words[:MAX_PHRASE]]
+        drawer = self._drawer(words[0][:DRAWER])
+        fitting = [entry for key in _keys(words[0]) for entry in drawer.get(key, ()) if _follows(words, entry[0])]
+        if not fitting:
+            return None
+        parts, translation = max(fitting, key=lambda entry: len(entry[0]))
+        return Term(" ".join(words[: len(parts)]), translation), len(parts)
+
+    def _drawer(self, beginning: str) -> "Drawer":
+        if beginning not in self._filed:
+            drawer: Drawer = {}
+            for parts, words in self._entries.get(beginning, ()):
+                for key in {parts[0], stem(parts[0])}:
+                    drawer.setdefault(key, []).append((parts, words))
+            self._filed[beginning] = drawer
+        return self._filed[beginning]
+
+
+@lru_cache(maxsize=65_536)
+def stem(word: str) -> str:
+    """Gives a word's Snowball stem, Russian or English by its letters, in lower case and without ё."""
+    word = _plain(word)
+    return str(_stemmer("russian" if CYRILLIC.search(word) else "english").stemWord(word))
+
+
+def transliterate(word: str) -> str:
+    """Writes a Russian word's stem in Latin letters as a programmer would ("парсеры" -> "parser")."""
+    return stem(word).translate(TRANSLITERATION)
+
+
+@cache
+def load_glossary(own: str | None = None) -> Glossary:
+    """Loads the general Russian glossary, after a team's own file where one is named.
+
+    Raises SettingsError for a file that can't be read.
+    """
+    general = GENERAL.read_text(encoding="utf-8")
+    if own is None:
+        return Glossary.read(general)
+    try:
+        return Glossary.read(Path(own).expanduser().read_text(encoding="utf-8"), general)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"the glossary {own} can't be read ({error})", "mend the setting `glossary`") from error
+
+
+def _entries(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for number, line in enumerate(text.splitlines(), start=1):
+        line = line.partition("#")[0].strip()
+        if not line:
+            continue
+        keys, colon, words = line.partition(":")
+        if not colon or not keys.strip():
+            raise SettingsError(f"line {number} of the glossary is {line!r}", "write it as `term: word word`")
+        for key in filter(None, map(str.strip, _plain(keys).split(","))):
+            yield key, tuple(words.split())
+
+
+def _keys(word: str) -> Iterator[str]:
+    """Gives what an entry for the word may be filed under, the closest first."""
+    yield stem(word)
+    if not CYRILLIC.search(word):
+        return
+    # The fleeting vowel of a genitive plural: попыток -> попытк(а), настроек -> настройк(а).
+    if word.endswith(("ок", "ек")):
+        yield word[:-2] + "к"
+        yield word[:-2] + "йк"
+    for length in range(len(word), MIN_PREFIX - 1, -1):
+        yield word[:length]
+
+
+def _follows(words: Sequence[str], parts: Sequence[str]) -> bool:
+    """Says whether the words begin with the parts of a key; the first part is known to fit."""
+    rest = zip(words[1:], parts[1:], strict=False)
+    return len(parts) <= len(words) and all({part, stem(part)} & set(_keys(word)) for word, part in rest)
+
+
+def _plain(word: str) -> str:
+    return word.lower().replace("ё", "е")
+
+
+@cache
+def _stemmer(language: str) -> Any:
+    import snowballstemmer
+
+    return snowballstemmer.stemmer(language)

@@ -1,0 +1,125 @@
+"""What a question asks for: its terms in the code's words, the symbols and files it names, what it wants to see."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from ml.index import tokens
+from ml.index.sparse import STOP_WORDS
+from rag_service.retrieve.glossary import CYRILLIC, Glossary, Term, stem, transliterate
+
+SEPARATOR = re.compile(r"::|[.#/]")
+WORD = re.compile(r"[\w@#$][\w.:/#@$\-+*'’]*(?:\(\))?")
+PATH = re.compile(r"(?P<path>(?:[\w.@+-]+/)*[\w.@+-]+\.[A-Za-z]\w{0,9})(?::(?P<line>\d+))?$")
+IDENTIFIER = re.compile(r"_|[a-z][A-Z]|[A-Z]{2}[a-z]{2}|\w(?:::|\.)\w|\w\(\)$")
+QUOTED = re.compile(r"`([^`]+)`|\"([^\"]+)\"|'(\w[^']*)'|«([^»]+)»")
+NAME_WORDS = 2
+EMPTY = re.compile(
+    r"use[sd]?|using|get|gets|happens?|find|code|explain|please|tell|show|implement(?:s|ed|ation)|work|works|defined?",
+    re.IGNORECASE,
+)
+WANTS = {
+    "tests": re.compile(
+        r"(?:unit)?tests?|test(?:ed|ing)|fixtures?|mocks?|тест\w*|фикстур\w*|мок\w{0,3}", re.IGNORECASE
+    ),
+    "docs": re.compile(r"docs|documentation|readme|changelog|guide|tutorials?|документаци\w*", re.IGNORECASE),
+    "examples": re.compile(r"examples?|samples?|demos?|benchmarks?|пример\w*|демо|бенчмарк\w*", re.IGNORECASE),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PathReference:
+    """A file that the question names, and the line where it names one."""
+
+    path: str
+    line: int | None
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question, understood. `terms` are in the order of the text, without those that say nothing.
+
+    `symbols` are names as `normal_name` writes them; `is_name` says that the question is nothing but one.
+    """
+
+    text: str
+    terms: tuple[Term, ...]
+    symbols: frozenset[str]
+    is_name: bool
+    paths: tuple[PathReference, ...]
+    wants: frozenset[str]
+
+    @cached_property
+    def english(self) -> str:
+        """The question as it is embedded: its own text, or where a glossary had a say, the code's words."""
+        if all(term.words == (term.source,) for term in self.terms):
+            return self.text
+        return " ".join(word for term in self.terms for word in term.words)
+
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        """The stems of all its words and of their parts ("getUserById" -> get, user, by, id), translations included."""
+        return frozenset(part for term in self.terms for word in term.words for part in name_parts(word))
+
+
+def understand(text: str, glossary: Glossary | None = None) -> Question:
+    """Reads a question. `glossary` translates its words; None leaves all of them as they are."""
+    words = [word for word in (match.group().rstrip(".:/-+*'’") for match in WORD.finditer(text)) if word]
+    references = tuple(reference for word in words if (reference := _path(word)))
+    terms = tuple(_terms(words, glossary))
+    quoted = [next(filter(None, groups)) for groups in QUOTED.findall(text)]
+    return Question(
+        text=text,
+        terms=terms,
+        symbols=frozenset(map(normal_name, _symbols(words, quoted))),
+        is_name=len(words) <= NAME_WORDS,
+        paths=references,
+        wants=frozenset(kind for kind, signs in WANTS.items() if any(map(signs.fullmatch, words))),
+    )
+
+
+def name_parts(name: str) -> tuple[str, ...]:
+    """Gives the stems of the words that a name is made of: "HTTPServer_v2" -> ("http", "server", "v", "2")."""
+    return tuple(stem(part) for identifier in tokens.identifiers(name) for part in tokens.parts_of(identifier))
+
+
+def last_component(name: str) -> str:
+    """Gives what stands after the last dot, `::`, `#` or slash: "Base" of "Sinatra::Base"."""
+    return SEPARATOR.split(name.rstrip("()"))[-1]
+
+
+def normal_name(name: str) -> str:
+    """Gives a name as names are compared: its last component, in lower case and without underscores."""
+    return last_component(name).lower().replace("_", "").replace("-", "")
+
+
+def _terms(words: list[str], glossary: Glossary | None) -> Iterator[Term]:
+    at = 0
+    while at < len(words):
+        term, taken = (glossary and glossary.term(words[at:])) or (_plain(words[at]), 1)
+        at += taken
+        if term.words:
+            yield term
+
+
+def _plain(word: str) -> Term:
+    if word.lower() in STOP_WORDS or EMPTY.fullmatch(word):
+        return Term(word, ())
+    return Term(word, (transliterate(word), word) if CYRILLIC.search(word.lower()) else (word,))
+
+
+def _path(word: str) -> PathReference | None:
+    found = PATH.match(word)
+    if not found or ("/" not in word and normal_name(word).isdigit()):
+        return None
+    return PathReference(found["path"], int(found["line"]) if found["line"] else None)
+
+
+def _symbols(words: list[str], quoted: list[str]) -> Iterator[str]:
+    """Names in the question: quoted ones, those written as identifiers, and the words of a query of one or two."""
+    yield from (name for name in quoted if " " not in name)
+    yield from (word for word in words if IDENTIFIER.search(word))
+    if len(words) <= NAME_WORDS:
+        yield from words
+        yield "".join(words)

@@ -1,0 +1,108 @@
+"""From a question to ranked chunks: understand -> encode -> candidates -> rules -> spread."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ml.index import sparse
+from ml.index.chunk import Chunk
+from ml.index.embedder.base import Embedder
+from ml.index.store.base import Candidate, EncodedQuery, SparseVector, Store, Where
+from rag_service.retrieve.confidence import confidence
+from rag_service.retrieve.glossary import CYRILLIC, load_glossary
+from rag_service.retrieve.question import Question, understand
+from rag_service.retrieve.rules import RULES, Best, Rule
+
+if TYPE_CHECKING:
+    from ml.settings import Settings
+
+CANDIDATES = 50
+FURTHER_HIT = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chunk that was found, its score (comparable within one search only) and the vectors' own scores."""
+
+    chunk: Chunk
+    score: float
+    found: Candidate
+
+
+class Retriever:
+    """Finds the chunks that a question is about."""
+
+    def __init__(
+        self, store: Store, embedder: Embedder, glossary: str | None = None, rules: Sequence[Rule] = RULES
+    ) -> None:
+        self.store = store
+        self._embedder = embedder
+        self._glossary = glossary
+        self._rules = rules
+
+    def search(self, question: str, *, where: Where | None = None, limit: int = 10, spread: bool = True) -> list[Hit]:
+        """Gives the best chunks, best first; equal ones in the order of repository, path and line.
+
+        `spread` lets each further hit of one file count half as much as the one before.
+        """
+        asked = self.understand(question)
+        candidates = self.store.query(self._encode(asked), where or Where(), max(CANDIDATES, limit))
+        ranked = self._rank(asked, candidates)
+        return (_spread(ranked) if spread else ranked)[:limit]
+
+    def understand(self, question: str) -> Question:
+        """Reads a question with this retriever's glossary."""
+        needed = self._glossary is not None or CYRILLIC.search(question.lower())
+        return understand(question, load_glossary(self._glossary) if needed else None)
+
+    def confidence(self, question: str, hits: Sequence[Hit]) -> float:
+        """Gives how well the hits cover the question, 0..1; see `rag_service.retrieve.confidence`."""
+        return confidence(self.understand(question), [hit.found for hit in hits])
+
+    def _encode(self, question: Question) -> EncodedQuery:
+        vector = sparse_query(question)
+        return EncodedQuery(dense=self._embedder.query(question.english), text=vector, names=vector)
+
+    def _rank(self, question: Question, candidates: Iterable[Candidate]) -> list[Hit]:
+        candidates = list(candidates)
+        best = Best.of(candidates)
+        hits = [Hit(found.chunk, self._score(question, found, best), found) for found in candidates]
+        return sorted(hits, key=_order)
+
+    def _score(self, question: Question, candidate: Candidate, best: Best) -> float:
+        return sum(rule.weight * rule.value(question, candidate, best) for rule in self._rules)
+
+
+def open_retriever(settings: "Settings") -> Retriever:
+    """Opens the index and the embedder that the settings name."""
+    from ml.index import open_index
+
+    store, embedder = open_index(settings)
+    return Retriever(store, embedder, settings.glossary)
+
+
+def sparse_query(question: Question) -> SparseVector:
+    """Gives the question's words as a sparse vector; the translations of one word share its weight."""
+    weights: defaultdict[int, float] = defaultdict(float)
+    for term in question.terms:
+        for word in term.words:
+            vector = sparse.query(word)
+            for index, value in zip(vector.indices, vector.values, strict=True):
+                weights[index] += value / len(term.words)
+    return SparseVector(list(weights), list(weights.values()))
+
+
+def _order(hit: Hit) -> tuple[float, str, str, int]:
+    return -hit.score, hit.chunk.repo, hit.chunk.file_path, hit.chunk.line_start
+
+
+def _spread(hits: list[Hit]) -> list[Hit]:
+    """Halves the score of each further hit of a file and sorts again."""
+    seen: Counter[tuple[str, str]] = Counter()
+    spread = []
+    for hit in hits:
+        file = (hit.chunk.repo, hit.chunk.file_path)
+        spread.append(Hit(hit.chunk, hit.score * FURTHER_HIT ** seen[file], hit.found))
+        seen[file] += 1
+    return sorted(spread, key=_order)

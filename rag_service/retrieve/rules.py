@@ -1,0 +1,172 @@
+"""The rules by which candidates are ranked, each with its weight, in one table at the end.
+
+A rule gives 0..1 for a candidate; the score is the weighted sum. The weights are set by hand: tuned ones gained on the
+repositories that they were tuned on and lost on others. `python -m benchmarks.retrieval --ablations` tries each rule.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import PurePosixPath
+from typing import Self
+
+from ml.index.chunk import Chunk
+from ml.index.store.base import Candidate
+from rag_service.retrieve.question import Question, last_component, name_parts, normal_name
+
+ASIDE = {
+    "tests": re.compile(r"tests?|testing|specs?|fixtures|__tests__|testdata|e2e|mocks|__mocks__|testutils?"),
+    "docs": re.compile(r"docs?|documentation|docs_src|changelogs?"),
+    "examples": re.compile(r"_?examples?|samples?|demos?|bench|benchmarks?|tutorials?"),
+    "": re.compile(r"_?vendor|third_?party|node_modules|externals?|deps|legacy|deprecated"),
+}
+DECLARATIONS = frozenset(("__init__.py", "__init__.pyi", "conftest.py"))
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The highest score of each vector among a query's candidates, by which the scores are normalised."""
+
+    dense: float
+    text: float
+    names: float
+
+    @classmethod
+    def of(cls, candidates: Iterable[Candidate]) -> Self:
+        """Finds the highest scores; a vector that found nothing gets 1, so that dividing by it is safe."""
+        scores = [(candidate.dense, candidate.text, candidate.names) for candidate in candidates]
+        return (
+            cls(*(max(column, default=0.0) or 1.0 for column in zip(*scores, strict=True))) if scores else cls(1, 1, 1)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A reason to rank a candidate higher (or lower, with a weight below zero)."""
+
+    name: str
+    weight: float
+    value: Callable[[Question, Candidate, Best], float]
+
+
+def meaning(question: Question, candidate: Candidate, best: Best) -> float:
+    """The chunk means what the question means: cosine against the best one's."""
+    return max(candidate.dense, 0.0) / best.dense
+
+
+def words(question: Question, candidate: Candidate, best: Best) -> float:
+    """The chunk's text has the question's words: BM25 against the best one's."""
+    return candidate.text / best.text
+
+
+def names(question: Question, candidate: Candidate, best: Best) -> float:
+    """The chunk's names and path have the question's words: BM25 against the best one's."""
+    return candidate.names / best.names
+
+
+def symbol_asked(question: Question, candidate: Candidate, best: Best) -> float:
+    """The question is nothing but a name and the chunk defines it; a type before its constructor or a method."""
+    kind = 1.0 if candidate.chunk.kind == "class" else 0.6
+    return kind * (question.is_name and symbol_named(question, candidate, best))
+
+
+def symbol_named(question: Question, candidate: Candidate, best: Best) -> float:
+    """The chunk defines a symbol that the question names."""
+    return float(symbol_is_named(question, candidate.chunk))
+
+
+def symbol_words(question: Question, candidate: Candidate, best: Best) -> float:
+    """The question has the words that the chunk's symbol is made of: all of them, or a share."""
+    return share(symbol_parts(candidate.chunk.symbol), question.stems)
+
+
+def stem_named(question: Question, candidate: Candidate, best: Best) -> float:
+    """The question has the words of the file's name: all of them, or a share."""
+    return share(file_parts(candidate.chunk.file_path), question.stems)
+
+
+def folder_named(question: Question, candidate: Candidate, best: Best) -> float:
+    """The question has the name of a folder that the file lies in."""
+    return float(any(folder <= question.stems for folder in folders(candidate.chunk.file_path) if folder))
+
+
+def path_named(question: Question, candidate: Candidate, best: Best) -> float:
+    """The question names the file; with a line, the chunk has to hold it."""
+    return float(path_is_named(question, candidate.chunk))
+
+
+def aside(question: Question, candidate: Candidate, best: Best) -> float:
+    """The file is a test, documentation, an example, vendored or a list of names, and the question wants none such."""
+    return float(bool(asides(candidate.chunk.file_path) - question.wants))
+
+
+def symbol_is_named(question: Question, chunk: Chunk) -> bool:
+    """Says whether the chunk defines a symbol that the question names."""
+    return bool(chunk.symbol) and chunk.kind != "section" and normal_name(chunk.symbol) in question.symbols
+
+
+def path_is_named(question: Question, chunk: Chunk) -> bool:
+    """Says whether the question names the chunk's file and, where it names a line, one of the chunk's."""
+    return any(
+        f"/{chunk.file_path}".endswith(f"/{reference.path}")
+        and (reference.line is None or chunk.line_start <= reference.line <= chunk.line_end)
+        for reference in question.paths
+    )
+
+
+def share(parts: frozenset[str], words: frozenset[str]) -> float:
+    """Gives the share of the parts that are among the words; 0 for no parts."""
+    return len(parts & words) / len(parts) if parts else 0.0
+
+
+@lru_cache(maxsize=65_536)
+def symbol_parts(symbol: str) -> frozenset[str]:
+    """Gives the stems of the words in a symbol's last component."""
+    return frozenset(name_parts(last_component(symbol)))
+
+
+@lru_cache(maxsize=65_536)
+def file_parts(path: str) -> frozenset[str]:
+    """Gives the stems of the words in the file's name, without its extension."""
+    return frozenset(name_parts(PurePosixPath(path).name.partition(".")[0]))
+
+
+@lru_cache(maxsize=65_536)
+def folders(path: str) -> tuple[frozenset[str], ...]:
+    """Gives the same for each folder above it."""
+    return tuple(frozenset(name_parts(folder)) for folder in PurePosixPath(path).parts[:-1])
+
+
+@lru_cache(maxsize=65_536)
+def asides(path: str) -> frozenset[str]:
+    """Gives what speaks against the file being what a question is about: keys of ASIDE."""
+    lower = PurePosixPath(path.lower())
+    found = {kind for kind, signs in ASIDE.items() if any(map(signs.fullmatch, lower.parts[:-1]))}
+    stem = lower.name.partition(".")[0]
+    if (
+        stem.startswith("test_")
+        or stem.endswith(("_test", "_spec", "tests"))
+        or ".test." in lower.name
+        or ".spec." in lower.name
+    ):
+        found.add("tests")
+    if lower.suffix in {".md", ".rst", ".txt", ".mdx", ".adoc"}:
+        found.add("docs")
+    if lower.name in DECLARATIONS:
+        found.add("")
+    return frozenset(found)
+
+
+RULES = (
+    Rule("meaning", 1.0, meaning),
+    Rule("words", 1.0, words),
+    Rule("names", 0.3, names),
+    Rule("symbol_asked", 1.0, symbol_asked),
+    Rule("symbol_named", 0.5, symbol_named),
+    Rule("symbol_words", 0.3, symbol_words),
+    Rule("stem_named", 0.5, stem_named),
+    Rule("folder_named", 0.1, folder_named),
+    Rule("path_named", 2.0, path_named),
+    Rule("aside", -0.5, aside),
+)
