@@ -7,6 +7,7 @@ The text of all Text events, joined, is `Answer.answer`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from ml.index.chunk import Chunk
 
@@ -48,18 +49,21 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A line for the reader that is not part of the answer, such as "the model is away"."""
+    """A line for the reader that is not part of the answer; `about` says what failed: the model, or the audit record."""
 
     text: str
+    about: Literal["model", "record"] = "model"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The whole answer. `found` is False where the evidence was too weak; `dropped` counts citations that did not hold.
+    """The whole answer. `found` is False where the evidence was too weak.
 
-    `model` names what wrote it ("evidence" where no LLM did), `timings` are seconds by stage.
+    `id` is what feedback refers to. `model` names what wrote it ("evidence" where no LLM did), `timings` are seconds by
+    stage, `dropped` counts citations, places and quotations of an LLM that did not hold.
     """
 
+    id: str
     question: str
     answer: str
     citations: Sequence[Citation]

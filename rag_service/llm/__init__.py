@@ -1,1 +1,1 @@
-"""The LLMs that can write an answer: llama.cpp in process, or an OpenAI-compatible endpoint."""
+"""The language models an answer can be written by: one in process, or any OpenAI-compatible endpoint."""

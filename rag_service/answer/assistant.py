@@ -1,0 +1,118 @@
+"""From a question to an answer: retrieve -> compose -> generate -> cite -> record, as a stream of events."""
+
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from ml.errors import ModelError, RecordError
+from ml.index.store.base import Store, Where
+from rag_service.answer.cite import Citations
+from rag_service.answer.compose import Asked, Composer, nothing_found
+from rag_service.answer.events import Answer, Event, Evidence, Notice
+from rag_service.answer.evidence import Numbered, stored_lines
+from rag_service.answer.phrases import say
+from rag_service.answer.question import checked
+from rag_service.answer.run import Run
+from rag_service.answer.write import add_sentence, cited, write_answer
+from rag_service.llm.provider import Llm, open_llm
+from rag_service.record import record_answer
+from rag_service.retrieve import THRESHOLD, Hit, Retriever, open_retriever
+
+if TYPE_CHECKING:
+    from ml.settings import Settings
+
+NEAREST = 3
+
+
+class Assistant:
+    """Answers questions about what is indexed. Any number of threads may ask at once.
+
+    A context manager: it gives back the store.
+    """
+
+    def __init__(self, retriever: Retriever, store: Store, settings: "Settings") -> None:
+        self.retriever = retriever
+        self.store = store
+        self._settings = settings
+
+    def ask(self, question: str, *, where: Where | None = None) -> Iterator[Event]:
+        """Answers a question as a stream that ends with the Answer; see `rag_service.answer.events`.
+
+        Raises QuestionError at once for a question that can't be asked; StoreError and EmbedderError come with the stream.
+        An LLM that fails is a Notice, and the answer is then composed from the evidence.
+        """
+        text = checked(question, self._settings.max_question_chars)
+        return self._recorded(Run(Asked.of(text, where or Where())))
+
+    def answer(self, question: str, *, where: Where | None = None) -> Answer:
+        """Answers a question and gives the whole answer. Raises what `ask` raises."""
+        answers = [event for event in self.ask(question, where=where) if isinstance(event, Answer)]
+        return answers[-1]
+
+    def close(self) -> None:
+        """Gives back the store's files and connections."""
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _recorded(self, run: Run) -> Iterator[Event]:
+        complete = False
+        try:
+            yield from self._events(run)
+            complete = True
+        finally:
+            notice = self._record(run, complete=complete)
+        if notice:
+            yield notice
+        yield run.answer()
+
+    def _record(self, run: Run, *, complete: bool) -> Notice | None:
+        try:
+            record_answer(self._settings.data_dir, run.answer(), run.asked.where, complete=complete)
+        except RecordError as error:
+            return run.note(str(error), "record")
+        return None
+
+    def _events(self, run: Run) -> Iterator[Event]:
+        with run.timed("retrieve"):
+            hits = self.retriever.search(run.asked.text, where=run.asked.where, limit=self._settings.evidence)
+            run.found = self.retriever.confidence(run.asked.text, hits) >= THRESHOLD
+        if run.found:
+            yield from self._answer(run, hits)
+        else:
+            yield Evidence([])
+            yield run.say(nothing_found(run.asked, [hit.chunk for hit in hits[:NEAREST]]))
+
+    def _answer(self, run: Run, hits: Sequence[Hit]) -> Iterator[Event]:
+        with run.timed("compose"):
+            evidence = Numbered(hits, stored_lines(self.store))
+            composer = Composer(run.asked, evidence, self.retriever)
+            composed = composer.compose()
+        run.citations = Citations(evidence.sources, evidence.lines)
+        yield Evidence(evidence.sources)
+        try:
+            llm = open_llm(self._settings)
+        except ModelError as error:
+            llm = None
+            yield run.note(say(run.asked.language, "away", place=self._settings.llm_model or "", cause=error.cause))
+        if llm and llm.trusted:
+            yield from write_answer(run, llm, evidence, composer, composed)
+            return
+        yield from cited(run, composed)
+        if llm and composer.leaves_unsaid:
+            yield from add_sentence(run, llm, evidence, composer, composed)
+
+
+def open_assistant(settings: "Settings") -> Assistant:
+    """Opens the index, the embedder and the retriever that the settings name; a context manager.
+
+    Raises StoreError, EmbedderError or SettingsError.
+    """
+    retriever = open_retriever(settings)
+    return Assistant(retriever, retriever.store, settings)

@@ -1,0 +1,107 @@
+"""Who calls a symbol: chunks that hold its name, each verified by the text of the calling line."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from ml.index import tokens
+from ml.index.chunk import Chunk
+from ml.index.store.base import Where
+from rag_service.answer.evidence import StoredLines
+from rag_service.answer.lines import comment_text, is_comment
+from rag_service.retrieve import Retriever
+from rag_service.retrieve.question import name_parts
+from rag_service.retrieve.rules import asides
+
+CANDIDATES = 60
+SEPARATOR = re.compile(r"::|[.#/]")
+CONSTRUCTORS = frozenset(("__init__", "constructor", "initialize", "__construct", "init"))
+TRIPLE = re.compile(r'"""|\'\'\'|```')
+WITHOUT_PARENTHESES = frozenset(("bash", "ruby", "haskell", "ocaml", "elixir"))
+DEFINITION = re.compile(r"\b(def|class|fn|func|fun|function|interface|struct|trait|enum|type|sub|defp?|module|record)\s+$")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A line that calls a symbol, and the chunk it stands in."""
+
+    chunk: Chunk
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Callers:
+    """The calls found, code before tests; `ambiguous` where the name is defined more than once."""
+
+    calls: list[Call]
+    ambiguous: bool
+
+
+def callers_of(retriever: Retriever, stored: StoredLines, chunk: Chunk, where: Where) -> Callers:
+    """Finds who calls the function, method or class that a chunk defines, in its repository and within `where`."""
+    name = last_name(chunk.symbol)
+    if not name or chunk.kind not in {"function", "method", "class"}:
+        return Callers([], ambiguous=False)
+    hits = retriever.search(name, where=replace(where, repos=[chunk.repo]), limit=CANDIDATES, spread=False)
+    found = [hit.chunk for hit in hits]
+    found = [other for other in found if other.kind != "section"]
+    defining = {(other.file_path, other.symbol) for other in [chunk, *found] if last_name(other.symbol) == name}
+    calls = [call for other in found for call in _calls(other, chunk, name, stored)]
+    calls.sort(key=lambda call: bool(asides(call.chunk.file_path)))
+    return Callers(calls, ambiguous=len(defining) > 1)
+
+
+def last_name(symbol: str) -> str:
+    """Gives the last part of a dotted or coloned name."""
+    return SEPARATOR.split(symbol)[-1].strip()
+
+
+def _calls(other: Chunk, definition: Chunk, name: str, stored: StoredLines) -> Iterator[Call]:
+    """Gives the first line of a chunk that calls the name; neither a symbol's own recursion nor a docstring counts."""
+    if (other.file_path, other.symbol) == (definition.file_path, definition.symbol):
+        return
+    call = _pattern(other, definition, name)
+    for number, text in enumerate(other.text.split("\n"), start=other.line_start):
+        match = call.search(text.removesuffix(comment_text(text))) if not is_comment(text) else None
+        if match and not DEFINITION.search(text[: match.start()]):
+            if not in_string(stored(other.repo, other.file_path), number):
+                yield Call(other, number)
+                return
+
+
+def in_string(lines: Mapping[int, str], number: int) -> bool:
+    """Says whether a line of a file begins inside a triple-quoted string, as an example in a docstring does."""
+    quote = ""
+    for at in sorted(lines):
+        if at == number:
+            return bool(quote)
+        for mark in TRIPLE.findall(lines[at]):
+            quote = "" if quote == mark else quote or mark
+    return False
+
+
+def _pattern(other: Chunk, definition: Chunk, name: str) -> re.Pattern[str]:
+    """Gives what a call looks like in another chunk.
+
+    A method's name of one common word ("get") could be anybody's: it counts only on a receiver that tells the class.
+    """
+    end = r"(?![\w-])" if other.language in WITHOUT_PARENTHESES else r"\s*\("
+    owner = _owner(definition)
+    if definition.kind != "method" or not owner or name in CONSTRUCTORS:
+        word = owner if name in CONSTRUCTORS and owner else name
+        return re.compile(rf"(?<![\w$]){re.escape(word)}{end}")
+    receiver = "" if len(name_parts(name)) > 1 else rf"(?<![\w$])(?:{_receivers(owner, _owner(other))})"
+    return re.compile(rf"{receiver}(?:\.|->|::){re.escape(name)}{end}")
+
+
+def _owner(chunk: Chunk) -> str:
+    """Gives the class that a symbol belongs to, "" for none."""
+    names = SEPARATOR.split(chunk.symbol)
+    return names[-2].strip() if len(names) > 1 else ""
+
+
+def _receivers(owner: str, calling: str) -> str:
+    """Gives, as a regular expression, the names an instance of a class goes by: router and api_router for APIRouter."""
+    parts = tokens.parts_of(owner)
+    own = {"self", "this", "cls", "@", "super()"} if calling == owner else set()
+    return "|".join(map(re.escape, sorted({owner, "_".join(parts), *parts[-1:]} | own)))

@@ -1,0 +1,78 @@
+"""From hits to numbered evidence: the parts of one symbol become one piece, and an answer may add places it finds."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+
+from ml.index.chunk import Chunk, digest, numbered_lines
+from ml.index.store.base import Store
+from rag_service.answer.events import Source
+from rag_service.retrieve import Hit
+
+StoredLines = Callable[[str, str], Mapping[int, str]]
+
+
+def stored_lines(store: Store) -> StoredLines:
+    """Gives a function (repo, path) -> {line number: text} over the store, which reads each file once."""
+
+    @cache
+    def lines(repo: str, file_path: str) -> Mapping[int, str]:
+        return numbered_lines(store.chunks(repo, file_path))
+
+    return lines
+
+
+class Numbered:
+    """The numbered evidence an answer is made from, best first; `cite` adds those that turn up while it is composed."""
+
+    def __init__(self, hits: Sequence[Hit], lines: StoredLines) -> None:
+        self.lines = lines
+        self.main = [
+            Source(n, chunk, score) for n, (chunk, score) in enumerate(merged(hits, lines), start=1)
+        ]
+        self._further: list[Source] = []
+
+    @property
+    def sources(self) -> list[Source]:
+        """All of them, by number."""
+        return self.main + self._further
+
+    def cite(self, chunk: Chunk, start: int, end: int) -> str:
+        """Gives the mark `[n:start-end]` for lines of a chunk, numbering the chunk if it is new."""
+        source = next((source for source in self.sources if holds(source.chunk, chunk, start, end)), None)
+        if source is None:
+            source = Source(len(self.sources) + 1, chunk, 0.0)
+            self._further.append(source)
+        return f"[{source.n}:{start}-{end}]"
+
+
+def holds(outer: Chunk, chunk: Chunk, start: int, end: int) -> bool:
+    """Says whether a piece holds these lines of a chunk's file."""
+    same_file = (outer.repo, outer.file_path) == (chunk.repo, chunk.file_path)
+    return same_file and outer.line_start <= start and end <= outer.line_end
+
+
+def merged(hits: Sequence[Hit], lines: StoredLines) -> list[tuple[Chunk, float]]:
+    """Joins hits that are parts of one symbol with nothing but blank lines between; gives chunks with the best score."""
+    pieces: list[tuple[Chunk, float]] = []
+    for hit in hits:
+        chunk, score = hit.chunk, hit.score
+        for other in [piece for piece in pieces if _adjoin(piece[0], chunk, lines)]:
+            pieces.remove(other)
+            chunk, score = _joined(other[0], chunk), max(score, other[1])
+        pieces.append((chunk, score))
+    return sorted(pieces, key=lambda piece: -piece[1])
+
+
+def _adjoin(one: Chunk, other: Chunk, lines: StoredLines) -> bool:
+    if (one.repo, one.file_path, one.symbol) != (other.repo, other.file_path, other.symbol):
+        return False
+    first, second = sorted((one, other), key=lambda chunk: chunk.line_start)
+    stored = lines(one.repo, one.file_path)
+    return not any(stored.get(number, "").strip() for number in range(first.line_end + 1, second.line_start))
+
+
+def _joined(one: Chunk, other: Chunk) -> Chunk:
+    first, second = sorted((one, other), key=lambda chunk: chunk.line_start)
+    text = "\n".join([first.text, *[""] * (second.line_start - first.line_end - 1), second.text])
+    return replace(first, line_end=second.line_end, text=text, content_hash=digest(text.encode()))

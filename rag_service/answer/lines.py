@@ -1,0 +1,93 @@
+"""Which lines of a chunk matter to a question: those that share its rarest words."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from ml.index.chunk import Chunk
+from rag_service.retrieve.question import name_parts
+
+COMMENT = re.compile(r"\s*(#(?!\[|include|define|if|endif|pragma)|//|--|/\*|\*(?!\*?\w)|;|%|<!--)")
+TRAILING_COMMENT = re.compile(r"\s(#|//|--)\s+(?P<text>\S.*)$")
+KNOWN = 0.25
+NUMBERS = "zero one two three four five six seven eight nine ten".split()
+RUSSIAN_NUMBERS = "ноль один два три четыре пять шесть семь восемь девять десять".split()
+DIGITS = {word: str(value) for words in (NUMBERS, RUSSIAN_NUMBERS) for value, word in enumerate(words)}
+"""A question says "five" where the code says 5."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a chunk and how well it matches, 0.0 for not at all."""
+
+    number: int
+    text: str
+    score: float
+
+
+@lru_cache(maxsize=8192)
+def stems_of(text: str) -> frozenset[str]:
+    """Gives the stems of the words in a line and of the parts of its names."""
+    return frozenset(name_parts(text))
+
+
+class LineMatcher:
+    """Scores lines by a question's stems, each weighted by how rare it is among the lines of the evidence."""
+
+    def __init__(self, stems: Collection[str], words: Iterable[str], chunks: Sequence[Chunk]) -> None:
+        self._stems = frozenset(stems) | {DIGITS[word] for word in words if word in DIGITS}
+        lines = [stems_of(line) & self._stems for chunk in chunks for line in chunk.text.split("\n")]
+        counts = Counter(stem for line in lines for stem in line)
+        self._weights = {stem: math.log(1 + len(lines) / count) for stem, count in counts.items()}
+
+    def score(self, text: str, known: Collection[str] = ()) -> float:
+        """Gives the sum of the weights of the question's stems in a text, each once; stems in `known` weigh little."""
+        found = stems_of(text) & self._stems
+        return sum(self._weights.get(stem, 0.0) * (KNOWN if stem in known else 1.0) for stem in found)
+
+    def share(self, score: float) -> float:
+        """Gives what share of the weight of the whole question a score is."""
+        return score / (sum(self._weights.values()) or 1.0)
+
+    def best(self, chunk: Chunk, first: int, limit: int) -> list[Line]:
+        """Gives up to `limit` lines from line `first` on that match best, at least half as well as the best one.
+
+        Words of the symbol's own name say little about its lines.
+        """
+        known = stems_of(chunk.symbol)
+        lines = [
+            Line(number, text, self.score(text, known))
+            for number, text in enumerate(chunk.text.split("\n"), start=chunk.line_start)
+            if number >= first
+        ]
+        lines.sort(key=lambda line: (-line.score, line.number))
+        least = lines[0].score / 2 if lines else 0.0
+        return [line for line in lines[:limit] if line.score > 0 and line.score >= least]
+
+
+def is_comment(text: str) -> bool:
+    """Says whether a line is nothing but a comment, in any of the languages that are indexed."""
+    return bool(COMMENT.match(text))
+
+
+def comment_text(text: str) -> str:
+    """Gives what a comment says: that of a comment line, or the one behind code on a line, "" where there is none."""
+    if is_comment(text):
+        return text.strip().strip("/#*-;%<!> \t")
+    trailing = TRAILING_COMMENT.search(text)
+    return trailing["text"].strip() if trailing else ""
+
+
+def with_context(numbers: Iterable[int], first: int, last: int, margin: int = 1) -> list[range]:
+    """Gives the line numbers and `margin` lines around each, within first..last, as ranges that do not touch."""
+    ranges: list[range] = []
+    for number in sorted(numbers):
+        start, stop = max(first, number - margin), min(last, number + margin) + 1
+        if ranges and start <= ranges[-1].stop + 1:
+            ranges[-1] = range(ranges[-1].start, max(stop, ranges[-1].stop))
+        else:
+            ranges.append(range(start, stop))
+    return ranges

@@ -1,0 +1,84 @@
+"""Cuts streamed Markdown into pieces that can be checked and shown: a sentence, the rest of a line, a whole code block."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})")
+CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`)([^\n]+?)(?<!`)\1(?!`)")
+# The end of a sentence counts once something other than its citation has begun.
+SENTENCE_END = re.compile(r"[.!?…][\"'»)\]*_]*(?:[ \t]*\[[^\]\n]*\])*[ \t]+(?=[^\s\[(])")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A piece of Markdown; `is_code` where it is a fenced block with both its fences."""
+
+    text: str
+    is_code: bool
+
+
+def outside_code(text: str, change: Callable[[str], str]) -> str:
+    """Applies `change` to all of a line but its `code spans`."""
+    parts, at = [], 0
+    for span in CODE_SPAN.finditer(text):
+        parts += [change(text[at : span.start()]), span.group()]
+        at = span.end()
+    return "".join([*parts, change(text[at:])])
+
+
+def segments(parts: Iterator[str]) -> Iterator[Segment]:
+    """Gives a stream's segments as soon as each is complete. Joined, they are the stream, its last fence closed."""
+    splitter = _Splitter()
+    for part in parts:
+        yield from splitter.feed(part)
+    yield from splitter.close()
+
+
+class _Splitter:
+    def __init__(self) -> None:
+        self._rest = ""
+        self._code = ""
+        self._fence = ""
+        self._at_line_start = True
+
+    def feed(self, part: str) -> Iterator[Segment]:
+        self._rest += part
+        while "\n" in self._rest:
+            line, self._rest = self._rest.split("\n", 1)
+            yield from self._line(line + "\n")
+        if not self._fence and not (self._at_line_start and FENCE.match(self._rest + "```")):
+            yield from self._sentences()
+
+    def close(self) -> Iterator[Segment]:
+        if self._rest:
+            yield from self._line(self._rest)
+        if self._fence:
+            end = "" if self._code.endswith("\n") else "\n"
+            yield Segment(f"{self._code}{end}{self._fence}\n", is_code=True)
+
+    def _line(self, line: str) -> Iterator[Segment]:
+        fence = FENCE.match(line) if self._at_line_start else None
+        self._at_line_start = True
+        if self._fence:
+            self._code += line
+            if fence and fence.group(1).startswith(self._fence) and not line[fence.end() :].strip():
+                yield Segment(self._code, is_code=True)
+                self._fence = self._code = ""
+        elif fence:
+            self._fence, self._code = fence.group(1), line
+        else:
+            yield Segment(line, is_code=False)
+
+    def _sentences(self) -> Iterator[Segment]:
+        ends = [end.end() for end in SENTENCE_END.finditer(self._rest) if _is_balanced(self._rest[: end.end()])]
+        if ends:
+            yield Segment(self._rest[: ends[-1]], is_code=False)
+            self._rest = self._rest[ends[-1] :]
+            self._at_line_start = False
+
+
+def _is_balanced(text: str) -> bool:
+    """Says whether no code span and no bracket is open at the end of a text."""
+    plain = CODE_SPAN.sub("", text)
+    return "`" not in plain and plain.count("[") <= plain.count("]")

@@ -1,0 +1,100 @@
+"""Which sentences of a small LLM may stand: those that its cited lines bear word by word.
+
+A model below the trusted size states wrong things fluently, so the rules are strict; dropping a right sentence costs less
+than keeping a wrong one. A sentence is kept where all of this holds:
+
+- it is one whole sentence about the symbol it was asked about, with no link, list or second line;
+- every word in it that claims something stands in the cited lines, as a word or as a part of a name; identifiers,
+  numbers and what is in backticks stand there as they are;
+- what it says is returned stands in a line that returns, what is raised in one that raises, what is taken in the
+  signature, and what is called is followed by a parenthesis;
+- it is no echo: it says something that neither the question nor the text above it already says.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ml.index.sparse import STOP_WORDS
+from rag_service.answer.lines import stems_of
+
+NEW = 2
+FEWEST_WORDS = 5
+MOST_WORDS = 35
+WORD = re.compile(r"[A-Za-z_$][\w$]*|\d+|[^\W\d_A-Za-z]+")
+IDENTIFIER = re.compile(r"\w_|_\w|[a-z\d][A-Z]|[A-Z]{2}|\d")
+SPAN = re.compile(r"`([^`]+)`")
+OTHER = re.compile(r"\]\(|://|^\s*[-*#>\d]|[{}\\]")
+# Words that tie a sentence together and claim nothing about this code.
+GLUE = frozenset("function method class argument arguments parameter parameters value values each every other".split())
+RELATION = re.compile(
+    r"\b(?:(?P<returns>returns?|returned|returning|yields?)|(?P<raises>raises?|raised|throws?|thrown)"
+    r"|(?P<calls>calls?|called|calling|invokes?|using|uses?)|(?P<takes>takes?|accepts?|receives?)"
+    r"|(?P<any>when|if|unless|while|until|after|before|with|by|from|for))\b",
+    re.IGNORECASE,
+)
+RETURN_LINE = re.compile(r"\breturn|\byield|->|=>")
+RAISE_LINE = re.compile(r"\braise|\bthrow|\bpanic|\berror", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Cited:
+    """The code that a sentence is held against: the symbol's name, the lines of its header and those of its body."""
+
+    name: str
+    header: str
+    body: str
+
+    def lines(self, relation: str) -> str:
+        """Gives the lines that can bear a claim of this relation ("" and "any": all)."""
+        lines = f"{self.header}\n{self.body}".split("\n")
+        match relation:
+            case "returns":
+                return "\n".join(line[found.start() :] for line in lines if (found := RETURN_LINE.search(line)))
+            case "raises":
+                return "\n".join(line for line in lines if RAISE_LINE.search(line))
+            case "calls":
+                return " ".join(re.findall(r"[\w$.]+(?=\s*\()", self.body))
+            case "takes":
+                return self.header
+        return f"{self.name}\n{self.header}\n{self.body}"
+
+
+def first_sentence(text: str) -> str:
+    """Gives the first sentence that a model wrote, whole and without its mark, or "" where it wrote none."""
+    match = re.match(r"\s*(?P<sentence>\S[^\n]*?)\s*(?:\[\d+\])?[.!?](?=\s)", text)
+    return match["sentence"] if match else ""
+
+
+def is_supported(sentence: str, cited: Cited, said: str, question: str) -> bool:
+    """Says whether a sentence may be added to `said`, going by the rules above."""
+    words = WORD.findall(sentence)
+    if not FEWEST_WORDS <= len(words) <= MOST_WORDS or words[0] != cited.name or OTHER.search(sentence):
+        return False
+    if not all(_stands(clause, cited.lines(relation)) for relation, clause in _clauses(sentence)):
+        return False
+    return len(_content(sentence) - _content(said) - _content(question)) >= NEW
+
+
+def _stands(clause: str, lines: str) -> bool:
+    return set(_names(clause)) <= set(WORD.findall(lines)) and _content(clause) <= stems_of(lines)
+
+
+def _names(sentence: str) -> Iterator[str]:
+    yield from (word for word in WORD.findall(sentence) if IDENTIFIER.search(word))
+    for span in SPAN.findall(sentence):
+        yield from WORD.findall(span)
+
+
+def _clauses(sentence: str) -> Iterator[tuple[str, str]]:
+    """Cuts a sentence at the verbs that claim a relation: (relation, what follows)."""
+    at, relation = 0, ""
+    for verb in RELATION.finditer(sentence):
+        yield relation, sentence[at : verb.start()]
+        at, relation = verb.end(), verb.lastgroup or ""
+    yield relation, sentence[at:]
+
+
+def _content(text: str) -> frozenset[str]:
+    words = (word for word in WORD.findall(text) if word.lower() not in STOP_WORDS and word.lower() not in GLUE)
+    return stems_of(" ".join(words))

@@ -1,0 +1,89 @@
+"""What an LLM adds to the composed answer, or writes in its place, checked before anybody sees it."""
+
+from collections.abc import Iterator, Mapping
+
+from ml.errors import ModelError
+from rag_service.answer.compose import Composer
+from rag_service.answer.events import Notice, Text
+from rag_service.answer.evidence import Numbered
+from rag_service.answer.generate import written
+from rag_service.answer.phrases import say
+from rag_service.answer.prompt import LANGUAGES, adding_prompt, cut, evidence_tokens, numbered_evidence, writing_prompt
+from rag_service.answer.quotes import Quotations
+from rag_service.answer.run import EVIDENCE, Run
+from rag_service.answer.segments import Segment, segments
+from rag_service.answer.support import first_sentence, is_supported
+from rag_service.llm.provider import Llm
+
+ANSWER_TOKENS = 900
+SENTENCE_TOKENS = 48
+SENTENCE_EVIDENCE_CHARS = 900
+SENTENCE_SECONDS = 4.0
+
+
+def cited(run: Run, markdown: str) -> Iterator[Text]:
+    """Gives text of ours with its marks turned into citations."""
+    with run.timed("cite"):
+        text = "".join(run.citations.check(segment) for segment in segments(iter([markdown])))
+    yield run.say(text)
+
+
+def write_answer(run: Run, llm: Llm, evidence: Numbered, composer: Composer, composed: str) -> Iterator[Text | Notice]:
+    """Lets a trusted LLM write. Where it fails or cites nothing that holds, the composed answer follows."""
+    quotations = Quotations(evidence.main, run.asked.text, say(run.asked.language, "own_code"))
+    values = {
+        "language": LANGUAGES[run.asked.language],
+        "evidence": numbered_evidence(evidence.main, composer.matcher, evidence_tokens(llm.context, ANSWER_TOKENS)),
+        "question": run.asked.text,
+    }
+    said, problem = False, "uncited"
+    try:
+        for segment in segments(run.waited("generate", written(llm, writing_prompt(), values, ANSWER_TOKENS))):
+            with run.timed("cite"):
+                text = run.citations.check(Segment(quotations.check(segment), segment.is_code))
+            if text:
+                said = said or bool(text.strip())
+                yield run.say(text)
+    except ModelError as error:
+        problem = "broken_off"
+        yield run.note(away(run, llm, error))
+    finally:
+        run.unquoted = quotations.dropped
+        run.model = llm.name if said else EVIDENCE
+    if problem == "broken_off" or not run.citations.resolved():
+        if said:
+            run.model = f"{EVIDENCE} + {llm.name}"
+            yield run.say(f"\n\n{say(run.asked.language, problem)}\n\n")
+        yield from cited(run, composed)
+
+
+def add_sentence(run: Run, llm: Llm, evidence: Numbered, composer: Composer, composed: str) -> Iterator[Text | Notice]:
+    """Lets a small LLM add one sentence about the best evidence; it is shown only where the cited lines bear it."""
+    chunk = composer.subject
+    code = cut(chunk, composer.matcher, SENTENCE_EVIDENCE_CHARS)
+    try:
+        sentence = _sentence(run, llm, {"evidence": code, "question": run.asked.text})
+    except ModelError as error:
+        if run.timings["generate"] < SENTENCE_SECONDS:
+            yield run.note(away(run, llm, error))
+        return
+    if is_supported(sentence, composer.cited_subject, composed, run.asked.text):
+        run.model = f"{EVIDENCE} + {llm.name}"
+        mark = evidence.cite(chunk, chunk.line_start, chunk.line_end)
+        added = say(run.asked.language, "added", model=llm.name, sentence=f"{sentence} {mark}.")
+        yield from cited(run, f"\n{added}\n")
+
+
+def _sentence(run: Run, llm: Llm, values: Mapping[str, str]) -> str:
+    """Gives the LLM's first sentence, "" where it is not done within SENTENCE_SECONDS: nobody waits longer for it."""
+    text = ""
+    for part in run.waited("generate", written(llm, adding_prompt(), values, SENTENCE_TOKENS, SENTENCE_SECONDS)):
+        text += part
+        if first_sentence(text) or run.timings["generate"] > SENTENCE_SECONDS:
+            break
+    return first_sentence(text + "\n")
+
+
+def away(run: Run, llm: Llm, error: ModelError) -> str:
+    """Gives the line that says why an LLM did not write."""
+    return say(run.asked.language, "away", place=llm.place, cause=error.cause)

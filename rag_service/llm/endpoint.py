@@ -1,0 +1,63 @@
+"""An LLM behind an OpenAI-compatible endpoint (vLLM, Ollama, …) as a LangChain chat model."""
+
+import time
+from collections.abc import Iterator
+from typing import Any, Self
+
+from langchain_core.outputs import ChatGenerationChunk
+from langchain_openai import ChatOpenAI
+from openai import Timeout
+from pydantic import SecretStr
+
+from ml.errors import ModelError
+from rag_service.llm.errors import pause_before_retry, translated
+
+CONNECT_SECONDS = 5.0
+NO_KEY = "none"  # the client sends a key always; an endpoint that wants none passes it over
+
+
+class EndpointChatModel(ChatOpenAI):
+    """ChatOpenAI whose errors are ModelError, and which tries again only while that can help and nothing was said yet.
+
+    A time-out is not tried again: the reader waited long enough.
+    """
+
+    attempts: int = 1
+
+    @classmethod
+    def at(cls, url: str, model: str, key: str | None, timeout: float, retries: int) -> Self:
+        """Gives the model at an address; `timeout` is how many seconds its next token may take."""
+        return cls(
+            base_url=url,
+            model=model,
+            api_key=SecretStr(key or NO_KEY),
+            timeout=Timeout(timeout, connect=min(timeout, CONNECT_SECONDS)),
+            max_retries=0,
+            attempts=retries + 1,
+        )
+
+    def _stream(self, *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
+        for attempt in range(self.attempts):
+            said = False
+            try:
+                for chunk in self._stream_once(*args, **kwargs):
+                    said = said or bool(chunk.text)
+                    yield chunk
+                return
+            except ModelError as error:
+                pause = pause_before_retry(error, attempt)
+                if said or pause is None or attempt + 1 == self.attempts:
+                    raise
+            time.sleep(pause)
+
+    def _stream_once(self, *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
+        said = finished = False
+        with translated():
+            for chunk in super()._stream(*args, **kwargs):
+                said = said or bool(chunk.text)
+                finished = finished or bool((chunk.generation_info or {}).get("finish_reason"))
+                yield chunk
+        if not said:
+            raise ModelError("it answered nothing", "check that llm_url ends in /v1 and llm_model is a chat model")
+        if not finished:
+            raise ModelError("its answer broke off", "look at the endpoint's log")

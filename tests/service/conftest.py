@@ -1,0 +1,23 @@
+"""What the tests of the service share: an index of a small shop, made once by the real builder."""
+
+import pytest
+
+from ml.index import open_index
+from ml.index.build import build_index
+from ml.settings import Settings
+from tests.support.shop import write_shop
+
+
+@pytest.fixture(scope="session")
+def indexed(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings whose store holds the repository "shop" (`tests.support.shop`), without an LLM. Treat it as read-only."""
+    root = tmp_path_factory.mktemp("shop")
+    write_shop(root)
+    settings = Settings(
+        store=str(tmp_path_factory.mktemp("store")), data_dir=str(tmp_path_factory.mktemp("data")), llm="none"
+    )
+    store, embedder = open_index(settings)
+    build_index(str(root), store, embedder, name="shop", max_file_bytes=settings.max_file_bytes, workers=1)
+    store.close()
+    return settings
+
