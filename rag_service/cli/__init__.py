@@ -7,13 +7,19 @@ import click
 
 from ml.errors import CodeIntelError
 from rag_service.cli import ask, completion, doctor, index, mcp, remove, repos, search, serve, terminal
-from rag_service.cli.version import version
 
 EPILOG = "First steps:  codeintel index PATH_OR_URL  then  codeintel ask 'where is the retry policy set?'"
 
 
-@click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(version(), "-V", "--version", prog_name="codeintel")
+class _AsListed(click.Group):
+    """Shows the commands in the order of a newcomer's way through them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(cls=_AsListed, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(None, "-V", "--version", package_name="codeintel", prog_name="codeintel")
 def cli() -> None:
     """Answers questions about your repositories, on your own hardware, with links to path:line."""
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rag_service.answer.events import Answer, Event
 
 
-@click.command()
+@click.command(short_help="Answer a question, each claim with its path:line.")
 @click.argument("question")
 @click.option(
     "--in", "sources", multiple=True, metavar="PATH_OR_URL", help="Index this first, or what changed in it, and ask about it alone."
@@ -68,7 +68,7 @@ def stream(events: "Iterator[Event]") -> "Answer":
             case Text(text):
                 printer.write(text)
             case Notice(text):
-                click.secho(text, fg="yellow", err=True, color=False if terminal.is_plain() else None)
+                terminal.print_aside(text, fg="yellow")
             case Answer():
                 printer.close()
                 return event

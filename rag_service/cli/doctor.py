@@ -27,7 +27,7 @@ class Check:
     cure: str = ""
 
 
-@click.command()
+@click.command(short_help="Check the settings and what they name.")
 @options.store_option
 @options.json_option
 def doctor(store: str | None, as_json: bool) -> None:
@@ -119,7 +119,7 @@ def check_disk(settings: "Settings") -> Check:
 
 def check_llm(settings: "Settings") -> Check:
     """Looks for the LLM; one at an address is asked for its models."""
-    from rag_service.llm import describe_llm
+    from rag_service.llm.status import describe_llm
 
     return Check("llm", "ok", describe_llm(settings))
 

@@ -5,7 +5,7 @@ import click
 from rag_service.cli import options
 
 
-@click.command()
+@click.command(short_help="Serve IDEs and agents over MCP.")
 @click.option("--http", is_flag=True, help="Serve streamable HTTP at /mcp instead of stdio.")
 @click.option("--port", default=8322, show_default=True, type=click.IntRange(1, 65535), help="Port, with --http.")
 @options.store_option

@@ -5,7 +5,7 @@ import click
 from rag_service.cli import options
 
 
-@click.command()
+@click.command(short_help="Remove repositories from the index.")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @options.store_option
 def remove(names: tuple[str, ...], store: str | None) -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ml.index.store.base import Repository
 
 
-@click.command()
+@click.command(short_help="List what is indexed.")
 @options.store_option
 @options.json_option
 def repos(store: str | None, as_json: bool) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SHOWN_LINES = 6
 
 
-@click.command()
+@click.command(short_help="Find code: ranked chunks.")
 @click.argument("query", required=False)
 @click.option("--limit", "-n", default=10, show_default=True, type=click.IntRange(1, 1000), help="How many chunks.")
 @click.option("--queries", type=click.File("rb"), metavar="FILE", help='Many: a file of {"id": …, "query": …} lines; - is stdin.')

@@ -5,7 +5,7 @@ import click
 from rag_service.cli import options
 
 
-@click.command()
+@click.command(short_help="Serve the web page and the APIs.")
 @click.option("--host", help="Address to listen at.  [default: as set: this machine alone]")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port to listen at.  [default: as set: 8321]")
 @click.option("--open", "open_browser", is_flag=True, help="Open the page in the browser.")

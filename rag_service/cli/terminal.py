@@ -15,16 +15,21 @@ if TYPE_CHECKING:
     from ml.index.chunk import Chunk
 
 
-def is_plain() -> bool:
-    """Says whether stdout wants no colours: no terminal, NO_COLOR, or a dumb terminal."""
-    return not sys.stdout.isatty() or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+def is_plain(*, err: bool = False) -> bool:
+    """Says whether stdout (or stderr) wants no colours: no terminal, NO_COLOR, or a dumb terminal."""
+    stream = sys.stderr if err else sys.stdout
+    return not stream.isatty() or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
 
 
 def fail(message: str, exit_code: int) -> NoReturn:
     """Prints an error as one line on stderr and ends the process."""
-    line = " ".join(message.split())
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {line}", err=True, color=False if is_plain() else None)
+    print_aside(f"error: {' '.join(message.split())}", fg="red")
     sys.exit(exit_code)
+
+
+def print_aside(line: str, **styles: Any) -> None:
+    """Prints a line on stderr, coloured where that is a terminal."""
+    click.echo(line if is_plain(err=True) else click.style(line, **styles), err=True)
 
 
 def style(text: str, **styles: Any) -> str:

@@ -1,0 +1,113 @@
+"""`codeintel index`: builds or updates the index."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ml.errors import SettingsError
+from rag_service.cli import options, terminal
+
+if TYPE_CHECKING:
+    from ml.index.build import IndexReport, Progress
+    from ml.settings import Settings
+
+
+@click.command(short_help="Build or update the index.")
+@click.argument("sources", nargs=-1, required=True, metavar="PATH_OR_URL...")
+@click.option("--name", metavar="N", help="Name of the repository.  [default: the folder's or the URL's last part]")
+@click.option("--revision", metavar="REV", help="A commit, branch or tag instead of the files as they lie there.")
+@options.store_option
+@options.json_option
+def index(sources: tuple[str, ...], name: str | None, revision: str | None, store: str | None, as_json: bool) -> None:
+    """Build the index of folders, git repositories, git URLs or archives, or update it where it is there already.
+
+    Only what changed is read into the index; a run that was killed goes on where it stopped.
+    """
+    if len(sources) > 1 and (name or revision):
+        raise SettingsError("--name and --revision are for one source", "index the sources one by one")
+    settings = options.settings_with(store=store)
+    reports = index_all(sources, settings, name=name, revision=revision)
+    if as_json:
+        terminal.print_json([as_dict(report) for report in reports])
+        return
+    for report in reports:
+        click.echo(summary(report))
+
+
+def index_all(
+    sources: Sequence[str], settings: "Settings", *, name: str | None = None, revision: str | None = None
+) -> list["IndexReport"]:
+    """Indexes each source, a progress bar on stderr where a person looks."""
+    from ml.index import open_index
+    from ml.index.build import build_index
+
+    store, embedder = open_index(settings)
+    reports = []
+    for source in sources:
+        with progress_bar(source) as progress:
+            report = build_index(
+                source,
+                store,
+                embedder,
+                name=name,
+                revision=revision,
+                max_file_bytes=settings.max_file_bytes,
+                workers=settings.workers,
+                progress=progress,
+            )
+        reports.append(report)
+    store.close()
+    return reports
+
+
+@contextmanager
+def progress_bar(source: str) -> "Iterator[Progress | None]":
+    """Gives what draws files done, chunks a second and time left; nothing where stderr is no terminal."""
+    if terminal.is_plain(err=True):
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TextColumn("files  {task.fields[rate]}"),
+        TimeRemainingColumn(compact=True),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(f"reading {source[-40:]}", total=None, rate="")
+
+        def show(stage: str, files: int, total: int, chunks: int) -> None:
+            elapsed = bar.tasks[0].elapsed or 0.0
+            rate = f"{chunks:,} chunks, {chunks / elapsed:,.0f}/s" if elapsed > 1 else f"{chunks:,} chunks"
+            words = {"read": f"indexing {source[-40:]}", "publish": "writing the index"}
+            bar.update(task, completed=files, total=total, rate=rate, description=words[stage])
+
+        yield show
+
+
+def as_dict(report: "IndexReport") -> dict[str, Any]:
+    """Gives a report for programs."""
+    return asdict(report) | {"repository": report.repository.name, "revision": report.repository.revision}
+
+
+def summary(report: "IndexReport") -> str:
+    """Gives a report for a person: a line, and one each for what was left out and redacted."""
+    name = terminal.style(report.repository.name, bold=True)
+    counts = f"{report.files:,} files, {report.chunks:,} chunks"
+    if report.changed or report.removed:
+        rate = f", {report.embedded / report.seconds:,.0f} chunks/s" if report.embedded >= 1_000 else ""
+        news = f"{report.changed:,} files new or changed, {report.removed:,} gone; {report.seconds:.1f} s{rate}"
+    else:
+        news = f"nothing changed; {report.seconds:.1f} s"
+    lines = [f"{name}  {counts}  {terminal.style(f'({news})', dim=True)}"]
+    for label, kinds in (("left out", report.skipped), ("redacted", report.redacted)):
+        if kinds:
+            ranked = sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
+            lines.append(terminal.style(f"  {label}: " + ", ".join(f"{count:,} {kind}" for kind, count in ranked), dim=True))
+    return "\n".join(lines)
