@@ -14,7 +14,7 @@ export REPO ?=
 export Q ?= How does FastAPI turn a request that fails validation into a 422 response?
 SOURCES = $(if $(REPO),--in "$$REPO",--in $(EXAMPLES)/fastapi --in $(EXAMPLES)/langchain-core)
 
-.PHONY: help setup setup-dev ask serve test browser lint lock clean
+.PHONY: help setup setup-dev setup-ml ask serve test test-ml browser lint lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,12 @@ $(VENV)/.dev: requirements/dev.txt requirements/dev-weights.txt $(VENV)/.runtime
 	@requirements/install.sh $(VENV) requirements/dev.txt requirements/dev-weights.txt
 	@touch $@
 
+setup-ml: $(VENV)/.ml ## install what fine-tunes, evaluates and registers models too (5 GB)
+
+$(VENV)/.ml: requirements/ml.txt $(VENV)/.dev
+	@requirements/install.sh $(VENV) requirements/ml.txt
+	@touch $@
+
 $(EXAMPLES)/.done: requirements/examples/fastapi.txt requirements/examples/langchain-core.txt | $(VENV)/.runtime
 	@rm -rf $(EXAMPLES)
 	@requirements/install.sh --target $(EXAMPLES)/fastapi $(VENV) requirements/examples/fastapi.txt
@@ -45,6 +51,9 @@ $(EXAMPLES)/.done: requirements/examples/fastapi.txt requirements/examples/langc
 
 test: setup-dev browser ## run the tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-ml: setup-ml ## run the tests of the learning loop: real training, a real MLflow server
+	$(BIN)/python -m pytest tests/ml --timeout=900 $(PYTEST_ARGS)
 
 browser: ## bring a Chromium for the page's tests, where there is none
 	@requirements/browser.sh
@@ -56,9 +65,13 @@ lint: setup-dev ## ruff and mypy
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links
 
+# What torch's wheel depends on and does not load without a GPU (1 GB); the other nvidia-* packages it links against.
+NOT_ON_CPU := --no-emit-package triton --no-emit-package nvidia-cusolver --no-emit-package cuda-bindings
+
 lock: ## resolve the versions again and write requirements/**/*.txt (needs uv)
 	$(LOCK) pyproject.toml requirements/build.in -o requirements/runtime.txt
 	$(LOCK) pyproject.toml requirements/build.in --group dev -c requirements/runtime.txt -o requirements/dev.txt
+	$(LOCK) pyproject.toml --group ml -c requirements/dev.txt $(NOT_ON_CPU) -o requirements/ml.txt
 	for name in weights dev-weights examples/fastapi examples/langchain-core; do \
 		$(LOCK) --no-deps requirements/$$name.in -o requirements/$$name.txt; done
 

@@ -53,6 +53,10 @@ class Settings(BaseSettings):
     embedder_url: str | None = Field(None, description="address of the embeddings endpoint, for example http://host:8000/v1")
     embedder_model: str | None = Field(None, description="name of the model at that address")
     embedder_api_key: SecretStr | None = Field(None, description="key of that endpoint")
+    embedder_query_prefix: str = Field(
+        "", description="what that model wants before a question, for example `Instruct: …\\nQuery: `"
+    )
+    embedder_timeout: float = Field(60.0, gt=0, description="seconds to wait for that endpoint's answer")
     max_file_bytes: int = Field(1_000_000, gt=0, description="a longer file is left out of the index")
     workers: int = Field(0, ge=0, description="processes that read and split files; 0: as many as there are cores")
 

@@ -1,0 +1,104 @@
+"""Who was Production, in order: a ledger whose entries are written once each, whoever else writes.
+
+MLflow's alias is overwritten by whoever comes last, so it can't tell two promotions apart that were both decided
+against the same Production. Its run parameters can: (run, name) is the primary key of their table, and a second value
+for the same name is refused. The ledger is one run, and the parameter named by the next number goes to whoever writes
+it first. The alias and the tag follow from the ledger: who dies between the two leaves the next one to set them
+(Registry.settle).
+"""
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ml.errors import RegistryError
+from ml.registry.mlflow_client import ALREADY_EXISTS, INVALID, NOT_FOUND, experiment_id
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import RegisteredModel
+
+EXPERIMENT, TAG = "codeintel-promotions", "codeintel.ledger"
+ENTRY = re.compile(r"(?P<rollback>rolled back to )?version (?P<version>\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """From here on this version was Production (0: none, the base model alone)."""
+
+    generation: int
+    version: int
+    rollback: bool = False
+
+    @property
+    def text(self) -> str:
+        """The entry as it stands in MLflow."""
+        return f"{'rolled back to ' if self.rollback else ''}version {self.version}"
+
+
+def open_ledger(client: "MlflowClient", name: str) -> str:
+    """Gives the id of the run that is the ledger of a registered model; both are created where they are not there.
+
+    Raises RegistryError where the model was made by something else.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        model = client.get_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != NOT_FOUND:
+            raise
+        model = _create(client, name)
+    if TAG not in model.tags:
+        raise RegistryError(f"the registered model {name} was made by something else", "take another name for yours")
+    return str(model.tags[TAG])
+
+
+def _create(client: "MlflowClient", name: str) -> "RegisteredModel":
+    from mlflow.exceptions import MlflowException
+
+    run_id = client.create_run(experiment_id(client, EXPERIMENT), run_name=name).info.run_id
+    try:
+        return client.create_registered_model(name, tags={TAG: run_id})
+    except MlflowException as error:
+        client.delete_run(run_id)
+        if error.error_code != ALREADY_EXISTS:
+            raise
+        return client.get_registered_model(name)  # another process was first
+
+
+def read_entries(client: "MlflowClient", ledger: str) -> list[Entry]:
+    """Gives all entries, the first first. Raises RegistryError where one can't be read."""
+    entries = []
+    for generation, text in sorted(client.get_run(ledger).data.params.items()):
+        found = ENTRY.fullmatch(text)
+        if not found:
+            raise RegistryError(
+                f"the ledger {ledger} holds {text!r}", "it was changed by hand: restore MLflow's database"
+            )
+        entries.append(Entry(int(generation), int(found["version"]), bool(found["rollback"])))
+    return entries
+
+
+def write_entry(client: "MlflowClient", ledger: str, entry: Entry) -> bool:
+    """Writes the entry of a generation, or gives False where another one has that generation."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.log_param(ledger, f"{entry.generation:06}", entry.text)
+    except MlflowException as error:
+        if error.error_code != INVALID:
+            raise
+        return False
+    return True
+
+
+def predecessor(entries: list[Entry]) -> int:
+    """Gives the version that was Production before the present one, each rollback having undone one promotion."""
+    stack = [0]
+    for entry in entries:
+        if entry.rollback:
+            stack.pop()
+        else:
+            stack.append(entry.version)
+    return stack[-2] if len(stack) > 1 else 0

@@ -1,0 +1,151 @@
+"""The versions of the adapter in MLflow's registry, and which of them is Production."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ml.errors import RegistryError
+from ml.evaluation.report import Report, parse_report
+from ml.registry.ledger import Entry, open_ledger, predecessor, read_entries, write_entry
+from ml.registry.mlflow_client import NOT_FOUND, open_client, text_artifact, translated
+from ml.registry.tracking import ADAPTER
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+NAME, PRODUCTION, REPORTS = "codeintel-adapter", "Production", "evaluation"
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A registered adapter: its number, the run that made it, and the tags on it."""
+
+    number: int
+    run_id: str
+    tags: dict[str, str] = field(default_factory=dict, compare=False)
+
+
+class Registry:
+    """The versions of one adapter. Every method raises RegistryError where MLflow is away or refuses."""
+
+    def __init__(self, address: str, name: str = NAME) -> None:
+        self.address, self.name = address, name
+        self._client = open_client(address)
+        with translated(address):
+            self._ledger = open_ledger(self._client, name)
+
+    def register(self, run_id: str) -> Version:
+        """Makes a version of a run's adapter; of the same run again, the same version."""
+        with translated(self.address):
+            for found in self._client.search_model_versions(f"name = '{self.name}' and run_id = '{run_id}'"):
+                return _version(found)
+            return _version(self._client.create_model_version(self.name, f"runs:/{run_id}/{ADAPTER}", run_id))
+
+    def version(self, number: int) -> Version:
+        """Reads a version by its number."""
+        with translated(self.address):
+            return _version(self._client.get_model_version(self.name, str(number)))
+
+    def tag(self, version: Version, tags: dict[str, str]) -> None:
+        """Sets tags on a version."""
+        with translated(self.address):
+            for name, value in tags.items():
+                self._client.set_model_version_tag(self.name, str(version.number), name, value)
+
+    def add_text(self, version: Version, text: str, path: str) -> None:
+        """Puts a text among the artifacts of the version's run."""
+        with translated(self.address):
+            self._client.log_text(version.run_id, text, path)
+
+    def add_report(self, version: Version, report: Report) -> None:
+        """Keeps what was measured of a version; one report for each data set."""
+        self.add_text(version, report.to_json(), _report_path(report.dataset_digest))
+
+    def report(self, version: Version, dataset_digest: str) -> Report | None:
+        """Reads what was measured of a version on a data set; None where it was not measured on that one."""
+        path = _report_path(dataset_digest)
+        with translated(self.address):
+            if path not in {file.path for file in self._client.list_artifacts(version.run_id, REPORTS)}:
+                return None
+            return parse_report(text_artifact(self._client, version.run_id, path))
+
+    def production(self) -> Version | None:
+        """Gives the version whose alias is Production, which is the one to serve; None: the base model alone."""
+        from mlflow.exceptions import MlflowException
+
+        with translated(self.address):
+            try:
+                return _version(self._client.get_model_version_by_alias(self.name, PRODUCTION))
+            except MlflowException as error:
+                # The code differs between a server and a database without one.
+                if error.error_code in (NOT_FOUND, "INVALID_PARAMETER_VALUE"):
+                    return None
+                raise
+
+    def download(self, version: Version, folder: Path) -> Path:
+        """Brings a version's adapter (peft's form) into a folder, and gives where it lies."""
+        with translated(self.address):
+            return Path(self._client.download_artifacts(version.run_id, ADAPTER, str(folder)))
+
+    def history(self) -> list[Entry]:
+        """Gives every change of Production, the first first."""
+        with translated(self.address):
+            return read_entries(self._client, self._ledger)
+
+    def succeed(self, after: int, version: Version) -> bool:
+        """Makes a version Production if it still is generation `after` that is in force, else gives False.
+
+        Of any number of callers with the same `after`, one gets True.
+        """
+        return self._append(Entry(after + 1, version.number))
+
+    def rollback(self) -> Version | None:
+        """Makes the version before the present one Production again, and gives it; None: the base model alone.
+
+        Raises RegistryError where there is nothing to go back from, or another change came first.
+        """
+        entries = self.history()
+        if not entries or not entries[-1].version:
+            raise RegistryError(f"no version of {self.name} is Production", "there is nothing to roll back")
+        if not self._append(Entry(entries[-1].generation + 1, predecessor(entries), rollback=True)):
+            raise RegistryError("Production changed at this very moment", "look at it again before you roll back")
+        return self.production()
+
+    def settle(self) -> None:
+        """Sets the alias and the tag to what the ledger says; needed where a process died between the two."""
+        head = self._settled_alias()
+        with translated(self.address):
+            for found in self._client.search_model_versions(f"name = '{self.name}'"):
+                tagged, wanted = PRODUCTION in found.tags, int(found.version) == head
+                if wanted and not tagged:
+                    self._client.set_model_version_tag(self.name, str(found.version), PRODUCTION, "true")
+                if tagged and not wanted:
+                    self._client.delete_model_version_tag(self.name, str(found.version), PRODUCTION)
+
+    def _append(self, entry: Entry) -> bool:
+        with translated(self.address):
+            written = write_entry(self._client, self._ledger, entry)
+        self.settle()
+        return written
+
+    def _settled_alias(self) -> int:
+        """Sets the alias until a look at the ledger after that still agrees: the last to write it has seen the head."""
+        while True:
+            entries = self.history()
+            head = entries[-1].version if entries else 0
+            present = self.production()
+            if (present.number if present else 0) == head:
+                return head
+            with translated(self.address):
+                if head:
+                    self._client.set_registered_model_alias(self.name, PRODUCTION, str(head))
+                else:
+                    self._client.delete_registered_model_alias(self.name, PRODUCTION)
+
+
+def _version(found: "ModelVersion") -> Version:
+    return Version(int(found.version), str(found.run_id), dict(found.tags))
+
+
+def _report_path(dataset_digest: str) -> str:
+    return f"{REPORTS}/{dataset_digest[:16]}.json"

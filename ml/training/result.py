@@ -1,0 +1,62 @@
+"""What a training run leaves in its output folder."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from ml.errors import TrainingError
+
+RESULT, ADAPTER, ABOUT = "result.json", "adapter", "codeintel.json"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingResult:
+    """A finished run: the adapter's folder (peft's form), the loss at each step, and what it took.
+
+    Losses are mean cross-entropies in nats over the answers' tokens; the held-out loss is that of the base model before
+    and with the adapter after. `first_step` is above 0 where the run went on from a checkpoint; tokens and seconds are
+    then those of the last stretch. `left_out` counts examples longer than the recipe's max_tokens.
+    """
+
+    adapter: Path
+    losses: tuple[tuple[int, float], ...]
+    held_out_loss_before: float
+    held_out_loss_after: float
+    train_examples: int
+    held_out_examples: int
+    left_out: int
+    tokens: float
+    seconds: float
+    first_step: int
+    peak_memory_mb: float
+    device: str
+
+    @property
+    def tokens_per_second(self) -> float:
+        """How fast it trained, evaluation not counted."""
+        return self.tokens / self.seconds if self.seconds else 0.0
+
+
+def read_result(output: Path) -> TrainingResult | None:
+    """Reads the result from a run's output folder; None where the run has not finished."""
+    file = output / RESULT
+    if not file.is_file():
+        return None
+    values = json.loads(file.read_text())
+    losses = tuple((int(step), float(loss)) for step, loss in values.pop("losses"))
+    return TrainingResult(adapter=output / ADAPTER, losses=losses, **values)
+
+
+def write_about(adapter: Path, about: dict[str, object]) -> None:
+    """Writes beside an adapter what it was made from."""
+    (adapter / ABOUT).write_text(json.dumps(about, indent=1))
+
+
+def base_digest_of(adapter: Path) -> str:
+    """Gives the digest of the base model that an adapter was trained on. Raises TrainingError where it does not say."""
+    try:
+        return str(json.loads((adapter / ABOUT).read_text())["base_digest"])
+    except (OSError, ValueError, KeyError) as error:
+        raise TrainingError(
+            f"{adapter} does not say which base model it is for", "train it with `codeintel train`"
+        ) from error

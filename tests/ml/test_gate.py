@@ -1,0 +1,114 @@
+"""The gate's rules. Figures by hand: two half-widths of 0.02 give the difference one of 0.02 · √2 = 0.028."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ml.errors import EvaluationError
+from ml.evaluation.report import JudgeVerdict, Metric, Report, parse_report
+from ml.registry.gate import Rules, above_thresholds, better, difference
+
+FAITHFUL, RELEVANT, CITED, REFUSED = "faithfulness", "answer_relevancy", "citation_precision", "refusal_accuracy"
+
+
+def metric(name: str, mean: float, half: float = 0.02) -> Metric:
+    return Metric(name, mean, max(0.0, mean - half), min(1.0, mean + half), 40, judged=name in (FAITHFUL, RELEVANT))
+
+
+def report(judge: bool = True, half: float = 0.02, **means: float) -> Report:
+    figures = {FAITHFUL: 0.8, RELEVANT: 0.8, CITED: 0.85, REFUSED: 0.9} | means
+    metrics = tuple(metric(name, mean, half) for name, mean in figures.items())
+    return Report("m", "d1", metrics, JudgeVerdict("j", judge, "" if judge else "2 of 6 verdicts right"))
+
+
+def test_better_on_both_keys_and_no_worse_passes() -> None:
+    decision = better(report(faithfulness=0.9, answer_relevancy=0.9), report())
+    assert decision.passed
+    assert decision.figures[FAITHFUL] == "0.900 [0.880, 0.920] n=40 against 0.800 [0.780, 0.820] n=40"
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({FAITHFUL: 0.9}, "answer_relevancy: +0.000"),
+        ({RELEVANT: 0.9}, "faithfulness: +0.000"),
+        ({FAITHFUL: 0.82, RELEVANT: 0.9}, "faithfulness: +0.020 [-0.008, +0.048] is not better beyond noise"),
+        ({FAITHFUL: 0.9, RELEVANT: 0.9, CITED: 0.8}, "citation_precision: -0.050 [-0.078, -0.022] is worse"),
+        ({FAITHFUL: 0.7, RELEVANT: 0.9}, "faithfulness: -0.100"),
+    ],
+)
+def test_it_refuses_and_says_why(changed: dict[str, float], reason: str) -> None:
+    decision = better(report(True, 0.02, **changed), report())
+    assert not decision.passed
+    assert any(reason in found for found in decision.reasons), decision.reasons
+
+
+def test_noise_hides_no_more_than_the_tolerance() -> None:
+    noisy = report(half=0.1, faithfulness=1.0, answer_relevancy=1.0, citation_precision=0.79)
+    assert not better(noisy, report(half=0.1)).passed
+    assert better(noisy, report(half=0.1), Rules(tolerance=0.07)).passed
+
+
+def test_a_failed_judge_does_not_decide() -> None:
+    present = report(judge=False)
+    assert not better(report(judge=False, faithfulness=1.0, answer_relevancy=1.0), present).passed
+    decision = better(report(judge=False, faithfulness=0.1, citation_precision=0.95), present)
+    assert decision.passed
+    assert FAITHFUL not in decision.figures
+    assert any("2 of 6 verdicts right" in reason for reason in decision.reasons)
+    # One failed judge of the two is enough: its figures are no measure for the other's.
+    assert FAITHFUL not in better(report(citation_precision=0.95), present).figures
+
+
+def test_other_data_sets_and_metrics_do_not_compare() -> None:
+    assert "different data sets" in better(replace(report(), dataset_digest="d2"), report()).reasons[0]
+    lacking = replace(report(faithfulness=0.9, answer_relevancy=0.9), metrics=report().metrics[:3])
+    assert "refusal_accuracy was not measured of both" in better(lacking, report()).reasons
+
+
+def test_the_thresholds_hold_for_each_metric() -> None:
+    assert above_thresholds(report()).passed
+    assert "faithfulness is 0.690, below 0.700" in above_thresholds(report(faithfulness=0.69)).reasons
+    assert (
+        "citation_precision was not measured"
+        in above_thresholds(replace(report(), metrics=report().metrics[:2])).reasons
+    )
+    assert "faithfulness was not measured" in above_thresholds(replace(report(), metrics=report().metrics[1:])).reasons
+    assert above_thresholds(report(judge=False, faithfulness=0.1)).passed
+    assert not above_thresholds(report(judge=False, citation_precision=0.1)).passed
+
+
+unit = st.floats(0, 1)
+metrics = st.tuples(unit, unit, unit).map(sorted).map(lambda v: Metric("m", v[1], v[0], v[2], 9))
+
+
+@given(metrics, metrics)
+def test_a_difference_is_the_mirror_of_its_opposite(a: Metric, b: Metric) -> None:
+    mean, low, high = difference(a, b)
+    assert low <= mean <= high
+    assert difference(b, a) == pytest.approx((-mean, -high, -low))
+    # It is never surer than the two intervals together.
+    assert a.low - b.high <= low + 1e-9
+    assert high - 1e-9 <= a.high - b.low
+
+
+def test_a_report_survives_json() -> None:
+    assert parse_report(report().to_json()) == report()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nonsense",
+        "[]",
+        '{"model": "m"}',
+        '{"model": "m", "dataset_digest": "d", "metrics": [{"name": "x", "mean": NaN, "low": 0, "high": 1, "n": 3}]}',
+        '{"model": "m", "dataset_digest": "d", "metrics": [{"name": "x", "mean": 0.5, "low": 0.6, "high": 1, "n": 3}]}',
+        '{"model": "m", "dataset_digest": "d", "metrics": [{"name": "x", "mean": 0.5, "low": 0.4, "high": 1, "n": 0}]}',
+    ],
+)
+def test_a_judge_that_answered_nonsense_makes_no_report(text: str) -> None:
+    with pytest.raises(EvaluationError):
+        parse_report(text)
