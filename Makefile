@@ -14,7 +14,7 @@ export REPO ?=
 export Q ?= How does FastAPI turn a request that fails validation into a 422 response?
 SOURCES = $(if $(REPO),--in "$$REPO",--in $(EXAMPLES)/fastapi --in $(EXAMPLES)/langchain-core)
 
-.PHONY: help setup setup-dev setup-ml ask serve test test-ml browser lint lock clean
+.PHONY: help setup setup-dev setup-ml ask serve test test-ml browser lint docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ lint: setup-dev ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+docs: setup ## write docs/reference.md from the code
+	$(BIN)/python -m docs.generate
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links
 

@@ -15,6 +15,8 @@ PATH = re.compile(r"(?P<path>(?:[\w.@+-]+/)*[\w.@+-]+\.[A-Za-z]\w{0,9})(?::(?P<l
 IDENTIFIER = re.compile(r"_|[a-z][A-Z]|[A-Z]{2}[a-z]{2}|\w(?:::|\.)\w|\w\(\)$")
 QUOTED = re.compile(r"`([^`]+)`|\"([^\"]+)\"|'(\w[^']*)'|«([^»]+)»")
 NAME_WORDS = 2
+# More translations of a word than this blur the vector of the whole question.
+EMBEDDED = 2
 EMPTY = re.compile(
     r"use[sd]?|using|get|gets|happens?|find|code|explain|please|tell|show|implement(?:s|ed|ation)|work|works|defined?",
     re.IGNORECASE,
@@ -55,7 +57,7 @@ class Question:
         """The question as it is embedded: its own text, or where a glossary had a say, the code's words."""
         if all(term.words == (term.source,) for term in self.terms):
             return self.text
-        return " ".join(word for term in self.terms for word in term.words)
+        return " ".join(word for term in self.terms for word in term.words[:EMBEDDED])
 
     @cached_property
     def stems(self) -> frozenset[str]:
@@ -67,7 +69,7 @@ def understand(text: str, glossary: Glossary | None = None) -> Question:
     """Reads a question. `glossary` translates its words; None leaves all of them as they are."""
     words = [word for word in (match.group().rstrip(".:/-+*'’") for match in WORD.finditer(text)) if word]
     references = tuple(reference for word in words if (reference := _path(word)))
-    terms = tuple(_terms(words, glossary))
+    terms = tuple(_terms(words, glossary)) or tuple(Term(word, (word,)) for word in words)
     quoted = [next(filter(None, groups)) for groups in QUOTED.findall(text)]
     return Question(
         text=text,

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from ml.settings import Settings
 
 CANDIDATES = 50
-FURTHER_HIT = 0.5
+# Half would do as well for finding files (±0.0005 NDCG@10) and find lines less well (−0.02).
+FURTHER_HIT = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Retriever:
     def search(self, question: str, *, where: Where | None = None, limit: int = 10, spread: bool = True) -> list[Hit]:
         """Gives the best chunks, best first; equal ones in the order of repository, path and line.
 
-        `spread` lets each further hit of one file count half as much as the one before.
+        `spread` lets each further hit of one file count FURTHER_HIT of what it would have.
         """
         asked = self.understand(question)
         candidates = self.store.query(self._encode(asked), where or Where(), max(CANDIDATES, limit))
@@ -83,13 +84,19 @@ def open_retriever(settings: "Settings") -> Retriever:
 
 
 def sparse_query(question: Question) -> SparseVector:
-    """Gives the question's words as a sparse vector; the translations of one word share its weight."""
+    """Gives the question's words as a sparse vector: a term's best word with weight 1, its i-th best with 1/i.
+
+    So a term with many translations does not drown the others. Russian words stay, for comments in Russian.
+    """
     weights: defaultdict[int, float] = defaultdict(float)
     for term in question.terms:
-        for word in term.words:
+        words = [(word, 1 / number) for number, word in enumerate(term.words, start=1)]
+        if term.source not in term.words and CYRILLIC.search(term.source):
+            words.append((term.source, 1.0))
+        for word, weight in words:
             vector = sparse.query(word)
             for index, value in zip(vector.indices, vector.values, strict=True):
-                weights[index] += value / len(term.words)
+                weights[index] += value * weight
     return SparseVector(list(weights), list(weights.values()))
 
 
@@ -98,7 +105,7 @@ def _order(hit: Hit) -> tuple[float, str, str, int]:
 
 
 def _spread(hits: list[Hit]) -> list[Hit]:
-    """Halves the score of each further hit of a file and sorts again."""
+    """Lowers the score of each further hit of a file and sorts again."""
     seen: Counter[tuple[str, str]] = Counter()
     spread = []
     for hit in hits:

@@ -19,8 +19,10 @@ ASIDE = {
     "tests": re.compile(r"tests?|testing|specs?|fixtures|__tests__|testdata|e2e|mocks|__mocks__|testutils?"),
     "docs": re.compile(r"docs?|documentation|docs_src|changelogs?"),
     "examples": re.compile(r"_?examples?|samples?|demos?|bench|benchmarks?|tutorials?"),
-    "": re.compile(r"_?vendor|third_?party|node_modules|externals?|deps|legacy|deprecated"),
+    "": re.compile(r"_?vendor|third_?party|node_modules|externals?|deps|legacy|deprecated|\..+"),
 }
+TEST_FILE = re.compile(r"^test_|_(?:test|spec)s?$|[a-z](?:Tests?|Spec)$|\.(?:test|spec)$")
+PROSE = frozenset((".md", ".rst", ".txt", ".mdx", ".adoc"))
 DECLARATIONS = frozenset(("__init__.py", "__init__.pyi", "conftest.py"))
 
 
@@ -35,10 +37,8 @@ class Best:
     @classmethod
     def of(cls, candidates: Iterable[Candidate]) -> Self:
         """Finds the highest scores; a vector that found nothing gets 1, so that dividing by it is safe."""
-        scores = [(candidate.dense, candidate.text, candidate.names) for candidate in candidates]
-        return (
-            cls(*(max(column, default=0.0) or 1.0 for column in zip(*scores, strict=True))) if scores else cls(1, 1, 1)
-        )
+        scores = [(candidate.dense, candidate.text, candidate.names) for candidate in candidates] or [(0.0, 0.0, 0.0)]
+        return cls(*(max(column) or 1.0 for column in zip(*scores, strict=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,9 @@ def symbol_named(question: Question, candidate: Candidate, best: Best) -> float:
 
 
 def symbol_words(question: Question, candidate: Candidate, best: Best) -> float:
-    """The question has the words that the chunk's symbol is made of: all of them, or a share."""
-    return share(symbol_parts(candidate.chunk.symbol), question.stems)
+    """The question has the words that the chunk's symbol is made of: all of them, or a share. Headings do not count."""
+    chunk = candidate.chunk
+    return share(symbol_parts(chunk.symbol), question.stems) if chunk.kind != "section" else 0.0
 
 
 def stem_named(question: Question, candidate: Candidate, best: Best) -> float:
@@ -97,8 +98,12 @@ def path_named(question: Question, candidate: Candidate, best: Best) -> float:
 
 
 def aside(question: Question, candidate: Candidate, best: Best) -> float:
-    """The file is a test, documentation, an example, vendored or a list of names, and the question wants none such."""
-    return float(bool(asides(candidate.chunk.file_path) - question.wants))
+    """The file is a test, documentation, an example, vendored or a list of names, and the question wants none such.
+
+    0.6 for one of these reasons, 1 for more.
+    """
+    reasons = asides(candidate.chunk.file_path) - question.wants
+    return min(0.6 * len(reasons), 1.0)
 
 
 def symbol_is_named(question: Question, chunk: Chunk) -> bool:
@@ -143,15 +148,9 @@ def asides(path: str) -> frozenset[str]:
     """Gives what speaks against the file being what a question is about: keys of ASIDE."""
     lower = PurePosixPath(path.lower())
     found = {kind for kind, signs in ASIDE.items() if any(map(signs.fullmatch, lower.parts[:-1]))}
-    stem = lower.name.partition(".")[0]
-    if (
-        stem.startswith("test_")
-        or stem.endswith(("_test", "_spec", "tests"))
-        or ".test." in lower.name
-        or ".spec." in lower.name
-    ):
+    if TEST_FILE.search(PurePosixPath(path).stem):
         found.add("tests")
-    if lower.suffix in {".md", ".rst", ".txt", ".mdx", ".adoc"}:
+    if lower.suffix in PROSE:
         found.add("docs")
     if lower.name in DECLARATIONS:
         found.add("")
@@ -168,5 +167,5 @@ RULES = (
     Rule("stem_named", 0.5, stem_named),
     Rule("folder_named", 0.1, folder_named),
     Rule("path_named", 2.0, path_named),
-    Rule("aside", -0.5, aside),
+    Rule("aside", -1.4, aside),
 )

@@ -28,7 +28,8 @@ def test_paths_are_named_with_and_without_a_line() -> None:
     assert understand("what is in Makefile.am").paths == (PathReference("Makefile.am", None),)
 
 
-def test_words_that_say_nothing_are_left_out() -> None:
+def test_words_that_say_nothing_are_left_out_unless_there_are_no_others() -> None:
+    assert words("get") == [("get",)]
     assert words("how does the parser work") == [("parser",)]
     assert words("как работает парсер?") == [("parser", "parse")]
 
