@@ -45,12 +45,16 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CODEINTEL_", extra="forbid")
 
     # index
-    store: str = Field(default_factory=default_store, description="folder of the embedded index, or a Qdrant server's URL")
+    store: str = Field(
+        default_factory=default_store, description="folder of the embedded index, or a Qdrant server's URL"
+    )
     store_api_key: SecretStr | None = Field(None, description="key of the Qdrant server")
     embedder: Literal["static", "openai"] = Field(
         "static", description="static: vectors that ship with the package; openai: an OpenAI-compatible endpoint"
     )
-    embedder_url: str | None = Field(None, description="address of the embeddings endpoint, for example http://host:8000/v1")
+    embedder_url: str | None = Field(
+        None, description="address of the embeddings endpoint, for example http://host:8000/v1"
+    )
     embedder_model: str | None = Field(None, description="name of the model at that address")
     embedder_api_key: SecretStr | None = Field(None, description="key of that endpoint")
     embedder_query_prefix: str = Field(
@@ -61,12 +65,14 @@ class Settings(BaseSettings):
     workers: int = Field(0, ge=0, description="processes that read and split files; 0: as many as there are cores")
 
     glossary: str | None = Field(
-        None, description="a team's own glossary file, `term: code words` a line, for questions in its language and jargon"
+        None,
+        description="a team's own glossary file, `term: code words` a line, for questions in its language and jargon",
     )
 
     # answer
     llm: Literal["embedded", "openai", "none"] = Field(
-        "embedded", description="embedded: llama.cpp in process; openai: an OpenAI-compatible endpoint; none: evidence alone"
+        "embedded",
+        description="embedded: llama.cpp in process; openai: an OpenAI-compatible endpoint; none: evidence alone",
     )
     llm_url: str | None = Field(None, description="address of the chat endpoint, for example http://host:8000/v1")
     llm_model: str | None = Field(None, description="its model's name there; for the embedded LLM, a GGUF file")
@@ -74,7 +80,9 @@ class Settings(BaseSettings):
     llm_timeout: float = Field(60.0, gt=0, description="seconds to wait for the LLM's next token")
     llm_retries: int = Field(2, ge=0, description="how often a failed call to the LLM is tried again")
     llm_trusted_parameters: float = Field(
-        1.0, ge=0, description="billions of parameters from which on an LLM writes the answer; a smaller one only adds sentences"
+        1.0,
+        ge=0,
+        description="billions of parameters from which on an LLM writes the answer; a smaller one only adds sentences",
     )
     evidence: int = Field(8, ge=1, le=50, description="how many pieces of code an answer is based on")
     max_question_chars: int = Field(4_000, gt=0, description="a longer question is refused")
@@ -140,6 +148,8 @@ def get_settings() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(f"setting {name!r}: {first['msg']}", "mend it in the environment or in codeintel.toml") from error
+        raise SettingsError(
+            f"setting {name!r}: {first['msg']}", "mend it in the environment or in codeintel.toml"
+        ) from error
     except ValueError as error:  # what tomllib raises: not TOML, or not UTF-8
         raise SettingsError(f"{config_file()} can't be read ({error})", "mend it: one `name = value` a line") from error

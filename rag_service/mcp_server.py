@@ -77,7 +77,9 @@ def numbered(assistant: "Assistant", repo: str, file_path: str, line_start: int,
         raise SourceError(f"no file {file_path!r} is indexed in {repo!r}", "take repo and file_path from search_code")
     last = min(line_end or max(lines), max(lines), line_start + MAX_LINES - 1)
     if last < line_start:
-        raise SourceError(f"{file_path} has {max(lines)} lines, {line_start} to {last} are none of them", "ask for others")
+        raise SourceError(
+            f"{file_path} has {max(lines)} lines, {line_start} to {last} are none of them", "ask for others"
+        )
     return "\n".join(f"{number}\t{lines.get(number, '')}" for number in range(line_start, last + 1))
 
 
@@ -102,7 +104,9 @@ def _check_free(port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise ServeError(f"port {port} can't be listened at ({error.strerror})", "choose another with --port") from error
+            raise ServeError(
+                f"port {port} can't be listened at ({error.strerror})", "choose another with --port"
+            ) from error
 
 
 def _where(repos: list[str] | None, paths: list[str] | None) -> Any:

@@ -18,7 +18,9 @@ class _AsListed(click.Group):
         return list(self.commands)
 
 
-@click.group(cls=_AsListed, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=_AsListed, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(None, "-V", "--version", package_name="codeintel", prog_name="codeintel")
 def cli() -> None:
     """Answers questions about your repositories, on your own hardware, with links to path:line."""

@@ -18,9 +18,15 @@ if TYPE_CHECKING:
 @click.command(short_help="Answer a question, each claim with its path:line.")
 @click.argument("question")
 @click.option(
-    "--in", "sources", multiple=True, metavar="PATH_OR_URL", help="Index this first, or what changed in it, and ask about it alone."
+    "--in",
+    "sources",
+    multiple=True,
+    metavar="PATH_OR_URL",
+    help="Index this first, or what changed in it, and ask about it alone.",
 )
-@click.option("--llm", type=click.Choice(["embedded", "openai", "none"]), help="What writes.  [default: as set, see doctor]")
+@click.option(
+    "--llm", type=click.Choice(["embedded", "openai", "none"]), help="What writes.  [default: as set, see doctor]"
+)
 @options.filter_options
 @options.store_option
 @options.json_option

@@ -73,7 +73,11 @@ def check_settings_file(_: "Settings") -> Check:
 def check_git(_: "Settings") -> Check:
     """Looks for git, which URLs and revisions need."""
     found = shutil.which("git")
-    return Check("git", "ok", found) if found else Check("git", "note", "not found", "install git to index URLs and revisions")
+    return (
+        Check("git", "ok", found)
+        if found
+        else Check("git", "note", "not found", "install git to index URLs and revisions")
+    )
 
 
 def check_languages(_: "Settings") -> Check:
@@ -113,7 +117,9 @@ def check_disk(settings: "Settings") -> Check:
         folder = folder.parent
     free = shutil.disk_usage(folder).free / 1e9
     if free < 1:
-        return Check("disk", "note", f"{free:.1f} GB free at {folder}", "make room, or name another folder with --store")
+        return Check(
+            "disk", "note", f"{free:.1f} GB free at {folder}", "make room, or name another folder with --store"
+        )
     return Check("disk", "ok", f"{free:.0f} GB free at {folder}")
 
 

@@ -109,5 +109,7 @@ def summary(report: "IndexReport") -> str:
     for label, kinds in (("left out", report.skipped), ("redacted", report.redacted)):
         if kinds:
             ranked = sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
-            lines.append(terminal.style(f"  {label}: " + ", ".join(f"{count:,} {kind}" for kind, count in ranked), dim=True))
+            lines.append(
+                terminal.style(f"  {label}: " + ", ".join(f"{count:,} {kind}" for kind, count in ranked), dim=True)
+            )
     return "\n".join(lines)

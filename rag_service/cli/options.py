@@ -15,7 +15,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def store_option(command: Command) -> Command:
     """Adds --store."""
     return click.option(
-        "--store", metavar="DIR_OR_URL", help="The index: a folder, or a Qdrant server's URL. [default: as set, see doctor]"
+        "--store",
+        metavar="DIR_OR_URL",
+        help="The index: a folder, or a Qdrant server's URL. [default: as set, see doctor]",
     )(command)
 
 
@@ -23,7 +25,9 @@ def filter_options(command: Command) -> Command:
     """Adds --repo, --path and --language, each repeatable."""
     for option in (
         click.option("--language", "languages", multiple=True, metavar="L", help="Only this language (repeatable)."),
-        click.option("--path", "paths", multiple=True, metavar="GLOB", help="Only files like 'src/**/*.py' (repeatable)."),
+        click.option(
+            "--path", "paths", multiple=True, metavar="GLOB", help="Only files like 'src/**/*.py' (repeatable)."
+        ),
         click.option("--repo", "repos", multiple=True, metavar="R", help="Only this repository (repeatable)."),
     ):
         command = option(command)

@@ -20,7 +20,9 @@ SHOWN_LINES = 6
 @click.command(short_help="Find code: ranked chunks.")
 @click.argument("query", required=False)
 @click.option("--limit", "-n", default=10, show_default=True, type=click.IntRange(1, 1000), help="How many chunks.")
-@click.option("--queries", type=click.File("rb"), metavar="FILE", help='Many: a file of {"id": …, "query": …} lines; - is stdin.')
+@click.option(
+    "--queries", type=click.File("rb"), metavar="FILE", help='Many: a file of {"id": …, "query": …} lines; - is stdin.'
+)
 @click.option("--spread/--no-spread", default=True, help="Let further hits of one file count less.  [default: spread]")
 @options.filter_options
 @options.store_option

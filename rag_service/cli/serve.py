@@ -9,7 +9,9 @@ from rag_service.cli import options
 @click.option("--host", help="Address to listen at.  [default: as set: this machine alone]")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port to listen at.  [default: as set: 8321]")
 @click.option("--open", "open_browser", is_flag=True, help="Open the page in the browser.")
-@click.option("--allow-anonymous", is_flag=True, help="Serve other machines without a key (behind a proxy that checks).")
+@click.option(
+    "--allow-anonymous", is_flag=True, help="Serve other machines without a key (behind a proxy that checks)."
+)
 @options.store_option
 def serve(host: str | None, port: int | None, open_browser: bool, allow_anonymous: bool, store: str | None) -> None:
     """Serve the web page, the HTTP API and OpenAI's API."""

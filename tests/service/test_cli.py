@@ -17,7 +17,9 @@ COMMANDS = ("index", "search", "ask", "serve", "mcp", "repos", "remove", "doctor
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([CODEINTEL, *arguments], capture_output=True, text=True, env=os.environ | environment, timeout=120)
+    return subprocess.run(
+        [CODEINTEL, *arguments], capture_output=True, text=True, env=os.environ | environment, timeout=120
+    )
 
 
 def run_json(*arguments: str, **environment: str) -> Any:
@@ -130,9 +132,20 @@ def test_ask_prints_the_contract(store: str) -> None:
 
 def test_ask_in_a_folder_indexes_it_first(tmp_path: Path) -> None:
     (tmp_path / "shop").mkdir()
-    (tmp_path / "shop" / "retry.py").write_text('MAX_RETRIES = 5\n\n\ndef retry(call):\n    """Calls until it succeeds."""\n')
+    (tmp_path / "shop" / "retry.py").write_text(
+        'MAX_RETRIES = 5\n\n\ndef retry(call):\n    """Calls until it succeeds."""\n'
+    )
 
-    done = run("ask", "where is retry defined?", "--in", str(tmp_path / "shop"), "--llm", "none", "--store", str(tmp_path / "s"))
+    done = run(
+        "ask",
+        "where is retry defined?",
+        "--in",
+        str(tmp_path / "shop"),
+        "--llm",
+        "none",
+        "--store",
+        str(tmp_path / "s"),
+    )
 
     assert done.returncode == 0, done.stderr
     assert "retry.py:" in done.stdout
@@ -141,7 +154,9 @@ def test_ask_in_a_folder_indexes_it_first(tmp_path: Path) -> None:
 def test_a_pipe_gets_no_colours_and_a_terminal_gets_links(store: str) -> None:
     arguments = ["search", "APIRouter", "--limit", "1", "--store", store]
     controller, terminal = pty.openpty()
-    with subprocess.Popen([CODEINTEL, *arguments], stdout=terminal, env=os.environ | {"TERM": "xterm-256color"}) as process:
+    with subprocess.Popen(
+        [CODEINTEL, *arguments], stdout=terminal, env=os.environ | {"TERM": "xterm-256color"}
+    ) as process:
         process.wait(60)
     os.close(terminal)
     shown = os.read(controller, 65_536).decode()
@@ -166,7 +181,9 @@ def test_doctor_masks_secrets_and_names_the_cure(tmp_path: Path) -> None:
     report = run_json("doctor", "--store", str(tmp_path / "none"), "--json", CODEINTEL_API_KEY="hush-hush")
 
     assert "hush" not in json.dumps(report)
-    assert {"name": "store", "state": "note"}.items() <= next(c for c in report["checks"] if c["name"] == "store").items()
+    assert {"name": "store", "state": "note"}.items() <= next(
+        c for c in report["checks"] if c["name"] == "store"
+    ).items()
 
 
 def test_repos_and_remove(tmp_path: Path) -> None:
@@ -215,7 +232,9 @@ def test_a_port_in_use_is_named(store: str) -> None:
 
 def test_a_closed_pipe_is_quiet(store: str) -> None:
     done = subprocess.run(
-        ["bash", "-c", f"{CODEINTEL} search APIRouter -n 200 --json --store {store} | head -c 10"], capture_output=True, text=True
+        ["bash", "-c", f"{CODEINTEL} search APIRouter -n 200 --json --store {store} | head -c 10"],
+        capture_output=True,
+        text=True,
     )
 
     assert done.stderr == ""

@@ -55,11 +55,12 @@ def test_ask_gives_the_answer_with_its_citations(service: httpx.Client, indexed:
 
 
 def test_ask_streams_evidence_then_text_then_the_same_answer(service: httpx.Client) -> None:
-    with service.stream("POST", "/api/ask", json={"question": QUESTION}, headers={"Accept": "text/event-stream"}) as response:
+    with service.stream(
+        "POST", "/api/ask", json={"question": QUESTION}, headers={"Accept": "text/event-stream"}
+    ) as response:
         assert response.headers["content-type"].startswith("text/event-stream")
         events = list(events_of(response))
-    assert [name for name, _ in events][0] == "evidence"
-    assert [name for name, _ in events][-1] == "answer"
+    assert (events[0][0], events[-1][0]) == ("evidence", "answer")
     answer = events[-1][1]
     assert "".join(data["text"] for name, data in events if name == "text") == answer["answer"]
     sources = {source["n"]: source for source in events[0][1]["sources"]}
@@ -81,7 +82,9 @@ def test_search_ranks_and_filters(service: httpx.Client) -> None:
     assert set(hits[0]) == {"repo", "file_path", "line_start", "line_end", "symbol", "score", "text"}
     assert hits[0]["file_path"] == "web/cart.ts"
     assert len(hits) <= 3
-    filtered = service.post("/api/search", json={"query": "shopping cart", "languages": ["python"], "paths": ["shop/**"]})
+    filtered = service.post(
+        "/api/search", json={"query": "shopping cart", "languages": ["python"], "paths": ["shop/**"]}
+    )
     assert {Path(hit["file_path"]).suffix for hit in filtered.json()} == {".py"}
     assert service.post("/api/search", json={"query": "cart", "repos": ["another"]}).json() == []
 
@@ -173,7 +176,15 @@ def test_every_reply_keeps_the_browser_at_home(service: httpx.Client) -> None:
 
 def test_openapi_describes_every_route(service: httpx.Client) -> None:
     paths = service.get("/openapi.json").json()["paths"]
-    documented = {"/api/ask", "/api/search", "/api/repos", "/api/file", "/api/feedback", "/v1/chat/completions", "/v1/models"}
+    documented = {
+        "/api/ask",
+        "/api/search",
+        "/api/repos",
+        "/api/file",
+        "/api/feedback",
+        "/v1/chat/completions",
+        "/v1/models",
+    }
     assert documented | {"/healthz", "/readyz", "/metrics"} <= set(paths)
     assert all(about["description"] for methods in paths.values() for about in methods.values())
 
@@ -234,9 +245,16 @@ def with_llm(settings: Settings, url: str, tmp_path: Path) -> Settings:
 def test_many_questions_at_once(service: httpx.Client, indexed: Settings, tmp_path: Path) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
-    questions = [QUESTION, "What does place_order do?", "Who approves a refund?", "How is an item added to the cart?"] * 8
+    questions = [
+        QUESTION,
+        "What does place_order do?",
+        "Who approves a refund?",
+        "How is an item added to the cart?",
+    ] * 8
     with ThreadPoolExecutor(16) as pool:
-        replies = list(pool.map(lambda question: service.post("/api/ask", json={"question": question}).json(), questions))
+        replies = list(
+            pool.map(lambda question: service.post("/api/ask", json={"question": question}).json(), questions)
+        )
     assert [reply["question"] for reply in replies] == questions
     assert all(reply["citations"] for reply in replies)
 
@@ -250,9 +268,9 @@ def test_an_llm_that_is_away_is_a_notice_and_is_counted(indexed: Settings, tmp_p
 
 
 def test_what_an_llm_writes_comes_with_checked_citations(indexed: Settings, tmp_path: Path) -> None:
-    with llm_server(says("It tries five times, `max_retries = 5` [1]. ", "So says nobody [77].")) as llm:
-        with serving(with_llm(indexed, llm.url, tmp_path)) as url, httpx.Client(base_url=url) as client:
-            answer = client.post("/api/ask", json={"question": QUESTION}).json()
-            assert "[77]" not in answer["answer"]
-            assert answer["dropped"] == 1
-            assert 'codeintel_citations_total{result="dropped"} 1.0' in client.get("/metrics").text
+    written = says("It tries five times, `max_retries = 5` [1]. ", "So says nobody [77].")
+    with llm_server(written) as llm, serving(with_llm(indexed, llm.url, tmp_path)) as url:
+        answer = httpx.post(f"{url}/api/ask", json={"question": QUESTION}).json()
+        assert "[77]" not in answer["answer"]
+        assert answer["dropped"] == 1
+        assert 'codeintel_citations_total{result="dropped"} 1.0' in httpx.get(f"{url}/metrics").text

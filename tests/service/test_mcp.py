@@ -24,13 +24,19 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
     spec = find_spec("fastapi")
     assert spec is not None
     assert spec.origin is not None
-    subprocess.run([CODEINTEL, "index", str(Path(spec.origin).parent), "--store", folder], check=True, capture_output=True)
+    subprocess.run(
+        [CODEINTEL, "index", str(Path(spec.origin).parent), "--store", folder], check=True, capture_output=True
+    )
     return folder
 
 
 @pytest.fixture
 def over_stdio(store: str) -> StdioServerParameters:
-    environment = {"CODEINTEL_STORE": store, "CODEINTEL_LLM": "none", "CODEINTEL_DATA_DIR": str(Path(store).parent / "data")}
+    environment = {
+        "CODEINTEL_STORE": store,
+        "CODEINTEL_LLM": "none",
+        "CODEINTEL_DATA_DIR": str(Path(store).parent / "data"),
+    }
     return StdioServerParameters(command=CODEINTEL, args=["mcp"], env=environment)
 
 
@@ -39,7 +45,9 @@ def over_http(store: str) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    process = subprocess.Popen([CODEINTEL, "mcp", "--http", "--port", str(port), "--store", store], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [CODEINTEL, "mcp", "--http", "--port", str(port), "--store", store], stderr=subprocess.DEVNULL
+    )
     try:
         _wait_for(port)
         yield f"http://127.0.0.1:{port}/mcp"

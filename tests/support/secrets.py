@@ -185,6 +185,7 @@ def _in_addresses(m: _Maker) -> Iterator[PlantedSecret]:
             "    curl -H 'Authorization: Bearer {}' https://api.internal",
         ),
         ("http-authorization", m.base64(18), "client.rs", 'request.header("Authorization", "Basic {}")'),
+        ("key", m.base64(64), "Storage.cs", 'var link = "AccountName=shop;AccountKey={};EndpointSuffix=core.test";'),
         (
             "azure-sas",
             "sig=" + m.text(LETTERS, 43) + "%3D",

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -230,6 +231,7 @@ def test_ctrl_c_ends_all_processes_and_keeps_what_was_done(tmp_path: Path, store
     started = psutil.Process(process.pid)
     while not (tmp_path / "store" / "staging").exists() or len(started.children()) < 3:
         assert process.poll() is None
+        time.sleep(0.01)
     children = started.children(recursive=True)
 
     os.killpg(process.pid, signal.SIGINT)

@@ -13,7 +13,9 @@ from rag_service.cli import cli
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(
     ROOT / name
-    for name in subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    for name in subprocess.run(
+        ["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
     if not name.startswith("tests/")
 )
 LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)")

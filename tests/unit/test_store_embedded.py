@@ -318,7 +318,7 @@ def test_the_process_that_builds_the_shard_dies(folder: Path) -> None:
 
 def kill_first_child() -> None:
     while not (children := psutil.Process().children()):
-        time.sleep(0.001)
+        time.sleep(0.005)
     children[0].kill()
 
 

@@ -9,6 +9,12 @@ from numpy.typing import NDArray
 Vectors = NDArray[np.float32]
 
 
+def unit(rows: Vectors) -> Vectors:
+    """Scales rows to length 1; a row of zeros stays one."""
+    scaled: Vectors = rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), np.float32(1e-12))
+    return scaled
+
+
 class Embedder(Protocol):
     """Turns texts into vectors whose dot product is their likeness.
 

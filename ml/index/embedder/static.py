@@ -1,4 +1,4 @@
-"""Static vectors: a text is the weighted sum of its words' vectors. No model runs, so one core embeds thousands a second.
+"""Static vectors: a text is the weighted sum of its words' vectors. No model runs; one core embeds thousands a second.
 
 The table is trained by `ml.index.embedder.train` and ships as `data/` beside this module: `vocabulary.txt`, one piece a
 line; `vectors.npy`, int8, one row a piece; `scales.npy`, what a row is multiplied by (its weight is in it).
@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.index.embedder.base import Vectors
+from ml.index.embedder.base import Vectors, unit
 from ml.index.embedder.vocabulary import Vocabulary
 
 NAME = "static-code-1"
@@ -24,7 +24,9 @@ BATCH = 256
 class StaticEmbedder:
     """The default embedder."""
 
-    def __init__(self, vocabulary: Vocabulary, vectors: NDArray[np.int8], scales: NDArray[np.float32], name: str = NAME) -> None:
+    def __init__(
+        self, vocabulary: Vocabulary, vectors: NDArray[np.int8], scales: NDArray[np.float32], name: str = NAME
+    ) -> None:
         self._vocabulary = vocabulary
         self._vectors = vectors
         self._scales = scales
@@ -55,20 +57,23 @@ class StaticEmbedder:
 
     def query(self, text: str) -> Vectors:
         """Embeds a question. Gives float32, shape (dimension,)."""
-        return self.documents([text])[0]
+        vector: Vectors = self.documents([text])[0]
+        return vector
 
     def _embed(self, texts: Sequence[str]) -> Vectors:
         rows = [self._vocabulary.rows(text, MAX_IDENTIFIERS) for text in texts]
         owners = np.repeat(np.arange(len(texts)), [len(found) for found in rows])
         width = len(self._vocabulary)
-        cells, counts = np.unique(owners * width + np.fromiter((row for found in rows for row in found), np.int64), return_counts=True)
+        cells, counts = np.unique(
+            owners * width + np.fromiter((row for found in rows for row in found), np.int64), return_counts=True
+        )
         owners, pieces = np.divmod(cells, width)
         weights = self._scales[pieces] * damped(counts)
         found = np.zeros((len(texts), self.dimension), np.float32)
         if len(cells):
             present, starts = np.unique(owners, return_index=True)
             found[present] = np.add.reduceat(self._vectors[pieces] * weights[:, None], starts)
-        return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), np.float32(1e-12))
+        return unit(found)
 
 
 def damped(counts: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -77,7 +82,7 @@ def damped(counts: NDArray[np.int64]) -> NDArray[np.float32]:
 
 
 def save_table(folder: Path, pieces: Sequence[str], vectors: Vectors) -> None:
-    """Writes the table of weighted vectors, float32 of shape (len(pieces), dimension), as int8 with a scale for each row."""
+    """Writes the table of weighted vectors, float32 of shape (len(pieces), dimension), as int8 and a scale a row."""
     folder.mkdir(parents=True, exist_ok=True)
     scales = np.maximum(np.abs(vectors).max(axis=1), np.float32(1e-12)) / np.float32(127)
     np.save(folder / "vectors.npy", np.rint(vectors / scales[:, None]).astype(np.int8))

@@ -13,7 +13,7 @@ SHORTEST = 20
 
 
 class Form(NamedTuple):
-    """A kind of token: what it looks like, and strings of which one is in it, so that most texts need no second look."""
+    """A kind of token: what it looks like, and strings of which it holds one, so that most texts need no search."""
 
     kind: str
     anchors: tuple[str, ...]

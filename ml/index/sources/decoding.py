@@ -27,10 +27,10 @@ def decode(data: bytes) -> str | None:
     try:
         text = data.decode(encoding or "utf-8")
     except UnicodeDecodeError:
-        if encoding is not None and encoding != "utf-8-sig":
+        if encoding in ("utf-16", "utf-32"):
             return None
         text = data.decode(_guess(data), "replace")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return None if "\0" in text else text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _guess(data: bytes) -> str:

@@ -1,5 +1,7 @@
 """The ignore files of a tree: .gitignore's syntax and rules, at every level."""
 
+import re
+import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -49,7 +51,8 @@ def _lines(file: str) -> list[str]:
     if isinstance(content, str):  # there is none
         return []
     text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
-    return [line.removesuffix("\r") for line in text.split("\n")]
+    lines = (line.removesuffix("\r") for line in text.split("\n"))
+    return [f"{line}*/" if line.endswith("/**/") else line for line in lines]  # pathspec would take "a/**/" for "a/"
 
 
 def _patterns(lines: Iterable[str]) -> "Iterable[GitIgnoreSpecPattern]":
@@ -58,8 +61,9 @@ def _patterns(lines: Iterable[str]) -> "Iterable[GitIgnoreSpecPattern]":
 
     for line in lines:
         try:
-            pattern = GitIgnoreSpecPattern(line)
-        except GitIgnorePatternError:  # git, too, passes over what it can't make sense of
+            with warnings.catch_warnings(action="ignore", category=FutureWarning):
+                pattern = GitIgnoreSpecPattern(line)
+        except (GitIgnorePatternError, re.error):  # git, too, passes over what it can't make sense of
             continue
         if pattern.include is not None:
             yield pattern
@@ -67,10 +71,12 @@ def _patterns(lines: Iterable[str]) -> "Iterable[GitIgnoreSpecPattern]":
 
 def _matches(pattern: "GitIgnoreSpecPattern", path: str) -> bool:
     """Says whether a pattern matches a path itself; whether it matches a folder above was asked before."""
-    result = pattern.match_file(path)
-    if result is None:
+    regex = pattern.regex
+    if regex is None:
         return False
-    found = result.match
-    if found.lastgroup is None:  # pathspec's regular expressions mark with a group that they matched a folder
-        return True
-    return path.endswith("/") and (found.end() == len(path) or not found.re.pattern.startswith("^"))
+    if regex.pattern.endswith("/"):  # made of "a/**", which matches what is in the folder, and not the folder
+        return bool(regex.search(path.removesuffix("/")))
+    found = regex.search(path)
+    if not found or found.lastgroup is None:  # a group marks that a folder was matched: this one, or one above
+        return bool(found)
+    return path.endswith("/") and (found.end() == len(path) or not regex.pattern.startswith("^"))

@@ -8,6 +8,7 @@ from ml.errors import SourceError
 from ml.index.sources.rules import VERSION_CONTROL
 
 MAX_FILES = 500_000
+MAX_DEPTH = 100
 
 
 class Unpacker:
@@ -54,7 +55,7 @@ class Unpacker:
         if VERSION_CONTROL.intersection(parts):
             return None
         self._files += 1
-        if self._files > MAX_FILES:
+        if self._files > MAX_FILES or len(parts) > MAX_DEPTH:
             raise too_much()
         place = self._target.joinpath(*parts)
         if place.parent not in self._folders:

@@ -1,4 +1,4 @@
-"""The process that makes a new shard: `python -m ml.index.store.build_shard`, a Job as JSON in, checksums as JSON out.
+"""The process that makes a new shard: `python -m ml.index.store.build_shard TARGET`; it prints checksums as JSON.
 
 A process of its own, because the engine writes through memory maps: on a full disk the kernel kills the process that
 does so (SIGBUS), and a damaged file may make it panic. So neither takes the caller along.
@@ -19,6 +19,8 @@ from ml import errors
 from ml.errors import CodeIntelError, StoreError
 from ml.index.store.files import Checksum, checksums, disk_errors, full, sync_tree
 from ml.index.store.manifest import corrupt
+
+JOB = "job.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +43,18 @@ def build_shard(job: Job) -> dict[str, Checksum]:
 
     Raises StoreFullError, StoreCorruptError or StoreError; the target folder is then left to be removed.
     """
-    command = [sys.executable, "-P", "-m", "ml.index.store.build_shard"]  # -P: no module of the working folder
+    (Path(job.target) / JOB).write_text(json.dumps(asdict(job)), encoding="utf-8")
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "ml.index.store.build_shard",
+        job.target,
+    ]  # -P: not the working folder's modules
     # A session of its own: Ctrl-C in a terminal reaches the caller alone, who then ends this process.
     with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, start_new_session=True) as process:
         try:
-            to_process, from_process = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
-            to_process.write(json.dumps(asdict(job)).encode() + b"\n")
-            to_process.flush()
-            answer = from_process.read()
+            answer = cast("IO[bytes]", process.stdout).read()
             process.wait()
         finally:
             process.kill()
@@ -92,7 +98,7 @@ def run(job: Job) -> dict[str, Checksum]:
 
 
 def end_with_caller() -> None:
-    """Ends this process as soon as the one that started it is gone."""
+    """Ends this process as soon as the one that started it, and holds the other end of stdin, is gone."""
 
     def watch() -> None:
         os.read(0, 1)  # gives nothing until the other end is closed
@@ -102,9 +108,11 @@ def end_with_caller() -> None:
 
 
 def main() -> int:
-    """Reads the job, does it, prints the checksums or the error."""
-    job = Job(**json.loads(sys.stdin.buffer.readline()))
+    """Takes the job from the target folder, does it, prints the checksums or the error."""
     end_with_caller()
+    file = Path(sys.argv[1]) / JOB
+    job = Job(**json.loads(file.read_text(encoding="utf-8")))
+    file.unlink()
     try:
         made = run(job)
     except CodeIntelError as error:

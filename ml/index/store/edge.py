@@ -80,10 +80,10 @@ class EdgeStore:
 
     def chunks(self, repo: str, file_path: str) -> list[Chunk]:
         """Gives the chunks of a file in the order of their lines."""
-        record = self.manifest().files.get(repo, {}).get(file_path)
+        published, shard = self._searchable()
+        record = published.manifest.files.get(repo, {}).get(file_path)
         if record is None or not record.chunks:
             return []
-        _, shard = self._searchable()
         return sorted(shard.chunks(repo, file_path, record.chunks), key=lambda chunk: chunk.line_start)
 
     def close(self) -> None:

@@ -167,6 +167,8 @@ class ServerStore:
             raise _refused(self.place, error.status_code, str(error)) from error
         except (ApiException, QdrantException) as error:
             raise StoreError(f"the Qdrant server at {self.place} refuses ({error})", "try again later") from error
+        except ValueError as error:  # the client's, for an answer that it can't read
+            raise StoreError(f"what answers at {self.place} is no Qdrant server", "mend --store") from error
 
     def _check_exists(self) -> None:
         if not self.exists():

@@ -74,7 +74,11 @@ class ServerUpdate:
         self._repo = repo
         self._version = index_version
         self._lease = Lease(store, repo)
-        stored = store.file_records(repo)
+        try:
+            stored = store.file_records(repo)
+        except BaseException:
+            self._lease.release()
+            raise
         self._outdated = {path for path, (_, version) in stored.items() if version != index_version}
         self._files = {path: file for path, (file, version) in stored.items() if version == index_version}
         self._points: list[models.PointStruct] = []

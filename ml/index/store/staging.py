@@ -18,6 +18,8 @@ from ml.index.store.manifest import FileRecord
 from ml.index.store.points import chunk_id
 
 CHECKPOINT_CHUNKS, CHECKPOINT_SECONDS = 2_000, 5.0
+# The builder of a run that was killed may hold the file for a moment longer.
+BUSY_SECONDS = 10
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS made_for (value TEXT);
 CREATE TABLE IF NOT EXISTS file (path TEXT PRIMARY KEY, record TEXT);
@@ -97,7 +99,7 @@ class Staging:
 
 
 def _is_usable(path: Path, wanted: str) -> bool:
-    database = sqlite3.connect(path, timeout=0)
+    database = sqlite3.connect(path, timeout=BUSY_SECONDS)
     try:
         found = (
             database.execute("PRAGMA quick_check(1)").fetchone(),
@@ -112,7 +114,7 @@ def _is_usable(path: Path, wanted: str) -> bool:
 
 def connect(path: Path) -> sqlite3.Connection:
     """Opens a staging file; the journal survives a kill, and no other process may write."""
-    database = sqlite3.connect(path, timeout=0)
+    database = sqlite3.connect(path, timeout=BUSY_SECONDS)
     database.execute("PRAGMA locking_mode = EXCLUSIVE")
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = NORMAL")

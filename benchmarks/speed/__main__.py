@@ -1,0 +1,178 @@
+"""Measures speed against the limits that the project sets itself: `python -m benchmarks.speed [--chunks 100000]`.
+
+Indexes the standard library and the installed packages of this environment, again under other names until there are
+enough chunks; then asks a running service, and starts processes. Each figure stands beside its limit.
+"""
+
+import argparse
+import json
+import os
+import platform
+import socket
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import httpx
+
+from benchmarks.speed.measure import CODEINTEL, Run, codeintel, quantile, run
+
+QUERIES = (
+    "where is the retry policy set",
+    "how is a connection returned to the pool",
+    "parse an HTTP header",
+    "getUserById",
+    "class that writes zip archives",
+    "how are command line arguments parsed",
+    "where is the time-out of a socket set",
+    "convert a datetime to another time zone",
+    "кто закрывает соединение при ошибке",
+    "JSONDecodeError",
+    "topological sort of dependencies",
+    "how does logging find the handler of a record",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured value beside its limit; `within` says on which side of the limit it lies."""
+
+    name: str
+    value: float
+    unit: str
+    limit: float
+    within: bool
+
+    @property
+    def ratio(self) -> float:
+        """The value as a share of its limit."""
+        return self.value / self.limit
+
+
+def at_most(name: str, value: float, unit: str, limit: float) -> Figure:
+    """A figure that has to stay at or under its limit."""
+    return Figure(name, value, unit, limit, value <= limit)
+
+
+def at_least(name: str, value: float, unit: str, limit: float) -> Figure:
+    """A figure that has to reach its limit."""
+    return Figure(name, value, unit, limit, value >= limit)
+
+
+def folders() -> list[Path]:
+    """Gives real code that every machine with this project has: installed packages and the standard library."""
+    paths = sysconfig.get_paths()
+    return [Path(paths["purelib"]), Path(paths["stdlib"])]
+
+
+def index_until(chunks: int, store: str) -> tuple[list[dict[str, object]], list[Run]]:
+    """Indexes the folders, again under other names, until the store holds so many chunks."""
+    reports: list[dict[str, object]] = []
+    runs: list[Run] = []
+    while sum(int(str(report["chunks"])) for report in reports) < chunks:
+        for folder in folders():
+            made = codeintel("index", str(folder), "--name", f"{folder.name}-{len(runs)}", "--store", store, "--json")
+            runs.append(made)
+            reports.extend(made.json())
+    return reports, runs
+
+
+def indexing(reports: list[dict[str, object]], runs: list[Run], store: str) -> Iterator[Figure]:
+    """Measures the first indexing, its memory, and a second run over the unchanged first folder."""
+    total = sum(int(str(report["chunks"])) for report in reports)
+    yield at_least("index, everything included", total / sum(made.seconds for made in runs), "chunks/s", 1_000)
+    yield at_most(f"peak memory, up to {total:,} chunks", max(made.peak_bytes for made in runs) / 2**30, "GiB", 1.5)
+    folder = folders()[0]
+    again = codeintel("index", str(folder), "--name", f"{folder.name}-0", "--store", store, "--json")
+    yield at_most("second run, nothing changed, of the first one's time", again.seconds / runs[0].seconds, "", 0.05)
+
+
+@contextmanager
+def service(store: str) -> Iterator[str]:
+    """Runs `codeintel serve` on a free port; gives its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [CODEINTEL, "serve", "--store", store, "--port", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(300):
+            try:
+                if httpx.get(f"{address}/readyz").status_code == 200:
+                    break
+            except httpx.TransportError:
+                time.sleep(0.1)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def querying(store: str, rounds: int = 20) -> Iterator[Figure]:
+    """Measures searches in a running service, over HTTP."""
+    seconds = []
+    with service(store) as address, httpx.Client(base_url=address) as client:
+        for query in QUERIES:
+            client.post("/api/search", json={"query": query})
+        for _ in range(rounds):
+            for query in QUERIES:
+                start = time.perf_counter()
+                client.post("/api/search", json={"query": query}).raise_for_status()
+                seconds.append(time.perf_counter() - start)
+    yield at_most("search in a running service, p50", 1e3 * quantile(seconds, 0.5), "ms", 30)
+    yield at_most("search in a running service, p95", 1e3 * quantile(seconds, 0.95), "ms", 100)
+
+
+def starting(store: str, rounds: int = 7) -> Iterator[Figure]:
+    """Measures whole processes; the second-best of the rounds, so that one disturbed round does not count."""
+    bare = quantile([run((sys.executable, "-c", "pass")).seconds for _ in range(rounds)], 0.5)
+    yield at_most("python -c pass (the floor)", bare, "s", 0.25)
+    helps = [codeintel("--help").seconds for _ in range(rounds)]
+    yield at_most("codeintel --help", quantile(helps, 0.5), "s", 0.25)
+    searches = [codeintel("search", QUERIES[0], "--store", store).seconds for _ in range(rounds)]
+    yield at_most("codeintel search, whole process", quantile(searches, 0.5), "s", 0.6)
+
+
+def stages(reports: list[dict[str, object]]) -> dict[str, float]:
+    """Sums the seconds of each stage over all runs."""
+    total: dict[str, float] = {}
+    for report in reports:
+        for stage, seconds in dict(report["stages"]).items():  # type: ignore[call-overload]  # JSON
+            total[stage] = total.get(stage, 0.0) + seconds
+    return total
+
+
+def main() -> None:
+    """Measures, prints a table, writes JSON where --output names a file."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("--chunks", type=int, default=100_000, help="size of the index (default: 100000)")
+    parser.add_argument("--output", type=Path, help="write the figures here, as JSON")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="codeintel-speed-") as folder:
+        store = str(Path(folder) / "store")
+        reports, runs = index_until(arguments.chunks, store)
+        figures = [*indexing(reports, runs, store), *querying(store), *starting(store)]
+    shares = stages(reports)
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
+    print("| what | measured | limit | of the limit |\n|---|---|---|---|")
+    for figure in figures:
+        mark = "" if figure.within else " **over**"
+        print(f"| {figure.name} | {figure.value:,.3g} {figure.unit} | {figure.limit:,g} | {figure.ratio:.0%}{mark} |")
+    print("\nStages: " + ", ".join(f"{name} {seconds / sum(shares.values()):.0%}" for name, seconds in shares.items()))
+    if arguments.output:
+        document = {"figures": [asdict(figure) for figure in figures], "stages": shares}
+        arguments.output.write_text(json.dumps(document, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
