@@ -3,6 +3,8 @@
     CodeIntelError
     ├── SettingsError            a setting or an option that can't be
     ├── SourceError              a folder, URL or revision that can't be read
+    │   └── GitError                 what git itself says
+    │       └── GitMissingError          there is no git to run
     ├── EmbedderError            an embedder that is missing, away or answers nonsense
     ├── ModelError               an LLM that is missing, away or too slow
     ├── QuestionError            a question that can't be asked
@@ -50,6 +52,14 @@ class SettingsError(CodeIntelError):
 
 class SourceError(CodeIntelError):
     """A folder, repository or revision can't be read."""
+
+
+class GitError(SourceError):
+    """git failed; `cause` holds its own words."""
+
+
+class GitMissingError(GitError):
+    """There is no git to run."""
 
 
 class EmbedderError(CodeIntelError):

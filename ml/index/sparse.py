@@ -1,7 +1,7 @@
 """BM25 as sparse vectors: term weights here, inverse document frequency in the store (Qdrant's `Modifier.IDF`).
 
-Robertson & Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond" (2009), with a constant average length, so
-that a chunk's vector does not depend on the other chunks.
+Robertson & Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond" (2009), with a constant average length,
+so that a chunk's vector does not depend on the other chunks.
 """
 
 from collections import Counter
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 K1 = 1.2
 B = 0.75
-AVERAGE_WORDS = 150
+AVERAGE_WORDS = 100
 AVERAGE_NAMES = 6
 
 STOP_WORDS = frozenset(
     (
         "a about am an and any are as at be been being but by can could did do does doing for from had has have having "
         "how i if in into is it its me my of on or our shall should so some such than that the their them then there "
-        "these they this those to us was we were what when where which while who whom whose why will with would you your "
-        "а без бы быть в во вот все всё где да для до его ее её если есть еще ещё же за и из или их к как какая какие "
-        "каким какими какой какую ко когда который которая которое которые кто ли либо мне мы на над не него нет но ну о "
-        "об он она они оно от по под после почему при с со так такой там то того тоже только том тут ты у уже чего чем "
+        "these they this those to us was we were what when where which while who whom whose why will with would you "
+        "your а без бы быть в во вот все всё где да для до его ее её если есть еще ещё же за и из или их к как какая какие "
+        "каким какими какой какую ко когда который которая которое которые кто ли либо мне мы на над не него нет но ну "
+        "о об он она они оно от по под после почему при с со так такой там то того тоже только том тут ты у уже чего чем "
         "через что чтобы эта эти это этот я"
     ).split()
 )

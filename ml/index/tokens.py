@@ -9,8 +9,8 @@ MAX_WORD = 40
 
 # Endings that leave a word's meaning alone, longest first: "validation", "validators" and "validated" are "validat".
 _ENDINGS = (
-    "izations isations ization isation ations ators ation ating izing izers ments ator ated ates izer ized izes ions ings "
-    "ment ate ize ion ing ers ors er or ed es e s"
+    "izations isations ization isation ations ators ation ating izing izers ments ator ated ates izer ized izes ions "
+    "ings ment ate ize ion ing ers ors er or ed es e s"
 ).split()
 _MIN_STEM = 4
 
@@ -23,8 +23,8 @@ def words(text: str) -> list[str]:
     """Gives the tokens of a text in lower case and in its order, repeated ones too.
 
     An identifier gives its parts and, where it has several, the whole without underscores: `getUserById` and
-    `get_user_by_id` both give get, user, by, id, getuserbyid. A run of letters and digits is one word (`utf8`, `sha256`),
-    and its letters are another (`utf`, `sha`); of more than MAX_IDENTIFIER characters only the first count.
+    `get_user_by_id` both give get, user, by, id, getuserbyid. A run of letters and digits is one word (`utf8`,
+    `sha256`), and its letters are another (`utf`, `sha`); of more than MAX_IDENTIFIER characters only the first count.
     """
     return [word for identifier in identifiers(text) for word in _words(identifier)]
 

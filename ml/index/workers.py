@@ -32,7 +32,7 @@ def run_in_workers(work: Callable[[Task], Result], tasks: Iterable[Task], worker
             yield waiting.popleft().result()
     except BrokenProcessPool as error:
         raise CodeIntelError(
-            "a process that reads files was killed, most likely because memory ran out",
+            "a process that reads files ended unexpectedly, most likely because memory ran out",
             "run the same command again with fewer of them: CODEINTEL_WORKERS=1",
         ) from error
     finally:

@@ -11,7 +11,6 @@ from rag_service.cli.markdown import MarkdownPrinter
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ml.settings import Settings
     from rag_service.answer.events import Answer, Event
 
 

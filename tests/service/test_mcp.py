@@ -77,7 +77,7 @@ def call(server: Any, tool: str, **arguments: Any) -> Any:
 
 def content(result: Any) -> Any:
     assert not result.is_error, result.content
-    return result.structured_content["result"] if "result" in result.structured_content else result.structured_content
+    return result.structured_content.get("result", result.structured_content)
 
 
 def test_the_tools_are_offered_as_read_only(over_stdio: StdioServerParameters) -> None:

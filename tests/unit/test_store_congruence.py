@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from ml.errors import EmbedderError, StoreBusyError, StoreMissingError
-from ml.index.store import open_store
+from ml.index.chunk import Chunk
+from ml.index.store import open_store, selection
 from ml.index.store.base import EncodedChunk, EncodedQuery, Repository, SparseVector, Store, Where
-from ml.index.store.points import point_id
+from ml.index.store.points import chunk_id
 from tests.support.chunks import DIMENSION, EMBEDDER, asked, encoded, expected_scores, place, store_files, weights
 
 # The client's local mode says so; a server uses them.
@@ -77,7 +78,7 @@ def test_query_gives_the_union_of_the_best_with_all_scores(store: Store, limit: 
     best = {
         key
         for scores in expected.values()
-        for key in sorted(scores, key=lambda key: (-round(scores[key], 5), point_id(*key)))[:limit]
+        for key in sorted(scores, key=lambda key: (-round(scores[key], 5), chunk_id(*key)))[:limit]
     }
 
     candidates = store.query(query, Where(), limit)
@@ -117,29 +118,31 @@ def test_empty_query_and_empty_vectors(store: Store) -> None:
     assert [one.dense for one in store.query(asked("word"), Where(), 5)] == [0.0]
 
 
-@pytest.mark.parametrize(
-    ("where", "passes"),
-    [
-        (Where(repos=["s"]), lambda chunk: chunk.repo == "s"),
-        (Where(repos=["r", "s"]), lambda chunk: True),
-        (Where(repos=[]), lambda chunk: False),
-        (Where(languages=["go"]), lambda chunk: chunk.language == "go"),
-        (Where(paths=["src/a/"]), lambda chunk: chunk.file_path.startswith("src/a/")),
-        (Where(paths=["**/*.py", "!f2*"]), lambda chunk: chunk.file_path.endswith(".py") and "/f2" not in chunk.file_path),
-        (Where(paths=["!src/a"]), lambda chunk: not chunk.file_path.startswith("src/a/")),
-        (Where(paths=["nowhere/"]), lambda chunk: False),
-        (Where(paths=[]), lambda chunk: False),
-        (Where(repos=["r"], paths=["*.go"], languages=["go", "c"]), lambda chunk: chunk.repo == "r" and chunk.language == "go"),
-    ],
-)  # fmt: skip
-def test_filters(store: Store, where: Where, passes: Callable[[object], bool]) -> None:
+def test_filters(store: Store) -> None:
     chunks = [*corpus(60), *corpus(30, repo="s")]
     store_files(store, chunks[:60])
     store_files(store, chunks[60:], repo="s")
+    for where, passes in FILTERS:
+        everything = found(store, asked("request"), where, limit=1_000)
 
-    everything = found(store, asked("request"), where, limit=1_000)
+        assert everything == sorted(place(chunk) for chunk in chunks if passes(chunk.chunk)), where
 
-    assert everything == sorted(place(chunk) for chunk in chunks if passes(chunk.chunk))
+
+FILTERS: list[tuple[Where, Callable[[Chunk], bool]]] = [
+    (Where(repos=["s"]), lambda chunk: chunk.repo == "s"),
+    (Where(repos=["r", "s"]), lambda chunk: True),
+    (Where(repos=[]), lambda chunk: False),
+    (Where(languages=["go"]), lambda chunk: chunk.language == "go"),
+    (Where(paths=["src/a/"]), lambda chunk: chunk.file_path.startswith("src/a/")),
+    (Where(paths=["**/*.py", "!f2*"]), lambda chunk: chunk.file_path.endswith("py") and "/f2" not in chunk.file_path),
+    (Where(paths=["!src/a"]), lambda chunk: not chunk.file_path.startswith("src/a/")),
+    (Where(paths=["nowhere/"]), lambda chunk: False),
+    (Where(paths=[]), lambda chunk: False),
+    (
+        Where(repos=["r"], paths=["*.go"], languages=["go", "c"]),
+        lambda chunk: chunk.repo == "r" and chunk.language == "go",
+    ),
+]
 
 
 def test_scores_do_not_depend_on_the_filter(store: Store) -> None:
@@ -282,3 +285,24 @@ def test_more_chunks_than_a_batch(store: Store) -> None:
     [repository] = store.repositories()
     assert repository.chunks == 2_600
     assert place(chunks[1_234]) in found(store, asked("word1234"), limit=1)
+
+
+@pytest.mark.parametrize("most_paths", [0, 300])
+def test_globs_find_the_same_by_either_way(store: Store, most_paths: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selection, "MOST_PATHS", most_paths)
+    chunks = corpus(300)
+    store_files(store, chunks)
+    query = asked("parse request", "user cache")
+    within = [chunk for chunk in chunks if chunk.chunk.file_path.startswith("src/b/")]
+    expected = expected_scores(chunks, query)
+    best = {
+        key
+        for scores in expected.values()
+        for key in sorted(
+            filter(set(map(place, within)).__contains__, scores),
+            key=lambda key: (-round(scores[key], 5), chunk_id(*key)),
+        )[:5]
+    }
+
+    assert found(store, query, Where(paths=["src/b"]), limit=5) == sorted(best)
+    assert found(store, query, Where(paths=["src/b"], languages=["rust"]), limit=5) == []

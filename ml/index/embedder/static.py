@@ -6,6 +6,7 @@ line; `vectors.npy`, int8, one row a piece; `scales.npy`, what a row is multipli
 
 from collections.abc import Sequence
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Self
 
@@ -64,16 +65,13 @@ class StaticEmbedder:
         rows = [self._vocabulary.rows(text, MAX_IDENTIFIERS) for text in texts]
         owners = np.repeat(np.arange(len(texts)), [len(found) for found in rows])
         width = len(self._vocabulary)
-        cells, counts = np.unique(
-            owners * width + np.fromiter((row for found in rows for row in found), np.int64), return_counts=True
-        )
+        together = owners * width + np.array(list(chain.from_iterable(rows)), np.int64)
+        cells, counts = np.unique(together, return_counts=True)
         owners, pieces = np.divmod(cells, width)
-        weights = self._scales[pieces] * damped(counts)
-        found = np.zeros((len(texts), self.dimension), np.float32)
-        if len(cells):
-            present, starts = np.unique(owners, return_index=True)
-            found[present] = np.add.reduceat(self._vectors[pieces] * weights[:, None], starts)
-        return unit(found)
+        used, columns = np.unique(pieces, return_inverse=True)
+        weights = np.zeros((len(texts), len(used)), np.float32)
+        weights[owners, columns] = self._scales[pieces] * damped(counts)
+        return unit(weights @ self._vectors[used].astype(np.float32))
 
 
 def damped(counts: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -14,6 +14,8 @@ WORDS = {
     "token": "token",
     "auth": "token",
     "key": "key",
+    "identified by": "password",
+    "securestring": "password",
 }
 PASSWORD = re.compile(r"pass(?:word|wd|phrase|code)")
 # "key" and "pass" alone say nothing.
@@ -35,8 +37,10 @@ REST = (
 CLOSED = r"(?:\\*[\"'`])?[)\]}]{0,2}"
 TYPE = r"(?::[ \t]*[\w&'<>\[\]?.]+(?: [\w&'<>\[\]?.]+){0,2}(?=[ \t]*=))?"
 ASSIGNED = (
-    rf"[ \t]*{TYPE}[ \t]*(?:=>|->|<-|:=|\?\?=?|\|\|=?|==?=?|!==?|\+=|:-|:|\bor\b)[ \t]*"
+    r"[ \t]*=[ \t]*[\w.\[\]\"'()]{1,60}[ \t]+(?:\|\||\?\?|or)[ \t]+"
+    rf"|[ \t]*{TYPE}[ \t]*(?:=>|->|<-|:=|\?\?=?|\|\|=?|==?=?|!==?|\+=|:-|:|\bor\b)[ \t]*"
     r"|[ \t]+(?=[\"'])|(?:,[ \t]*|\([ \t]*)(?=[rRbBuUfFL@$]{0,2}\\*[\"'`])|>(?=[^<\n]+</)"
+    r"|:[ \t]*[|>][-+]?[ \t]*\n[ \t]+|[ \t]*\{[^{}]{0,200}?\bdefault[ \t]*=[ \t]*"
     r"|[ \t]+value[ \t]*=[ \t]*|,?\s*[\"']?value[\"']?[ \t]*[:=][ \t]*"
 )
 QUOTED = (
@@ -45,7 +49,7 @@ QUOTED = (
 )
 BARE = r"(?P<bare>[^\s\"'`,;<>(){}\[\]|&\\]{4,512}+)(?=[\s;,\"'&<}\]|\\]|$)"
 VALUE = re.compile(rf"{REST}{CLOSED}(?:{ASSIGNED})(?:{QUOTED}|{BARE})", re.IGNORECASE)
-FLAG = re.compile(r"--[\w-]*$")
+FLAG = re.compile(r"--[\w-]*$|^[ \t]*(?:ENV|ARG)[ \t]+\w*$", re.MULTILINE)
 FLAG_VALUE = re.compile(rf"{REST}[ =](?P<bare>[^\s\"'`]{{4,}}+)", re.IGNORECASE)
 
 # Formats in which a bare word is a value. JSON is not among them: translations are JSON, too.
@@ -105,9 +109,10 @@ def _value(text: str, start: int, end: int, kind: str, settings: bool) -> Span |
 
 
 def _is_connection(text: str, at: int) -> bool:
-    """Says whether a place is in a connection string: "Server=db;User Id=me;Password=..."."""
-    start = max(at - 300, text.rfind("\n", 0, at) + 1)
-    return ";" in text[max(start, at - 40) : at] and bool(CONNECTION_PART.search(text, start, at))
+    """Says whether a place is in a connection string: "Server=db;User Id=me;Password=..." or "host=db password=..."."""
+    line = text[max(at - 300, text.rfind("\n", 0, at) + 1) : at]
+    parted = line.rstrip(" ").endswith(";") or (line.endswith(" ") and line.rstrip(" ")[-1:].isalnum())
+    return parted and bool(CONNECTION_PART.search(line))
 
 
 def _is_secret(value: str, kind: str, *, bare: bool, settings: bool) -> bool:

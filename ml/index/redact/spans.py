@@ -43,7 +43,7 @@ EXAMPLE_PART = re.compile(
 # sha256:…, an address, a date, a version, a path: nothing that anybody keeps secret.
 DIGEST_OR_PLACE = re.compile(
     r"(?:sha\d+|md5|blake\w+)[:-]|data:|urn:|[a-z][a-z0-9+.-]*://|\d{4}-\d\d-\d\d|v?\d+(?:\.\d+)+"
-    r"|\.{0,2}/[\w.-]+/|\$\w+/|~/|[A-Z]:\\|application/"
+    r"|\.{0,2}/[\w.-]{1,16}/|\$\w+/|~/|[A-Z]:\\|application/"
 )
 WORDS_AND_NUMBERS = re.compile(r"(?:[A-Za-z]*(?:\d{1,4}[a-z]?)?(?:[-_./: ]++|$))*+")
 HUMP = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")

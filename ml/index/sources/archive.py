@@ -84,6 +84,8 @@ def _untar(archive: Path, unpacker: Unpacker, max_bytes: int) -> None:
                     unpacker.link(member.name, member.linkname)
                 elif member.isreg() and (content := opened.extractfile(member)):
                     unpacker.file(member.name, _blocks(content))
+        for _ in _blocks(limited):  # what is behind the last file holds the checksum
+            pass
 
 
 def _unzip(archive: Path, unpacker: Unpacker) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from ml.errors import SourceError
+from ml.errors import GitError, GitMissingError
 
 # A repository that was made to do harm could run programs by the first two; the rest keeps git quiet and quick.
 SAFE = (
@@ -16,6 +16,7 @@ SAFE = (
     *("-c", "core.hooksPath=/dev/null"),
     *("-c", "core.askPass="),
     *("-c", "safe.directory=*"),
+    *("-c", "safe.bareRepository=all"),
     *("-c", "http.lowSpeedLimit=1000"),
     *("-c", "http.lowSpeedTime=60"),
     *("-c", "gc.auto=0"),
@@ -26,10 +27,9 @@ DROPPED = re.compile(
     r"GIT_(?:DIR|WORK_TREE|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_\w+|COMMON_DIR|NAMESPACE|PREFIX|GRAFT_FILE|CEILING_\w+|CONFIG"
     r"|CONFIG_PARAMETERS|CONFIG_COUNT|CONFIG_(?:KEY|VALUE)_\d+|SHALLOW_FILE|REPLACE_\w+|ASKPASS|TRACE\w*|\w+_PATHSPECS)$|SSH_ASKPASS$"
 )
-
-
-class GitError(SourceError):
-    """git failed; `cause` holds its own words."""
+# What git adds to every failure at the other end, whatever its reason.
+NOT_TELLING = re.compile(r"fatal: Could not read from remote|Please make sure you have|and the repository exists")
+MARK = re.compile(r"(?:fatal|error|ERROR|remote): *")
 
 
 def run_git(*arguments: str, at: Path, network: bool = False, config: Mapping[str, str] | None = None) -> bytes:
@@ -41,9 +41,9 @@ def run_git(*arguments: str, at: Path, network: bool = False, config: Mapping[st
     try:
         done = subprocess.run(_command(arguments), capture_output=True, check=False, stdin=subprocess.DEVNULL, **how)
     except FileNotFoundError as error:
-        raise GitError("git is not installed", "install git, or give a folder or an archive") from error
+        raise GitMissingError("git is not installed", "install git, or give a folder or an archive") from error
     if done.returncode:
-        raise GitError(f"git {arguments[0]}: {last_line(done.stderr)}", "look at the repository with git itself")
+        raise GitError(f"git {arguments[0]}: {reason(done.stderr)}", "look at the repository with git itself")
     return bytes(done.stdout)
 
 
@@ -61,11 +61,12 @@ def git_output(*arguments: str, at: Path, stdin: IO[bytes]) -> Iterator[IO[bytes
         process.communicate()
 
 
-def last_line(output: bytes) -> str:
+def reason(output: bytes) -> str:
     """Gives the line of git's error output that says what is wrong."""
-    lines = [line.strip() for line in output.decode("utf-8", "replace").splitlines() if line.strip()]
-    told = [line for line in lines if line.startswith(("fatal:", "error:", "ERROR:", "remote:"))] or lines
-    return re.sub(r"^(?:fatal|error|ERROR|remote): *", "", told[-1]) if told else "it gave no reason"
+    lines = [line.strip() for line in output.decode("utf-8", "replace").splitlines()]
+    telling = [line for line in lines if line and not NOT_TELLING.match(line)] or ["it gave no reason"]
+    marked = [line for line in telling if MARK.match(line)]
+    return MARK.sub("", (marked or telling)[-1])
 
 
 def _command(arguments: tuple[str, ...]) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from ml.errors import SourceError
 from ml.index.sources.archive import is_archive, unpack
 from ml.index.sources.base import Source
+from ml.index.sources.git import run_git
 from ml.index.sources.names import printable
 from ml.index.sources.remote import fetch, is_url, without_credentials
 from ml.index.sources.repository import export, is_bare, is_working_tree, resolve, working_revision
@@ -74,15 +75,16 @@ def _open_url(url: str, name: str | None, revision: str | None, scratch: Callabl
 def _open_folder(folder: Path, name: str | None, revision: str | None, scratch: Callable[[], Path]) -> Source:
     bare = is_bare(folder)
     versioned = bare or is_working_tree(folder)
-    title = _name(name, folder.name.removesuffix(".git"))
+    title = _name(name, folder.name.removesuffix(".git") or folder.parent.name)
     if revision is None and not bare:
         commit = working_revision(folder) if versioned else None
         return Source(title, str(folder), commit or UNVERSIONED, folder)
     if not versioned:
+        run_git("version", at=folder)  # where git is missing, this says so
         raise SourceError(
             f"{folder} is no git repository, so it has no revision {revision!r}", "leave the revision out"
         )
-    commit = resolve(folder, revision or "HEAD")
+    commit = resolve(folder, "HEAD" if revision is None else revision)
     root = scratch()
     export(folder, commit, root)
     return Source(title, str(folder), commit, root, exported=True)

@@ -30,10 +30,10 @@ def read(file: SourceFile, max_bytes: int) -> SourceText | Skipped:
     if isinstance(content, str):
         return Skipped(file.path, content)
     text = decode(content)
-    reason = "binary" if text is None else _reason(file.path, text, len(content))
-    if text is None or reason:
-        return Skipped(file.path, reason or "binary")
-    return SourceText(file.path, text, digest(content))
+    if text is None:
+        return Skipped(file.path, "binary")
+    reason = _reason(file.path, text, len(content))
+    return Skipped(file.path, reason) if reason else SourceText(file.path, text, digest(content))
 
 
 def fingerprint(file: SourceFile, max_bytes: int) -> str:
@@ -47,7 +47,7 @@ def _reason(path: str, text: str, size: int) -> Reason | None:
         return "empty"
     if is_long_data(path, size):
         return "data"
-    if GENERATED.search(text, 0, HEAD):
+    if "generated" in text[:HEAD].lower() and GENERATED.search(text, 0, HEAD):
         return "generated"
     return "minified" if _is_minified(path, text) else None
 

@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from ml.errors import SourceError
+from ml.errors import GitError, SourceError
 from ml.index.chunk import digest
-from ml.index.sources.git import GitError, run_git
+from ml.index.sources.git import run_git
 from ml.index.sources.repository import resolve, unknown_revision
 from ml.index.sources.scratch import cache_folder, locked
 
@@ -55,7 +55,7 @@ def fetch(url: str, revision: str | None) -> tuple[Path, str]:
         for stale in place.glob("*.lock"):  # of a git that was killed; no other is at work here
             stale.unlink()
         try:
-            return place, _fetch(place, url, revision or "HEAD")
+            return place, _fetch(place, url, "HEAD" if revision is None else revision)
         except GitError as error:
             cause = _scrubbed(error.cause.removeprefix("git fetch: "), url, clean)
             raise SourceError(
@@ -64,45 +64,33 @@ def fetch(url: str, revision: str | None) -> tuple[Path, str]:
 
 
 def _fetch(place: Path, url: str, revision: str) -> str:
-    if revision.startswith("-"):
+    if not revision or revision.startswith("-") or "\0" in revision:
         raise unknown_revision(revision)
     ref = f"refs/codeintel/{digest(revision.encode('utf-8', 'surrogateescape'))}"
     if NAME.fullmatch(revision):
         try:
-            _fetch_refs(place, url, "--depth=1", f"+{revision}:{ref}")
+            _fetch_refs(place, url, ("--depth=1",), (f"+{revision}:{ref}",))
             return resolve(place, ref)
         except GitError as error:
             if revision == "HEAD" or not MISSING.search(error.cause):
                 raise
     # A part of a commit's digest, or an expression such as v1~3, needs the whole history to be understood.
     deepen = ("--unshallow",) if (place / "shallow").is_file() else ()
-    _fetch_refs(place, url, *deepen, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
+    _fetch_refs(place, url, (*deepen, "--prune"), ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"))
     return resolve(place, revision)
 
 
-def _fetch_refs(place: Path, url: str, *options_and_refs: str) -> None:
-    options = [option for option in options_and_refs if option.startswith("--")]
-    refs = [ref for ref in options_and_refs if not ref.startswith("--")]
+def _fetch_refs(place: Path, url: str, options: tuple[str, ...], refs: tuple[str, ...]) -> None:
+    common = ("--quiet", "--no-tags", "--no-recurse-submodules", "--no-auto-maintenance")
     run_git(
-        *(
-            "fetch",
-            "--quiet",
-            "--no-tags",
-            "--prune",
-            "--no-recurse-submodules",
-            "--no-auto-maintenance",
-            *options,
-            "--",
-        ),
-        *("origin", *refs),
-        at=place,
-        network=True,
-        config={"remote.origin.url": url},
+        "fetch", *common, *options, "--", "origin", *refs, at=place, network=True, config={"remote.origin.url": url}
     )
 
 
 def _scrubbed(text: str, url: str, clean: str) -> str:
     """Takes what the URL must not tell out of git's words."""
-    credentials = urlsplit(url).netloc.rpartition("@")[0] if SCHEME.match(url) else ""
     text = text.replace(url, clean)
-    return text.replace(f"{credentials}@", "").replace(credentials, "…") if credentials else text
+    parts = urlsplit(url)
+    for secret in (parts.netloc.rpartition("@")[0], parts.password, parts.query, parts.fragment):
+        text = text.replace(secret, "…") if secret else text
+    return text

@@ -5,8 +5,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from ml.errors import SourceError
-from ml.index.sources.git import GitError, git_output, run_git
+from ml.errors import GitError, GitMissingError, SourceError
+from ml.index.sources.git import git_output, run_git
 from ml.index.sources.unpacking import Unpacker
 
 MAX_BYTES = 16 * 1024**3
@@ -24,12 +24,11 @@ def is_working_tree(folder: Path) -> bool:
     An installed package in an ignored .venv is no part of the repository around it.
     """
     try:
-        inside, prefix = (
-            run_git("rev-parse", "--is-inside-work-tree", "--show-prefix", at=folder).decode().split("\n")[:2]
-        )
-    except (GitError, ValueError):
+        told = run_git("rev-parse", "--is-inside-work-tree", "--show-prefix", at=folder)
+    except GitError:
         return False
-    return inside == "true" and not (prefix and _is_ignored(folder))
+    inside, _, prefix = told.partition(b"\n")
+    return inside == b"true" and not (prefix.strip() and _is_ignored(folder))
 
 
 def list_files(folder: Path) -> list[str]:
@@ -67,9 +66,9 @@ def resolve(repository: Path, revision: str) -> str:
         raise unknown_revision(revision)
     try:
         return run_git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", at=repository).decode().strip()
+    except GitMissingError:
+        raise
     except GitError as error:
-        if "not installed" in error.cause:
-            raise
         raise unknown_revision(revision) from error
 
 

@@ -1,6 +1,6 @@
 """The candidates of a query, found the same way in both backends: three lists, their union, every score filled in."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, Union
 
 from ml.index.chunk import Chunk
@@ -10,8 +10,9 @@ from ml.index.store.points import DENSE, NAMES, TEXT
 if TYPE_CHECKING:
     from ml.index.embedder.base import Vectors
 
-# How many more than asked for are fetched, to see who shares the last place; then twice as many, up to MOST_TIES.
+# How many more than asked for are fetched, to see who shares the last place; ties are followed up to MOST_TIES.
 MARGIN = 8
+GROWTH = 4
 MOST_TIES = 4_096
 SAME_SCORE_DIGITS = 5
 
@@ -31,14 +32,17 @@ class Engine(Protocol):
         ...
 
 
-def find_candidates(engine: Engine, query: EncodedQuery, limit: int) -> list[Candidate]:
+def find_candidates(engine: Engine, query: EncodedQuery, limit: int, admits: Callable[[str], bool]) -> list[Candidate]:
     """Gives the union of the `limit` best by each vector, in the order of repository, path and line.
 
-    Where equal scores share the last place, ids decide, so that the same index always gives the same candidates.
+    Only points that `admits` lets pass count. Where equal scores share the last place, ids decide, so that the same
+    index always gives the same candidates.
     """
     queries = _queries(query)
     lists = engine.search(queries, limit + MARGIN) if queries and limit > 0 else {}
-    ids = {point for name, ranked in lists.items() for point in _best(engine, name, queries[name], ranked, limit)}
+    ids: set[str] = set()
+    for name, ranked in lists.items():
+        ids.update(_best(engine, {name: queries[name]}, ranked, limit, admits))
     if not ids:
         return []
     scores = {name: dict(ranked) for name, ranked in engine.search(queries, len(ids), ids).items()}
@@ -60,14 +64,16 @@ def _queries(query: EncodedQuery) -> dict[str, Query]:
     return queries | {name: vector for name, vector in ((TEXT, query.text), (NAMES, query.names)) if vector.indices}
 
 
-def _best(engine: Engine, name: str, query: Query, ranked: Ranked, limit: int) -> list[str]:
+def _best(
+    engine: Engine, query: dict[str, Query], ranked: Ranked, limit: int, admits: Callable[[str], bool]
+) -> list[str]:
+    """Gives the ids of the best by one vector, fetching more until the last place is settled."""
     fetched = limit + MARGIN
-    while len(ranked) == fetched and _same(ranked[limit - 1][1], ranked[-1][1]) and fetched < MOST_TIES:
-        fetched *= 2
-        ranked = engine.search({name: query}, fetched)[name]
-    ordered = sorted(ranked, key=lambda found: (-round(found[1], SAME_SCORE_DIGITS), found[0]))
-    return [point for point, _ in ordered[:limit]]
-
-
-def _same(score: float, other: float) -> bool:
-    return round(score, SAME_SCORE_DIGITS) == round(other, SAME_SCORE_DIGITS)
+    while True:
+        kept = sorted(((-round(score, SAME_SCORE_DIGITS), point) for point, score in ranked if admits(point)))[:limit]
+        worst = -round(ranked[-1][1], SAME_SCORE_DIGITS) if ranked else 0.0
+        is_settled = len(kept) == limit and (kept[-1][0] < worst or fetched > MOST_TIES)
+        if is_settled or len(ranked) < fetched:
+            return [point for _, point in kept]
+        fetched *= GROWTH
+        [ranked] = engine.search(query, fetched).values()

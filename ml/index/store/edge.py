@@ -27,7 +27,7 @@ from ml.index.store.manifest import FILE_NAME, Manifest, corrupt, read_manifest
 if TYPE_CHECKING:
     from ml.index.store.candidates import Query, Ranked
     from ml.index.store.edge_update import EdgeUpdate
-    from ml.index.store.selection import Selection
+    from ml.index.store.selection import Files, Selection
     from ml.index.store.shard import Shard
 
 SHARDS = "shards"
@@ -73,10 +73,10 @@ class EdgeStore:
         from ml.index.store.selection import select
 
         published, shard = self._searchable()
-        selection = select(where, published.paths)
+        selection = select(where, published.files)
         if selection.is_empty or not published.manifest.chunks:
             return []
-        return find_candidates(_Selected(shard, selection), query, limit)
+        return find_candidates(_Selected(shard, selection), query, limit, selection.admits)
 
     def chunks(self, repo: str, file_path: str) -> list[Chunk]:
         """Gives the chunks of a file in the order of their lines."""
@@ -155,13 +155,13 @@ class _Published:
     stamp: tuple[int, int, int]
     manifest: Manifest
     shard: "Shard | None" = None
-    _paths: frozenset[str] | None = None
+    _files: "Files | None" = None
 
     @property
-    def paths(self) -> frozenset[str]:
-        if self._paths is None:
-            self._paths = frozenset(path for files in self.manifest.files.values() for path in files)
-        return self._paths
+    def files(self) -> "Files":
+        if self._files is None:
+            self._files = frozenset((repo, path) for repo, files in self.manifest.files.items() for path in files)
+        return self._files
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What both backends agree on: the names of the vectors, the ids of the points, and which vectors can be stored."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from ml.errors import EmbedderError
@@ -10,16 +10,32 @@ from ml.index.store.base import EncodedChunk, SparseVector
 DENSE, TEXT, NAMES = "dense", "text", "names"
 INDEXED_FIELDS = ("repo", "file_path", "language")
 LENGTH_TOLERANCE = 0.01
+# The first 24 of a UUID's 32 hexadecimal digits, with their hyphens.
+FILE_KEY_LENGTH = 28
 
 
-def point_id(*parts: str | int) -> str:
-    """Gives the UUID of a chunk (repository, path, first line) or of a record: 128 bits, so none is given twice."""
-    return str(UUID(bytes=hashlib.blake2b("\0".join(map(str, parts)).encode(), digest_size=16).digest()))
+def point_id(*parts: str) -> str:
+    """Gives the UUID of a record; its 128 bits make sure that none is given twice."""
+    return str(UUID(bytes=_digest(parts, 16)))
 
 
-def chunk_id(chunk: EncodedChunk) -> str:
-    """Gives the id of a chunk's point; no two leaf chunks of a file start on the same line."""
-    return point_id(chunk.chunk.repo, chunk.chunk.file_path, chunk.chunk.line_start)
+def chunk_id(repo: str, file_path: str, line_start: int) -> str:
+    """Gives the UUID of a chunk's point: 96 bits for its file, then its first line, which no two chunks share."""
+    return str(UUID(bytes=_digest((repo, file_path), 12) + line_start.to_bytes(4, "big")))
+
+
+def file_key(repo: str, file_path: str) -> str:
+    """Gives what the ids of a file's chunks begin with."""
+    return file_key_of(chunk_id(repo, file_path, 0))
+
+
+def file_key_of(point: str) -> str:
+    """Gives the part of a chunk's id that stands for its file."""
+    return point[:FILE_KEY_LENGTH]
+
+
+def _digest(parts: Iterable[str], size: int) -> bytes:
+    return hashlib.blake2b("\0".join(parts).encode(), digest_size=size).digest()
 
 
 def check_vectors(chunks: Sequence[EncodedChunk], dimension: int) -> None:

@@ -6,16 +6,23 @@ from functools import lru_cache
 from typing import Any
 
 from ml.index.store.base import Where
+from ml.index.store.points import file_key, file_key_of
+
+# A filter costs as much time as it lists values: 100,000 chunks take 3 ms for 100 paths, 35 ms for 5,000. So with more
+# paths than this the ids that a search gives are sifted instead.
+MOST_PATHS = 300
+
+Files = frozenset[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Values that fields must or must not have; None leaves a field open."""
+    """Values that fields must have, and keys of the files that ids must belong to; None leaves a field open."""
 
     repos: Sequence[str] | None = None
     languages: Sequence[str] | None = None
     file_paths: Sequence[str] | None = None
-    other_than: Sequence[str] | None = None
+    file_keys: frozenset[str] | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -23,33 +30,37 @@ class Selection:
         return any(values is not None and not values for values in (self.repos, self.languages, self.file_paths))
 
     def filter(self, models: Any, further: Any = None) -> Any:
-        """Gives it, with one more condition, as a Filter of `models`: qdrant_edge or qdrant_client.models."""
+        """Gives the fields, with one more condition, as a Filter of `models`: qdrant_edge or qdrant_client.models."""
+        fields = {"repo": self.repos, "language": self.languages, "file_path": self.file_paths}
+        must = [
+            models.FieldCondition(key=key, match=models.MatchAny(any=list(values)))
+            for key, values in fields.items()
+            if values is not None
+        ]
+        return models.Filter(must=must if further is None else [*must, further])
 
-        def among(key: str, values: Sequence[str] | None) -> list[Any]:
-            return [] if values is None else [models.FieldCondition(key=key, match=models.MatchAny(any=list(values)))]
-
-        must = among("repo", self.repos) + among("language", self.languages) + among("file_path", self.file_paths)
-        must += [] if further is None else [further]
-        return models.Filter(must=must, must_not=among("file_path", self.other_than))
+    def admits(self, point: str) -> bool:
+        """Tells whether a point that passed the filter belongs to one of the files."""
+        return self.file_keys is None or file_key_of(point) in self.file_keys
 
 
-def select(where: Where, files: frozenset[str]) -> Selection:
-    """Resolves a filter; `files` are the paths of all indexed files."""
+def select(where: Where, files: Files) -> Selection:
+    """Resolves a filter; `files` are repository and path of all indexed files, needed only where there are globs."""
     selection = Selection(where.repos, where.languages)
     if where.paths is None:
         return selection
-    matching = _matching(tuple(where.paths), files)
-    if len(matching) == len(files):
+    paths, keys = _matching(tuple(where.paths), files)
+    if len(keys) == len(files) and files:
         return selection
-    # A filter costs as much time as it lists values, so the shorter of the two lists is taken.
-    if len(matching) * 2 > len(files):
-        return replace(selection, other_than=tuple(files - matching))
-    return replace(selection, file_paths=tuple(matching))
+    return replace(selection, file_paths=paths) if len(paths) <= MOST_PATHS else replace(selection, file_keys=keys)
 
 
 @lru_cache(maxsize=16)
-def _matching(globs: tuple[str, ...], files: frozenset[str]) -> frozenset[str]:
+def _matching(globs: tuple[str, ...], files: Files) -> tuple[tuple[str, ...], frozenset[str]]:
+    """Gives the paths that globs match, and the keys of their files in all repositories."""
     from pathspec import PathSpec
 
     everything = ["*"] if globs and all(glob.startswith("!") for glob in globs) else []
-    return frozenset(PathSpec.from_lines("gitignore", [*everything, *globs]).match_files(files))
+    matches = PathSpec.from_lines("gitignore", [*everything, *globs]).match_files({path for _, path in files})
+    paths = frozenset(matches)
+    return tuple(sorted(paths)), frozenset(file_key(repo, path) for repo, path in files if path in paths)

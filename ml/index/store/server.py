@@ -24,7 +24,7 @@ from ml.index.store.base import Candidate, EncodedQuery, Repository, SparseVecto
 from ml.index.store.candidates import Query, Ranked, find_candidates
 from ml.index.store.manifest import FORMAT, FileRecord, check_header
 from ml.index.store.points import DENSE, INDEXED_FIELDS, NAMES, TEXT, point_id
-from ml.index.store.selection import Selection, select
+from ml.index.store.selection import Files, Selection, select
 
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 TIMEOUT_SECONDS = 30
 PAGE = 1_000
 # How long the list of files that globs are compared with may be out of date.
-PATHS_SECONDS = 10.0
+FILES_SECONDS = 10.0
 FORMAT_ID = point_id("format")
 
 
@@ -59,7 +59,7 @@ class ServerStore:
         self.dimension = dimension
         self.code = f"code_{re.sub(r'[^A-Za-z0-9.-]+', '-', embedder)}_{dimension}"
         self.records = f"{self.code}_files"
-        self._paths: tuple[float, frozenset[str]] = (0.0, frozenset())
+        self._files: tuple[float, Files] = (0.0, frozenset())
         self._exists = False
         self.exists()
 
@@ -108,8 +108,10 @@ class ServerStore:
     def query(self, query: EncodedQuery, where: Where, limit: int) -> list[Candidate]:
         """Gives the union of the `limit` best chunks by each vector, every score filled in."""
         self._check_exists()
-        selection = select(where, frozenset() if where.paths is None else self._known_paths())
-        return [] if selection.is_empty else find_candidates(_Selected(self, selection), query, limit)
+        selection = select(where, frozenset() if where.paths is None else self._known_files())
+        if selection.is_empty:
+            return []
+        return find_candidates(_Selected(self, selection), query, limit, selection.admits)
 
     def chunks(self, repo: str, file_path: str) -> list[Chunk]:
         """Gives the chunks of a file in the order of their lines."""
@@ -203,12 +205,12 @@ class ServerStore:
         for name in fields:
             self.client.create_payload_index(collection, name, models.PayloadSchemaType.KEYWORD)
 
-    def _known_paths(self) -> frozenset[str]:
-        read_at, paths = self._paths
-        if time.monotonic() - read_at > PATHS_SECONDS or not paths:
-            paths = frozenset(payload["path"] for payload in self.scroll("file"))
-            self._paths = time.monotonic(), paths
-        return paths
+    def _known_files(self) -> Files:
+        read_at, files = self._files
+        if time.monotonic() - read_at > FILES_SECONDS or not files:
+            files = frozenset((payload["repo"], payload["path"]) for payload in self.scroll("file"))
+            self._files = time.monotonic(), files
+        return files
 
 
 def _refused(place: str, status: int | None, text: str) -> StoreError:

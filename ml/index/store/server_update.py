@@ -188,7 +188,10 @@ def _point(encoded: EncodedChunk) -> models.PointStruct:
     sparse = {name: vector for name, vector in ((TEXT, encoded.text), (NAMES, encoded.names)) if vector.indices}
     vectors: dict[str, Any] = {name: _sparse(vector) for name, vector in sparse.items()}
     vectors[DENSE] = encoded.dense.tolist()
-    return models.PointStruct(id=chunk_id(encoded), vector=vectors, payload=encoded.chunk.payload())
+    chunk = encoded.chunk
+    return models.PointStruct(
+        id=chunk_id(chunk.repo, chunk.file_path, chunk.line_start), vector=vectors, payload=chunk.payload()
+    )
 
 
 def _sparse(vector: SparseVector) -> models.SparseVector:

@@ -133,9 +133,17 @@ def staged_chunks(path: Path) -> Iterator[StagedChunk]:
 
 
 def _row(path: str, encoded: EncodedChunk) -> tuple[str, str, str, bytes, bytes, bytes]:
+    chunk = encoded.chunk
     dense = encoded.dense.astype("float32").tobytes()
-    payload = json.dumps(encoded.chunk.payload(), ensure_ascii=False)
-    return path, chunk_id(encoded), payload, dense, _packed(encoded.text), _packed(encoded.names)
+    payload = json.dumps(chunk.payload(), ensure_ascii=False)
+    return (
+        path,
+        chunk_id(chunk.repo, path, chunk.line_start),
+        payload,
+        dense,
+        _packed(encoded.text),
+        _packed(encoded.names),
+    )
 
 
 def _packed(vector: SparseVector) -> bytes:

@@ -1,7 +1,7 @@
 """Contrastive training of the vectors in numpy: a question's vector is drawn to its answer's and pushed off the others.
 
-Loss: InfoNCE over the answers of a batch (van den Oord et al. 2018), both ways. A batch comes from few packages, so that the
-wrong answers are hard. Optimiser: Adam (Kingma & Ba 2015) over the rows that are in the batch; the others rest.
+Loss: InfoNCE over the answers of a batch (van den Oord et al. 2018), both ways. A batch comes from few packages, so that
+the wrong answers are hard. Optimiser: Adam (Kingma & Ba 2015) over the rows that are in the batch; the others rest.
 """
 
 from collections.abc import Iterator, Sequence
@@ -123,7 +123,7 @@ def info_nce(logits: Floats) -> tuple[float, Floats]:
     count = len(logits)
     across, down = _softmax(logits), _softmax(logits.T).T
     right = (np.log(np.diag(across) + 1e-12) + np.log(np.diag(down) + 1e-12)) / 2
-    slope: Floats = ((across + down) / 2 - np.eye(count, dtype=logits.dtype)) / count
+    slope = ((across + down) / 2 - np.eye(count)).astype(np.float32) / np.float32(count)
     return -float(right.mean()), slope
 
 

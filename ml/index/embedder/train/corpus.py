@@ -153,9 +153,9 @@ def _run(*command: str, folder: Path | None = None) -> bytes:
     try:
         return subprocess.run(command, cwd=folder, capture_output=True, check=True).stdout
     except FileNotFoundError as error:
-        raise EmbedderError(f"{command[0]} is not installed", "install it, or run with --only ECOSYSTEM") from error
+        cure = "install it, or give a list without its packages by --packages"
+        raise EmbedderError(f"{command[0]} is not installed", cure) from error
     except subprocess.CalledProcessError as error:
         last = error.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
-        raise EmbedderError(
-            f"{' '.join(command)} failed ({' '.join(last)})", "see whether its registry is reachable"
-        ) from error
+        cure = "see whether its registry still serves that version, or pin another in packages.txt"
+        raise EmbedderError(f"{' '.join(command)} failed ({' '.join(last)})", cure) from error

@@ -45,10 +45,11 @@ class Teacher:
         mask = np.arange(lengths.max()) < lengths[:, None]
         ids = np.zeros(mask.shape, np.int64)
         ids[mask] = np.concatenate(batch)
-        embedded: Floats = self._weights["embeddings.word_embeddings.weight"][ids]
-        embedded += self._weights["embeddings.position_embeddings.weight"][: ids.shape[1]]
-        embedded += self._weights["embeddings.token_type_embeddings.weight"][0]
-        hidden = self._norm(embedded, "embeddings.LayerNorm")
+        positions, types = (
+            self._weights[f"embeddings.{kind}_embeddings.weight"] for kind in ("position", "token_type")
+        )
+        words: Floats = self._weights["embeddings.word_embeddings.weight"][ids]
+        hidden = self._norm(words + positions[: mask.shape[1]] + types[0], "embeddings.LayerNorm")
         for layer in range(self._layers):
             hidden = self._layer(hidden, mask, f"encoder.layer.{layer}")
         return unit((hidden * mask[:, :, None]).sum(axis=1))

@@ -1,0 +1,111 @@
+"""Embeddings from an OpenAI-compatible endpoint (vLLM, Text Embeddings Inference, Ollama, …)."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+import openai
+
+from ml.errors import EmbedderError
+from ml.index.embedder.base import Vectors, unit
+
+if TYPE_CHECKING:
+    from ml.settings import Settings
+
+BATCH = 64
+RETRIES = 3
+CONNECT_SECONDS = 5.0
+NO_KEY = "none"  # the client sends a key always; an endpoint that wants none passes it over
+
+
+class EndpointEmbedder:
+    """A model behind an address. Its dimension is found by embedding one word as it is opened."""
+
+    def __init__(self, client: openai.OpenAI, model: str, query_prefix: str = "") -> None:
+        self._client = client
+        self._model = model
+        self._query_prefix = query_prefix
+        self._dimension = int(self._call(["dimension"]).shape[1])
+
+    @property
+    def name(self) -> str:
+        """The model's name at the endpoint."""
+        return self._model
+
+    @property
+    def dimension(self) -> int:
+        """The length of each vector."""
+        return self._dimension
+
+    def documents(self, texts: Sequence[str]) -> Vectors:
+        """Embeds chunks. Gives float32, shape (len(texts), dimension), rows of length 1. Raises EmbedderError."""
+        found = np.empty((len(texts), self._dimension), np.float32)
+        for start in range(0, len(texts), BATCH):
+            vectors = self._call(texts[start : start + BATCH])
+            if vectors.shape[1] != self._dimension:
+                raise EmbedderError(
+                    f"the embeddings endpoint gave vectors of {vectors.shape[1]} after ones of {self._dimension} numbers",
+                    "see that one model alone answers at embedder_url",
+                )
+            found[start : start + BATCH] = vectors
+        return found
+
+    def query(self, text: str) -> Vectors:
+        """Embeds a question behind the query prefix. Gives float32, shape (dimension,). Raises EmbedderError."""
+        if not text.strip():
+            return np.zeros(self._dimension, np.float32)
+        vector: Vectors = self.documents([self._query_prefix + text])[0]
+        return vector
+
+    def _call(self, texts: Sequence[str]) -> Vectors:
+        with _translated():
+            reply = self._client.embeddings.create(model=self._model, input=list(texts), encoding_format="float")
+            vectors: Vectors = np.array(
+                [entry.embedding for entry in sorted(reply.data, key=lambda entry: entry.index)], np.float32
+            )
+        if vectors.ndim != 2 or len(vectors) != len(texts) or not vectors.size or not np.isfinite(vectors).all():
+            raise EmbedderError(
+                f"the embeddings endpoint gave no usable vectors (shape {vectors.shape} for {len(texts)} texts)",
+                "see that embedder_model is an embedding model, and look at the endpoint's log",
+            )
+        return unit(vectors)
+
+
+def open_endpoint(settings: "Settings") -> EndpointEmbedder:
+    """Opens the embedder at the address in the settings. Raises EmbedderError where it is away or answers nonsense."""
+    key = settings.embedder_api_key.get_secret_value() if settings.embedder_api_key else NO_KEY
+    timeout = openai.Timeout(settings.embedder_timeout, connect=min(settings.embedder_timeout, CONNECT_SECONDS))
+    client = openai.OpenAI(base_url=settings.embedder_url, api_key=key, timeout=timeout, max_retries=RETRIES)
+    return EndpointEmbedder(client, settings.embedder_model or "", settings.embedder_query_prefix)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Raises what the client, or a reply not in OpenAI's form, raises as EmbedderError with a cause and a cure."""
+    try:
+        yield
+    except openai.OpenAIError as error:
+        raise _translation(error) from error
+    except (ValueError, TypeError, AttributeError) as error:
+        raise EmbedderError(
+            "the embeddings endpoint's reply is not in OpenAI's form", "check that embedder_url ends in /v1"
+        ) from error
+
+
+def _translation(error: openai.OpenAIError) -> EmbedderError:
+    match error:
+        case openai.APITimeoutError():
+            return EmbedderError("the embeddings endpoint did not answer in time", "set embedder_timeout higher")
+        case openai.APIConnectionError():
+            reason = error.__cause__ or error
+            return EmbedderError(f"no connection to the embeddings endpoint ({reason})", "check embedder_url")
+        case openai.AuthenticationError() | openai.PermissionDeniedError():
+            return EmbedderError("the embeddings endpoint refuses the key", "set embedder_api_key")
+        case openai.NotFoundError():
+            return EmbedderError(
+                "the embeddings endpoint knows no such model", "check embedder_model and that embedder_url ends in /v1"
+            )
+        case _:
+            said = " ".join(str(error).split())[:200]
+            return EmbedderError(f"the embeddings endpoint reports: {said}", "look at the endpoint's log")

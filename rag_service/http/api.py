@@ -1,0 +1,85 @@
+"""The project's own API, under /api."""
+
+from dataclasses import asdict
+from typing import Any
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+
+from ml.errors import SourceError
+from ml.index.chunk import numbered_lines
+from rag_service import wire
+from rag_service.answer.question import checked
+from rag_service.http import sse
+from rag_service.http.dependencies import Lanes, Served
+from rag_service.http.forms import (
+    AnswerOut,
+    AskRequest,
+    ErrorOut,
+    FeedbackRequest,
+    FileOut,
+    RepositoryOut,
+    SearchRequest,
+    SearchResult,
+)
+from rag_service.http.highlight import coloured
+from rag_service.http.security import require_key
+from rag_service.record import record_feedback
+
+ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"model": ErrorOut, "description": "a question that can't be asked"},
+    401: {"model": ErrorOut, "description": "no key, or a wrong one"},
+    422: {"model": ErrorOut, "description": "a body that can't be read"},
+    503: {"model": ErrorOut, "description": "the index, the embedder or the LLM is missing"},
+}
+
+router = APIRouter(prefix="/api", tags=["Code"], dependencies=[Depends(require_key)], responses=ERRORS)
+
+
+@router.post("/ask", response_model=AnswerOut)
+async def ask(body: AskRequest, request: Request, service: Served, lane: Lanes) -> Response:
+    """Answer a question about the code.
+
+    With `Accept: text/event-stream` the answer comes as events: `evidence` (the numbered sources), `text` (its next
+    part), `notice` (a line that is not part of it), `answer` (the whole, as without streaming) or `error`.
+    """
+    events = service.ask(body.question, body.where())
+    if sse.MEDIA_TYPE in request.headers.get("accept", ""):
+        return StreamingResponse(await lane.start(sse.frames(events)), media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)
+    return JSONResponse(wire.answer(await lane.answer(events, request)))
+
+
+@router.post("/search", response_model=list[SearchResult])
+def search(body: SearchRequest, service: Served) -> list[dict[str, Any]]:
+    """Find code: ranked chunks, best first."""
+    query = checked(body.query, service.settings.max_question_chars)
+    hits = service.assistant.retriever.search(query, where=body.where(), limit=body.limit)
+    return [wire.hit(hit) for hit in hits]
+
+
+@router.get("/repos", response_model=list[RepositoryOut])
+def repos(service: Served) -> list[dict[str, Any]]:
+    """List the indexed repositories and how fresh they are."""
+    return [asdict(repo) | {"central_symbols": service.central_symbols.of(repo)} for repo in service.repositories()]
+
+
+@router.get("/file", response_model=FileOut, responses={404: {"model": ErrorOut, "description": "no such file"}})
+def file(
+    service: Served, repo: str = Query(max_length=500, examples=["fastapi"]), path: str = Query(max_length=4096)
+) -> dict[str, Any]:
+    """Show a file as it is stored, coloured. Blank lines are not stored; they come as empty ones."""
+    chunks = service.assistant.store.chunks(repo, path)
+    if not chunks:
+        raise SourceError(f"no file {path!r} is indexed in {repo!r}", "take repo and path from a search result")
+    stored = numbered_lines(chunks)
+    text = "\n".join(stored.get(number, "") for number in range(1, max(stored) + 1))
+    first = chunks[0]
+    lines = coloured(text, first.language, path)
+    return {"repo": repo, "path": path, "revision": first.revision, "language": first.language, "lines": lines}
+
+
+@router.post("/feedback", status_code=204)
+def feedback(body: FeedbackRequest, service: Served) -> None:
+    """Record a reader's verdict on an answer."""
+    record_feedback(service.settings.data_dir, body.answer_id, body.verdict, body.comment)
+    service.metrics.feedback(body.verdict)

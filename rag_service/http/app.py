@@ -1,0 +1,49 @@
+"""The application: the routes, what stands before them, and what lives as long as it does."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from anyio.to_thread import run_sync
+from fastapi import FastAPI
+
+from ml.settings import Settings
+from rag_service.cli.version import version
+from rag_service.http import api, chat, errors, health, page
+from rag_service.http.metrics import RequestMetrics
+from rag_service.http.running import Lane
+from rag_service.http.security import BodyLimit, LocalHosts, SecurityHeaders
+from rag_service.http.service import Service
+
+ABOUT = "Questions about your repositories, answered with links to `path:line`."
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Makes the application. Index and LLM are opened in the background once it starts, and closed when it stops."""
+    service = Service(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        warming = service.warm_up()
+        yield
+        await run_sync(warming.join)
+        await run_sync(service.close)
+
+    app = FastAPI(
+        title="codeintel",
+        summary=ABOUT,
+        version=version(),
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        telemetry={"auto_configure": False},
+    )
+    app.state.settings, app.state.service, app.state.lane = settings, service, Lane()
+    for router in (api.router, chat.router, health.router, page.router):
+        app.include_router(router)
+    app.mount("/assets", page.assets())
+    errors.install(app)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(LocalHosts, settings=settings)
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(RequestMetrics, metrics=service.metrics)
+    return app

@@ -1,0 +1,58 @@
+"""The names a repository turns around, for example questions: defined at top level and used in most files."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+
+from ml.index.chunk import Chunk
+from ml.index.store.base import Repository, Store
+
+FILES = 120
+SYMBOLS = 6
+IDENTIFIER = re.compile(r"[^\W\d]\w{2,}")
+# Called, subscripted, inherited from, imported or a type: a name in use, not a word in a sentence.
+USE = re.compile(r"(?:(?<=: )|(?<=> )|(?<=import )|(?<=new )|(?<=extends ))[^\W\d]\w{2,}|[^\W\d]\w{2,}(?=[(\[<)])")
+ASIDE = re.compile(
+    r"(^|/)((tests?|docs?|examples?|benchmarks?|scripts?|vendor|migrations)(_\w+)?/|test_|conftest)|\.md$"
+)
+KINDS = frozenset({"class", "function"})
+
+
+class CentralSymbols:
+    """Finds the central symbols of repositories and keeps them until a repository is indexed again."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._of = lru_cache(maxsize=64)(self._find)
+
+    def of(self, repository: Repository) -> list[str]:
+        """Gives up to SYMBOLS names, the most used first, judged by a sample of FILES files."""
+        return self._of(repository.name, repository.indexed_at)
+
+    def _find(self, repo: str, _indexed_at: str) -> list[str]:
+        sample = _spaced(sorted(self._store.files(repo)), FILES)
+        return central(self._store.chunks(repo, path) for path in sample)
+
+
+def _spaced(paths: Sequence[str], count: int) -> Iterable[str]:
+    """Gives up to `count` of the paths that are no tests or documents, evenly chosen."""
+    chosen = [path for path in paths if not ASIDE.search(path)] or paths
+    return chosen[:: -(-len(chosen) // count) or 1]
+
+
+def central(files: Iterable[Sequence[Chunk]]) -> list[str]:
+    """Gives the public top-level symbols of these files by the number of files that name them."""
+    mentions: Counter[str] = Counter()
+    defined: Counter[str] = Counter()
+    for chunks in files:
+        mentions.update({name for chunk in chunks for name in USE.findall(chunk.text)})
+        defined.update(set(_symbols(chunks)))
+    own = [name for name in defined if defined[name] == 1]  # what many files define (main, Config) is nobody's name
+    return sorted(own, key=lambda name: (-mentions[name], name))[:SYMBOLS]
+
+
+def _symbols(chunks: Iterable[Chunk]) -> Iterator[str]:
+    for chunk in chunks:
+        if chunk.kind in KINDS and IDENTIFIER.fullmatch(chunk.symbol) and not chunk.symbol.startswith("_"):
+            yield chunk.symbol

@@ -1,0 +1,76 @@
+"""What goes wrong, as JSON: `{"error": {cause, cure}}`, and OpenAI's form of it under /v1."""
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from ml.errors import CodeIntelError, QuestionError, SourceError
+
+OPENAI_PREFIX = "/v1/"
+CURES = {
+    400: "see /docs for what this service takes",
+    401: "send the header `Authorization: Bearer KEY` with the key that the service was started with",
+    403: "call it as localhost, or start it with a key (CODEINTEL_API_KEY)",
+    404: "see /docs for what there is",
+    405: "see /docs for what there is",
+    413: "send less at once",
+    500: "look at the service's log",
+    503: "ask again in a moment",
+}
+OPENAI_TYPES = {401: "authentication_error", 500: "server_error", 503: "server_error"}
+OPENAI_CODES = {401: "invalid_api_key", 404: "model_not_found"}
+
+
+def status_of(error: CodeIntelError) -> int:
+    """Gives the HTTP status of one of our errors: the caller's fault, nothing there, or the service can't now."""
+    match error:
+        case QuestionError():
+            return 400
+        case SourceError():
+            return 404
+        case _:
+            return 503
+
+
+def error_body(path: str, status: int, cause: str, cure: str) -> dict[str, Any]:
+    """Gives the body of an error, in the form that callers of this path know."""
+    if not path.startswith(OPENAI_PREFIX):
+        return {"error": {"cause": cause, "cure": cure}}
+    kind = OPENAI_TYPES.get(status, "invalid_request_error")
+    return {"error": {"message": f"{cause}: {cure}", "type": kind, "param": None, "code": OPENAI_CODES.get(status)}}
+
+
+def error_response(path: str, status: int, cause: str, cure: str | None = None) -> JSONResponse:
+    """Makes the response for an error; without a cure, the one that goes with the status."""
+    body = error_body(path, status, cause, cure or CURES.get(status, CURES[400]))
+    return JSONResponse(body, status, headers={"WWW-Authenticate": "Bearer"} if status == 401 else None)
+
+
+def install(app: FastAPI) -> None:
+    """Lets the application answer every error with one line of JSON."""
+    app.exception_handler(CodeIntelError)(_expected)
+    app.exception_handler(HTTPException)(_refused)
+    app.exception_handler(RequestValidationError)(_invalid)
+    app.exception_handler(Exception)(_unexpected)
+
+
+def _expected(request: Request, error: CodeIntelError) -> JSONResponse:
+    return error_response(request.url.path, status_of(error), error.cause, error.cure)
+
+
+def _refused(request: Request, error: HTTPException) -> JSONResponse:
+    return error_response(request.url.path, error.status_code, error.detail)
+
+
+def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"] if part != "body") or "the body"
+    status = 400 if request.url.path.startswith(OPENAI_PREFIX) else 422
+    return error_response(request.url.path, status, f"{place}: {first['msg']}", CURES[400])
+
+
+def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    return error_response(request.url.path, 500, f"internal error ({type(error).__name__})")

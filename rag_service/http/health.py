@@ -1,0 +1,30 @@
+"""What a cluster asks: is the process alive, can it answer, what does it measure. No key needed, no code shown."""
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from rag_service.http.dependencies import Served
+from rag_service.http.forms import ErrorOut
+
+router = APIRouter(tags=["Operation"])
+
+
+@router.get("/healthz")
+async def healthz() -> dict[str, str]:
+    """Say that the process is alive."""
+    return {"status": "alive"}
+
+
+@router.get("/readyz", responses={503: {"model": ErrorOut, "description": "what is missing"}})
+def readyz(service: Served) -> dict[str, Any]:
+    """Say whether questions can be answered: the index opens and holds a repository."""
+    repositories = service.check_ready()
+    return {"status": "ready", "repositories": len(repositories), "chunks": sum(r.chunks for r in repositories)}
+
+
+@router.get("/metrics", response_class=Response)
+def metrics(service: Served) -> Response:
+    """Show the measurements in Prometheus' text form."""
+    return Response(service.metrics.text(), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,96 @@
+"""Colours code on the server: a line is a list of [class, text] pairs, which the page sets as text, never as HTML.
+
+Classes: c comment, s string, n number, k keyword, f function, t type, d decorator, b built-in name or constant,
+m markup, g a line's number in a quoted block, "" everything else.
+"""
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from rag_service.answer.segments import segments
+
+if TYPE_CHECKING:
+    from pygments.lexer import Lexer
+    from pygments.token import _TokenType
+
+Line = list[tuple[str, str]]
+
+NUMBERED = re.compile(r"(?P<number>[ ]*\d+)(?:[ ]{2}(?P<code>.*))?")  # as the answer quotes code
+OPENING = re.compile(r"[ \t]*(?:`{3,}|~{3,})[ \t]*([\w+#-]*)")
+
+
+def coloured(text: str, language: str, path: str = "") -> list[Line]:
+    """Gives the lines of a text as spans; in a language that Pygments does not know they are plain."""
+    lines: list[Line] = [[]]
+    for kind, value in _lexer(language, path).get_tokens(text):
+        css = _css_class(kind)
+        for number, part in enumerate(value.split("\n")):
+            if number:
+                lines.append([])
+            if part:
+                _add(lines[-1], css, part)
+    return lines[: text.count("\n") + 1]
+
+
+def coloured_blocks(markdown: str) -> list[list[Line]]:
+    """Gives the code of each fenced block of an answer, in order, coloured."""
+    return [_block(part.text.rstrip("\n")) for part in segments(iter([markdown])) if part.is_code]
+
+
+def _block(fenced: str) -> list[Line]:
+    opening, *lines = fenced.split("\n")[:-1]
+    language = OPENING.match(opening)
+    numbered = [NUMBERED.fullmatch(line) for line in lines]
+    code = "\n".join((match["code"] or "") if match else line for match, line in zip(numbered, lines, strict=True))
+    spans = coloured(code, language.group(1) if language else "")
+    return [[("g", match["number"]), *line] if match else line for match, line in zip(numbered, spans, strict=True)]
+
+
+def _add(line: Line, css: str, text: str) -> None:
+    """Appends a span, or lengthens the one before; blanks take any colour."""
+    if line and (line[-1][0] == css or not text.strip()):
+        line[-1] = (line[-1][0], line[-1][1] + text)
+    else:
+        line.append((css, text))
+
+
+@lru_cache(maxsize=128)
+def _lexer(language: str, path: str) -> "Lexer":
+    from pygments.lexers import find_lexer_class_by_name, find_lexer_class_for_filename
+    from pygments.lexers.special import TextLexer
+    from pygments.util import ClassNotFound
+
+    try:
+        found = find_lexer_class_by_name(language) if language else find_lexer_class_for_filename(path)
+    except ClassNotFound:
+        found = None
+    return (found or TextLexer)(stripnl=False, ensurenl=False)
+
+
+@lru_cache(maxsize=1024)
+def _css_class(kind: "_TokenType") -> str:
+    from pygments.token import Comment, Generic, Keyword, Literal, Name, Number, Operator, String, is_token_subtype
+
+    classes = (
+        (Comment.Preproc, "d"),
+        (Comment, "c"),
+        (String.Doc, "c"),
+        (String, "s"),
+        (Number, "n"),
+        (Literal, "s"),
+        (Keyword.Type, "t"),
+        (Keyword.Constant, "b"),
+        (Keyword, "k"),
+        (Operator.Word, "k"),
+        (Name.Function, "f"),
+        (Name.Class, "t"),
+        (Name.Decorator, "d"),
+        (Name.Attribute, "d"),
+        (Name.Builtin, "b"),
+        (Name.Constant, "b"),
+        (Name.Exception, "t"),
+        (Name.Tag, "k"),
+        (Generic, "m"),
+    )
+    return next((css for parent, css in classes if is_token_subtype(kind, parent)), "")

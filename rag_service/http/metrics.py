@@ -1,0 +1,129 @@
+"""What Prometheus sees: requests, seconds by stage, answers, citations, the index's size and age."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from functools import partial
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ml.errors import CodeIntelError
+from ml.index.store.base import Repository
+from rag_service.answer.events import Answer, Event, Notice
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+
+class Metrics:
+    """The service's own registry. `repositories` gives what is indexed; where it raises CodeIntelError, nothing is."""
+
+    def __init__(self, repositories: Callable[[], Sequence[Repository]]) -> None:
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        self._registry.register(_Index(repositories))
+        counter = partial(Counter, registry=self._registry)
+        seconds = partial(Histogram, registry=self._registry, buckets=SECONDS)
+        self._requests = counter("codeintel_requests", "HTTP requests, by route and status", ["route", "status"])
+        self._request_seconds = seconds("codeintel_request_seconds", "Seconds until a reply was sent whole", ["route"])
+        self._stage_seconds = seconds("codeintel_stage_seconds", "Seconds of each stage of an answer", ["stage"])
+        self._answers = counter("codeintel_answers", "Answers, by whether there was evidence to answer from", ["found"])
+        self._citations = counter("codeintel_citations", "Citations that held (kept) or did not (dropped)", ["result"])
+        self._model_away = counter("codeintel_model_away", "Times that the LLM was away while a question was answered")
+        self._feedback = counter("codeintel_feedback", "Readers' verdicts", ["verdict"])
+
+    def request(self, route: str, status: int, seconds: float) -> None:
+        """Counts a request that was replied to."""
+        self._requests.labels(route, str(status)).inc()
+        self._request_seconds.labels(route).observe(seconds)
+
+    def feedback(self, verdict: str) -> None:
+        """Counts a reader's verdict."""
+        self._feedback.labels(verdict).inc()
+
+    def watch(self, events: Iterator[Event]) -> Iterator[Event]:
+        """Passes events on and counts the answer among them."""
+        for event in events:
+            if isinstance(event, Answer):
+                self._answer(event)
+            elif isinstance(event, Notice) and event.about == "model":
+                self._model_away.inc()
+            yield event
+
+    def text(self) -> bytes:
+        """Gives all of it in Prometheus' text form."""
+        return generate_latest(self._registry)
+
+    def _answer(self, answer: Answer) -> None:
+        self._answers.labels(str(answer.found).lower()).inc()
+        self._citations.labels("kept").inc(len(answer.citations))
+        self._citations.labels("dropped").inc(answer.dropped)
+        for stage, seconds in answer.timings.items():
+            self._stage_seconds.labels(stage).observe(seconds)
+
+
+class _Index(Collector):
+    """Reads the index's size and age at each scrape."""
+
+    def __init__(self, repositories: Callable[[], Sequence[Repository]]) -> None:
+        self._repositories = repositories
+
+    def describe(self) -> Iterable[GaugeMetricFamily]:
+        """Names the gauges without opening the index."""
+        return _gauges([])
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Gives the gauges, zero where there is no index."""
+        try:
+            return _gauges(self._repositories())
+        except CodeIntelError:
+            return _gauges([])
+
+
+def _gauges(repositories: Sequence[Repository]) -> list[GaugeMetricFamily]:
+    ages = [age for repository in repositories if (age := age_seconds(repository)) is not None]
+    return [
+        GaugeMetricFamily("codeintel_index_repositories", "Repositories in the index", len(repositories)),
+        GaugeMetricFamily("codeintel_index_files", "Files in the index", sum(r.files for r in repositories)),
+        GaugeMetricFamily("codeintel_index_chunks", "Chunks in the index", sum(r.chunks for r in repositories)),
+        GaugeMetricFamily(
+            "codeintel_index_age_seconds", "Age of the repository indexed longest ago", max(ages, default=0.0)
+        ),
+    ]
+
+
+def age_seconds(repository: Repository) -> float | None:
+    """Gives how long ago a repository was indexed, None where that is not known."""
+    if not repository.indexed_at:
+        return None
+    indexed = datetime.fromisoformat(repository.indexed_at)
+    return max(0.0, (datetime.now(UTC) - indexed.astimezone(UTC)).total_seconds())
+
+
+class RequestMetrics:
+    """Counts and times every request under its route's template; what matches no route is "other"."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes the request on, and counts it once it is replied to."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, status = time.perf_counter(), 500
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_and_note)
+        finally:
+            route = getattr(scope.get("route"), "path", "other")
+            self._metrics.request(route, status, time.perf_counter() - started)

@@ -1,0 +1,84 @@
+"""Runs what a question gives, which blocks, in threads, and ends it when the caller goes away."""
+
+import threading
+from collections.abc import AsyncGenerator, Generator
+from contextlib import aclosing
+from typing import Final, Generic, TypeVar
+
+import anyio
+from anyio.to_thread import run_sync
+from fastapi import Request
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from rag_service.answer.events import Answer, Event
+
+Item = TypeVar("Item")
+
+STOPPING: Final = "the service is stopping"
+THREADS: Final = 16  # fewer than the pool holds, so that questions never keep the other routes waiting
+
+
+class Lane:
+    """The threads that questions run in."""
+
+    def __init__(self) -> None:
+        self._limiter = anyio.CapacityLimiter(THREADS)
+        self._is_stopped = False
+
+    def stop(self) -> None:
+        """Ends what is running after its next item, because the service stops."""
+        self._is_stopped = True
+
+    async def start(self, items: Generator[Item]) -> AsyncGenerator[Item]:
+        """Waits for the first item, so that a question that can't be asked is refused before the reply begins."""
+        stream = self._stream(items)
+        first = await anext(stream, None)
+        if first is None:
+            raise HTTPException(503, STOPPING)
+        return _after(first, stream)
+
+    async def answer(self, events: Generator[Event], request: Request) -> Answer:
+        """Gives the answer. Raises ClientDisconnect, and ends the question, when the caller goes away meanwhile."""
+        async with aclosing(self._stream(events)) as stream:
+            async for event in stream:
+                if isinstance(event, Answer):
+                    return event
+                if await request.is_disconnected():
+                    raise ClientDisconnect
+        raise HTTPException(503, STOPPING)
+
+    async def _stream(self, items: Generator[Item]) -> AsyncGenerator[Item]:
+        guarded = _Guarded(items)
+        try:
+            while not self._is_stopped and (item := await run_sync(guarded.next, limiter=self._limiter)) is not None:
+                yield item
+        finally:
+            with anyio.CancelScope(shield=True):
+                await run_sync(guarded.close, limiter=self._limiter)
+
+
+class _Guarded(Generic[Item]):
+    """A generator that can be closed while its next item is awaited elsewhere: the close waits for it.
+
+    A task that asyncio cancels leaves its thread running.
+    """
+
+    def __init__(self, items: Generator[Item]) -> None:
+        self._items = items
+        self._lock = threading.Lock()
+
+    def next(self) -> Item | None:
+        with self._lock:
+            return next(self._items, None)
+
+    def close(self) -> None:
+        with self._lock:
+            self._items.close()
+
+
+async def _after(first: Item, stream: AsyncGenerator[Item]) -> AsyncGenerator[Item]:
+    async with aclosing(stream):
+        yield first
+        async for item in stream:
+            yield item

@@ -1,0 +1,90 @@
+"""Runs the service: `codeintel serve`."""
+
+import logging
+import socket
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import click
+import uvicorn
+from fastapi import FastAPI
+
+from ml.errors import ServeError
+from rag_service.http.app import create_app
+from rag_service.http.security import is_loopback
+
+if TYPE_CHECKING:
+    from ml.settings import Settings
+    from rag_service.http.running import Lane
+
+SECONDS_TO_FINISH = 5  # what is still being answered when the service is stopped
+BACKLOG = 128
+
+
+class Server(uvicorn.Server):
+    """Says where it listens once it does, and ends answers under way when it stops."""
+
+    def __init__(self, app: FastAPI, url: str, *, open_browser: bool = False) -> None:
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=SECONDS_TO_FINISH,
+        )
+        super().__init__(config)
+        self._lane: Lane = app.state.lane
+        self._url = url
+        self._open_browser = open_browser
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts, tells the address, and opens it if that was asked for."""
+        await super().startup(sockets)
+        click.echo(f"codeintel listens at {self._url} (Ctrl+C stops it)", err=True)
+        if self._open_browser:
+            import webbrowser
+
+            webbrowser.open(self._url)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stops, after SECONDS_TO_FINISH at the latest."""
+        self._lane.stop()
+        await super().shutdown(sockets)
+
+
+def serve(settings: "Settings", *, open_browser: bool = False, allow_anonymous: bool = False) -> None:
+    """Serves the page and the APIs until stopped.
+
+    Raises ServeError where the address can't be listened at, or would let other machines in without a key.
+    """
+    if not (is_loopback(settings.host) or settings.api_key or allow_anonymous):
+        raise ServeError(
+            f"{settings.host} can be reached from other machines and no key is set",
+            "set CODEINTEL_API_KEY, or add --allow-anonymous where a proxy checks who comes",
+        )
+    with listen(settings.host, settings.port) as listening:
+        logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        server = Server(create_app(settings), address(settings.host, settings.port), open_browser=open_browser)
+        with suppress(KeyboardInterrupt):  # uvicorn raises it again once all is closed
+            server.run(sockets=[listening])
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Opens the listening socket. Raises ServeError for a port in use, or an address that is not this machine's."""
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind, protocol)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(place)
+        listening.listen(BACKLOG)
+    except OSError as error:
+        raise ServeError(
+            f"can't listen at {host} port {port} ({error.strerror})", "choose another with --port, or --host"
+        ) from error
+    return listening
+
+
+def address(host: str, port: int) -> str:
+    """Gives the URL to open in a browser on this machine."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host.strip("[]"), host)  # noqa: S104  # compared, not bound
+    return f"http://[{name}]:{port}" if ":" in name and not name.startswith("[") else f"http://{name}:{port}"

@@ -1,0 +1,90 @@
+"""The assistant as the routes share it: opened at the first need, and asked with what is measured about it."""
+
+import threading
+from collections.abc import Generator
+from contextlib import ExitStack, suppress
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ml.errors import CodeIntelError, StoreMissingError
+from ml.index.store.base import Repository, Where
+from ml.settings import Settings
+from rag_service.answer.events import Event
+from rag_service.http.central import CentralSymbols
+from rag_service.http.metrics import Metrics
+
+if TYPE_CHECKING:
+    from rag_service.answer.assistant import Assistant
+
+
+class Service:
+    """One index, one LLM, many callers. An index that is not there yet is looked for again at each call."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.metrics = Metrics(self.repositories)
+        self._opening = threading.Lock()
+        self._open: Assistant | None = None
+        self._resources = ExitStack()
+
+    @cached_property
+    def central_symbols(self) -> CentralSymbols:
+        """The names that each repository turns around."""
+        return CentralSymbols(self.assistant.store)
+
+    @property
+    def assistant(self) -> "Assistant":
+        """The open assistant. Raises what opening the index or the LLM raises."""
+        from rag_service.answer.assistant import open_assistant
+
+        with self._opening:
+            if self._open is None:
+                self._open = self._resources.enter_context(open_assistant(self.settings))
+            return self._open
+
+    def ask(self, question: str, where: Where) -> Generator[Event]:
+        """Answers a question; the events are counted as they pass. Nothing is opened before the first is asked for."""
+        yield from self.metrics.watch(self.assistant.ask(question, where=where))
+
+    def repositories(self) -> list[Repository]:
+        """Gives the indexed repositories, none where there is no index."""
+        try:
+            return self.assistant.store.repositories()
+        except StoreMissingError:
+            return []
+
+    def check_ready(self) -> list[Repository]:
+        """Gives the indexed repositories. Raises StoreMissingError where there is none."""
+        found = self.repositories()
+        if not found:
+            raise StoreMissingError(f"nothing is indexed in {self.settings.store}", "run `codeintel index PATH_OR_URL`")
+        return found
+
+    def warm_up(self) -> threading.Thread:
+        """Loads index and LLM in the background, so that the first question does not wait for them."""
+        thread = threading.Thread(target=self._warm_up, name="warm-up")
+        thread.start()
+        return thread
+
+    def _warm_up(self) -> None:
+        with suppress(CodeIntelError):  # who asks is told
+            self.assistant.retriever.search("main", limit=1)
+            for repository in self.repositories():
+                self.central_symbols.of(repository)
+            self._load_llm()
+
+    def _load_llm(self) -> None:
+        from rag_service.llm.provider import open_llm
+        from rag_service.llm.runtime import runtime
+
+        llm = open_llm(self.settings)
+        if llm:
+            llm.open(None)
+        if llm and self.settings.llm == "embedded":
+            runtime(llm.place, llm.context)
+
+    def close(self) -> None:
+        """Gives back index and LLM."""
+        with self._opening:
+            self._resources.close()
+            self._open = None

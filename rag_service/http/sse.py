@@ -1,0 +1,61 @@
+"""Server-sent events: what happens while a question is answered, as the page reads it."""
+
+import json
+from collections.abc import Generator, Iterator
+from typing import Any
+
+from ml.errors import CodeIntelError
+from rag_service import wire
+from rag_service.answer.events import Answer, Event, Evidence, Notice, Source, Text
+from rag_service.http.highlight import coloured, coloured_blocks
+
+MEDIA_TYPE = "text/event-stream"
+HEADERS = {"X-Accel-Buffering": "no"}  # a proxy passes each event on at once
+
+
+def frame(data: object, name: str | None = None) -> str:
+    """Gives one event: its name, where it has one, and its data as one line of JSON."""
+    head = f"event: {name}\n" if name else ""
+    return f"{head}data: {json.dumps(data, ensure_ascii=False)}\n\n"
+
+
+def frames(events: Iterator[Event]) -> Generator[str]:
+    """Gives evidence, text, notice and answer events; a failure after the first of them is an `error` event."""
+    begun = False
+    try:
+        for event in events:
+            name, data = _encoded(event)
+            yield frame(data, name)
+            begun = True
+    except CodeIntelError as error:
+        if not begun:
+            raise
+        yield frame({"cause": error.cause, "cure": error.cure}, "error")
+
+
+def _encoded(event: Event) -> tuple[str, dict[str, Any]]:
+    match event:
+        case Evidence(sources):
+            return "evidence", {"sources": [_source(source) for source in sources]}
+        case Text(text):
+            return "text", {"text": text}
+        case Notice(text):
+            return "notice", {"text": text}
+        case Answer():
+            return "answer", wire.answer(event) | {"blocks": coloured_blocks(event.answer)}
+
+
+def _source(source: Source) -> dict[str, Any]:
+    chunk = source.chunk
+    return {
+        "n": source.n,
+        "repo": chunk.repo,
+        "file_path": chunk.file_path,
+        "line_start": chunk.line_start,
+        "line_end": chunk.line_end,
+        "language": chunk.language,
+        "symbol": chunk.symbol,
+        "kind": chunk.kind,
+        "score": round(source.score, 6),
+        "lines": coloured(chunk.text, chunk.language, chunk.file_path),
+    }

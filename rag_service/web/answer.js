@@ -1,0 +1,152 @@
+// One question and its answer: asks, shows it as it comes, takes the reader's verdict.
+
+import { ask, away, sendFeedback } from "./api.js";
+import { $, announce, copyButton, el, icon } from "./dom.js";
+import { count, language, t } from "./i18n.js";
+import { Growing } from "./markdown.js";
+import { fileUrl, markSource, place, showSources } from "./sources.js";
+
+let running = null;
+
+/** Says whether an answer is being written. */
+export const isRunning = () => running !== null;
+
+export function stop() {
+  running?.abort();
+}
+
+/** Asks and shows the answer as it comes; gives what has to be kept of it. Errors are thrown once they are shown. */
+export async function run(question, filter) {
+  stop();
+  const control = (running = new AbortController());
+  const state = { question, filter, sources: [], answer: null };
+  const body = begin(state);
+  try {
+    for await (const { name, data } of ask({ question, ...filter }, control.signal)) {
+      if (running !== control) return null;
+      take(state, body, name, data);
+    }
+    if (!state.answer) away();
+    return state;
+  } catch (error) {
+    if (running !== control) return null;
+    $("answer").setAttribute("aria-busy", "false");
+    if (error.name !== "AbortError") throw error;
+    status(t("stopped"));
+    return null;
+  } finally {
+    if (running === control) running = null;
+  }
+}
+
+/** Shows an answer that was kept. */
+export function restore(state) {
+  stop();
+  running = null;
+  finish(state, begin(state));
+}
+
+function begin(state) {
+  $("question-title").textContent = state.question;
+  $("notices").replaceChildren();
+  $("answer-actions").replaceChildren();
+  $("answer-text").replaceChildren();
+  $("answer").setAttribute("aria-busy", "true");
+  status(t("searching"), true);
+  showSources([]);
+  return new Growing($("answer-text"), (n) => cite(state, n));
+}
+
+function take(state, body, name, data) {
+  if (name === "evidence") {
+    state.sources = data.sources;
+    status(data.sources.length ? `${count("places", data.sources.length)} · ${t("writing")}` : t("searching"), true);
+    showSources(state.sources);
+  } else if (name === "text") body.append(data.text);
+  else if (name === "notice") notice(data.text);
+  else if (name === "answer") {
+    state.answer = data;
+    finish(state, body);
+    announce(`${t("ready")} ${count("citations", data.citations.length)}`);
+  }
+}
+
+function finish(state, body) {
+  const { answer } = state;
+  $("answer").setAttribute("aria-busy", "false");
+  body.finish(answer.answer, answer.blocks);
+  $("notices").replaceChildren();
+  answer.notices.forEach(notice);
+  showSources(withCited(state), answer.citations);
+  status(summary(answer));
+  $("answer-actions").replaceChildren(
+    copyButton(answer.answer, t("copyAnswer"), t("copied")),
+    verdict(answer.id, "up"),
+    verdict(answer.id, "down"),
+    el("div", { id: "verdict" }),
+  );
+  if (!answer.found) $("notices").append(el("p", { class: "nothing" }, icon("empty"), t("nothingHint")));
+}
+
+/** An answer may cite what turned up while it was written: its quotation stands for a source. */
+function withCited({ sources, answer }) {
+  const known = new Set(sources.map(({ n }) => n));
+  const plain = (text) => text.split("\n").map((line) => [["", line]]);
+  const added = answer.citations.filter(({ n }) => !known.has(n));
+  return [...sources, ...added.map((citation) => ({ ...citation, symbol: "", kind: "", language: "", lines: plain(citation.quote) }))];
+}
+
+function summary({ citations, timings, model, dropped, found }) {
+  const seconds = Object.values(timings).reduce((sum, value) => sum + value, 0);
+  const digits = seconds < 10 ? 1 : 0;
+  const time = new Intl.NumberFormat(language, { style: "unit", unit: "second", maximumFractionDigits: digits });
+  return [
+    !found ? t("nothing") : model === "evidence" ? t("byEvidence") : model,
+    found && count("citations", citations.length),
+    dropped && `${dropped} ${t("dropped")}`,
+    time.format(Math.max(seconds, 0.1)),
+  ].filter(Boolean).join(" · ");
+}
+
+function status(text, isBusy = false) {
+  $("answer-status").replaceChildren(isBusy ? el("span", { class: "pulse" }) : "", text);
+}
+
+function notice(text) {
+  $("notices").append(el("p", { class: "notice", role: "status" }, icon("notice"), text));
+}
+
+function cite(state, n) {
+  const found = (state.answer?.citations ?? state.sources).find((source) => source.n === n);
+  if (!found) return null;
+  const label = `[${n}] ${place(found)}`;
+  const link = el("a", { class: "cite", href: fileUrl(found), "data-file": true, title: place(found), "aria-label": label }, String(n));
+  for (const type of ["mouseenter", "focus"]) link.addEventListener(type, () => markSource(n, true));
+  for (const type of ["mouseleave", "blur"]) link.addEventListener(type, () => markSource(n, false));
+  return link;
+}
+
+function verdict(id, value) {
+  const label = { title: t(value), "aria-label": t(value) };
+  const button = el("button", { class: "quiet", type: "button", "aria-pressed": "false", ...label }, icon(value));
+  button.addEventListener("click", async () => {
+    await sendFeedback(id, value, "");
+    const both = $("answer-actions").querySelectorAll("[aria-pressed]");
+    for (const one of both) one.setAttribute("aria-pressed", String(one === button));
+    askComment(id, value);
+  });
+  return button;
+}
+
+function askComment(id, value) {
+  const input = el("input", { type: "text", maxlength: 4000, placeholder: t("comment"), "aria-label": t("comment") });
+  const form = el("form", { class: "comment" }, input, el("button", { type: "submit", class: "small" }, t("send")));
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (input.value.trim()) await sendFeedback(id, value, input.value.trim());
+    form.replaceWith(el("span", { class: "thanks", role: "status" }, t("thanks")));
+    $("answer-actions").querySelector("[aria-pressed=true]").focus();
+  });
+  $("verdict").replaceChildren(form);
+  input.focus();
+}

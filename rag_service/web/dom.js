@@ -1,0 +1,56 @@
+// Builds the page's elements. Text is always set as text: nothing here, or anywhere, parses HTML.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+export const $ = (id) => document.getElementById(id);
+
+/** Makes an element: attributes by name, `on…` as listeners, false and null left out; children are nodes or text. */
+export function el(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (value !== false && value != null) node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children.flat().filter((child) => child != null && child !== false));
+  return node;
+}
+
+/** Makes an icon that is drawn in index.html. */
+export function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  const use = document.createElementNS(SVG, "use");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  use.setAttribute("href", `#i-${name}`);
+  svg.append(use);
+  return svg;
+}
+
+/** Makes a button that copies a text and says so for a moment. */
+export function copyButton(text, label, done) {
+  const button = el("button", { class: "quiet", type: "button", title: label, "aria-label": label }, icon("copy"));
+  button.addEventListener("click", async (event) => {
+    event.preventDefault();
+    await copy(typeof text === "function" ? text() : text);
+    button.replaceChildren(icon("check"));
+    announce(done);
+    setTimeout(() => button.replaceChildren(icon("copy")), 1200);
+  });
+  return button;
+}
+
+async function copy(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  // Without https the browser gives no clipboard, but still copies a selection.
+  const area = el("textarea", { class: "hidden" });
+  area.value = text;
+  (document.querySelector("dialog[open]") ?? document.body).append(area);
+  area.select();
+  document.execCommand("copy");
+  area.remove();
+}
+
+/** Says something to those who do not see the page. */
+export function announce(text) {
+  $("announcer").textContent = text;
+}

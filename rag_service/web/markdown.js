@@ -1,0 +1,170 @@
+// A small Markdown reader that makes elements, never HTML: paragraphs, headings, lists, quotations, code, bold, italic, [n].
+
+import { spans } from "./code.js";
+import { el } from "./dom.js";
+
+const FENCE = /^\s*(`{3,}|~{3,})\s*([\w+#-]*)/;
+const ITEM = /^(\s*)([-*+]|\d{1,4}[.)])\s+(.*)$/;
+const HEADING = /^(#{1,6})\s+(.*)$/;
+const QUOTE = /^>\s?/;
+const RULE = /^\s*([-*_])(\s*\1){2,}\s*$/;
+const INLINE = new RegExp(
+  [
+    "(?<ticks>`+)(?!`)(?<code>.+?)(?<!`)\\k<ticks>(?!`)",
+    "\\[(?<n>\\d{1,3})\\]",
+    "\\*\\*(?<bold>(?=\\S)[^\\n]+?)(?<=\\S)\\*\\*",
+    "(?<![\\w*])\\*(?<italic>(?=[^\\s*])[^\\n*]+?)(?<=\\S)\\*(?![\\w*])",
+    "\\[(?<label>[^\\]\\n]+)\\]\\((?<target>[^)\\s]*)\\)",
+    "\\\\(?<escaped>[\\\\`*_[\\]#>~-])",
+  ].join("|"),
+  "g",
+);
+
+/** Cuts a text into blocks: {kind, source, …}. Equal sources make equal elements. */
+export function blocks(text) {
+  const lines = text.split("\n");
+  const found = [];
+  for (let at = 0; at < lines.length; ) {
+    const start = at;
+    const kind = kindOf(lines[at]);
+    at = end(lines, at, kind);
+    if (kind) found.push({ kind, source: lines.slice(start, at).join("\n") });
+  }
+  return found;
+}
+
+function kindOf(line) {
+  if (!line.trim()) return null;
+  if (FENCE.test(line)) return "code";
+  if (HEADING.test(line)) return "heading";
+  if (RULE.test(line)) return "rule";
+  if (QUOTE.test(line)) return "quote";
+  return ITEM.test(line) ? "list" : "paragraph";
+}
+
+function end(lines, at, kind) {
+  if (kind === "code") return endOfFence(lines, at);
+  let next = at + 1;
+  while (next < lines.length && continues(kind, lines[next])) next++;
+  return next;
+}
+
+function continues(kind, line) {
+  if (kind === "paragraph") return kindOf(line) === "paragraph";
+  if (kind === "quote") return QUOTE.test(line);
+  return kind === "list" && !FENCE.test(line) && (ITEM.test(line) || /^\s+\S/.test(line));
+}
+
+function endOfFence(lines, at) {
+  const fence = FENCE.exec(lines[at])[1];
+  for (let next = at + 1; next < lines.length; next++) {
+    const closing = /^\s*(`{3,}|~{3,})\s*$/.exec(lines[next]);
+    if (closing && closing[1].startsWith(fence)) return next + 1;
+  }
+  return lines.length;
+}
+
+/** Makes the element of a block. `cite(n)` gives the link for [n], or null; `coloured` the spans of a code block. */
+export function element({ kind, source }, cite, coloured) {
+  switch (kind) {
+    case "code":
+      return codeBlock(source, coloured);
+    case "heading": {
+      const [, marks, text] = HEADING.exec(source);
+      return el(`h${Math.min(6, marks.length + 2)}`, {}, inline(text, cite));
+    }
+    case "rule":
+      return el("hr");
+    case "quote":
+      return el("blockquote", {}, inline(source.replace(/^>\s?/gm, ""), cite));
+    case "list":
+      return list(source.split("\n"), cite);
+    default:
+      return el("p", {}, inline(source, cite));
+  }
+}
+
+function codeBlock(source, coloured) {
+  const [opening, ...lines] = source.split("\n");
+  if (FENCE.test(lines.at(-1) ?? "")) lines.pop();
+  const rows = (coloured ?? lines.map(plain)).map((row) => {
+    const [number, ...rest] = row[0]?.[0] === "g" ? row : [null, ...row];
+    const gutter = number && el("span", { class: "t-g" }, number[1].trim());
+    return el("span", { class: "row" }, gutter, el("span", { class: "text" }, spans(rest)));
+  });
+  return el("pre", { tabindex: 0, "aria-label": FENCE.exec(opening)[2] || "code" }, el("code", { class: "rows" }, rows));
+}
+
+/** Takes the number of a quoted line apart from its code, as the service does for coloured ones. */
+function plain(line) {
+  const numbered = /^( *\d+)(?: {2}(.*))?$/.exec(line);
+  return numbered ? [["g", numbered[1]], ["", numbered[2] ?? ""]] : [["", line]];
+}
+
+function list(lines, cite) {
+  const items = [];
+  const indent = ITEM.exec(lines[0])[1].length;
+  for (const line of lines) {
+    const item = ITEM.exec(line);
+    if (item && item[1].length <= indent) items.push({ text: item[3], inner: [] });
+    else items.at(-1).inner.push(line);
+  }
+  const ordered = /^\s*\d/.test(lines[0]);
+  return el(ordered ? "ol" : "ul", {}, items.map(({ text, inner }) => {
+    const nested = inner.findIndex((line) => ITEM.test(line));
+    const more = (nested < 0 ? inner : inner.slice(0, nested)).map((line) => ` ${line.trim()}`).join("");
+    return el("li", {}, inline(text + more, cite), nested >= 0 && list(inner.slice(nested), cite));
+  }));
+}
+
+/** Gives the nodes of a text without blocks. */
+export function inline(text, cite) {
+  const nodes = [];
+  let at = 0;
+  for (const match of text.matchAll(INLINE)) {
+    const before = text.slice(at, match.index);
+    nodes.push(match.groups.n ? before.replace(/ $/, "\u00a0") : before, span(match, cite)); // [n] stays with its words
+    at = match.index + match[0].length;
+  }
+  nodes.push(text.slice(at));
+  return nodes;
+}
+
+function span(match, cite) {
+  const { code, n, bold, italic, label, escaped } = match.groups;
+  if (code !== undefined) return el("code", {}, code.replace(/^ (?=.*\S)(.*) $/, "$1"));
+  if (n !== undefined) return cite(Number(n)) ?? match[0];
+  if (bold !== undefined) return el("strong", {}, inline(bold, cite));
+  if (italic !== undefined) return el("em", {}, inline(italic, cite));
+  return label ?? escaped; // a link leads nowhere here but by a citation
+}
+
+/** Shows Markdown that grows, and touches only the blocks that changed. */
+export class Growing {
+  constructor(root, cite) {
+    Object.assign(this, { root, cite, shown: [], text: "" });
+  }
+
+  append(text) {
+    this.text += text;
+    this.show();
+  }
+
+  /** Shows all of it again, with the coloured code of each block. */
+  finish(text, coloured) {
+    Object.assign(this, { text, shown: [] });
+    this.root.replaceChildren();
+    this.show([...coloured]);
+  }
+
+  show(coloured = []) {
+    const found = blocks(this.text);
+    found.forEach((block, index) => {
+      if (this.shown[index] === block.source) return;
+      const node = element(block, this.cite, block.kind === "code" ? coloured.shift() : undefined);
+      if (index < this.root.children.length) this.root.children[index].replaceWith(node);
+      else this.root.append(node);
+      this.shown[index] = block.source;
+    });
+  }
+}

@@ -1,0 +1,115 @@
+"""`codeintel serve` as a process: how it starts, refuses and stops."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from ml.settings import Settings
+from tests.support.llm_server import llm_server, trickles
+
+CODEINTEL = str(Path(sys.executable).with_name("codeintel"))
+
+
+def environment(settings: Settings, **more: str) -> dict[str, str]:
+    own = {"CODEINTEL_STORE": settings.store, "CODEINTEL_DATA_DIR": settings.data_dir, "CODEINTEL_LLM": settings.llm}
+    return os.environ | own | more
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def process(settings: Settings, port: int, **more: str) -> Iterator[subprocess.Popen[str]]:
+    started = subprocess.Popen(
+        [CODEINTEL, "serve", "--port", str(port)],
+        env=environment(settings, **more),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield started
+    finally:
+        started.kill()
+        started.communicate()
+
+
+def wait_for(port: int, seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            httpx.get(f"http://127.0.0.1:{port}/readyz").raise_for_status()
+        except httpx.HTTPError:
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError("the service did not get ready")
+
+
+@pytest.mark.parametrize(("sign", "code"), [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 0)])
+def test_it_says_where_it_listens_and_stops_quietly(indexed: Settings, sign: signal.Signals, code: int) -> None:
+    port = free_port()
+    with process(indexed, port) as running:
+        wait_for(port)
+        running.send_signal(sign)
+        printed, said = running.communicate(timeout=20)
+    assert running.returncode == code
+    assert printed == ""
+    assert said == f"codeintel listens at http://127.0.0.1:{port} (Ctrl+C stops it)\n"
+
+
+def test_an_answer_under_way_does_not_keep_it_from_stopping(indexed: Settings) -> None:
+    port = free_port()
+    with llm_server(trickles("The charger retries. ", seconds=60)) as llm:
+        more = {"CODEINTEL_LLM": "openai", "CODEINTEL_LLM_URL": llm.url, "CODEINTEL_LLM_MODEL": "m"}
+        with process(indexed, port, **more) as running:
+            wait_for(port)
+            headers = {"Accept": "text/event-stream"}
+            question = {"question": "Where is the number of attempts to charge an order set?"}
+            with httpx.stream("POST", f"http://127.0.0.1:{port}/api/ask", json=question, headers=headers) as response:
+                next(response.iter_text())
+                running.send_signal(signal.SIGTERM)
+                running.wait(timeout=20)
+
+
+def test_a_port_in_use_is_one_line(indexed: Settings) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = refused(indexed, "--port", str(port))
+    assert f"port {port}" in done
+    assert "--port" in done
+
+
+def test_another_machines_address_is_one_line(indexed: Settings) -> None:
+    assert "--host" in refused(indexed, "--host", "192.0.2.1", "--allow-anonymous")
+
+
+def test_other_machines_need_a_key(indexed: Settings) -> None:
+    said = refused(indexed, "--host", "0.0.0.0", "--port", str(free_port()))
+    assert "CODEINTEL_API_KEY" in said
+    assert "--allow-anonymous" in said
+
+
+def refused(settings: Settings, *options: str) -> str:
+    done = subprocess.run(
+        [CODEINTEL, "serve", *options], env=environment(settings), capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    return done.stderr

@@ -1,0 +1,96 @@
+"""The embedder at an endpoint against a real HTTP server that serves the project's own vectors, or fails as told."""
+
+import socket
+
+import numpy as np
+import pytest
+
+from ml.errors import EmbedderError
+from ml.index.embedder import open_embedder
+from ml.index.embedder.static import load_static
+from ml.settings import Settings
+from tests.support.embedding_server import answers, embedding_server, embeds, gives
+
+TEXTS = ["def connect(url): ...", "class Router:", "retry a failed request"]
+FAILED = {"error": {"message": "out of memory"}}
+
+
+def settings(url: str, **others: object) -> Settings:
+    return Settings(embedder="openai", embedder_url=url, embedder_model="m", **others)  # type: ignore[arg-type]
+
+
+def test_vectors_come_back_in_order_and_of_length_one() -> None:
+    static = load_static()
+    with embedding_server(embeds) as endpoint:
+        embedder = open_embedder(settings(endpoint.url))
+        assert (embedder.name, embedder.dimension) == ("m", static.dimension)
+        np.testing.assert_allclose(embedder.documents(TEXTS), static.documents(TEXTS), atol=1e-5)
+
+
+def test_many_texts_go_in_batches() -> None:
+    with embedding_server(embeds) as endpoint:
+        embedder = open_embedder(settings(endpoint.url))
+        assert embedder.documents(TEXTS * 50).shape == (150, embedder.dimension)
+        assert [len(request["input"]) for request in endpoint.requests] == [1, 64, 64, 22]
+
+
+def test_the_prefix_stands_before_questions_only() -> None:
+    with embedding_server(embeds) as endpoint:
+        embedder = open_embedder(settings(endpoint.url, embedder_query_prefix="Query: "))
+        embedder.query("where?")
+        embedder.documents(["here"])
+        assert [request["input"] for request in endpoint.requests[1:]] == [["Query: where?"], ["here"]]
+
+
+def test_an_empty_question_is_zeros_without_a_call() -> None:
+    with embedding_server(embeds) as endpoint:
+        embedder = open_embedder(settings(endpoint.url))
+        assert not embedder.query(" ").any()
+        assert len(endpoint.requests) == 1
+
+
+def test_a_passing_failure_is_tried_again() -> None:
+    with embedding_server(answers(503, FAILED), answers(429, FAILED), embeds) as endpoint:
+        assert open_embedder(settings(endpoint.url)).dimension == load_static().dimension
+        assert len(endpoint.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "cause"),
+    [
+        (answers(500, FAILED), "out of memory"),
+        (answers(401, FAILED), "refuses the key"),
+        (answers(404, FAILED), "no such model"),
+        (answers(200, "<html>welcome</html>"), "not in OpenAI's form"),
+        (answers(200, {"data": [{"index": 0}]}), "no usable vectors"),
+        (answers(200, {"data": []}), "not in OpenAI's form|no usable vectors"),
+        (gives(1.0, float("nan")), "no usable vectors"),
+        (gives(), "no usable vectors"),
+    ],
+)
+def test_an_endpoint_that_fails_for_good_is_an_error_with_its_cure(behaviour: object, cause: str) -> None:
+    with embedding_server(behaviour) as endpoint, pytest.raises(EmbedderError, match=cause) as raised:  # type: ignore[arg-type]
+        open_embedder(settings(endpoint.url))
+    assert raised.value.cure
+
+
+def test_a_change_of_dimension_is_an_error() -> None:
+    with embedding_server(gives(1.0, 0.0), gives(1.0, 0.0, 0.0)) as endpoint:
+        embedder = open_embedder(settings(endpoint.url))
+        with pytest.raises(EmbedderError, match="vectors of 3 after ones of 2"):
+            embedder.documents(TEXTS)
+
+
+def test_an_endpoint_that_is_away_is_an_error() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        with pytest.raises(EmbedderError, match="no connection"):
+            open_embedder(settings(f"http://127.0.0.1:{taken.getsockname()[1]}/v1"))
+
+
+def test_a_slow_endpoint_is_an_error() -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        with pytest.raises(EmbedderError, match="in time"):
+            open_embedder(settings(f"http://127.0.0.1:{silent.getsockname()[1]}/v1", embedder_timeout=0.05))
