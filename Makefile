@@ -11,7 +11,7 @@ EXAMPLES := .cache/examples
 
 # What `make ask` is asked about: a folder, an archive or a git URL; by default two released packages.
 export REPO ?=
-export Q ?= How does FastAPI turn a request that fails validation into a 422 response?
+export Q ?= Where is a request body validated, and what happens when it is wrong?
 SOURCES = $(if $(REPO),--in "$$REPO",--in $(EXAMPLES)/fastapi --in $(EXAMPLES)/langchain-core)
 
 .PHONY: help setup setup-dev setup-ml ask serve test test-ml browser lint docs lock clean

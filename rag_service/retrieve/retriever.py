@@ -1,7 +1,7 @@
 """From a question to ranked chunks: understand -> encode -> candidates -> rules -> spread."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from ml.index.store.base import Candidate, EncodedQuery, SparseVector, Store, Wh
 from rag_service.retrieve.confidence import confidence
 from rag_service.retrieve.glossary import CYRILLIC, load_glossary
 from rag_service.retrieve.question import Question, understand
-from rag_service.retrieve.rules import RULES, Best, Rule
+from rag_service.retrieve.rules import RULES, Best, Rule, symbol_is_named
 
 if TYPE_CHECKING:
     from ml.settings import Settings
@@ -69,7 +69,7 @@ class Retriever:
         candidates = list(candidates)
         best = Best.of(candidates)
         hits = [Hit(found.chunk, self._score(question, found, best), found) for found in candidates]
-        return sorted(hits, key=_order)
+        return sorted(_beginnings_first(question, hits), key=_order)
 
     def _score(self, question: Question, candidate: Candidate, best: Best) -> float:
         return sum(rule.weight * rule.value(question, candidate, best) for rule in self._rules)
@@ -98,6 +98,20 @@ def sparse_query(question: Question) -> SparseVector:
             for index, value in zip(vector.indices, vector.values, strict=True):
                 weights[index] += value * weight
     return SparseVector(list(weights), list(weights.values()))
+
+
+def _beginnings_first(question: Question, hits: Iterable[Hit]) -> Iterator[Hit]:
+    """Lets the first of the pieces that a named symbol was cut into have the best score among them."""
+    pieces: defaultdict[tuple[str, str, str], list[Hit]] = defaultdict(list)
+    for hit in hits:
+        if symbol_is_named(question, hit.chunk):
+            pieces[hit.chunk.repo, hit.chunk.file_path, hit.chunk.symbol].append(hit)
+        else:
+            yield hit
+    for group in pieces.values():
+        scores = sorted((hit.score for hit in group), reverse=True)
+        group.sort(key=lambda hit: hit.chunk.line_start)
+        yield from (Hit(hit.chunk, score, hit.found) for hit, score in zip(group, scores, strict=True))
 
 
 def _order(hit: Hit) -> tuple[float, str, str, int]:

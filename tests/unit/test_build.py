@@ -222,7 +222,7 @@ def test_a_file_that_vanishes_during_the_run(tree: Path, store: Store) -> None:
 
 
 def test_ctrl_c_ends_all_processes_and_keeps_what_was_done(tmp_path: Path, store: Store) -> None:
-    tree = big_tree(tmp_path / "big", 400)
+    tree = big_tree(tmp_path / "big", 250)
     command = [sys.executable, "-m", "tests.support.index_process", str(tmp_path / "store"), str(tree), "2"]
     root = Path(__file__).parents[2]
     process = subprocess.Popen(
@@ -241,4 +241,4 @@ def test_ctrl_c_ends_all_processes_and_keeps_what_was_done(tmp_path: Path, store
     assert errors.decode().count("Traceback") == 1  # the one of the main process, which the command line catches
     _, alive = psutil.wait_procs(children, timeout=20)
     assert not alive
-    assert index(tree, store).chunks == 24_000
+    assert index(tree, store).chunks == 15_000

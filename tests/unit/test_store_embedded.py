@@ -305,7 +305,7 @@ def test_an_index_of_another_embedder(folder: Path) -> None:
 def test_the_process_that_builds_the_shard_dies(folder: Path) -> None:
     store = opened(folder)
     store_files(store, [encoded("a.py", 1, "one")])
-    killer = threading.Thread(target=kill_first_child)
+    killer = threading.Thread(target=kill_the_builder)
     killer.start()
     with pytest.raises(StoreError, match="ended with status -9"):
         add_much(store)
@@ -316,10 +316,12 @@ def test_the_process_that_builds_the_shard_dies(folder: Path) -> None:
         assert update.files().keys() == {"a.py", "b.py"}
 
 
-def kill_first_child() -> None:
-    while not (children := psutil.Process().children()):
+def kill_the_builder() -> None:
+    while not (
+        builders := [child for child in psutil.Process().children() if "build_shard" in " ".join(child.cmdline())]
+    ):
         time.sleep(0.005)
-    children[0].kill()
+    builders[0].kill()
 
 
 def shard_files(folder: Path) -> dict[str, bytes]:
