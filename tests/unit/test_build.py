@@ -229,7 +229,7 @@ def test_ctrl_c_ends_all_processes_and_keeps_what_was_done(tmp_path: Path, store
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=root, start_new_session=True
     )
     started = psutil.Process(process.pid)
-    while not (tmp_path / "store" / "staging").exists() or len(started.children()) < 3:
+    while len(started.children()) < 3:  # the resource tracker and two workers, which may still be starting
         assert process.poll() is None
         time.sleep(0.01)
     children = started.children(recursive=True)

@@ -2,6 +2,7 @@
 
 import importlib
 import re
+import threading
 import tomllib
 import warnings
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tree_sitter import Language as Grammar
     from tree_sitter import Parser, Query
 
 DATA = Path(__file__).with_name("data")
@@ -70,14 +72,27 @@ def language_of(path: str, text: str) -> str:
     return BY_SHEBANG.get(shebang[1], "") if shebang else ""
 
 
-@cache
+_parsers = threading.local()
+
+
 def parser(name: str) -> "tuple[Parser, Query]":
-    """Loads a language's grammar and its query over it, once a process."""
+    """Gives this thread's parser of a language, and the query over its trees. A parser serves one thread at a time."""
+    from tree_sitter import Parser
+
+    grammar, query = _grammar(name)
+    mine: dict[str, Parser] = _parsers.__dict__
+    if name not in mine:
+        mine[name] = Parser(grammar)
+    return mine[name], query
+
+
+@cache
+def _grammar(name: str) -> "tuple[Grammar, Query]":
     from tree_sitter import Language as Grammar
-    from tree_sitter import Parser, Query
+    from tree_sitter import Query
 
     language = LANGUAGES[name]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # the Dockerfile grammar gives its address as a number
         grammar = Grammar(getattr(importlib.import_module(language.grammar), language.factory)())
-    return Parser(grammar), Query(grammar, language.query)
+    return grammar, Query(grammar, language.query)
