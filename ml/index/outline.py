@@ -1,20 +1,23 @@
 """Reads a chunk as its author wrote it for readers: signature, docstring, and where the body begins."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from inspect import cleandoc
 from typing import TYPE_CHECKING
 
 from ml.index.chunk import Chunk
-from ml.index.languages import LANGUAGES
-from ml.index.languages.definitions import Definition, definitions
+from ml.index.languages import LANGUAGES, Language
+from ml.index.languages.definitions import Definition, read_syntax
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-# What begins or ends a line of a comment, over all languages; tags of C#'s XML comments too.
-MARKS = re.compile(r"^\s*(?://[/!]?|/\*[*!]?|\*/|\*(?![*/])|--+\s?\||--+|#+!?|;+)\s?|\s*\*/\s*$|</?\w+>")
-ATTRIBUTE = re.compile(r"\s*(?:@|#!?\[|\[)")
+# What begins or ends a line of a comment, over all languages.
+MARKS = re.compile(r"""^\s*(?://[/!]?|/\*[*!]?|\*/|\*(?![*/])|\(\*\*?|--+\s?\||--+|#+!?|;+|@\w*doc\b|"{3})\s?|\s*(?:\*/|\*\)|"{3})\s*$""")
+XML_TAGS = re.compile(r"</?(?:summary|remarks|returns|para|param|typeparam|value|example|exception|c|code|inheritdoc)\b[^<>]*>")
+XML_REFERENCE = re.compile(r"""<(?:see|seealso|paramref|typeparamref)\s+\w+=["']([^"']+)["']\s*/>""")
+ATTRIBUTE = re.compile(r"\s*(?:@(?!\w*doc\b)|#!?\[|\[)")
 STRINGS = frozenset({"string", "string_literal", "concatenated_string"})
 QUOTES = re.compile(r"""^[a-zA-Z]{0,2}("{3}|'{3}|"|')(.*?)\1$""", re.DOTALL)
 
@@ -29,20 +32,56 @@ class Outline:
 
 
 def outline(chunk: Chunk) -> Outline:
-    """Gives the outline of the first definition in a chunk; without signature and docstring where there is none."""
+    """Gives the outline of the symbol that a chunk begins with; without signature and docstring where there is none."""
     language = LANGUAGES.get(chunk.language)
-    found, _ = definitions(language, chunk.text.encode("utf-8", "replace")) if language else ([], ())
-    if not found:
+    lines = chunk.text.split("\n")
+    found = _first(language, chunk.text) if language else None
+    if found is None:
         return Outline(body_start=chunk.line_start)
-    first = found[0]
-    body = first.node.child_by_field_name("body")
-    documented = _string_at_start(body) if body else None
+    documented = _string_at_start(found.body) if found.body else None
+    docstring = _unquoted(documented) if documented else _comment_above(lines, found)
+    return Outline(found.signature, docstring, chunk.line_start + _body_row(lines, found, documented))
+
+
+def _first(language: Language, text: str) -> Definition | None:
+    """Gives the definition that a text begins with, read so that the grammar finds no fault in it, if it can be."""
+    faulty = None
+    for framed in _framed(language, text):
+        syntax = read_syntax(language, framed.encode("utf-8", "replace"))
+        found = _at_start(syntax.definitions) if syntax else None
+        if syntax and found and not syntax.root.has_error:
+            return found
+        faulty = faulty or found
+    return faulty
+
+
+def _framed(language: Language, text: str) -> Iterator[str]:
+    """Gives a text, beginning with row 1, in what it lacks to stand alone: brackets where it breaks off, a class around a
+    method.
+    """
+    missing = "}" * max(text.count("{") - text.count("}"), 0)
+    for before, after in (("", ""), *language.frames):
+        for end in dict.fromkeys((after, missing + after)):
+            yield f"{before}\n{text}\n{end}\n"
+
+
+def _at_start(found: list[Definition]) -> Definition | None:
+    for one in found:
+        if one.start == 1:
+            return one
+        if one.line == 0:
+            return _at_start(one.children)
+    return None
+
+
+def _body_row(lines: list[str], found: Definition, documented: "Node | None") -> int:
+    """Gives the row of the text where the body begins: behind the docstring, or behind the line that opens it."""
     if documented is not None:
-        row, docstring = documented.end_point[0] + 1, _unquoted(documented)
-    else:
-        row, docstring = (body or first.node).start_point[0], _comment_above(chunk.text, first)
-        row += row == first.line and first.end > first.line  # a body that begins behind its signature, on the same line
-    return Outline(first.signature, docstring, chunk.line_start + row)
+        return documented.end_point[0]
+    opens = found.body or found.node
+    row, column = opens.start_point if opens else (found.line, 0)
+    opened_behind = found.body is None or lines[row - 1].encode()[:column].strip()
+    return row if opened_behind and found.end > row else row - 1
 
 
 def _string_at_start(body: "Node") -> "Node | None":
@@ -58,7 +97,8 @@ def _unquoted(string: "Node") -> str:
     return cleandoc(quoted[2]) if quoted else text
 
 
-def _comment_above(text: str, first: Definition) -> str:
-    above = text.split("\n")[first.start : first.line]
-    stripped = [MARKS.sub("", line).rstrip() for line in above if not ATTRIBUTE.match(line)]
-    return cleandoc("\n".join(stripped)).strip()
+def _comment_above(lines: list[str], found: Definition) -> str:
+    symbol = found.outer or found.node
+    above = lines[found.start - 1 : symbol.start_point[0] - 1] if symbol else []
+    plain = (MARKS.sub("", line).rstrip() for line in above if not ATTRIBUTE.match(line))
+    return cleandoc(XML_TAGS.sub("", XML_REFERENCE.sub(r"\1", "\n".join(plain)))).strip()

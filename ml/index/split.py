@@ -5,18 +5,19 @@ still too long is cut where a statement begins, else at a blank line.
 """
 
 import re
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from ml.index.languages import BY_RECURSION, LANGUAGES, Language, language_of
-from ml.index.languages.definitions import Definition, definitions
+from ml.index.languages import BY_RECURSION, LANGUAGES, language_of
+from ml.index.languages.definitions import Definition, Syntax, read_syntax
 
 MAX_LINES, MAX_CHARACTERS = 50, 2_000
-MERGED_LINES, MERGED_KINDS = 20, {"section", "module"}
 NAMESPACE = "namespace"  # never stays whole: what it holds is what people look for
-PLAIN = Language(name="text", grammar="", query="")
-CRUMBS = re.compile(r"\W*(?:end\b\W*)*")
+NAMESPACE_LINES = 2
+MERGED_LINES, MERGED_KINDS = 20, {"section", "module"}
+TEXT = "text"
+CRUMB = re.compile(r"\W*(?:end\b\W*)*|\s*#\s*(?:else|endif)\b.*|\s*[)}\]]+;?\s*(?://|#|--).*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,134 +36,125 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """Something that owns rows: a symbol, or the file itself."""
-
-    start: int
-    end: int
-    symbol: str = ""
-    kind: str = "module"
-    signature: str = ""
-    cuts: tuple[int, ...] = ()
-    children: tuple["Part", ...] = ()
-
-    @classmethod
-    def of(cls, found: Definition) -> "Part":
-        """Takes over what splitting needs of a definition."""
-        children = tuple(map(cls.of, found.children))
-        return cls(found.start, found.end, found.symbol, found.kind, found.signature, found.cuts, children)
-
-
-@dataclass(frozen=True, slots=True)
 class Span:
-    """The rows of a piece, whose they are, and the signatures around them."""
+    """The rows of a piece, whose they are, and what is around that; `also` are symbols that were joined to it."""
 
     start: int
     end: int
-    owner: Part
-    around: tuple[Part, ...]
+    owner: Definition
+    around: tuple[Definition, ...]
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Lines:
-    """A file's lines; only \\n ends one."""
+class File:
+    """A file's lines (only \\n ends one) and what its grammar says of them."""
 
-    all: list[str]
+    path: str
+    language: str
+    lines: list[str]
+    syntax: Syntax | None = None
+    starts: list[int] = field(default_factory=list)  # rows at which a piece may begin, where no grammar tells
     offsets: list[int] = field(default_factory=lambda: [0])
 
     def __post_init__(self) -> None:
-        for line in self.all:
+        for line in self.lines:
             self.offsets.append(self.offsets[-1] + len(line) + 1)
 
-    def fit(self, start: int, end: int) -> bool:
+    def fits(self, start: int, end: int) -> bool:
         """Tells whether these rows are few enough for one piece."""
         return end - start < MAX_LINES and self.offsets[end + 1] - self.offsets[start] <= MAX_CHARACTERS
 
     def trimmed(self, start: int, end: int) -> tuple[int, int] | None:
         """Gives the rows without the blank ones at both ends."""
-        while start <= end and not self.all[start].strip():
+        while start <= end and not self.lines[start].strip():
             start += 1
-        while end > start and not self.all[end].strip():
+        while end > start and not self.lines[end].strip():
             end -= 1
         return (start, end) if start <= end else None
 
     def text(self, start: int, end: int) -> str:
         """Gives these rows."""
-        return "\n".join(self.all[start : end + 1])
+        return "\n".join(self.lines[start : end + 1])
+
+    def statement(self, owner: Definition, earliest: int, latest: int) -> int | None:
+        """Gives the last row between these at which a statement begins."""
+        if self.syntax:
+            return self.syntax.statement(owner.body or owner.node, earliest, latest)
+        after = bisect_right(self.starts, latest)
+        return self.starts[after - 1] if after > bisect_left(self.starts, earliest) else None
 
 
 def split(path: str, text: str) -> list[Piece]:
     """Gives the pieces of a file in the order of their lines; never raises, whatever the text."""
-    language = LANGUAGES.get(language_of(path, text), PLAIN)
-    lines = Lines(text.split("\n"))
-    spans = _without_crumbs(_spans(_whole(path, text, language, lines), lines, ()), lines)
-    spans = _joined(spans, lines, _are_small_sections if language.merge else _are_one_symbol)
-    name = language.name if language is not PLAIN else language_of(path, text) or PLAIN.name
-    return [_piece(path, name, lines, span) for span in spans]
+    file = _read(path, text)
+    children = file.syntax.definitions if file.syntax else []
+    whole = Definition(0, len(file.lines) - 1, 0, "", "module", b"", children=children)
+    spans = _without_crumbs(_spans(whole, file, ()), file)
+    return [_piece(file, span) for span in _joined(spans, file)]
 
 
-def _whole(path: str, text: str, language: Language, lines: Lines) -> Part:
-    last = len(lines.all) - 1
-    if language is not PLAIN:
-        found, cuts = definitions(language, text.encode("utf-8", "replace"))
-        return Part(0, last, cuts=cuts, children=tuple(map(Part.of, found)))
-    name = language_of(path, text)
-    cuts = tuple(_recursive_cuts(name, text, lines)) if name in BY_RECURSION.values() else ()
-    return Part(0, last, cuts=cuts)
+def _read(path: str, text: str) -> File:
+    name, lines = language_of(path, text), text.split("\n")
+    language = LANGUAGES.get(name)
+    if language:
+        return File(path, name, lines, read_syntax(language, text.encode("utf-8", "replace")))
+    file = File(path, name or TEXT, lines)
+    return replace(file, starts=sorted(_recursive_starts(file, text)), offsets=[0]) if name in BY_RECURSION.values() else file
 
 
-def _recursive_cuts(name: str, text: str, lines: Lines) -> Iterator[int]:
+def _recursive_starts(file: File, text: str) -> Iterator[int]:
     """Gives the rows where LangChain's splitter for a language would begin a chunk."""
     from langchain_text_splitters import Language as Known
     from langchain_text_splitters import RecursiveCharacterTextSplitter
 
     splitter = RecursiveCharacterTextSplitter.from_language(
-        Known(name), chunk_size=MAX_CHARACTERS // 2, chunk_overlap=0, add_start_index=True
+        Known(file.language), chunk_size=MAX_CHARACTERS // 2, chunk_overlap=0, add_start_index=True
     )
     for document in splitter.create_documents([text]):
-        yield bisect_right(lines.offsets, document.metadata["start_index"]) - 1
+        yield bisect_right(file.offsets, document.metadata["start_index"]) - 1
 
 
-def _spans(owner: Part, lines: Lines, around: tuple[Part, ...]) -> Iterator[Span]:
-    if around and owner.kind != NAMESPACE and lines.fit(owner.start, owner.end):
+def _spans(owner: Definition, file: File, around: tuple[Definition, ...]) -> Iterator[Span]:
+    if around and owner.kind != NAMESPACE and file.fits(owner.start, owner.end):
         yield Span(owner.start, owner.end, owner, around)
         return
     at = owner.start
     for child in owner.children:
-        yield from _cut(at, child.start - 1, owner, lines, around)
-        yield from _spans(child, lines, (*around, owner))
+        yield from _cut(at, child.start - 1, owner, file, around)
+        yield from _spans(child, file, (*around, owner))
         at = child.end + 1
-    yield from _cut(at, owner.end, owner, lines, around)
+    yield from _cut(at, owner.end, owner, file, around)
 
 
-def _cut(start: int, end: int, owner: Part, lines: Lines, around: tuple[Part, ...]) -> Iterator[Span]:
-    rows = lines.trimmed(start, end)
+def _cut(start: int, end: int, owner: Definition, file: File, around: tuple[Definition, ...]) -> Iterator[Span]:
+    rows = file.trimmed(start, end)
     while rows:
         start, end = rows
-        if start == end or lines.fit(start, end):
+        if start == end or file.fits(start, end):
             yield Span(start, end, owner, around)
             return
         last = start
-        while lines.fit(start, last + 1):
+        while file.fits(start, last + 1):
             last += 1
-        cut = _best_cut(start, last, owner, lines)
+        cut = _best_cut(start, last, owner, file)
         yield Span(start, cut - 1, owner, around)
-        rows = lines.trimmed(cut, end)
+        rows = file.trimmed(cut, end)
 
 
-def _best_cut(start: int, last: int, owner: Part, lines: Lines) -> int:
+def _best_cut(start: int, last: int, owner: Definition, file: File) -> int:
     """Gives the row after `start` with which the next piece begins; the rows up to `last` would still fit."""
     earliest = start + (last - start) // 2 + 1
-    statement = max((row for row in owner.cuts if earliest <= row <= last + 1), default=0)
-    blank = max((row + 1 for row in range(earliest, last + 1) if not lines.all[row].strip()), default=0)
+    statement = file.statement(owner, earliest, last + 1)
+    blank = max((row + 1 for row in range(earliest, last + 1) if not file.lines[row].strip()), default=None)
     return statement or blank or last + 1
 
 
-def _without_crumbs(spans: Iterable[Span], lines: Lines) -> Iterator[Span]:
+def _without_crumbs(spans: Iterable[Span], file: File) -> Iterator[Span]:
     """Gives rows that only close something (brackets, `end`) to the piece before them."""
     held: Span | None = None
     for span in spans:
-        if held and CRUMBS.fullmatch(lines.text(span.start, span.end)):
+        if held and all(map(CRUMB.fullmatch, file.lines[span.start : span.end + 1])):
             held = replace(held, end=span.end)
             continue
         if held:
@@ -172,44 +164,55 @@ def _without_crumbs(spans: Iterable[Span], lines: Lines) -> Iterator[Span]:
         yield held
 
 
-def _joined(spans: Iterable[Span], lines: Lines, belong: Callable[[Span, Span], bool]) -> Iterator[Span]:
+def _joined(spans: Iterable[Span], file: File) -> Iterator[Span]:
     """Joins neighbours that belong together and fit into one piece, under the first name among them."""
-    held: Span | None = None
+    merge = LANGUAGES[file.language].merge if file.language in LANGUAGES else 0
+    held = last = None
     for span in spans:
-        if held and belong(held, span) and lines.fit(held.start, span.end):
-            named = held if held.owner.symbol else span
-            held = Span(held.start, span.end, named.owner, named.around)
-            continue
-        if held:
-            yield held
-        held = span
+        if held and last and file.fits(held.start, span.end) and _belong(held, last, span, merge):
+            held = _join(held, span)
+        else:
+            if held:
+                yield held
+            held = span
+        last = span
     if held:
         yield held
 
 
-def _are_one_symbol(one: Span, other: Span) -> bool:
-    """Clauses of one function, a type and what is implemented for it."""
-    return bool(one.owner.symbol) and one.owner is not other.owner and one.owner.symbol == other.owner.symbol
+def _belong(held: Span, last: Span, span: Span, merge: int) -> bool:
+    """Clauses of one function, a type and what is implemented for it; keys of a settings file, short paragraphs; the
+    line that opens a namespace, and what stands above it.
+    """
+    if last.owner.symbol and last.owner.symbol == span.owner.symbol and last.owner is not span.owner:
+        return True
+    if span.owner.kind == NAMESPACE and last.owner.kind == "module":
+        return span.end - span.start < NAMESPACE_LINES
+    are_short = max(last.end - last.start, span.end - span.start) < merge and span.end - held.start < MERGED_LINES
+    return are_short and {last.owner.kind, span.owner.kind} <= MERGED_KINDS
 
 
-def _are_small_sections(one: Span, other: Span) -> bool:
-    """Keys of a settings file, short paragraphs."""
-    return other.end - one.start < MERGED_LINES and {one.owner.kind, other.owner.kind} <= MERGED_KINDS
+def _join(one: Span, other: Span) -> Span:
+    if other.owner.kind == NAMESPACE:
+        return replace(one, end=other.end)
+    if one.owner.symbol:
+        return replace(one, end=other.end, also=(*one.also, other.owner.symbol))
+    return replace(other, start=one.start)
 
 
-def _piece(path: str, language: str, lines: Lines, span: Span) -> Piece:
-    start, end = lines.trimmed(span.start, span.end) or (span.start, span.end)
+def _piece(file: File, span: Span) -> Piece:
+    start, end = file.trimmed(span.start, span.end) or (span.start, span.end)
     owner = span.owner
-    signatures = [part.signature for part in span.around if part.signature]
-    if owner.signature and start != owner.start:
+    signatures = [outer.signature for outer in span.around]
+    if start != owner.start:
         signatures.append(owner.signature)
-    header = " > ".join([path, *signatures])
+    also = ", ".join(symbol for symbol in dict.fromkeys(span.also) if symbol != owner.symbol)
     return Piece(
         start + 1,
         end + 1,
-        language,
+        file.language,
         owner.symbol,
         "module" if owner.kind == NAMESPACE else owner.kind,
-        lines.text(start, end),
-        header,
+        file.text(start, end),
+        " > ".join(filter(None, [file.path, *signatures, also])),
     )

@@ -10,11 +10,12 @@ from ml.index.split import MAX_CHARACTERS, MAX_LINES, split
 DATA = Path(__file__).with_name("data") / "languages"
 EXPECTED: dict[str, list[tuple[str, str, str, int, int]]] = {
     "Dockerfile": [
-        ("dockerfile", "section", "FROM python:3.11 AS build", 1, 2),
-        ("dockerfile", "section", "FROM scratch", 4, 5),
+        ("dockerfile", "section", "build", 1, 2),
+        ("dockerfile", "section", "scratch", 4, 5),
     ],
     "Makefile": [
-        ("make", "section", "test", 1, 4),
+        ("make", "module", "", 1, 1),
+        ("make", "section", "test", 3, 4),
     ],
     "Retry.cs": [
         ("csharp", "module", "", 1, 1),
@@ -43,16 +44,35 @@ EXPECTED: dict[str, list[tuple[str, str, str, int, int]]] = {
         ("tsx", "module", "", 1, 1),
         ("tsx", "function", "Retry", 3, 5),
     ],
+    "compose.yaml": [
+        ("yaml", "section", "services", 1, 6),
+        ("yaml", "section", "volumes", 7, 8),
+    ],
     "deployment.yaml": [
         ("yaml", "block", "Deployment/web", 1, 6),
         ("yaml", "block", "Service/web", 7, 11),
     ],
+    "gitlab-ci.yml": [
+        ("yaml", "section", "stages", 1, 5),
+        ("yaml", "section", "build", 6, 10),
+        ("yaml", "section", "test:unit", 11, 14),
+    ],
     "guide.md": [
         ("markdown", "section", "Guide", 1, 7),
+    ],
+    "helm.yaml": [
+        ("yaml", "block", 'Deployment/{{ include "x.fullname" . }}', 1, 13),
     ],
     "main.tf": [
         ("hcl", "block", "variable.region", 1, 3),
         ("hcl", "block", "resource.aws_db_instance.main", 5, 8),
+    ],
+    "playbook.yml": [
+        ("yaml", "section", "Install", 1, 5),
+        ("yaml", "section", "Second", 6, 7),
+    ],
+    "prod.tfvars": [
+        ("hcl", "section", "a", 1, 2),
     ],
     "retry.c": [
         ("c", "module", "", 1, 1),
@@ -60,11 +80,9 @@ EXPECTED: dict[str, list[tuple[str, str, str, int, int]]] = {
         ("c", "function", "retry", 8, 11),
     ],
     "retry.cpp": [
-        ("cpp", "module", "", 1, 1),
-        ("cpp", "module", "shop", 3, 3),
+        ("cpp", "module", "", 1, 3),
         ("cpp", "class", "shop.Policy", 5, 9),
-        ("cpp", "function", "shop.retry", 11, 14),
-        ("cpp", "module", "shop", 16, 16),
+        ("cpp", "function", "shop.retry", 11, 16),
     ],
     "retry.dart": [
         ("dart", "module", "", 1, 1),
@@ -81,8 +99,8 @@ EXPECTED: dict[str, list[tuple[str, str, str, int, int]]] = {
         ("go", "function", "Retry", 15, 17),
     ],
     "retry.hs": [
-        ("haskell", "module", "", 1, 3),
-        ("haskell", "class", "Policy", 4, 4),
+        ("haskell", "module", "", 1, 1),
+        ("haskell", "class", "Policy", 3, 4),
         ("haskell", "function", "retry", 6, 7),
     ],
     "retry.jl": [
@@ -102,6 +120,10 @@ EXPECTED: dict[str, list[tuple[str, str, str, int, int]]] = {
     "retry.ml": [
         ("ocaml", "function", "limit", 1, 1),
         ("ocaml", "class", "Policy", 3, 5),
+    ],
+    "retry.mli": [
+        ("ocaml_interface", "function", "run", 1, 2),
+        ("ocaml_interface", "class", "t", 3, 3),
     ],
     "retry.php": [
         ("php", "module", "", 1, 1),
@@ -147,6 +169,12 @@ EXPECTED: dict[str, list[tuple[str, str, str, int, int]]] = {
         ("zig", "module", "", 1, 1),
         ("zig", "function", "retry", 3, 6),
     ],
+    "values.yaml": [
+        ("yaml", "section", "replicaCount", 1, 2),
+        ("yaml", "section", "image", 3, 6),
+        ("yaml", "section", "ingress", 7, 11),
+        ("yaml", "section", "resources", 12, 13),
+    ],
 }
 
 
@@ -184,6 +212,49 @@ def test_a_long_function_is_cut_where_a_statement_begins() -> None:
     assert all(piece.text.startswith("    if flag_") for piece in pieces[1:])
     assert all(piece.header == "long.py > def long(flags)" for piece in pieces[1:])
     assert all(piece.text.count("\n") < MAX_LINES and len(piece.text) <= MAX_CHARACTERS for piece in pieces)
+
+
+def test_a_long_statement_is_cut_where_a_statement_in_it_begins() -> None:
+    body = "\n".join(f"        # Step {n}.\n        call_{n}(\n            {n},\n        )" for n in range(40))
+
+    pieces = split("long.py", f"def long(flags):\n    with flags:\n{body}\n")
+
+    assert len(pieces) > 1
+    assert all(piece.text.startswith("        # Step") for piece in pieces[1:])
+
+
+def test_a_comment_behind_a_statement_is_not_the_next_symbols() -> None:
+    first, second = split("a.py", "limit = 1  # how often\ndef named():\n    pass\n")
+
+    assert (first.line_end, second.line_start, second.symbol) == (1, 2, "named")
+
+
+def test_names_that_were_joined_stand_in_the_header() -> None:
+    piece = split("values.yaml", (DATA / "values.yaml").read_text())[-1]
+
+    assert piece.header == "values.yaml > nodeSelector"
+
+
+def test_definitions_on_one_line_are_not_nested() -> None:
+    [piece] = split("a.js", "function a() {} function b() {}\n")
+
+    assert piece.symbol == "a"
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("a.js", "function a(){\n" * 2000),
+        ("a.yaml", "".join(" " * n + "a:\n" for n in range(400))),
+        ("a.yaml", "- " * 400),
+        ("a.py", "(" * 50_000),
+        ("a.py", "x = 1\n" + "(" * 50_000),
+    ],
+)
+def test_a_text_that_no_grammar_gets_through_is_cut_all_the_same(path: str, text: str) -> None:
+    pieces = split(path, text)
+
+    assert sum(piece.text.count("a") + piece.text.count("(") for piece in pieces) == text.count("a") + text.count("(")
 
 
 def test_decorators_and_comments_stay_with_their_symbol() -> None:

@@ -43,9 +43,11 @@ def test_whatever_the_grammar_makes_of_it(name: str, words: list[str]) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=10, deadline=None)
-@given(text=st.text(max_size=300))
-def test_any_text(name: str, text: str) -> None:
+@given(text=st.text(max_size=300), data=st.binary(max_size=300))
+def test_any_text_and_any_bytes(name: str, text: str, data: bytes) -> None:
     check(name, text)
+    check(name, data.decode("latin-1"))
+    check(name, data.decode("utf-8", "surrogateescape"))
 
 
 @pytest.mark.parametrize("name", sorted(file.name for file in DATA.iterdir()))

@@ -1,18 +1,10 @@
 """The languages that are split by their grammar: one file a language in data/, see README.md."""
 
-import importlib
 import re
-import threading
 import tomllib
-import warnings
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from tree_sitter import Language as Grammar
-    from tree_sitter import Parser, Query
+from typing import Any
 
 DATA = Path(__file__).with_name("data")
 SHEBANG = re.compile(r"#!\s*\S*/(?:env\s+(?:-\S+\s+)*)?([a-z]+)")
@@ -31,12 +23,15 @@ class Language:
     suffixes: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     shebangs: tuple[str, ...] = ()
-    comments: tuple[str, ...] = ("comment",)
+    above: tuple[str, ...] = ("comment",)
     wrappers: tuple[str, ...] = ()
     tails: tuple[str, ...] = ()
     separator: str = "."
-    merge: bool = False
+    merge: int = 0
     until_next: bool = False
+    templates: str = ""
+    deepest: int = 0
+    frames: tuple[tuple[str, str], ...] = ()
 
 
 def _load(file: Path) -> Language:
@@ -70,29 +65,3 @@ def language_of(path: str, text: str) -> str:
         return found
     shebang = SHEBANG.match(text)
     return BY_SHEBANG.get(shebang[1], "") if shebang else ""
-
-
-_parsers = threading.local()
-
-
-def parser(name: str) -> "tuple[Parser, Query]":
-    """Gives this thread's parser of a language, and the query over its trees. A parser serves one thread at a time."""
-    from tree_sitter import Parser
-
-    grammar, query = _grammar(name)
-    mine: dict[str, Parser] = _parsers.__dict__
-    if name not in mine:
-        mine[name] = Parser(grammar)
-    return mine[name], query
-
-
-@cache
-def _grammar(name: str) -> "tuple[Grammar, Query]":
-    from tree_sitter import Language as Grammar
-    from tree_sitter import Query
-
-    language = LANGUAGES[name]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # the Dockerfile grammar gives its address as a number
-        grammar = Grammar(getattr(importlib.import_module(language.grammar), language.factory)())
-    return grammar, Query(grammar, language.query)

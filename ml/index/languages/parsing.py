@@ -1,0 +1,81 @@
+"""Parses a file by its grammar, within bounds: no text may bring an index run down or hold it up."""
+
+import importlib
+import re
+import threading
+import warnings
+from functools import cache
+from time import thread_time
+from typing import TYPE_CHECKING
+
+from ml.index.languages import LANGUAGES, Language
+
+if TYPE_CHECKING:
+    from tree_sitter import Language as Grammar
+    from tree_sitter import Node, Parser, Query
+
+# A real file of 1 MB takes 0.3 s; some grammars are quadratic, or worse, in what they do not understand.
+PARSE_SECONDS = 2.0
+READ_BYTES = 1 << 16
+# A query over an error is quadratic in the tokens that it holds.
+ERROR_TOKENS = 5_000
+
+
+_parsers = threading.local()
+
+
+def parser(name: str) -> "tuple[Parser, Query]":
+    """Gives this thread's parser of a language, and the query over its trees. A parser serves one thread at a time."""
+    from tree_sitter import Parser
+
+    grammar, query = _grammar(name)
+    mine: dict[str, Parser] = _parsers.__dict__
+    if name not in mine:
+        mine[name] = Parser(grammar)
+    return mine[name], query
+
+
+@cache
+def _grammar(name: str) -> "tuple[Grammar, Query]":
+    from tree_sitter import Language as Grammar
+    from tree_sitter import Query
+
+    language = LANGUAGES[name]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # the Dockerfile grammar gives its address as a number
+        grammar = Grammar(getattr(importlib.import_module(language.grammar), language.factory)())
+    above = "\n".join(f"({pattern}) @above" for pattern in language.above)
+    return grammar, Query(grammar, f"{language.query}\n{above}")
+
+
+def parse(language: Language, data: bytes) -> "Node | None":
+    """Gives the root of a text's (UTF-8) syntax tree; None for one that the grammar does not get through."""
+    if language.deepest and re.search(rb"^[ \t?:-]{%d}" % language.deepest, data, re.MULTILINE):
+        return None
+    if language.templates:
+        data = re.sub(language.templates.encode(), _hidden, data, flags=re.DOTALL | re.MULTILINE)
+    made_parser, _ = parser(language.name)
+    until = thread_time() + PARSE_SECONDS
+    try:
+        root = made_parser.parse(
+            lambda at, _: data[at : at + READ_BYTES], encoding="utf8", progress_callback=lambda *_: thread_time() > until
+        ).root_node
+    except ValueError:  # what tree-sitter raises for a parse that was given up
+        made_parser.reset()
+        return None
+    return None if _is_noise(root) else root
+
+
+def _hidden(template: re.Match[bytes]) -> bytes:
+    """Gives as many bytes that the grammar knows: a comment for what fills its lines, else a word."""
+    return re.sub(rb"[^\n]", b"#" if template.lastgroup == "alone" else b"x", template[0])
+
+
+def _is_noise(root: "Node") -> bool:
+    broken = [root] if root.has_error else []
+    while broken:
+        node = broken.pop()
+        if node.is_error and node.child_count > ERROR_TOKENS:
+            return True
+        broken.extend(child for child in node.children if child.has_error)
+    return False

@@ -1,0 +1,3 @@
+(** Calls. *)
+val run : int -> int
+type t
