@@ -14,8 +14,12 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 # What begins or ends a line of a comment, over all languages.
-MARKS = re.compile(r"""^\s*(?://[/!]?|/\*[*!]?|\*/|\*(?![*/])|\(\*\*?|--+\s?\||--+|#+!?|;+|@\w*doc\b|"{3})\s?|\s*(?:\*/|\*\)|"{3})\s*$""")
-XML_TAGS = re.compile(r"</?(?:summary|remarks|returns|para|param|typeparam|value|example|exception|c|code|inheritdoc)\b[^<>]*>")
+MARKS = re.compile(
+    r"""^\s*(?://[/!]?|/\*[*!]?|\*/|\*(?![*/])|\(\*\*?|--+\s?\||--+|#+!?|;+|@\w*doc\b|"{3})\s?|\s*(?:\*/|\*\)|"{3})\s*$"""
+)
+XML_TAGS = re.compile(
+    r"</?(?:summary|remarks|returns|para|param|typeparam|value|example|exception|c|code|inheritdoc)\b[^<>]*>"
+)
 XML_REFERENCE = re.compile(r"""<(?:see|seealso|paramref|typeparamref)\s+\w+=["']([^"']+)["']\s*/>""")
 ATTRIBUTE = re.compile(r"\s*(?:@(?!\w*doc\b)|#!?\[|\[)")
 STRINGS = frozenset({"string", "string_literal", "concatenated_string"})

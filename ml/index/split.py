@@ -100,7 +100,11 @@ def _read(path: str, text: str) -> File:
     if language:
         return File(path, name, lines, read_syntax(language, text.encode("utf-8", "replace")))
     file = File(path, name or TEXT, lines)
-    return replace(file, starts=sorted(_recursive_starts(file, text)), offsets=[0]) if name in BY_RECURSION.values() else file
+    return (
+        replace(file, starts=sorted(_recursive_starts(file, text)), offsets=[0])
+        if name in BY_RECURSION.values()
+        else file
+    )
 
 
 def _recursive_starts(file: File, text: str) -> Iterator[int]:

@@ -14,7 +14,7 @@ from rag_service.answer.phrases import say
 from rag_service.answer.question import checked
 from rag_service.answer.run import Run
 from rag_service.answer.write import add_sentence, cited, write_answer
-from rag_service.llm.provider import Llm, open_llm
+from rag_service.llm.provider import open_llm
 from rag_service.record import record_answer
 from rag_service.retrieve import THRESHOLD, Hit, Retriever, open_retriever
 

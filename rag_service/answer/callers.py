@@ -18,7 +18,9 @@ SEPARATOR = re.compile(r"::|[.#/]")
 CONSTRUCTORS = frozenset(("__init__", "constructor", "initialize", "__construct", "init"))
 TRIPLE = re.compile(r'"""|\'\'\'|```')
 WITHOUT_PARENTHESES = frozenset(("bash", "ruby", "haskell", "ocaml", "elixir"))
-DEFINITION = re.compile(r"\b(def|class|fn|func|fun|function|interface|struct|trait|enum|type|sub|defp?|module|record)\s+$")
+DEFINITION = re.compile(
+    r"\b(def|class|fn|func|fun|function|interface|struct|trait|enum|type|sub|defp?|module|record)\s+$"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +65,11 @@ def _calls(other: Chunk, definition: Chunk, name: str, stored: StoredLines) -> I
     call = _pattern(other, definition, name)
     for number, text in enumerate(other.text.split("\n"), start=other.line_start):
         match = call.search(text.removesuffix(comment_text(text))) if not is_comment(text) else None
-        if match and not DEFINITION.search(text[: match.start()]):
-            if not in_string(stored(other.repo, other.file_path), number):
-                yield Call(other, number)
-                return
+        if not match or DEFINITION.search(text[: match.start()]):
+            continue
+        if not in_string(stored(other.repo, other.file_path), number):
+            yield Call(other, number)
+            return
 
 
 def in_string(lines: Mapping[int, str], number: int) -> bool:

@@ -27,9 +27,7 @@ class Numbered:
 
     def __init__(self, hits: Sequence[Hit], lines: StoredLines) -> None:
         self.lines = lines
-        self.main = [
-            Source(n, chunk, score) for n, (chunk, score) in enumerate(merged(hits, lines), start=1)
-        ]
+        self.main = [Source(n, chunk, score) for n, (chunk, score) in enumerate(merged(hits, lines), start=1)]
         self._further: list[Source] = []
 
     @property

@@ -71,7 +71,9 @@ def _blocks(sources: Sequence[Source], matcher: LineMatcher, chars: int) -> Iter
         if chars < LEAST_CHARS:
             return
         chunk = source.chunk
-        place = escaped(f"{chunk.file_path}:{chunk.line_start}-{chunk.line_end} {chunk.symbol}".strip()).replace('"', "'")
+        place = escaped(f"{chunk.file_path}:{chunk.line_start}-{chunk.line_end} {chunk.symbol}".strip()).replace(
+            '"', "'"
+        )
         block = f'<evidence n="{source.n}" place="{place}">\n{cut(chunk, matcher, max(chars // 2, LEAST_CHARS))}\n</evidence>'
         chars -= len(block)
         yield block
@@ -80,7 +82,8 @@ def _blocks(sources: Sequence[Source], matcher: LineMatcher, chars: int) -> Iter
 def cut(chunk: Chunk, matcher: LineMatcher, chars: int) -> str:
     """Gives "number| line" of a chunk, of a long one those nearest to its first line and to the lines that match best."""
     lines = [
-        f"{number}| {escaped(text)}"[:chars] for number, text in enumerate(chunk.text.split("\n"), start=chunk.line_start)
+        f"{number}| {escaped(text)}"[:chars]
+        for number, text in enumerate(chunk.text.split("\n"), start=chunk.line_start)
     ]
     anchors = {0, *(line.number - chunk.line_start for line in matcher.best(chunk, chunk.line_start, 3))}
     nearest = sorted(range(len(lines)), key=lambda at: (min(abs(at - anchor) for anchor in anchors), at))

@@ -16,7 +16,8 @@ NUMBERED = re.compile(r"[\[【][ \t]*(\d[^\[\]]*)[\]】]")
 END = re.compile(r"(?<=[.!?])[\"')]*\s+(?=[\"'(`A-ZА-ЯЁ])")
 # What begins a list of parameters, an example, a heading, a table, a directive: no sentence about the whole.
 NO_PROSE = re.compile(
-    r"(?:args|arguments|param(?:eter)?s?|returns?|raises?|yields?|example|examples|usage|note|notes|see also|attributes)\b[^.]{0,40}:?\s*$"
+    r"(?:args|arguments|param(?:eter)?s?|returns?|raises?|yields?|examples?|usage|notes?|see also|attributes)"
+    r"\b[^.]{0,40}:?\s*$"
     r"|[:@]\w+|>>>|\.\.\s|#{1,6}\s|[-=~*_|]{2,}|[-*+]\s|\||\$\s|<\w",
     re.IGNORECASE,
 )

@@ -29,7 +29,8 @@ SIGNS = {
         re.IGNORECASE,
     ),
     Intent.WHERE: re.compile(
-        r"\bwhere\b|\b(in )?(which|what) (file|module|place|line)\b|\bгде\b|\b(в )?как(ом|ой) (файл|модул|мест)", re.IGNORECASE
+        r"\bwhere\b|\b(in )?(which|what) (file|module|place|line)\b|\bгде\b|\b(в )?как(ом|ой) (файл|модул|мест)",
+        re.IGNORECASE,
     ),
     Intent.WHY: re.compile(r"\bwhy\b|\breason\b|\bпочему\b|\bзачем\b|\bпричин", re.IGNORECASE),
     Intent.HOW: re.compile(r"\bhow\b|\bкак\b|\bкаким образом\b", re.IGNORECASE),

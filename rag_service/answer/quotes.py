@@ -33,7 +33,9 @@ class Quotations:
         self.dropped = 0
         self._sources = sources
         self._own_code = own_code
-        texts = [question] + [f"{source.chunk.file_path}\n{source.chunk.symbol}\n{source.chunk.text}" for source in sources]
+        texts = [question] + [
+            f"{source.chunk.file_path}\n{source.chunk.symbol}\n{source.chunk.text}" for source in sources
+        ]
         self._evidence = "\n".join(map(_squeezed, texts))
         self._words = frozenset(WORD.findall("\n".join(texts)))
         self._suffixes = frozenset(PurePosixPath(source.chunk.file_path).suffix for source in sources)

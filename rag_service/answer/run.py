@@ -23,7 +23,9 @@ class Run:
     model: str = EVIDENCE
     found: bool = True
     unquoted: int = 0
-    timings: dict[str, float] = field(default_factory=lambda: dict.fromkeys(("retrieve", "compose", "generate", "cite"), 0.0))
+    timings: dict[str, float] = field(
+        default_factory=lambda: dict.fromkeys(("retrieve", "compose", "generate", "cite"), 0.0)
+    )
     _id: str = field(default_factory=lambda: uuid4().hex)
     _parts: list[str] = field(default_factory=list)
     _notices: list[str] = field(default_factory=list)

@@ -21,7 +21,9 @@ class Step:
     definition: Chunk
 
 
-def steps_of(chunk: Chunk, body_start: int, definitions: Iterable[Chunk], matcher: LineMatcher, limit: int) -> list[Step]:
+def steps_of(
+    chunk: Chunk, body_start: int, definitions: Iterable[Chunk], matcher: LineMatcher, limit: int
+) -> list[Step]:
     """Gives up to `limit` calls in the order of their lines, those whose names match the question best."""
     known: dict[str, Chunk] = {}
     for definition in definitions:
@@ -47,5 +49,7 @@ def _calls(chunk: Chunk, body_start: int, known: dict[str, Chunk]) -> Iterator[S
 def _means(receiver: str | None, definition: Chunk) -> bool:
     """Says whether a call can be one of this definition: a method has a receiver, a function has none of its own class."""
     if definition.kind == "method":
-        return receiver in {"self", "this", "cls"} or (receiver is not None and "_" in last_name(definition.symbol).strip("_"))
+        return receiver in {"self", "this", "cls"} or (
+            receiver is not None and "_" in last_name(definition.symbol).strip("_")
+        )
     return receiver not in {"self", "this", "cls"}

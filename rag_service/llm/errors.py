@@ -23,7 +23,9 @@ def translated() -> Iterator[None]:
     except openai.OpenAIError as error:
         raise _translation(error) from error
     except GARBAGE as error:
-        raise ModelError("its reply is not in OpenAI's form", "check that llm_url is an OpenAI-compatible endpoint") from error
+        raise ModelError(
+            "its reply is not in OpenAI's form", "check that llm_url is an OpenAI-compatible endpoint"
+        ) from error
 
 
 def _translation(error: openai.OpenAIError) -> ModelError:

@@ -81,7 +81,9 @@ def read_model(path: str) -> ModelFile:
         with Path(path).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             return _model(path, data)
     except OSError as error:
-        raise ModelError(f"the model {path} can't be read ({error.strerror})", "set llm_model to a GGUF file") from error
+        raise ModelError(
+            f"the model {path} can't be read ({error.strerror})", "set llm_model to a GGUF file"
+        ) from error
     except (ValueError, KeyError, struct.error) as error:
         raise ModelError(f"{path} is no GGUF model", "set llm_model to a GGUF file, downloaded whole") from error
 

@@ -1,6 +1,5 @@
 """Which LLM the settings name, and how far it is trusted. Nothing heavy is imported before it has to write."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,6 +8,8 @@ from typing import TYPE_CHECKING
 from ml.errors import ModelError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from langchain_core.language_models import BaseChatModel
 
     from ml.settings import Settings
@@ -50,7 +51,9 @@ def default_weights() -> str:
     folders = spec.submodule_search_locations or [] if spec else []
     found = [str(file) for folder in folders for file in sorted(Path(folder).glob("*.gguf"))]
     if not found:
-        raise ModelError(f"the package {WEIGHTS_PACKAGE} is not installed", "run `make setup`, or set llm_model to a GGUF file")
+        raise ModelError(
+            f"the package {WEIGHTS_PACKAGE} is not installed", "run `make setup`, or set llm_model to a GGUF file"
+        )
     return found[0]
 
 

@@ -20,4 +20,3 @@ def indexed(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     build_index(str(root), store, embedder, name="shop", max_file_bytes=settings.max_file_bytes, workers=1)
     store.close()
     return settings
-

@@ -14,7 +14,9 @@ from rag_service.answer.segments import segments
 
 def chunk(path: str, start: int, text: str) -> Chunk:
     lines = text.split("\n")
-    return Chunk("shop", "r1", path, start, start + len(lines) - 1, "python", "pay", "function", text, digest(text.encode()))
+    return Chunk(
+        "shop", "r1", path, start, start + len(lines) - 1, "python", "pay", "function", text, digest(text.encode())
+    )
 
 
 FIRST = chunk("shop/pay.py", 10, "def pay(order):\n    retry = 5\n\n    return send(order, retry)")
@@ -75,7 +77,9 @@ def test_evidence_that_the_index_no_longer_holds_is_not_cited() -> None:
 
 
 ODD = st.text(alphabet=st.sampled_from("[]【】()`~0123456789:,;-L .\n!?xL#>*"), max_size=60)
-PIECES = st.lists(st.one_of(ODD, st.text(max_size=10), st.sampled_from(["[1]", "[2:1-2]", "[1, 9]", "```\n", "`a[3]` ", ". "])))
+PIECES = st.lists(
+    st.one_of(ODD, st.text(max_size=10), st.sampled_from(["[1]", "[2:1-2]", "[1, 9]", "```\n", "`a[3]` ", ". "]))
+)
 
 
 @given(PIECES)
@@ -100,4 +104,9 @@ def test_segments_joined_are_the_stream_and_a_last_open_fence_is_closed(parts: l
 
 def test_a_sentence_is_released_once_the_next_one_begins_and_a_code_block_as_a_whole() -> None:
     stream = segments(iter(["It retries. ", "[1] T", "hen it `sto", "ps. No", "w` [2].\n", "```\nx", "\n``", "`\nend"]))
-    assert [segment.text for segment in stream] == ["It retries. [1] ", "Then it `stops. Now` [2].\n", "```\nx\n```\n", "end"]
+    assert [segment.text for segment in stream] == [
+        "It retries. [1] ",
+        "Then it `stops. Now` [2].\n",
+        "```\nx\n```\n",
+        "end",
+    ]

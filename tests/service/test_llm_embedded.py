@@ -99,7 +99,11 @@ list(model.stream({"messages": [{"role": "user", "content": "Hi"}], "max_tokens"
 print([c for c in psutil.Process().net_connections("inet")])
 """
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "TMPDIR": str(tmp_path)}, check=False
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
     assert list(tmp_path.iterdir()) == []
@@ -122,5 +126,5 @@ def test_a_model_cut_short_is_a_model_error(tmp_path: Path) -> None:
     file = tmp_path / "half.gguf"
     with Path(default_weights()).open("rb") as whole:
         file.write_bytes(whole.read(20_000_000))
-    with pytest.raises(ModelError, match="llama.cpp can't load"):
+    with pytest.raises(ModelError, match=r"llama\.cpp can't load"):
         list(embedded(llm_model=str(file)).open(None).stream("Hi"))

@@ -17,7 +17,9 @@ SECRET = "AKIA" + "IOSFODNN7EXAMPLQ"
 
 def answer(question: str = "Where is it?") -> Answer:
     citation = Citation(1, "shop", "shop/pay.py", 10, 12, "code")
-    return Answer("a1", question, "There [1].", [citation], "evidence", {"retrieve": 0.0123456}, dropped=2, notices=["away"])
+    return Answer(
+        "a1", question, "There [1].", [citation], "evidence", {"retrieve": 0.0123456}, dropped=2, notices=["away"]
+    )
 
 
 def lines(file: Path) -> list[dict[str, object]]:

@@ -26,7 +26,7 @@ def llm_server(*behaviours: Behaviour) -> Iterator[LlmServer]:
     """Runs an endpoint whose n-th request meets the n-th behaviour; the last one serves all that follow."""
 
     class Endpoint(Handler):
-        def do_POST(self) -> None:
+        def do_POST(self) -> None:  # noqa: N802  # http.server wants this name
             length = int(self.headers["Content-Length"])
             running.requests.append(json.loads(self.rfile.read(length)))
             behaviours[min(len(running.requests), len(behaviours)) - 1](self)
@@ -110,7 +110,9 @@ def stops_early(*parts: str) -> Behaviour:
     return answer
 
 
-def refuses(status: int, body: str = '{"error": {"message": "no"}}', headers: Sequence[tuple[str, str]] = ()) -> Behaviour:
+def refuses(
+    status: int, body: str = '{"error": {"message": "no"}}', headers: Sequence[tuple[str, str]] = ()
+) -> Behaviour:
     """Answers with an error status."""
 
     def answer(handler: Handler) -> None:

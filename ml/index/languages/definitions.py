@@ -53,7 +53,9 @@ class Definition:
             return ""
         # `export` or `template <…>` around it belong to the signature.
         before = self.data[(self.outer or self.node).start_byte : self.node.start_byte].decode("utf-8", "replace")
-        end = min(self.body.start_byte if self.body else self.node.end_byte, self.node.start_byte + 4 * SIGNATURE_CHARACTERS)
+        end = min(
+            self.body.start_byte if self.body else self.node.end_byte, self.node.start_byte + 4 * SIGNATURE_CHARACTERS
+        )
         text = before + self.data[self.node.start_byte : end].decode("utf-8", "replace")
         annotations = ANNOTATIONS.match(text) if self.kind in SYMBOLS else None
         start = annotations.end() if annotations else 0
@@ -183,7 +185,12 @@ def _nested(language: Language, found: list[Definition]) -> list[Definition]:
         siblings = around[-1].children if around else outermost
         one.start = max(one.start, around[-1].start if around else 0, siblings[-1].end + 1 if siblings else 0)
         one.end = min(one.end, around[-1].end) if around else one.end
-        if (around and _is_same(around[-1], one)) or one.line < one.start or one.start > one.end or len(around) >= DEEPEST:
+        if (
+            (around and _is_same(around[-1], one))
+            or one.line < one.start
+            or one.start > one.end
+            or len(around) >= DEEPEST
+        ):
             continue
         if around:
             _name_within(language, one, around[-1])

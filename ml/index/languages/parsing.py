@@ -58,7 +58,9 @@ def parse(language: Language, data: bytes) -> "Node | None":
     until = thread_time() + PARSE_SECONDS
     try:
         root = made_parser.parse(
-            lambda at, _: data[at : at + READ_BYTES], encoding="utf8", progress_callback=lambda *_: thread_time() > until
+            lambda at, _: data[at : at + READ_BYTES],
+            encoding="utf8",
+            progress_callback=lambda *_: thread_time() > until,
         ).root_node
     except ValueError:  # what tree-sitter raises for a parse that was given up
         made_parser.reset()

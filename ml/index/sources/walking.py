@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
+from ml.errors import GitError
 from ml.index.sources.base import Reason, Skipped, SourceFile
-from ml.index.sources.git import GitError
 from ml.index.sources.ignoring import GIT_FILES, OWN_FILE, Ignored
 from ml.index.sources.names import printable
 from ml.index.sources.repository import is_working_tree, list_files, list_ignored
