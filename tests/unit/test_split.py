@@ -247,6 +247,8 @@ def test_definitions_on_one_line_are_not_nested() -> None:
         ("a.js", "function a(){\n" * 2000),
         ("a.yaml", "".join(" " * n + "a:\n" for n in range(400))),
         ("a.yaml", "- " * 400),
+        ("a.yaml", "{{ a\n" * 100_000),
+        ("a.yaml", "{% a\n" * 100_000),
         ("a.py", "(" * 50_000),
         ("a.py", "x = 1\n" + "(" * 50_000),
     ],

@@ -150,7 +150,8 @@ def _outer(language: Language, node: "Node") -> "Node":
 
 def _names(captures: "Captures", data: bytes, kind: str) -> Iterator[str]:
     for node in [*captures.get("scope", ()), *captures.get("name", ())]:
-        name = " ".join(data[node.start_byte : node.end_byte].decode("utf-8", "replace").split())
+        end = min(node.end_byte, node.start_byte + 8 * NAME_CHARACTERS)
+        name = " ".join(data[node.start_byte : end].decode("utf-8", "replace").split())
         name = name[1:-1] if len(name) > 1 and PAIRS.get(name[0]) == name[-1] else name
         name = _without_type_arguments(name) if kind in SYMBOLS else HEADING_ANCHOR.sub("", name)
         yield name.removeprefix("::").replace("::", ".").strip("*& ")[:NAME_CHARACTERS]
