@@ -14,7 +14,7 @@ export REPO ?=
 export Q ?= Where is a request body validated, and what happens when it is wrong?
 SOURCES = $(if $(REPO),--in "$$REPO",--in $(EXAMPLES)/fastapi --in $(EXAMPLES)/langchain-core)
 
-.PHONY: help setup setup-dev setup-ml ask serve test test-ml browser lint docs lock clean
+.PHONY: help setup setup-dev setup-ml setup-platform ask serve test test-ml browser lint docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,12 @@ $(VENV)/.ml: requirements/ml.txt $(VENV)/.dev
 	@requirements/install.sh $(VENV) requirements/ml.txt
 	@touch $@
 
+setup-platform: $(VENV)/.platform ## install what builds the platform and tests it on a real Kubernetes too
+
+$(VENV)/.platform: requirements/platform.txt $(VENV)/.dev
+	@requirements/install.sh $(VENV) requirements/platform.txt
+	@touch $@
+
 $(EXAMPLES)/.done: requirements/examples/fastapi.txt requirements/examples/langchain-core.txt | $(VENV)/.runtime
 	@rm -rf $(EXAMPLES)
 	@requirements/install.sh --target $(EXAMPLES)/fastapi $(VENV) requirements/examples/fastapi.txt
@@ -67,14 +73,18 @@ docs: setup ## write docs/reference.md from the code
 	$(BIN)/python -m docs.generate
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links
+PROJECT := pyproject.toml requirements/build.in --override requirements/overrides.in
 
 # What torch's wheel depends on and does not load without a GPU (1 GB); the other nvidia-* packages it links against.
 NOT_ON_CPU := --no-emit-package triton --no-emit-package nvidia-cusolver --no-emit-package cuda-bindings
 
 lock: ## resolve the versions again and write requirements/**/*.txt (needs uv)
-	$(LOCK) pyproject.toml requirements/build.in -o requirements/runtime.txt
-	$(LOCK) pyproject.toml requirements/build.in --group dev -c requirements/runtime.txt -o requirements/dev.txt
-	$(LOCK) pyproject.toml --group ml -c requirements/dev.txt $(NOT_ON_CPU) -o requirements/ml.txt
+	@mkdir -p .cache
+	$(LOCK) $(PROJECT) --group dev --group ml --group platform -o .cache/versions.txt
+	$(LOCK) $(PROJECT) -c .cache/versions.txt -o requirements/runtime.txt
+	$(LOCK) $(PROJECT) -c .cache/versions.txt --group dev -o requirements/dev.txt
+	$(LOCK) $(PROJECT) -c .cache/versions.txt --group ml $(NOT_ON_CPU) -o requirements/ml.txt
+	$(LOCK) $(PROJECT) -c .cache/versions.txt --group platform -o requirements/platform.txt
 	for name in weights dev-weights examples/fastapi examples/langchain-core; do \
 		$(LOCK) --no-deps requirements/$$name.in -o requirements/$$name.txt; done
 
