@@ -14,7 +14,7 @@ export REPO ?=
 export Q ?= Where is a request body validated, and what happens when it is wrong?
 SOURCES = $(if $(REPO),--in "$$REPO",--in $(EXAMPLES)/fastapi --in $(EXAMPLES)/langchain-core)
 
-.PHONY: help setup setup-dev setup-ml setup-platform ask serve test test-ml browser lint docs lock clean
+.PHONY: help setup setup-dev setup-ml setup-platform ask serve test test-ml test-infra browser lint docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,10 +61,13 @@ test: setup-dev browser ## run the tests
 test-ml: setup-ml ## run the tests of the learning loop: real training, a real MLflow server
 	$(BIN)/python -m pytest tests/ml --timeout=900 $(PYTEST_ARGS)
 
+test-infra: setup-platform ## run the tests of the platform's code that need no cluster
+	$(BIN)/python -m pytest tests/infra $(PYTEST_ARGS)
+
 browser: ## bring a Chromium for the page's tests, where there is none
 	@requirements/browser.sh
 
-lint: setup-dev ## ruff and mypy
+lint: setup-platform ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy

@@ -11,7 +11,7 @@ from ml.index.chunk import numbered_lines
 from rag_service import wire
 from rag_service.answer.question import checked
 from rag_service.http import sse
-from rag_service.http.dependencies import Lanes, Served
+from rag_service.http.dependencies import Caller, Lanes, Served
 from rag_service.http.forms import (
     AnswerOut,
     AskRequest,
@@ -25,11 +25,13 @@ from rag_service.http.forms import (
 from rag_service.http.highlight import coloured
 from rag_service.http.security import require_key
 from rag_service.record import record_feedback
+from rag_service.retrieve import Hit
 
 ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"model": ErrorOut, "description": "a question that can't be asked"},
     401: {"model": ErrorOut, "description": "no key, or a wrong one"},
     422: {"model": ErrorOut, "description": "a body that can't be read"},
+    429: {"model": ErrorOut, "description": "too many questions at once; Retry-After says when to come again"},
     503: {"model": ErrorOut, "description": "the index, the embedder or the LLM is missing"},
 }
 
@@ -37,7 +39,7 @@ router = APIRouter(prefix="/api", tags=["Code"], dependencies=[Depends(require_k
 
 
 @router.post("/ask", response_model=AnswerOut)
-async def ask(body: AskRequest, request: Request, service: Served, lane: Lanes) -> Response:
+async def ask(body: AskRequest, request: Request, service: Served, lane: Lanes, caller: Caller) -> Response:
     """Answer a question about the code.
 
     With `Accept: text/event-stream` the answer comes as events: `evidence` (the numbered sources), `text` (its next
@@ -45,16 +47,20 @@ async def ask(body: AskRequest, request: Request, service: Served, lane: Lanes) 
     """
     events = service.ask(body.question, body.where())
     if sse.MEDIA_TYPE in request.headers.get("accept", ""):
-        return StreamingResponse(await lane.start(sse.frames(events)), media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)
-    return JSONResponse(wire.answer(await lane.answer(events, request)))
+        frames = await lane.start(sse.frames(events), caller)
+        return StreamingResponse(frames, media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)
+    return JSONResponse(wire.answer(await lane.answer(events, caller, request)))
 
 
 @router.post("/search", response_model=list[SearchResult])
-def search(body: SearchRequest, service: Served) -> list[dict[str, Any]]:
+async def search(body: SearchRequest, service: Served, lane: Lanes, caller: Caller) -> list[dict[str, Any]]:
     """Find code: ranked chunks, best first."""
     query = checked(body.query, service.settings.max_question_chars)
-    hits = service.assistant.retriever.search(query, where=body.where(), limit=body.limit)
-    return [wire.hit(hit) for hit in hits]
+
+    def found() -> list[Hit]:
+        return service.assistant.retriever.search(query, where=body.where(), limit=body.limit)
+
+    return [wire.hit(hit) for hit in await lane.run(found, caller)]
 
 
 @router.get("/repos", response_model=list[RepositoryOut])

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from ml.settings import Settings
 from rag_service.cli.version import version
 from rag_service.http import api, chat, errors, health, page
+from rag_service.http.admission import Admission
 from rag_service.http.metrics import RequestMetrics
 from rag_service.http.running import Lane
 from rag_service.http.security import BodyLimit, LocalHosts, SecurityHeaders
@@ -37,7 +38,9 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         telemetry={"auto_configure": False},
     )
-    app.state.settings, app.state.service, app.state.lane = settings, service, Lane()
+    admission = Admission(settings)
+    service.metrics.watch_places(admission)
+    app.state.settings, app.state.service, app.state.lane = settings, service, Lane(admission, settings.max_running)
     for router in (api.router, chat.router, health.router, page.router):
         app.include_router(router)
     app.mount("/assets", page.assets())

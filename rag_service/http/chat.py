@@ -17,7 +17,7 @@ from rag_service.answer.prose import inline_code
 from rag_service.answer.question import language_of
 from rag_service.http import chores, sse
 from rag_service.http.conversation import ChatRequest, question_of
-from rag_service.http.dependencies import Lanes, Served
+from rag_service.http.dependencies import Caller, Lanes, Served
 from rag_service.http.errors import error_body, status_of
 from rag_service.http.security import require_key
 from rag_service.http.service import Service
@@ -43,7 +43,9 @@ def model(model: str, service: Served) -> dict[str, Any]:
 
 
 @router.post("/chat/completions")
-async def chat_completions(body: ChatRequest, request: Request, service: Served, lane: Lanes) -> Response:
+async def chat_completions(
+    body: ChatRequest, request: Request, service: Served, lane: Lanes, caller: Caller
+) -> Response:
     """Answer the last user message. `citations` in the message (in a stream, in its last delta) resolve each `[n]`.
 
     Usage is an estimate, four characters a token.
@@ -51,8 +53,9 @@ async def chat_completions(body: ChatRequest, request: Request, service: Served,
     reply = Reply(body, sum(len(message.text) for message in body.messages))
     events = _events(body, service)
     if body.stream:
-        return StreamingResponse(await lane.start(reply.frames(events)), media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)
-    return JSONResponse(reply.completion(await lane.answer(events, request)))
+        frames = await lane.start(reply.frames(events), caller)
+        return StreamingResponse(frames, media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)
+    return JSONResponse(reply.completion(await lane.answer(events, caller, request)))
 
 
 def _events(body: ChatRequest, service: Service) -> Generator[Event]:

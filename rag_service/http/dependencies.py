@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from rag_service.http.admission import caller_of
 from rag_service.http.running import Lane
 from rag_service.http.service import Service
 
@@ -20,3 +21,4 @@ def _lane(request: Request) -> Lane:
 
 Served = Annotated[Service, Depends(_service)]
 Lanes = Annotated[Lane, Depends(_lane)]
+Caller = Annotated[str, Depends(caller_of)]

@@ -1,5 +1,6 @@
 """What goes wrong, as JSON: `{"error": {cause, cure}}`, and OpenAI's form of it under /v1."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -17,10 +18,11 @@ CURES = {
     404: "see /docs for what there is",
     405: "see /docs for what there is",
     413: "send less at once",
+    429: "ask again once the seconds in Retry-After are over",
     500: "look at the service's log",
     503: "ask again in a moment",
 }
-OPENAI_TYPES = {401: "authentication_error", 500: "server_error", 503: "server_error"}
+OPENAI_TYPES = {401: "authentication_error", 429: "rate_limit_error", 500: "server_error", 503: "server_error"}
 OPENAI_CODES = {401: "invalid_api_key", 404: "model_not_found"}
 
 
@@ -43,10 +45,12 @@ def error_body(path: str, status: int, cause: str, cure: str) -> dict[str, Any]:
     return {"error": {"message": f"{cause}: {cure}", "type": kind, "param": None, "code": OPENAI_CODES.get(status)}}
 
 
-def error_response(path: str, status: int, cause: str, cure: str | None = None) -> JSONResponse:
+def error_response(
+    path: str, status: int, cause: str, cure: str | None = None, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
     """Makes the response for an error; without a cure, the one that goes with the status."""
     body = error_body(path, status, cause, cure or CURES.get(status, CURES[400]))
-    return JSONResponse(body, status, headers={"WWW-Authenticate": "Bearer"} if status == 401 else None)
+    return JSONResponse(body, status, headers={"WWW-Authenticate": "Bearer"} if status == 401 else headers)
 
 
 def install(app: FastAPI) -> None:
@@ -62,7 +66,7 @@ def _expected(request: Request, error: CodeIntelError) -> JSONResponse:
 
 
 def _refused(request: Request, error: HTTPException) -> JSONResponse:
-    return error_response(request.url.path, error.status_code, error.detail)
+    return error_response(request.url.path, error.status_code, error.detail, headers=error.headers)
 
 
 def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ml.errors import CodeIntelError
 from ml.index.store.base import Repository
 from rag_service.answer.events import Answer, Event, Notice
+from rag_service.http.admission import Admission
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
@@ -33,6 +34,12 @@ class Metrics:
         self._citations = counter("codeintel_citations", "Citations that held (kept) or did not (dropped)", ["result"])
         self._model_away = counter("codeintel_model_away", "Times that the LLM was away while a question was answered")
         self._feedback = counter("codeintel_feedback", "Readers' verdicts", ["verdict"])
+        self._questions = Gauge("codeintel_questions", "Questions now", ["state"], registry=self._registry)
+
+    def watch_places(self, admission: Admission) -> None:
+        """Shows how many questions run and wait at each scrape."""
+        self._questions.labels("running").set_function(lambda: admission.running)
+        self._questions.labels("waiting").set_function(lambda: admission.waiting)
 
     def request(self, route: str, status: int, seconds: float) -> None:
         """Counts a request that was replied to."""

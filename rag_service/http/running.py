@@ -1,7 +1,7 @@
 """Runs what a question gives, which blocks, in threads, and ends it when the caller goes away."""
 
 import threading
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing
 from typing import Final, Generic, TypeVar
 
@@ -12,35 +12,36 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from rag_service.answer.events import Answer, Event
+from rag_service.http.admission import Admission
 
 Item = TypeVar("Item")
 
 STOPPING: Final = "the service is stopping"
-THREADS: Final = 16  # fewer than the pool holds, so that questions never keep the other routes waiting
 
 
 class Lane:
-    """The threads that questions run in."""
+    """The threads that questions run in, for those who are admitted."""
 
-    def __init__(self) -> None:
-        self._limiter = anyio.CapacityLimiter(THREADS)
+    def __init__(self, admission: Admission, threads: int) -> None:
+        self._admission = admission
+        self._limiter = anyio.CapacityLimiter(threads)  # its own: questions never keep the other routes waiting
         self._is_stopped = False
 
     def stop(self) -> None:
         """Ends what is running after its next item, because the service stops."""
         self._is_stopped = True
 
-    async def start(self, items: Generator[Item]) -> AsyncGenerator[Item]:
+    async def start(self, items: Generator[Item], caller: str) -> AsyncGenerator[Item]:
         """Waits for the first item, so that a question that can't be asked is refused before the reply begins."""
-        stream = self._stream(items)
+        stream = self._stream(items, caller)
         first = await anext(stream, None)
         if first is None:
             raise HTTPException(503, STOPPING)
         return _after(first, stream)
 
-    async def answer(self, events: Generator[Event], request: Request) -> Answer:
+    async def answer(self, events: Generator[Event], caller: str, request: Request) -> Answer:
         """Gives the answer. Raises ClientDisconnect, and ends the question, when the caller goes away meanwhile."""
-        async with aclosing(self._stream(events)) as stream:
+        async with aclosing(self._stream(events, caller)) as stream:
             async for event in stream:
                 if isinstance(event, Answer):
                     return event
@@ -48,14 +49,22 @@ class Lane:
                     raise ClientDisconnect
         raise HTTPException(503, STOPPING)
 
-    async def _stream(self, items: Generator[Item]) -> AsyncGenerator[Item]:
+    async def run(self, work: Callable[[], Item], caller: str) -> Item:
+        """Runs what takes one step."""
+        async with self._admission.place(caller):
+            return await run_sync(work, limiter=self._limiter)
+
+    async def _stream(self, items: Generator[Item], caller: str) -> AsyncGenerator[Item]:
         guarded = _Guarded(items)
-        try:
-            while not self._is_stopped and (item := await run_sync(guarded.next, limiter=self._limiter)) is not None:
-                yield item
-        finally:
-            with anyio.CancelScope(shield=True):
-                await run_sync(guarded.close, limiter=self._limiter)
+        async with self._admission.place(caller):
+            try:
+                while (
+                    not self._is_stopped and (item := await run_sync(guarded.next, limiter=self._limiter)) is not None
+                ):
+                    yield item
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await run_sync(guarded.close, limiter=self._limiter)
 
 
 class _Guarded(Generic[Item]):

@@ -1,10 +1,12 @@
 """Runs the service: `codeintel serve`."""
 
 import logging
+import math
 import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+import anyio
 import click
 import uvicorn
 from fastapi import FastAPI
@@ -17,20 +19,21 @@ if TYPE_CHECKING:
     from ml.settings import Settings
     from rag_service.http.running import Lane
 
-SECONDS_TO_FINISH = 5  # what is still being answered when the service is stopped
+SECONDS_TO_END = 5  # what is still being answered once its time is over
 BACKLOG = 128
 
 
 class Server(uvicorn.Server):
-    """Says where it listens once it does, and ends answers under way when it stops."""
+    """Says where it listens once it does, and lets answers under way come to their end when it stops."""
 
     def __init__(self, app: FastAPI, url: str, *, open_browser: bool = False) -> None:
+        self._seconds_to_finish: float = app.state.settings.shutdown_seconds
         config = uvicorn.Config(
             app,
             log_config=None,
             access_log=False,
             server_header=False,
-            timeout_graceful_shutdown=SECONDS_TO_FINISH,
+            timeout_graceful_shutdown=math.ceil(self._seconds_to_finish) + SECONDS_TO_END,
         )
         super().__init__(config)
         self._lane: Lane = app.state.lane
@@ -47,9 +50,15 @@ class Server(uvicorn.Server):
             webbrowser.open(self._url)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stops, after SECONDS_TO_FINISH at the latest."""
+        """Takes no new questions, waits for the answers under way, and cuts those short that take too long."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._cut_short)
+            await super().shutdown(sockets)
+            tasks.cancel_scope.cancel()
+
+    async def _cut_short(self) -> None:
+        await anyio.sleep(self._seconds_to_finish)
         self._lane.stop()
-        await super().shutdown(sockets)
 
 
 def serve(settings: "Settings", *, open_browser: bool = False, allow_anonymous: bool = False) -> None:

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ import httpx
 import pytest
 
 from ml.settings import Settings
-from tests.support.llm_server import llm_server, trickles
+from tests.support.llm_server import llm_server, says_once, trickles
 
 CODEINTEL = str(Path(sys.executable).with_name("codeintel"))
 
@@ -71,10 +72,42 @@ def test_it_says_where_it_listens_and_stops_quietly(indexed: Settings, sign: sig
     assert said == f"codeintel listens at http://127.0.0.1:{port} (Ctrl+C stops it)\n"
 
 
+def test_an_answer_under_way_comes_to_its_end_when_it_is_stopped(indexed: Settings) -> None:
+    port, gate = free_port(), threading.Event()
+    with llm_server(says_once(gate, "The charger retries [1]. ")) as llm:
+        more = {"CODEINTEL_LLM": "openai", "CODEINTEL_LLM_URL": llm.url, "CODEINTEL_LLM_MODEL": "m"}
+        with process(indexed, port, **more) as running:
+            wait_for(port)
+            headers = {"Accept": "text/event-stream"}
+            question = {"question": "Where is the number of attempts to charge an order set?"}
+            with httpx.stream("POST", f"http://127.0.0.1:{port}/api/ask", json=question, headers=headers) as response:
+                events = response.iter_text()
+                said = next(events)
+                running.send_signal(signal.SIGTERM)
+                refused_soon(port)
+                gate.set()
+                said += "".join(events)
+            running.wait(timeout=20)
+    assert "The charger retries [1]." in said
+    assert "event: answer" in said
+
+
+def refused_soon(port: int) -> None:
+    """Waits until no new connection is taken."""
+    for _ in range(200):
+        try:
+            httpx.get(f"http://127.0.0.1:{port}/healthz")
+        except httpx.HTTPError:
+            return
+        time.sleep(0.05)
+    raise AssertionError("it still takes requests")
+
+
 def test_an_answer_under_way_does_not_keep_it_from_stopping(indexed: Settings) -> None:
     port = free_port()
     with llm_server(trickles("The charger retries. ", seconds=60)) as llm:
         more = {"CODEINTEL_LLM": "openai", "CODEINTEL_LLM_URL": llm.url, "CODEINTEL_LLM_MODEL": "m"}
+        more["CODEINTEL_SHUTDOWN_SECONDS"] = "1"
         with process(indexed, port, **more) as running:
             wait_for(port)
             headers = {"Accept": "text/event-stream"}

@@ -60,6 +60,16 @@ def says(*parts: str) -> Behaviour:
     return answer
 
 
+def says_once(gate: threading.Event, *parts: str) -> Behaviour:
+    """Answers as `says` once the gate is open."""
+
+    def answer(handler: Handler) -> None:
+        assert gate.wait(60)
+        says(*parts)(handler)
+
+    return answer
+
+
 def hangs(*parts: str, seconds: float = 30) -> Behaviour:
     """Sends these parts, if any, and then nothing more."""
 

@@ -1,0 +1,77 @@
+"""Who may ask now: so many questions at once, so many that wait, and of one caller so many of either.
+
+Beyond that a caller is told at once when to come again, and nothing piles up.
+"""
+
+import math
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import anyio
+from fastapi import Request
+from starlette.exceptions import HTTPException
+
+from ml.settings import Settings
+
+FIRST_GUESS = 2.0  # seconds that a question takes, before one was answered
+WEIGHT = 0.1  # of the newest question in that mean
+MOST_SECONDS = 60
+
+
+def caller_of(request: Request) -> str:
+    """Names who asks: what the proxy says in the header that the settings name, or else the network address."""
+    header = request.app.state.settings.caller_header
+    named = request.headers.get(header, "").strip() if header else ""
+    return named[:200] or (request.client.host if request.client else "")
+
+
+class Admission:
+    """The places of a service. Used from the event loop's thread only."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._most_running, self._most_waiting = settings.max_running, settings.max_waiting
+        self._most_of_one = settings.max_per_caller
+        self._slots = anyio.Semaphore(self._most_running)
+        self._callers: Counter[str] = Counter()
+        self._seconds = FIRST_GUESS
+
+    @property
+    def running(self) -> int:
+        """How many are answered now."""
+        return self._most_running - self._slots.value
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for a place."""
+        return self._callers.total() - self.running
+
+    @asynccontextmanager
+    async def place(self, caller: str) -> AsyncGenerator[None]:
+        """Waits for a place and keeps it for the block.
+
+        Raises HTTPException 429, with Retry-After, where too many wait already, or the caller holds too many places.
+        """
+        self._check(caller)
+        self._callers[caller] += 1
+        try:
+            async with self._slots:
+                started = time.monotonic()
+                try:
+                    yield
+                finally:
+                    self._seconds += WEIGHT * (time.monotonic() - started - self._seconds)
+        finally:
+            self._callers[caller] -= 1
+            self._callers += Counter()  # forgets who holds none
+
+    def _check(self, caller: str) -> None:
+        if self._most_of_one and self._callers[caller] >= self._most_of_one:
+            self._refuse(f"{self._most_of_one} questions of yours are being answered", 1)
+        if self._slots.value == 0 and self.waiting >= self._most_waiting:
+            self._refuse(f"{self._most_waiting} questions are waiting already", self.waiting / self._most_running)
+
+    def _refuse(self, cause: str, rounds: float) -> None:
+        seconds = min(MOST_SECONDS, max(1, math.ceil(self._seconds * rounds)))
+        raise HTTPException(429, cause, {"Retry-After": str(seconds)})

@@ -1,0 +1,96 @@
+"""More questions than the service can answer: who is answered, who is told to come again, and when."""
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+
+import httpx
+
+from ml.settings import Settings
+from tests.support.llm_server import llm_server, says_once
+from tests.support.service import serving
+
+QUESTION = {"question": "Where is the number of attempts to charge an order set?"}
+
+
+@contextmanager
+def busy(indexed: Settings, **limits: int) -> Iterator[tuple[str, threading.Event]]:
+    """Runs a service whose LLM says nothing before the gate opens."""
+    gate = threading.Event()
+    with llm_server(says_once(gate, "The charger retries [1].")) as llm:
+        more = {"llm": "openai", "llm_url": llm.url, "llm_model": "m", "caller_header": "X-Caller"} | limits
+        with serving(indexed.model_copy(update=more)) as url:
+            try:
+                yield url, gate
+            finally:
+                gate.set()
+
+
+def ask(url: str, caller: str = "", path: str = "/api/ask", **body: object) -> httpx.Response:
+    return httpx.post(url + path, json=body or QUESTION, headers={"X-Caller": caller}, timeout=60)
+
+
+def questions(url: str, state: str) -> float:
+    lines = httpx.get(f"{url}/metrics").text.splitlines()
+    return float(next(line for line in lines if f'codeintel_questions{{state="{state}"}}' in line).split()[-1])
+
+
+def wait_until(url: str, running: int, waiting: int) -> None:
+    for _ in range(400):
+        if (questions(url, "running"), questions(url, "waiting")) == (running, waiting):
+            return
+        time.sleep(0.02)
+    raise AssertionError((questions(url, "running"), questions(url, "waiting")))
+
+
+def test_who_finds_no_place_is_told_at_once_when_to_come_again(indexed: Settings) -> None:
+    with busy(indexed, max_running=1, max_waiting=1) as (url, gate), ThreadPoolExecutor() as pool:
+        admitted: list[Future[httpx.Response]] = []
+        for running, waiting in ((1, 0), (1, 1)):
+            admitted.append(pool.submit(ask, url))
+            wait_until(url, running, waiting)
+        refused = ask(url)
+        assert refused.status_code == 429
+        assert refused.json()["error"]["cause"] == "1 questions are waiting already"
+        assert 1 <= int(refused.headers["Retry-After"]) <= 60
+        gate.set()
+        assert [reply.result().status_code for reply in admitted] == [200, 200]
+        assert ask(url).status_code == 200
+        wait_until(url, 0, 0)
+
+
+def test_one_caller_can_not_take_every_place(indexed: Settings) -> None:
+    with busy(indexed, max_running=4, max_per_caller=1) as (url, gate), ThreadPoolExecutor() as pool:
+        first = pool.submit(ask, url, "anna")
+        wait_until(url, 1, 0)
+        assert ask(url, "anna").status_code == 429
+        second = pool.submit(ask, url, "boris")
+        wait_until(url, 2, 0)
+        gate.set()
+        assert first.result().status_code == second.result().status_code == 200
+        assert ask(url, "anna").status_code == 200
+
+
+def test_clients_of_openais_api_are_refused_in_its_form(indexed: Settings) -> None:
+    with busy(indexed, max_running=1, max_waiting=0) as (url, _), ThreadPoolExecutor() as pool:
+        pool.submit(ask, url)
+        wait_until(url, 1, 0)
+        messages = [{"role": "user", "content": QUESTION["question"]}]
+        refused = ask(url, path="/v1/chat/completions", model="codeintel", messages=messages)
+        assert refused.status_code == 429
+        assert refused.json()["error"]["type"] == "rate_limit_error"
+        assert refused.headers["Retry-After"]
+        assert ask(url, path="/api/search", query="charge").status_code == 429
+
+
+def test_who_leaves_gives_the_place_back(indexed: Settings) -> None:
+    with busy(indexed, max_running=1, max_waiting=0) as (url, gate):
+        headers = {"Accept": "text/event-stream"}
+        with httpx.stream("POST", f"{url}/api/ask", json=QUESTION, headers=headers) as reply:
+            next(reply.iter_text())
+            wait_until(url, 1, 0)
+        gate.set()
+        wait_until(url, 0, 0)
+        assert ask(url).status_code == 200
