@@ -116,11 +116,25 @@ class Settings(BaseSettings):
     caller_header: str | None = Field(
         None, description="header in which a proxy that you trust names the caller; by default its network address"
     )
-    shutdown_seconds: float = Field(30.0, ge=0, description="seconds that running answers get to end when it is stopped")
+    shutdown_seconds: float = Field(
+        30.0, ge=0, description="seconds that running answers get to end when it is stopped"
+    )
     data_dir: str = Field(
         default_factory=lambda: platformdirs.user_data_dir("codeintel", appauthor=False),
         description="folder of the audit log and of the feedback",
     )
+    otlp_url: str | None = Field(
+        None,
+        description="where each answer's trace goes by OTLP/HTTP, for example "
+        "https://langfuse.example/api/public/otel/v1/traces",
+    )
+    otlp_headers: SecretStr | None = Field(
+        None, description="headers of that call, `name=value,name=value`, for example Authorization=Basic …"
+    )
+    llm_prompt_price: float = Field(0.0, ge=0, description="what a million tokens read by the LLM cost, for the traces")
+    llm_completion_price: float = Field(0.0, ge=0, description="what a million tokens written by the LLM cost")
+    record_max_bytes: int = Field(64_000_000, gt=0, description="a longer audit log or feedback file is put aside")
+    record_files: int = Field(20, ge=0, description="how many of the files put aside are kept; 0: all")
 
     @model_validator(mode="after")
     def _address_chooses_provider(self) -> Self:
@@ -128,6 +142,8 @@ class Settings(BaseSettings):
             self.llm = "openai"
         if self.embedder_url and "embedder" not in self.model_fields_set:
             self.embedder = "openai"
+        if self.otlp_headers and not all("=" in header for header in self.otlp_headers.get_secret_value().split(",")):
+            raise ValueError("otlp_headers are written name=value,name=value")
         for part, url in (("llm", self.llm_url), ("embedder", self.embedder_url)):
             if getattr(self, part) == "openai" and not (url and getattr(self, f"{part}_model")):
                 raise ValueError(f"the {part} at an endpoint needs both {part}_url and {part}_model")

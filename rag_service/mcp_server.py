@@ -6,6 +6,7 @@ from pydantic import Field
 
 from ml.errors import CodeIntelError, ServeError, SourceError
 from rag_service import wire
+from rag_service.answer.asker import Asker
 from rag_service.cli.version import version
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def make_server(assistant: "Assistant") -> "MCPServer[Any]":
     ) -> dict[str, Any]:
         """Answer a question about the code: text with [n], and the citation that each [n] stands for."""
         with _tool_errors():
-            return wire.answer(assistant.answer(question, where=_where(repos, paths)))
+            return wire.answer(assistant.answer(question, where=_where(repos, paths), asker=Asker.local()))
 
     @server.tool(annotations=read_only)
     def read_lines(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 from ml.errors import ModelError, RecordError
 from ml.index.store.base import Store, Where
+from rag_service.answer.asker import Asker
 from rag_service.answer.cite import Citations
 from rag_service.answer.compose import Asked, Composer, nothing_found
 from rag_service.answer.events import Answer, Event, Evidence, Notice
@@ -17,9 +18,11 @@ from rag_service.answer.write import add_sentence, cited, write_answer
 from rag_service.llm.provider import open_llm
 from rag_service.record import record_answer
 from rag_service.retrieve import THRESHOLD, Hit, Retriever, open_retriever
+from rag_service.tracing import open_tracer
 
 if TYPE_CHECKING:
     from ml.settings import Settings
+    from rag_service.tracing import Tracer
 
 NEAREST = 3
 
@@ -30,27 +33,32 @@ class Assistant:
     A context manager: it gives back the store.
     """
 
-    def __init__(self, retriever: Retriever, store: Store, settings: "Settings") -> None:
+    def __init__(
+        self, retriever: Retriever, store: Store, settings: "Settings", tracer: "Tracer | None" = None
+    ) -> None:
+        self._tracer = tracer
         self.retriever = retriever
         self.store = store
         self._settings = settings
 
-    def ask(self, question: str, *, where: Where | None = None) -> Iterator[Event]:
+    def ask(self, question: str, *, where: Where | None = None, asker: Asker | None = None) -> Iterator[Event]:
         """Answers a question as a stream that ends with the Answer; see `rag_service.answer.events`.
 
         Raises QuestionError at once for a question that can't be asked; StoreError and EmbedderError come with the stream.
         An LLM that fails is a Notice, and the answer is then composed from the evidence.
         """
         text = checked(question, self._settings.max_question_chars)
-        return self._recorded(Run(Asked.of(text, where or Where())))
+        return self._recorded(Run(Asked.of(text, where or Where()), asker or Asker()))
 
-    def answer(self, question: str, *, where: Where | None = None) -> Answer:
+    def answer(self, question: str, *, where: Where | None = None, asker: Asker | None = None) -> Answer:
         """Answers a question and gives the whole answer. Raises what `ask` raises."""
-        answers = [event for event in self.ask(question, where=where) if isinstance(event, Answer)]
+        answers = [event for event in self.ask(question, where=where, asker=asker) if isinstance(event, Answer)]
         return answers[-1]
 
     def close(self) -> None:
-        """Gives back the store's files and connections."""
+        """Gives back the store's files and connections, once the last trace was sent."""
+        if self._tracer:
+            self._tracer.close()
         self.store.close()
 
     def __enter__(self) -> Self:
@@ -73,8 +81,10 @@ class Assistant:
         yield run.answer()
 
     def _record(self, run: Run, *, complete: bool) -> Notice | None:
+        if self._tracer:
+            self._tracer.trace(run)
         try:
-            record_answer(self._settings.data_dir, run.answer(), run.asked.where, complete=complete)
+            record_answer(self._settings, run, complete=complete)
         except RecordError as error:
             return run.note(str(error), "record")
         return None
@@ -95,6 +105,7 @@ class Assistant:
             composer = Composer(run.asked, evidence, self.retriever)
             composed = composer.compose()
         run.citations = Citations(evidence.sources, evidence.lines)
+        run.sources = evidence.sources
         yield Evidence(evidence.sources)
         try:
             llm = open_llm(self._settings)
@@ -114,5 +125,6 @@ def open_assistant(settings: "Settings") -> Assistant:
 
     Raises StoreError, EmbedderError or SettingsError.
     """
+    tracer = open_tracer(settings)
     retriever = open_retriever(settings)
-    return Assistant(retriever, retriever.store, settings)
+    return Assistant(retriever, retriever.store, settings, tracer)

@@ -60,7 +60,8 @@ class Answer:
     """The whole answer. `found` is False where the evidence was too weak.
 
     `id` is what feedback refers to. `model` names what wrote it ("evidence" where no LLM did), `timings` are seconds by
-    stage, `dropped` counts citations, places and quotations of an LLM that did not hold.
+    stage, `tokens` what the LLM read ("prompt") and wrote ("completion"), `dropped` counts citations, places and
+    quotations of an LLM that did not hold.
     """
 
     id: str
@@ -72,6 +73,7 @@ class Answer:
     found: bool = True
     dropped: int = 0
     notices: Sequence[str] = field(default_factory=tuple)
+    tokens: Mapping[str, int] = field(default_factory=dict)
 
 
 Event = Evidence | Text | Notice | Answer

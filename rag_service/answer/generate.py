@@ -3,6 +3,7 @@
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING
 
+from rag_service.answer.run import Spent
 from rag_service.llm.tracing import switch_off_tracing
 
 if TYPE_CHECKING:
@@ -10,23 +11,32 @@ if TYPE_CHECKING:
 
     from rag_service.llm.provider import Llm
 
-CHARS_A_TOKEN = 8  # no LLM's tokens are longer on average; beyond that an endpoint ignores the limit
+MOST_CHARS_A_TOKEN = 8  # no LLM's tokens are longer on average; beyond that an endpoint ignores the limit
+CHARS_A_TOKEN = 4
 
 
 def written(
-    llm: "Llm", prompt: "ChatPromptTemplate", values: Mapping[str, str], tokens: int, timeout: float | None = None
+    llm: "Llm",
+    prompt: "ChatPromptTemplate",
+    values: Mapping[str, str],
+    tokens: int,
+    spent: Spent,
+    timeout: float | None = None,
 ) -> Generator[str]:
-    """Gives what the LLM writes, at most `tokens` long, in parts as they come.
+    """Gives what the LLM writes, at most `tokens` long, in parts as they come; what it costs is added to `spent`.
 
     Raises ModelError, also where the next part takes longer than `timeout` seconds, by default what the settings say.
     """
     switch_off_tracing()
-    # The model comes last: what stands before a further step is run to its end when the stream is closed.
-    chain = prompt | llm.open(timeout).bind(max_tokens=tokens)
-    left = tokens * CHARS_A_TOKEN
-    for part in chain.stream(dict(values)):
+    messages = prompt.format_messages(**values)
+    spent.prompt = sum(len(str(message.text)) for message in messages) // CHARS_A_TOKEN
+    chars = 0
+    for part in llm.open(timeout).bind(max_tokens=tokens).stream(messages):
         text = str(part.text)
+        chars += len(text)
+        spent.completion = -(-chars // CHARS_A_TOKEN)
+        if part.usage_metadata:
+            spent.prompt, spent.completion = part.usage_metadata["input_tokens"], part.usage_metadata["output_tokens"]
         yield text
-        left -= len(text)
-        if left < 0:
+        if chars > tokens * MOST_CHARS_A_TOKEN:
             return

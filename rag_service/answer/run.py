@@ -1,17 +1,35 @@
 """What is known of one answer while it is made."""
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 from uuid import uuid4
 
+from rag_service.answer.asker import Asker
 from rag_service.answer.cite import Citations
 from rag_service.answer.compose import Asked
-from rag_service.answer.events import Answer, Notice, Text
+from rag_service.answer.events import Answer, Notice, Source, Text
 
 EVIDENCE = "evidence"
+
+
+@dataclass
+class Stage:
+    """A stage of an answer: the seconds that it took, and when it began and ended, in nanoseconds since 1970."""
+
+    seconds: float = 0.0
+    began: int = 0
+    ended: int = 0
+
+
+@dataclass
+class Spent:
+    """The tokens that an LLM read and wrote: what it says itself, and until then an estimate."""
+
+    prompt: int = 0
+    completion: int = 0
 
 
 @dataclass
@@ -19,14 +37,18 @@ class Run:
     """The text, the notices and the times so far; `answer` makes the whole of them."""
 
     asked: Asked
+    asker: Asker = field(default_factory=Asker)
+    sources: Sequence[Source] = ()
+    spent: Spent = field(default_factory=Spent)
+    began: int = field(default_factory=time.time_ns)
     citations: Citations = field(default_factory=lambda: Citations([], lambda repo, file_path: {}))
     model: str = EVIDENCE
     found: bool = True
     unquoted: int = 0
-    timings: dict[str, float] = field(
-        default_factory=lambda: dict.fromkeys(("retrieve", "compose", "generate", "cite"), 0.0)
+    stages: dict[str, Stage] = field(
+        default_factory=lambda: {name: Stage() for name in ("retrieve", "compose", "generate", "cite")}
     )
-    _id: str = field(default_factory=lambda: uuid4().hex)
+    id: str = field(default_factory=lambda: uuid4().hex)
     _parts: list[str] = field(default_factory=list)
     _notices: list[str] = field(default_factory=list)
 
@@ -43,11 +65,13 @@ class Run:
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
         """Adds the time of a block to a stage."""
-        start = time.perf_counter()
+        timed, start = self.stages[stage], time.perf_counter()
+        timed.began = timed.began or time.time_ns()
         try:
             yield
         finally:
-            self.timings[stage] += time.perf_counter() - start
+            timed.seconds += time.perf_counter() - start
+            timed.ended = time.time_ns()
 
     def waited(self, stage: str, parts: Generator[str]) -> Iterator[str]:
         """Gives the parts of a stream, adding the time that each is waited for to a stage."""
@@ -62,13 +86,14 @@ class Run:
     def answer(self) -> Answer:
         """Gives the answer as it stands now."""
         return Answer(
-            id=self._id,
+            id=self.id,
             question=self.asked.text,
             answer="".join(self._parts),
             citations=self.citations.resolved(),
             model=self.model,
-            timings=dict(self.timings),
+            timings={name: stage.seconds for name, stage in self.stages.items()},
             found=self.found,
             dropped=self.citations.dropped + self.unquoted,
             notices=tuple(self._notices),
+            tokens=asdict(self.spent),
         )

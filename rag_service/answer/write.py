@@ -38,7 +38,9 @@ def write_answer(run: Run, llm: Llm, evidence: Numbered, composer: Composer, com
     }
     said, problem = False, "uncited"
     try:
-        for segment in segments(run.waited("generate", written(llm, writing_prompt(), values, ANSWER_TOKENS))):
+        for segment in segments(
+            run.waited("generate", written(llm, writing_prompt(), values, ANSWER_TOKENS, run.spent))
+        ):
             with run.timed("cite"):
                 text = run.citations.check(Segment(quotations.check(segment), segment.is_code))
             if text:
@@ -64,7 +66,7 @@ def add_sentence(run: Run, llm: Llm, evidence: Numbered, composer: Composer, com
     try:
         sentence = _sentence(run, llm, {"evidence": code, "question": run.asked.text})
     except ModelError as error:
-        if run.timings["generate"] < SENTENCE_SECONDS:
+        if run.stages["generate"].seconds < SENTENCE_SECONDS:
             yield run.note(away(run, llm, error))
         return
     if is_supported(sentence, composer.cited_subject, composed, run.asked.text):
@@ -77,9 +79,11 @@ def add_sentence(run: Run, llm: Llm, evidence: Numbered, composer: Composer, com
 def _sentence(run: Run, llm: Llm, values: Mapping[str, str]) -> str:
     """Gives the LLM's first sentence, "" where it is not done within SENTENCE_SECONDS: nobody waits longer for it."""
     text = ""
-    for part in run.waited("generate", written(llm, adding_prompt(), values, SENTENCE_TOKENS, SENTENCE_SECONDS)):
+    for part in run.waited(
+        "generate", written(llm, adding_prompt(), values, SENTENCE_TOKENS, run.spent, SENTENCE_SECONDS)
+    ):
         text += part
-        if first_sentence(text) or run.timings["generate"] > SENTENCE_SECONDS:
+        if first_sentence(text) or run.stages["generate"].seconds > SENTENCE_SECONDS:
             break
     return first_sentence(text + "\n")
 

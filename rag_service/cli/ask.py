@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rag_service import wire
+from rag_service.answer.asker import Asker
 from rag_service.cli import options, terminal
 from rag_service.cli.markdown import MarkdownPrinter
 
@@ -48,7 +49,7 @@ def ask(
     from rag_service.answer.assistant import open_assistant
 
     with open_assistant(settings) as assistant:
-        events = assistant.ask(question, where=options.where(repos, paths, languages))
+        events = assistant.ask(question, where=options.where(repos, paths, languages), asker=Asker.local())
         if as_json:
             terminal.print_json(wire.answer(last(events)))
             return

@@ -14,17 +14,19 @@ from fastapi import Request
 from starlette.exceptions import HTTPException
 
 from ml.settings import Settings
+from rag_service.answer.asker import Asker
 
 FIRST_GUESS = 2.0  # seconds that a question takes, before one was answered
 WEIGHT = 0.1  # of the newest question in that mean
 MOST_SECONDS = 60
 
 
-def caller_of(request: Request) -> str:
-    """Names who asks: what the proxy says in the header that the settings name, or else the network address."""
+def asker_of(request: Request) -> Asker:
+    """Gives who asks: whom the proxy names in the header that the settings name, or else the network address."""
     header = request.app.state.settings.caller_header
     named = request.headers.get(header, "").strip() if header else ""
-    return named[:200] or (request.client.host if request.client else "")
+    name = named[:200] or (request.client.host if request.client else "")
+    return Asker(name, request.headers.get("traceparent", ""))
 
 
 class Admission:

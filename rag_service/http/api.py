@@ -11,7 +11,7 @@ from ml.index.chunk import numbered_lines
 from rag_service import wire
 from rag_service.answer.question import checked
 from rag_service.http import sse
-from rag_service.http.dependencies import Caller, Lanes, Served
+from rag_service.http.dependencies import Askers, Lanes, Served
 from rag_service.http.forms import (
     AnswerOut,
     AskRequest,
@@ -39,28 +39,28 @@ router = APIRouter(prefix="/api", tags=["Code"], dependencies=[Depends(require_k
 
 
 @router.post("/ask", response_model=AnswerOut)
-async def ask(body: AskRequest, request: Request, service: Served, lane: Lanes, caller: Caller) -> Response:
+async def ask(body: AskRequest, request: Request, service: Served, lane: Lanes, asker: Askers) -> Response:
     """Answer a question about the code.
 
     With `Accept: text/event-stream` the answer comes as events: `evidence` (the numbered sources), `text` (its next
     part), `notice` (a line that is not part of it), `answer` (the whole, as without streaming) or `error`.
     """
-    events = service.ask(body.question, body.where())
+    events = service.ask(body.question, body.where(), asker)
     if sse.MEDIA_TYPE in request.headers.get("accept", ""):
-        frames = await lane.start(sse.frames(events), caller)
+        frames = await lane.start(sse.frames(events), asker)
         return StreamingResponse(frames, media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)
-    return JSONResponse(wire.answer(await lane.answer(events, caller, request)))
+    return JSONResponse(wire.answer(await lane.answer(events, asker, request)))
 
 
 @router.post("/search", response_model=list[SearchResult])
-async def search(body: SearchRequest, service: Served, lane: Lanes, caller: Caller) -> list[dict[str, Any]]:
+async def search(body: SearchRequest, service: Served, lane: Lanes, asker: Askers) -> list[dict[str, Any]]:
     """Find code: ranked chunks, best first."""
     query = checked(body.query, service.settings.max_question_chars)
 
     def found() -> list[Hit]:
         return service.assistant.retriever.search(query, where=body.where(), limit=body.limit)
 
-    return [wire.hit(hit) for hit in await lane.run(found, caller)]
+    return [wire.hit(hit) for hit in await lane.run(found, asker)]
 
 
 @router.get("/repos", response_model=list[RepositoryOut])
@@ -85,7 +85,7 @@ def file(
 
 
 @router.post("/feedback", status_code=204)
-def feedback(body: FeedbackRequest, service: Served) -> None:
+def feedback(body: FeedbackRequest, service: Served, asker: Askers) -> None:
     """Record a reader's verdict on an answer."""
-    record_feedback(service.settings.data_dir, body.answer_id, body.verdict, body.comment)
+    record_feedback(service.settings, body.answer_id, body.verdict, body.comment, caller=asker.name)
     service.metrics.feedback(body.verdict)

@@ -12,12 +12,13 @@ from starlette.exceptions import HTTPException
 
 from ml.errors import CodeIntelError
 from ml.index.store.base import Where
+from rag_service.answer.asker import Asker
 from rag_service.answer.events import Answer, Citation, Event, Text
 from rag_service.answer.prose import inline_code
 from rag_service.answer.question import language_of
 from rag_service.http import chores, sse
 from rag_service.http.conversation import ChatRequest, question_of
-from rag_service.http.dependencies import Caller, Lanes, Served
+from rag_service.http.dependencies import Askers, Lanes, Served
 from rag_service.http.errors import error_body, status_of
 from rag_service.http.security import require_key
 from rag_service.http.service import Service
@@ -44,28 +45,28 @@ def model(model: str, service: Served) -> dict[str, Any]:
 
 @router.post("/chat/completions")
 async def chat_completions(
-    body: ChatRequest, request: Request, service: Served, lane: Lanes, caller: Caller
+    body: ChatRequest, request: Request, service: Served, lane: Lanes, asker: Askers
 ) -> Response:
     """Answer the last user message. `citations` in the message (in a stream, in its last delta) resolve each `[n]`.
 
     Usage is an estimate, four characters a token.
     """
     reply = Reply(body, sum(len(message.text) for message in body.messages))
-    events = _events(body, service)
+    events = _events(body, service, asker)
     if body.stream:
-        frames = await lane.start(reply.frames(events), caller)
+        frames = await lane.start(reply.frames(events), asker)
         return StreamingResponse(frames, media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)
-    return JSONResponse(reply.completion(await lane.answer(events, caller, request)))
+    return JSONResponse(reply.completion(await lane.answer(events, asker, request)))
 
 
-def _events(body: ChatRequest, service: Service) -> Generator[Event]:
+def _events(body: ChatRequest, service: Service, asker: Asker) -> Generator[Event]:
     where = _where(body.model, service)
     chore = chores.reply(body.messages[-1].text)
     if chore is not None:
         yield Text(chore)
         yield Answer(id="", question="", answer=chore, citations=(), model=MODEL, timings={})
         return
-    yield from service.ask(question_of(body.messages, service.settings.max_question_chars), where)
+    yield from service.ask(question_of(body.messages, service.settings.max_question_chars), where, asker)
 
 
 def _model_names(service: Service) -> list[str]:

@@ -4,7 +4,8 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from rag_service.http.admission import caller_of
+from rag_service.answer.asker import Asker
+from rag_service.http.admission import asker_of
 from rag_service.http.running import Lane
 from rag_service.http.service import Service
 
@@ -21,4 +22,4 @@ def _lane(request: Request) -> Lane:
 
 Served = Annotated[Service, Depends(_service)]
 Lanes = Annotated[Lane, Depends(_lane)]
-Caller = Annotated[str, Depends(caller_of)]
+Askers = Annotated[Asker, Depends(asker_of)]

@@ -69,6 +69,7 @@ class AnswerOut(BaseModel):
     found: bool
     dropped: int
     notices: list[str]
+    tokens: dict[str, int]
 
 
 class RepositoryOut(BaseModel):

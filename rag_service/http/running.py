@@ -11,6 +11,7 @@ from fastapi import Request
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from rag_service.answer.asker import Asker
 from rag_service.answer.events import Answer, Event
 from rag_service.http.admission import Admission
 
@@ -31,17 +32,17 @@ class Lane:
         """Ends what is running after its next item, because the service stops."""
         self._is_stopped = True
 
-    async def start(self, items: Generator[Item], caller: str) -> AsyncGenerator[Item]:
+    async def start(self, items: Generator[Item], asker: Asker) -> AsyncGenerator[Item]:
         """Waits for the first item, so that a question that can't be asked is refused before the reply begins."""
-        stream = self._stream(items, caller)
+        stream = self._stream(items, asker)
         first = await anext(stream, None)
         if first is None:
             raise HTTPException(503, STOPPING)
         return _after(first, stream)
 
-    async def answer(self, events: Generator[Event], caller: str, request: Request) -> Answer:
+    async def answer(self, events: Generator[Event], asker: Asker, request: Request) -> Answer:
         """Gives the answer. Raises ClientDisconnect, and ends the question, when the caller goes away meanwhile."""
-        async with aclosing(self._stream(events, caller)) as stream:
+        async with aclosing(self._stream(events, asker)) as stream:
             async for event in stream:
                 if isinstance(event, Answer):
                     return event
@@ -49,14 +50,14 @@ class Lane:
                     raise ClientDisconnect
         raise HTTPException(503, STOPPING)
 
-    async def run(self, work: Callable[[], Item], caller: str) -> Item:
+    async def run(self, work: Callable[[], Item], asker: Asker) -> Item:
         """Runs what takes one step."""
-        async with self._admission.place(caller):
+        async with self._admission.place(asker.name):
             return await run_sync(work, limiter=self._limiter)
 
-    async def _stream(self, items: Generator[Item], caller: str) -> AsyncGenerator[Item]:
+    async def _stream(self, items: Generator[Item], asker: Asker) -> AsyncGenerator[Item]:
         guarded = _Guarded(items)
-        async with self._admission.place(caller):
+        async with self._admission.place(asker.name):
             try:
                 while (
                     not self._is_stopped and (item := await run_sync(guarded.next, limiter=self._limiter)) is not None

@@ -6,9 +6,10 @@ from contextlib import ExitStack, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ml.errors import CodeIntelError, StoreMissingError
+from ml.errors import CodeIntelError, ServeError, StoreMissingError
 from ml.index.store.base import Repository, Where
 from ml.settings import Settings
+from rag_service.answer.asker import Asker
 from rag_service.answer.events import Event
 from rag_service.http.central import CentralSymbols
 from rag_service.http.metrics import Metrics
@@ -26,6 +27,7 @@ class Service:
         self._opening = threading.Lock()
         self._open: Assistant | None = None
         self._resources = ExitStack()
+        self._is_warm = threading.Event()
 
     @cached_property
     def central_symbols(self) -> CentralSymbols:
@@ -42,9 +44,9 @@ class Service:
                 self._open = self._resources.enter_context(open_assistant(self.settings))
             return self._open
 
-    def ask(self, question: str, where: Where) -> Generator[Event]:
+    def ask(self, question: str, where: Where, asker: Asker) -> Generator[Event]:
         """Answers a question; the events are counted as they pass. Nothing is opened before the first is asked for."""
-        yield from self.metrics.watch(self.assistant.ask(question, where=where))
+        yield from self.metrics.watch(self.assistant.ask(question, where=where, asker=asker))
 
     def repositories(self) -> list[Repository]:
         """Gives the indexed repositories, none where there is no index."""
@@ -54,7 +56,9 @@ class Service:
             return []
 
     def check_ready(self) -> list[Repository]:
-        """Gives the indexed repositories. Raises StoreMissingError where there is none."""
+        """Gives the indexed repositories. Raises ServeError while all is being loaded, StoreMissingError without any."""
+        if not self._is_warm.is_set():
+            raise ServeError("index and LLM are being loaded", "ask again in a moment")
         found = self.repositories()
         if not found:
             raise StoreMissingError(f"nothing is indexed in {self.settings.store}", "run `codeintel index PATH_OR_URL`")
@@ -67,7 +71,8 @@ class Service:
         return thread
 
     def _warm_up(self) -> None:
-        with suppress(CodeIntelError):  # who asks is told
+        with suppress(CodeIntelError), ExitStack() as end:  # who asks is told
+            end.callback(self._is_warm.set)
             self.assistant.retriever.search("main", limit=1)
             for repository in self.repositories():
                 self.central_symbols.of(repository)

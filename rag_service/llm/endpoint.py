@@ -34,6 +34,7 @@ class EndpointChatModel(ChatOpenAI):
             timeout=Timeout(timeout, connect=min(timeout, CONNECT_SECONDS)),
             max_retries=0,
             attempts=retries + 1,
+            stream_usage=True,
         )
 
     def _stream(self, *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:

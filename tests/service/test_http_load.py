@@ -7,8 +7,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 import httpx
+import pytest
 
+from ml.errors import ServeError
 from ml.settings import Settings
+from rag_service.http.service import Service
 from tests.support.llm_server import llm_server, says_once
 from tests.support.service import serving
 
@@ -94,3 +97,12 @@ def test_who_leaves_gives_the_place_back(indexed: Settings) -> None:
         gate.set()
         wait_until(url, 0, 0)
         assert ask(url).status_code == 200
+
+
+def test_it_is_not_ready_before_index_and_llm_are_loaded(indexed: Settings) -> None:
+    service = Service(indexed)
+    with pytest.raises(ServeError, match="being loaded"):
+        service.check_ready()
+    service.warm_up().join()
+    assert [repository.name for repository in service.check_ready()] == ["shop"]
+    service.close()

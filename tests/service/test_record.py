@@ -1,89 +1,78 @@
-"""The audit log and the feedback: one whole line each, for their owner's eyes, without secrets."""
+"""The audit log and the feedback: who asked what, what was answered from which lines, by which model; no secrets."""
 
-import json
-import multiprocessing
-import stat
 from pathlib import Path
 
 import pytest
 
-from ml.errors import RecordError
-from ml.index.store.base import Where
-from rag_service.answer.events import Answer, Citation
-from rag_service.record import AUDIT, FEEDBACK, record_answer, record_feedback
+from ml import journal
+from ml.settings import Settings
+from rag_service.answer.asker import Asker
+from rag_service.answer.assistant import open_assistant
+from rag_service.answer.events import Answer
+from rag_service.record import AUDIT, FEEDBACK, record_feedback
+from tests.support.llm_server import llm_server, says
 
 SECRET = "AKIA" + "IOSFODNN7EXAMPLQ"
+QUESTION = "Where is the number of attempts to charge an order set?"
 
 
-def answer(question: str = "Where is it?") -> Answer:
-    citation = Citation(1, "shop", "shop/pay.py", 10, 12, "code")
-    return Answer(
-        "a1", question, "There [1].", [citation], "evidence", {"retrieve": 0.0123456}, dropped=2, notices=["away"]
+@pytest.fixture
+def settings(indexed: Settings, tmp_path: Path) -> Settings:
+    return indexed.model_copy(update={"data_dir": str(tmp_path)})
+
+
+def asked(settings: Settings, question: str, asker: Asker) -> Answer:
+    with open_assistant(settings) as assistant:
+        return assistant.answer(question, asker=asker)
+
+
+def test_an_answer_is_recorded_with_who_asked_and_what_it_was_made_of(settings: Settings) -> None:
+    with llm_server(says("The charger retries [1]. Another part does so too [77].")) as llm:
+        endpoint = {"llm": "openai", "llm_url": llm.url, "llm_model": "small"}
+        answer = asked(settings.model_copy(update=endpoint), QUESTION, Asker("anna"))
+    (line,) = journal.read(Path(settings.data_dir) / AUDIT)
+    assert (line["id"], line["caller"], line["question"], line["answer"]) == (
+        answer.id,
+        "anna",
+        QUESTION,
+        answer.answer,
     )
+    assert line["model"] == "small"
+    assert line["evidence"][0].startswith("shop:shop/")
+    assert set(line["citations"]) <= set(line["evidence"])
+    assert line["citations"]
+    assert line["dropped"] >= 1
+    assert line["tokens"]["prompt"] > line["tokens"]["completion"] > 5
+    assert set(line["timings"]) == {"retrieve", "compose", "generate", "cite"}
+    assert line["complete"] is True
 
 
-def lines(file: Path) -> list[dict[str, object]]:
-    return [json.loads(line) for line in file.read_text().splitlines()]
+def test_an_answer_that_nobody_waited_for_is_recorded_as_such(settings: Settings) -> None:
+    with open_assistant(settings) as assistant:
+        events = assistant.ask(QUESTION)
+        next(events)
+        events.close()  # type: ignore[attr-defined]
+    (line,) = journal.read(Path(settings.data_dir) / AUDIT)
+    assert line["complete"] is False
 
 
-def test_a_question_is_recorded_with_its_places_and_not_with_their_text(tmp_path: Path) -> None:
-    record_answer(str(tmp_path / "new"), answer(), Where(repos=["shop"]), complete=True)
-    (line,) = lines(tmp_path / "new" / AUDIT)
-    assert line.pop("time")
-    assert line == {
-        "id": "a1",
-        "question": "Where is it?",
-        "where": {"repos": ["shop"], "paths": None, "languages": None},
-        "citations": ["shop:shop/pay.py:10-12"],
-        "model": "evidence",
-        "timings": {"retrieve": 0.0123},
-        "found": True,
-        "dropped": 2,
-        "notices": ["away"],
-        "complete": True,
-    }
-
-
-def test_only_the_owner_may_read_the_records(tmp_path: Path) -> None:
-    record_answer(str(tmp_path), answer(), Where(), complete=True)
-    record_feedback(str(tmp_path), "a1", "up")
+def test_a_secret_that_a_reader_typed_or_a_model_repeated_is_not_recorded(settings: Settings) -> None:
+    with llm_server(says(f"The key {SECRET} is used [1].")) as llm:
+        endpoint = {"llm": "openai", "llm_url": llm.url, "llm_model": "small"}
+        asked(settings.model_copy(update=endpoint), f"Where is the charge of an order made with {SECRET}?", Asker())
+    record_feedback(settings, "a1", "down", f"my key is {SECRET}")
     for name in (AUDIT, FEEDBACK):
-        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
+        assert SECRET not in (Path(settings.data_dir) / name).read_text()
 
 
-def test_a_secret_that_a_reader_typed_is_not_recorded(tmp_path: Path) -> None:
-    record_answer(str(tmp_path), answer(f"why does {SECRET} fail?"), Where(), complete=True)
-    record_feedback(str(tmp_path), "a1", "down", f"my key is {SECRET}")
-    for name in (AUDIT, FEEDBACK):
-        assert SECRET not in (tmp_path / name).read_text()
+def test_feedback_refers_to_an_answer_and_says_who_gave_it(settings: Settings) -> None:
+    record_feedback(settings, "a1", "down", "wrong file", caller="anna")
+    (line,) = journal.read(Path(settings.data_dir) / FEEDBACK)
+    assert (line["id"], line["caller"], line["verdict"], line["comment"]) == ("a1", "anna", "down", "wrong file")
 
 
-def test_feedback_refers_to_an_answer_and_a_line_break_stays_inside_its_line(tmp_path: Path) -> None:
-    record_feedback(str(tmp_path), "a1", "down", "wrong\nfile \ud800")
-    (line,) = lines(tmp_path / FEEDBACK)
-    assert (line["id"], line["verdict"], str(line["comment"])[:10]) == ("a1", "down", "wrong\nfile")
-
-
-def write_many(folder: str, writer: int) -> None:
-    for number in range(100):
-        record_feedback(folder, f"{writer}-{number}", "up", "x" * 500)
-
-
-def test_processes_that_write_at_once_never_mix_their_lines(tmp_path: Path) -> None:
-    with multiprocessing.get_context("spawn").Pool(3) as pool:
-        pool.starmap(write_many, [(str(tmp_path), writer) for writer in range(3)])
-    recorded = [line["id"] for line in lines(tmp_path / FEEDBACK)]
-    assert sorted(map(str, recorded)) == sorted(f"{writer}-{number}" for writer in range(3) for number in range(100))
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
-def test_a_full_disk_is_a_record_error(tmp_path: Path) -> None:
-    (tmp_path / FEEDBACK).symlink_to("/dev/full")
-    with pytest.raises(RecordError, match="No space left"):
-        record_feedback(str(tmp_path), "a1", "up")
-
-
-def test_a_folder_that_is_a_file_is_a_record_error(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(RecordError):
-        record_feedback(str(tmp_path / "file"), "a1", "up")
+def test_a_full_disk_does_not_cost_the_answer(settings: Settings) -> None:
+    (Path(settings.data_dir) / AUDIT).symlink_to("/dev/full")
+    answer = asked(settings, QUESTION, Asker())
+    assert answer.citations
+    assert "No space left" in answer.notices[-1]

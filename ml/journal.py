@@ -1,0 +1,100 @@
+"""A journal: one JSON object a line, in a file that only its owner may read, and older parts of it beside it.
+
+Several processes may write at once. A line that `append` has returned from is on the disk, whatever is killed then;
+one that a crash cut short is passed over, and never joined to the next.
+"""
+
+import errno
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ml.errors import RecordError
+
+NEWLINE = b"\n"
+
+
+def append(file: Path, about: Mapping[str, Any], *, max_bytes: int, keep: int) -> None:
+    """Adds a line with the time and these values, and waits until it is on the disk.
+
+    A file of more than `max_bytes` is first put aside, as `NAME-TIME.jsonl`; the newest `keep` of those stay (0: all).
+    Raises RecordError.
+    """
+    line = json.dumps({"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **about}, ensure_ascii=False)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(file) as descriptor:
+            size = _write(descriptor, line.encode("utf-8", "replace") + NEWLINE)
+            if size > max_bytes:
+                _put_aside(file, keep)
+    except OSError as error:
+        cure = "make room there, or set data_dir to a folder that can be written"
+        raise RecordError(f"{file} can't be written ({error.strerror})", cure) from error
+
+
+def read(file: Path) -> Iterator[dict[str, Any]]:
+    """Gives every whole line of a journal, the oldest first; none where there is no such file."""
+    for part in (*_older(file), file):
+        try:
+            with part.open(encoding="utf-8", errors="replace") as lines:
+                yield from _objects(lines)
+        except FileNotFoundError:
+            continue
+
+
+def _objects(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
+    for line in lines:
+        try:
+            value = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(value, dict):
+            yield value
+
+
+def _older(file: Path) -> list[Path]:
+    return sorted(file.parent.glob(f"{file.stem}-*{file.suffix}"))
+
+
+@contextmanager
+def _locked(file: Path) -> Iterator[int]:
+    """Opens the file for this process alone; another one that was put aside meanwhile is not it any more."""
+    while True:
+        descriptor = os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if _is_at(file, descriptor):
+                yield descriptor
+                return
+        finally:
+            os.close(descriptor)
+
+
+def _is_at(file: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(file.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def _write(descriptor: int, line: bytes) -> int:
+    """Writes a line after a whole one, and gives the file's size."""
+    before = os.fstat(descriptor).st_size
+    if before and os.pread(descriptor, 1, before - 1) != NEWLINE:
+        line = NEWLINE + line
+    if os.write(descriptor, line) < len(line):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    os.fdatasync(descriptor)
+    return before + len(line)
+
+
+def _put_aside(file: Path, keep: int) -> None:
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+    file.rename(file.with_name(f"{file.stem}-{stamp}{file.suffix}"))
+    for old in _older(file)[:-keep] if keep else ():
+        old.unlink()

@@ -1,0 +1,120 @@
+"""Each answer as a trace: a span a stage, with tokens and cost, by OTLP/HTTP to Langfuse, MLflow or any collector.
+
+Nothing is sent, and no package of OpenTelemetry's loaded, unless `otlp_url` is set. The spans are made when an answer is
+complete, from the times that were taken on the way: a stream that passes from thread to thread has no current span.
+
+Names of the attributes: OpenTelemetry's semantic conventions for generative AI (gen_ai.*), OpenInference's for texts
+and documents (input.value, …); Langfuse and MLflow read both.
+"""
+
+import time
+from typing import TYPE_CHECKING
+
+from ml.errors import SettingsError
+from rag_service.record import place, redacted
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace.export import SpanExporter
+    from opentelemetry.util.types import AttributeValue
+
+    from ml.settings import Settings
+    from rag_service.answer.run import Run, Spent
+
+MILLION = 1_000_000
+TIMEOUT = 10  # seconds
+
+
+class Tracer:
+    """Sends traces in the background; where the receiver is away they are dropped, and the log says so."""
+
+    def __init__(self, settings: "Settings", exporter: "SpanExporter") -> None:
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+        from rag_service.cli.version import version
+
+        self._settings = settings
+        resource = Resource.create({"service.name": "codeintel", "service.version": version()})
+        self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+        self._provider.add_span_processor(BatchSpanProcessor(exporter))
+        self._tracer = self._provider.get_tracer("codeintel")
+
+    def trace(self, run: "Run") -> None:
+        """Sends the trace of an answer, as it stands now."""
+        from opentelemetry.trace import SpanKind, set_span_in_context
+        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+        caller = TraceContextTextMapPropagator().extract({"traceparent": run.asker.traceparent})
+        root = self._tracer.start_span("answer", caller, SpanKind.SERVER, _about(run), start_time=run.began)
+        inside = set_span_in_context(root)
+        for name, stage in run.stages.items():
+            if stage.began:
+                attributes = {**self._about_stage(name, run), "codeintel.seconds": stage.seconds}
+                span = self._tracer.start_span(name, inside, attributes=attributes, start_time=stage.began)
+                span.end(stage.ended)
+        root.end(time.time_ns())
+
+    def close(self) -> None:
+        """Sends what is left."""
+        self._provider.shutdown()
+
+    def _about_stage(self, name: str, run: "Run") -> "dict[str, AttributeValue]":
+        match name:
+            case "retrieve":
+                return {"openinference.span.kind": "RETRIEVER"} | _documents(run)
+            case "generate":
+                return self._about_llm(run.answer().model, run.spent)
+            case "cite":
+                return {"codeintel.citations.kept": len(run.citations.resolved())} | _dropped(run)
+            case _:
+                return {}
+
+    def _about_llm(self, model: str, spent: "Spent") -> "dict[str, AttributeValue]":
+        settings = self._settings
+        cost = spent.prompt * settings.llm_prompt_price + spent.completion * settings.llm_completion_price
+        return {
+            "openinference.span.kind": "LLM",
+            "gen_ai.operation.name": "chat",
+            "gen_ai.request.model": settings.llm_model or model,
+            "gen_ai.response.model": model,
+            "gen_ai.usage.input_tokens": spent.prompt,
+            "gen_ai.usage.output_tokens": spent.completion,
+            "gen_ai.usage.cost": cost / MILLION,
+        }
+
+
+def open_tracer(settings: "Settings") -> Tracer | None:
+    """Gives the tracer that the settings ask for, if any. Raises SettingsError where its packages are missing."""
+    if not settings.otlp_url:
+        return None
+    try:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    except ImportError as error:
+        cure = "install it with `pip install 'codeintel[tracing]'`, or unset otlp_url"
+        raise SettingsError(f"otlp_url is set, and the package {error.name} is not installed", cure) from error
+    given = settings.otlp_headers.get_secret_value() if settings.otlp_headers else ""
+    headers = dict(header.strip().split("=", 1) for header in given.split(",") if header)
+    return Tracer(settings, OTLPSpanExporter(endpoint=settings.otlp_url, headers=headers, timeout=TIMEOUT))
+
+
+def _about(run: "Run") -> "dict[str, AttributeValue]":
+    answer = run.answer()
+    return {
+        "openinference.span.kind": "CHAIN",
+        "codeintel.answer.id": answer.id,
+        "codeintel.found": answer.found,
+        "user.id": run.asker.name,
+        "input.value": redacted(answer.question),
+        "output.value": redacted(answer.answer),
+    }
+
+
+def _documents(run: "Run") -> "dict[str, AttributeValue]":
+    return {
+        f"retrieval.documents.{number}.document.id": place(source.chunk) for number, source in enumerate(run.sources)
+    }
+
+
+def _dropped(run: "Run") -> "dict[str, AttributeValue]":
+    return {"codeintel.citations.dropped": run.answer().dropped}
