@@ -14,7 +14,7 @@ export REPO ?=
 export Q ?= Where is a request body validated, and what happens when it is wrong?
 SOURCES = $(if $(REPO),--in "$$REPO",--in $(EXAMPLES)/fastapi --in $(EXAMPLES)/langchain-core)
 
-.PHONY: help setup setup-dev setup-ml setup-platform ask serve test test-ml test-infra browser lint docs lock clean
+.PHONY: help setup setup-dev setup-ml setup-platform setup-proof ask serve test test-ml test-infra browser lint docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,12 @@ setup-platform: $(VENV)/.platform ## install what builds the platform and tests 
 
 $(VENV)/.platform: requirements/platform.txt $(VENV)/.dev
 	@requirements/install.sh $(VENV) requirements/platform.txt
+	@touch $@
+
+setup-proof: $(VENV)/.proof ## install Locust and the Chaos Toolkit too
+
+$(VENV)/.proof: requirements/proof.txt $(VENV)/.dev
+	@requirements/install.sh $(VENV) requirements/proof.txt
 	@touch $@
 
 $(EXAMPLES)/.done: requirements/examples/fastapi.txt requirements/examples/langchain-core.txt | $(VENV)/.runtime
@@ -83,11 +89,12 @@ NOT_ON_CPU := --no-emit-package triton --no-emit-package nvidia-cusolver --no-em
 
 lock: ## resolve the versions again and write requirements/**/*.txt (needs uv)
 	@mkdir -p .cache
-	$(LOCK) $(PROJECT) --group dev --group ml --group platform -o .cache/versions.txt
+	$(LOCK) $(PROJECT) --group dev --group ml --group platform --group proof -o .cache/versions.txt
 	$(LOCK) $(PROJECT) -c .cache/versions.txt -o requirements/runtime.txt
 	$(LOCK) $(PROJECT) -c .cache/versions.txt --group dev -o requirements/dev.txt
 	$(LOCK) $(PROJECT) -c .cache/versions.txt --group ml $(NOT_ON_CPU) -o requirements/ml.txt
 	$(LOCK) $(PROJECT) -c .cache/versions.txt --group platform -o requirements/platform.txt
+	$(LOCK) $(PROJECT) -c .cache/versions.txt --group proof -o requirements/proof.txt
 	for name in weights dev-weights examples/fastapi examples/langchain-core; do \
 		$(LOCK) --no-deps requirements/$$name.in -o requirements/$$name.txt; done
 

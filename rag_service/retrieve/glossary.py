@@ -11,6 +11,7 @@ failing that, by the longest key that it begins with ("авторизованн�
 """
 
 import re
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -141,8 +142,14 @@ def _plain(word: str) -> str:
     return word.lower().replace("ё", "е")
 
 
-@cache
+_stemmers = threading.local()
+
+
 def _stemmer(language: str) -> Any:
+    """Gives this thread's stemmer: it keeps the word that it is at in itself."""
     import snowballstemmer
 
-    return snowballstemmer.stemmer(language)
+    mine: dict[str, Any] = _stemmers.__dict__
+    if language not in mine:
+        mine[language] = snowballstemmer.stemmer(language)
+    return mine[language]

@@ -1,0 +1,19 @@
+"""What the load tests take on the command line, beside Locust's own options, and in its web page."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from locust import events
+
+
+def add(*names: str, **about: Any) -> None:
+    """Adds an option, as `ArgumentParser.add_argument` takes it."""
+
+    @events.init_command_line_parser.add_listener
+    def _(parser: ArgumentParser, **_: object) -> None:
+        parser.add_argument(*names, **about)
+
+
+def headers(key: str) -> dict[str, str]:
+    """Gives the headers that carry a key, none where there is none."""
+    return {"Authorization": f"Bearer {key}"} if key else {}
