@@ -1,0 +1,191 @@
+"""Steps of load on a model that KPA scales by concurrency: do pods come, on the GPU node, and do they go again?
+
+    locust -f loadtests/kpa_autoscaling.py --host http://INGRESS --host-header kpa-test.models.example.com \\
+        --namespace models --inference-service kpa-test --headless --page kpa.html
+
+The load goes up by `--steps` (users, each with one request under way), then stops, and the pods are watched until they
+are back at `--least-pods`. The pods are read from the cluster that the kubeconfig names. Exit code 1 where a check fails:
+
+- more pods get ready, and never more than the cluster's most;
+- all of them run on nodes with the label `--node-label`;
+- the latency recovers: at the end of the highest step it is near that of the lowest again;
+- no request fails, while pods come and while they go;
+- after the load the pods go, down to `--least-pods`.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from kubernetes import client, config
+from locust import HttpUser, LoadTestShape, events, task
+from locust.env import Environment
+
+from loadtests import options
+from loadtests.timeline import Check, Timeline, finish, quantile
+
+CHAT = json.dumps(
+    {"model": "kpa-test", "messages": [{"role": "user", "content": "What does a mutex do?"}], "max_tokens": 16}
+)
+SERVICE_LABEL = "serving.kserve.io/inferenceservice"
+options.add(
+    "--host-header", default="", help="name that the ingress knows the model by, where it is not that of --host"
+)
+options.add("--path", default="/v1/chat/completions", help="where the requests go")
+options.add("--body", default=CHAT, help="what they hold; empty: GET")
+options.add("--namespace", default="models", help="namespace of the model")
+options.add("--inference-service", default="kpa-test", help="its name")
+options.add("--node-label", default="nvidia.com/gpu.present=true", help="label of the nodes it has to run on")
+options.add("--steps", default="1,3", help="users of each step")
+options.add("--step-seconds", type=float, default=40.0, help="how long a step lasts")
+options.add("--wanted-pods", type=int, default=2, help="pods that have to be ready at the height of the load")
+options.add("--least-pods", type=int, default=0, help="pods that have to be left after it")
+options.add("--quiet-seconds", type=float, default=180.0, help="how long the pods may take to go")
+options.add(
+    "--recovery", type=float, default=2.0, help="how many times the latency of one user the recovered one may be"
+)
+options.add("--page", default="", help="write a page with the picture to this file")
+
+
+class Caller(HttpUser):
+    """One request after the other."""
+
+    @task
+    def ask(self) -> None:
+        """Asks the model."""
+        given = self.environment.parsed_options
+        headers = {"Content-Type": "application/json"} | ({"Host": given.host_header} if given.host_header else {})
+        method = "POST" if given.body else "GET"
+        self.client.request(method, given.path, data=given.body or None, headers=headers, name=given.path, timeout=60)
+
+
+@dataclass
+class Pods:
+    """The model's pods as the cluster shows them."""
+
+    namespace: str
+    service: str
+    node_label: str
+    elsewhere: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        config.load_config()
+        self._api = client.CoreV1Api()
+        label, _, value = self.node_label.partition("=")
+        nodes = self._api.list_node(_request_timeout=10).items
+        self._nodes = {node.metadata.name for node in nodes if (node.metadata.labels or {}).get(label) == value}
+
+    def counted(self) -> dict[str, float]:
+        """Counts the pods that are ready, and those that come or go; notes who runs on another node."""
+        pods = self._api.list_namespaced_pod(
+            self.namespace, label_selector=f"{SERVICE_LABEL}={self.service}", _request_timeout=10
+        ).items
+        self.elsewhere |= {
+            pod.metadata.name for pod in pods if pod.spec.node_name and pod.spec.node_name not in self._nodes
+        }
+        ready = sum(_is_ready(pod) for pod in pods)
+        leaving = sum(pod.metadata.deletion_timestamp is not None for pod in pods)
+        return {"ready": ready, "coming": len(pods) - ready - leaving, "going": leaving}
+
+
+def _is_ready(pod: client.V1Pod) -> bool:
+    ready = any(condition.type == "Ready" and condition.status == "True" for condition in pod.status.conditions or ())
+    return ready and pod.metadata.deletion_timestamp is None
+
+
+@dataclass
+class Test:
+    """The test that runs in this process."""
+
+    pods: Pods
+    timeline: Timeline
+
+
+_running: dict[str, Test] = {}
+
+
+@events.test_start.add_listener
+def start(environment: Environment, **_: object) -> None:
+    """Watches the pods from now on."""
+    given = environment.parsed_options
+    pods = Pods(given.namespace, given.inference_service, given.node_label)
+
+    def probe() -> Mapping[str, Mapping[str, float]]:
+        return {"pods": pods.counted()}
+
+    _running["test"] = Test(pods, Timeline(environment, probe))
+    _running["test"].timeline.watch()
+
+
+class Steps(LoadTestShape):
+    """Up the steps, then no load until the pods are gone, or their time is over."""
+
+    def tick(self) -> tuple[int, float] | None:
+        """Gives the users of this second."""
+        given = self.runner.environment.parsed_options if self.runner else None
+        if given is None:
+            return None
+        steps = users(given.steps)
+        step = int(self.get_run_time() / given.step_seconds)
+        if step < len(steps):
+            return steps[step], 100.0
+        quiet = self.get_run_time() - len(steps) * given.step_seconds
+        ready = _running["test"].timeline.series("pods", "ready")
+        if quiet > given.quiet_seconds or (quiet > 2 and ready and ready[-1][1] <= given.least_pods):
+            return None
+        return 0, 100.0
+
+
+def users(steps: str) -> list[int]:
+    """Reads `--steps`."""
+    try:
+        return [int(step) for step in steps.split(",")]
+    except ValueError:
+        raise SystemExit(f"error: --steps is {steps!r}: write users with commas between, for example 1,3") from None
+
+
+@events.quitting.add_listener
+def stop(environment: Environment, **_: object) -> None:
+    """Says what came of it."""
+    test, given = _running["test"], environment.parsed_options
+    failed, asked = environment.stats.total.num_failures, environment.stats.total.num_requests
+    checks = [
+        *scaled(test.timeline, len(users(given.steps)), given.step_seconds, given.wanted_pods, given.least_pods),
+        recovered(test.timeline, len(users(given.steps)), given.step_seconds, given.recovery),
+        Check(
+            "all pods are on the wanted nodes", not test.pods.elsewhere, ", ".join(test.pods.elsewhere) or "they are"
+        ),
+        Check("no request failed", asked > 0 and failed == 0, f"{failed} of {asked}"),
+    ]
+    about = f"{given.inference_service} in {given.namespace}: {given.steps} users, {given.step_seconds:g} s a step"
+    finish(test.timeline, "Autoscaling by KPA", about, checks, given.page)
+
+
+def scaled(timeline: Timeline, steps: int, seconds: float, wanted: int, least: int) -> list[Check]:
+    """Checks that pods came with the last step's load and went after it, and says after how many seconds."""
+    ready = timeline.series("pods", "ready")
+    top, end = (steps - 1) * seconds, steps * seconds
+    before = max((count for at, count in ready if at < top), default=0.0)
+    came = next((at for at, count in ready if at >= top and count > before), None)
+    gone = next((at for at, count in ready if at >= end and count <= least), None)
+    most = max((count for _, count in ready), default=0.0)
+    return [
+        Check("more pods come", most >= wanted, f"{most:.0f} ready at most, {_after(came, top, 'the first new one')}"),
+        Check(f"the pods go, down to {least}", gone is not None, _after(gone, end, "the last one had gone")),
+    ]
+
+
+def recovered(timeline: Timeline, steps: int, seconds: float, recovery: float) -> Check:
+    """Compares the latency of the last third of the highest step with that of the lowest step's last third."""
+    latencies = timeline.series("latency, ms", "median")
+    alone, loaded = (
+        [value for at, value in latencies if end - seconds / 3 <= at < end] for end in (seconds, steps * seconds)
+    )
+    if not alone or not loaded:
+        return Check("the latency recovers", False, "no request was answered at one of the two times")
+    one, many = quantile(alone, 0.5), quantile(loaded, 0.5)
+    return Check("the latency recovers", many <= recovery * one, f"{many:.0f} ms, {one:.0f} ms with {1} step")
+
+
+def _after(at: float | None, since: float, what: str) -> str:
+    return "never" if at is None else f"{what} after {at - since:.0f} s"
