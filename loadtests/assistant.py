@@ -37,7 +37,7 @@ class Reader(HttpUser):
 
     def on_start(self) -> None:
         """Opens the page, and looks what is indexed."""
-        self.client.headers.update(options.headers(self.environment.parsed_options.api_key))
+        self.client.headers.update(options.headers(options.given(self.environment).api_key))
         repositories = self.client.get("/api/repos").json()
         self.symbols = [symbol for repository in repositories for symbol in repository["central_symbols"]]
         if not self.symbols:
@@ -45,7 +45,7 @@ class Reader(HttpUser):
 
     def wait_time(self) -> float:
         """Thinks: seldom long, often short."""
-        mean: float = self.environment.parsed_options.think
+        mean: float = options.given(self.environment).think
         return random.expovariate(1 / mean) if mean else 0.0
 
     @task(8)
@@ -69,7 +69,8 @@ class Reader(HttpUser):
             self._come_again(response)
 
     def _ask(self, question: str) -> dict[str, Any] | None:
-        began, spoke, answer = time.perf_counter(), False, None
+        began, spoke = time.perf_counter(), False
+        answer: dict[str, Any] | None = None
         headers = {"Accept": "text/event-stream"}
         with self.client.post(
             "/api/ask", json={"question": question}, headers=headers, stream=True, catch_response=True

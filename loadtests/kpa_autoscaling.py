@@ -22,7 +22,8 @@ from locust import HttpUser, LoadTestShape, events, task
 from locust.env import Environment
 
 from loadtests import options
-from loadtests.timeline import Check, Timeline, finish, quantile
+from loadtests.checks import Check, recovered, scaled
+from loadtests.timeline import Timeline, finish
 
 CHAT = json.dumps(
     {"model": "kpa-test", "messages": [{"role": "user", "content": "What does a mutex do?"}], "max_tokens": 16}
@@ -53,7 +54,7 @@ class Caller(HttpUser):
     @task
     def ask(self) -> None:
         """Asks the model."""
-        given = self.environment.parsed_options
+        given = options.given(self.environment)
         headers = {"Content-Type": "application/json"} | ({"Host": given.host_header} if given.host_header else {})
         method = "POST" if given.body else "GET"
         self.client.request(method, given.path, data=given.body or None, headers=headers, name=given.path, timeout=60)
@@ -107,7 +108,7 @@ _running: dict[str, Test] = {}
 @events.test_start.add_listener
 def start(environment: Environment, **_: object) -> None:
     """Watches the pods from now on."""
-    given = environment.parsed_options
+    given = options.given(environment)
     pods = Pods(given.namespace, given.inference_service, given.node_label)
 
     def probe() -> Mapping[str, Mapping[str, float]]:
@@ -122,7 +123,7 @@ class Steps(LoadTestShape):
 
     def tick(self) -> tuple[int, float] | None:
         """Gives the users of this second."""
-        given = self.runner.environment.parsed_options if self.runner else None
+        given = options.given(self.runner.environment) if self.runner else None
         if given is None:
             return None
         steps = users(given.steps)
@@ -147,45 +148,19 @@ def users(steps: str) -> list[int]:
 @events.quitting.add_listener
 def stop(environment: Environment, **_: object) -> None:
     """Says what came of it."""
-    test, given = _running["test"], environment.parsed_options
-    failed, asked = environment.stats.total.num_failures, environment.stats.total.num_requests
+    test, given = _running["test"], options.given(environment)
+    total, steps = environment.stats.total, len(users(given.steps))
+    ready, latencies = test.timeline.series("pods", "ready"), test.timeline.series("latency, ms", "median")
+    elsewhere = ", ".join(test.pods.elsewhere)
     checks = [
-        *scaled(test.timeline, len(users(given.steps)), given.step_seconds, given.wanted_pods, given.least_pods),
-        recovered(test.timeline, len(users(given.steps)), given.step_seconds, given.recovery),
+        *scaled(ready, steps, given.step_seconds, given.wanted_pods, given.least_pods),
+        recovered(latencies, steps, given.step_seconds, given.recovery),
+        Check("all pods are on the wanted nodes", not elsewhere, elsewhere or "they are"),
         Check(
-            "all pods are on the wanted nodes", not test.pods.elsewhere, ", ".join(test.pods.elsewhere) or "they are"
+            "no request failed",
+            total.num_requests > 0 == total.num_failures,
+            f"{total.num_failures} of {total.num_requests}",
         ),
-        Check("no request failed", asked > 0 and failed == 0, f"{failed} of {asked}"),
     ]
     about = f"{given.inference_service} in {given.namespace}: {given.steps} users, {given.step_seconds:g} s a step"
     finish(test.timeline, "Autoscaling by KPA", about, checks, given.page)
-
-
-def scaled(timeline: Timeline, steps: int, seconds: float, wanted: int, least: int) -> list[Check]:
-    """Checks that pods came with the last step's load and went after it, and says after how many seconds."""
-    ready = timeline.series("pods", "ready")
-    top, end = (steps - 1) * seconds, steps * seconds
-    before = max((count for at, count in ready if at < top), default=0.0)
-    came = next((at for at, count in ready if at >= top and count > before), None)
-    gone = next((at for at, count in ready if at >= end and count <= least), None)
-    most = max((count for _, count in ready), default=0.0)
-    return [
-        Check("more pods come", most >= wanted, f"{most:.0f} ready at most, {_after(came, top, 'the first new one')}"),
-        Check(f"the pods go, down to {least}", gone is not None, _after(gone, end, "the last one had gone")),
-    ]
-
-
-def recovered(timeline: Timeline, steps: int, seconds: float, recovery: float) -> Check:
-    """Compares the latency of the last third of the highest step with that of the lowest step's last third."""
-    latencies = timeline.series("latency, ms", "median")
-    alone, loaded = (
-        [value for at, value in latencies if end - seconds / 3 <= at < end] for end in (seconds, steps * seconds)
-    )
-    if not alone or not loaded:
-        return Check("the latency recovers", False, "no request was answered at one of the two times")
-    one, many = quantile(alone, 0.5), quantile(loaded, 0.5)
-    return Check("the latency recovers", many <= recovery * one, f"{many:.0f} ms, {one:.0f} ms with {1} step")
-
-
-def _after(at: float | None, since: float, what: str) -> str:
-    return "never" if at is None else f"{what} after {at - since:.0f} s"

@@ -1,9 +1,10 @@
 """What the load tests take on the command line, beside Locust's own options, and in its web page."""
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from locust import events
+from locust.env import Environment
 
 
 def add(*names: str, **about: Any) -> None:
@@ -12,6 +13,11 @@ def add(*names: str, **about: Any) -> None:
     @events.init_command_line_parser.add_listener
     def _(parser: ArgumentParser, **_: object) -> None:
         parser.add_argument(*names, **about)
+
+
+def given(environment: Environment) -> Namespace:
+    """Gives what was set; nothing where no command line was read."""
+    return environment.parsed_options or Namespace()
 
 
 def headers(key: str) -> dict[str, str]:

@@ -5,7 +5,6 @@
 Reads the service's own /metrics. Exit code 1 where memory grew beyond noise, or open files did.
 """
 
-import statistics
 from collections.abc import Mapping
 
 import requests
@@ -15,13 +14,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from loadtests import options
 from loadtests.assistant import Reader
-from loadtests.timeline import Check, Timeline, finish
+from loadtests.checks import Check, flat
+from loadtests.timeline import Timeline, finish
 
 __all__ = ["Reader"]
 
-WARM = 0.25  # the share of the time that caches take to fill
-MOST_GROWTH = 0.05  # of the memory, over the rest of the time: what an allocator's noise stays under
-MOST_FILES = 5
 MIB = 1024 * 1024
 options.add("--page", default="", help="write a page with the picture to this file")
 _running: dict[str, Timeline] = {}
@@ -52,23 +49,8 @@ def stop(environment: Environment, **_: object) -> None:
     timeline = _running["timeline"]
     failures = environment.stats.total.num_failures
     checks = [
-        *judged(timeline.series("memory, MiB", "resident"), timeline.series("open files", "files")),
+        *flat(timeline.series("memory, MiB", "resident"), timeline.series("open files", "files")),
         Check("no request failed", failures == 0, f"{failures} of {environment.stats.total.num_requests}"),
     ]
     about = f"{environment.stats.total.num_requests} requests to {environment.host} in {timeline.now():.0f} s"
-    finish(timeline, "Soak", about, checks, environment.parsed_options.page)
-
-
-def judged(memory: list[tuple[float, float]], files: list[tuple[float, float]]) -> list[Check]:
-    """Judges the growth of memory (MiB) and of open files over time, once the first quarter is over."""
-    if len(memory) < 8:
-        return [Check("there are figures", False, f"{len(memory)} samples: let it run longer")]
-    memory, files = (series[int(len(series) * WARM) :] for series in (memory, files))
-    slope, _ = statistics.linear_regression(*zip(*memory, strict=True))
-    growth = slope * (memory[-1][0] - memory[0][0])
-    share = growth / statistics.mean(value for _, value in memory)
-    opened = statistics.mean(value for _, value in files[-5:]) - statistics.mean(value for _, value in files[:5])
-    return [
-        Check("memory is flat", share < MOST_GROWTH, f"{growth:+.1f} MiB, {share:+.1%}, at {memory[-1][1]:.0f} MiB"),
-        Check("no file stays open", opened < MOST_FILES, f"{opened:+.1f} open files"),
-    ]
+    finish(timeline, "Soak", about, checks, options.given(environment).page)

@@ -13,6 +13,8 @@ from typing import Any
 import gevent
 from locust.env import Environment
 
+from loadtests.checks import Check, quantile
+
 COLOURS = ("#2563eb", "#ea580c", "#16a34a", "#9333ea", "#dc2626")
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
 <style>:root{{color-scheme:light dark}}body{{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem}}
@@ -20,18 +22,6 @@ td,th{{padding:.2rem .8rem .2rem 0;text-align:left;vertical-align:top}}.held{{co
 img{{width:100%;background:#fff;border-radius:8px}}</style>
 <h1>{title}</h1><p>{about}</p><table>{rows}</table><img alt="load, pods and latency over time" src="{picture}"></html>
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """Something that has to be so, and what was seen."""
-
-    name: str
-    held: bool
-    seen: str
-
-    def __str__(self) -> str:
-        return f"{'held  ' if self.held else 'FAILED'}  {self.name}: {self.seen}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +106,6 @@ class Timeline:
         written = io.BytesIO()
         FigureCanvasSVG(figure).print_svg(written)
         return "data:image/svg+xml;base64," + base64.b64encode(written.getvalue()).decode()
-
-
-def quantile(values: list[float], share: float) -> float:
-    """Gives the value that this share of the values does not exceed (nearest rank)."""
-    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
 def finish(timeline: Timeline, title: str, about: str, checks: list[Check], page: str) -> None:

@@ -1,0 +1,139 @@
+"""What the experiments do: break the way to the model, fill a disk, lose a node, and wait until all is well again."""
+
+import errno
+import os
+import shlex
+import subprocess
+import time
+from pathlib import Path
+
+import requests
+from chaoslib.exceptions import ActivityFailed
+from logzero import logger
+
+from chaos.probes import answers_in_time, answers_without_the_model, refuses_in_one_line
+
+__all__ = [
+    "ask_until_it_says_so",
+    "break_model",
+    "fill_disk",
+    "free_disk",
+    "lose_node",
+    "mend_model",
+    "return_node",
+    "wait_until_it_answers",
+    "wait_until_it_refuses",
+]
+
+FILLER = "filled-by-chaos"
+MOST_BYTES = 4 << 30
+BLOCK = 1 << 20
+PAUSE = 0.5
+
+
+def break_model(proxy: str, fault: str) -> str:
+    """Makes the proxy before the model (`chaos.faulty_llm`) fail in one of its ways."""
+    try:
+        reply = requests.put(f"{proxy}/fault/{fault}", timeout=10)
+    except requests.RequestException as error:
+        raise ActivityFailed(f"no proxy at {proxy}: start it with `python -m chaos.faulty_llm --to MODEL`") from error
+    if not reply.ok:
+        raise ActivityFailed(reply.text)
+    return fault
+
+
+def mend_model(proxy: str) -> str:
+    """Lets the proxy pass everything on again."""
+    return break_model(proxy, "none")
+
+
+def fill_disk(folder: str) -> int:
+    """Fills the file system of a folder to the last byte, and gives how many there were.
+
+    One with more than 4 GiB left is refused: it would be this machine's own.
+    """
+    if not Path(folder or "?").is_dir():
+        raise ActivityFailed(f"{folder!r} is no folder: set CODEINTEL_DATA_DIR, or give --var folder=…")
+    file, left = Path(folder) / FILLER, os.statvfs(folder)
+    if left.f_bavail * left.f_frsize > MOST_BYTES:
+        raise ActivityFailed(f"{folder} has more than 4 GiB left: give the folder of a small volume")
+    with file.open("wb", buffering=0) as filler:
+        size = BLOCK
+        while size:
+            try:
+                filler.write(b"\0" * size)
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise ActivityFailed(f"{file}: {error.strerror}") from error
+                size //= 2
+    return file.stat().st_size
+
+
+def free_disk(folder: str) -> None:
+    """Takes away what filled the disk."""
+    (Path(folder) / FILLER).unlink(missing_ok=True)
+
+
+def lose_node(provider: str, node: str, connection: str = "qemu:///system", command: str = "") -> str:
+    """Takes the power from a node. `provider` is libvirt (the domain `node`), or command (that command line)."""
+    return _run(_power(provider, "destroy", node, connection, command))
+
+
+def return_node(provider: str, node: str, connection: str = "qemu:///system", command: str = "") -> str:
+    """Gives a node its power back; see `lose_node`."""
+    return _run(_power(provider, "start", node, connection, command))
+
+
+def wait_until_it_answers(
+    url: str, question: str, seconds: float = 300.0, within: float = 10.0, api_key: str = ""
+) -> float:
+    """Waits until a question is answered as it should be, and gives after how many seconds it was."""
+    began = time.monotonic()
+    while time.monotonic() - began < seconds:
+        if answers_in_time(url, question, within, api_key):
+            took = round(time.monotonic() - began, 1)
+            logger.info("recovered after %.1f s", took)
+            return took
+        time.sleep(PAUSE)
+    raise ActivityFailed(f"no good answer within {seconds:g} s")
+
+
+def wait_until_it_refuses(url: str, question: str, seconds: float = 120.0, api_key: str = "") -> None:
+    """Waits until a question is refused in one line with cause and cure."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if refuses_in_one_line(url, question, api_key=api_key):
+            return
+        time.sleep(PAUSE)
+    raise ActivityFailed(f"it was not refused within {seconds:g} s")
+
+
+def ask_until_it_says_so(url: str, question: str, times: int = 50, api_key: str = "") -> int:
+    """Asks until an answer comes with a notice, and gives how often: a full disk still has room in its last block."""
+    for asked in range(1, times + 1):
+        if answers_without_the_model(url, question, api_key=api_key):
+            return asked
+    raise ActivityFailed(f"{times} answers, and none says that anything is wrong")
+
+
+def _power(provider: str, verb: str, node: str, connection: str, command: str) -> list[str]:
+    match provider:
+        case "libvirt" if not node:
+            raise ActivityFailed("no node is named: set CODEINTEL_NODE, or give --var node=…")
+        case "libvirt":
+            return ["virsh", "--connect", connection, verb, node]
+        case "command" if command:
+            return shlex.split(command)
+        case _:
+            raise ActivityFailed(f"provider is {provider!r}: take libvirt, or command with a command line")
+
+
+def _run(command: list[str]) -> str:
+    logger.info("%s", shlex.join(command))
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    except FileNotFoundError as error:
+        raise ActivityFailed(f"{command[0]} is not installed") from error
+    except subprocess.CalledProcessError as error:
+        raise ActivityFailed(f"{shlex.join(command)}: {error.stderr.strip() or error.returncode}") from error
+    return done.stdout.strip()

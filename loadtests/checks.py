@@ -1,0 +1,71 @@
+"""What has to be so after a load test, judged from series of (seconds since its start, value)."""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+Series = Sequence[tuple[float, float]]
+
+WARM = 0.25  # the share of the time that caches take to fill
+MOST_GROWTH = 0.05  # of the memory, over the rest of the time: what an allocator's noise stays under
+MOST_FILES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Something that has to be so, and what was seen."""
+
+    name: str
+    held: bool
+    seen: str
+
+    def __str__(self) -> str:
+        return f"{'held  ' if self.held else 'FAILED'}  {self.name}: {self.seen}"
+
+
+def quantile(values: list[float], share: float) -> float:
+    """Gives the value that this share of the values does not exceed (nearest rank)."""
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+
+
+def flat(memory: list[tuple[float, float]], files: list[tuple[float, float]]) -> list[Check]:
+    """Checks the growth of memory (MiB) and of open files over time, once the first quarter is over."""
+    if len(memory) < 8:
+        return [Check("there are figures", False, f"{len(memory)} samples: let it run longer")]
+    memory, files = (series[int(len(series) * WARM) :] for series in (memory, files))
+    slope, _ = statistics.linear_regression(*zip(*memory, strict=True))
+    growth = slope * (memory[-1][0] - memory[0][0])
+    share = growth / statistics.mean(value for _, value in memory)
+    opened = statistics.mean(value for _, value in files[-5:]) - statistics.mean(value for _, value in files[:5])
+    return [
+        Check("memory is flat", share < MOST_GROWTH, f"{growth:+.1f} MiB, {share:+.1%}, at {memory[-1][1]:.0f} MiB"),
+        Check("no file stays open", opened < MOST_FILES, f"{opened:+.1f} open files"),
+    ]
+
+
+def scaled(ready: Series, steps: int, seconds: float, wanted: int, least: int) -> list[Check]:
+    """Checks that pods came with the last step's load and went after it, and says after how many seconds."""
+    top, end = (steps - 1) * seconds, steps * seconds
+    before = max((count for at, count in ready if at < top), default=0.0)
+    came = next((at for at, count in ready if at >= top and count > before), None)
+    gone = next((at for at, count in ready if at >= end and count <= least), None)
+    most = max((count for _, count in ready), default=0.0)
+    return [
+        Check("more pods come", most >= wanted, f"{most:.0f} ready at most, {_after(came, top, 'the first new one')}"),
+        Check(f"the pods go, down to {least}", gone is not None, _after(gone, end, "the last one had gone")),
+    ]
+
+
+def recovered(latencies: Series, steps: int, seconds: float, recovery: float) -> Check:
+    """Compares the latency of the last third of the highest step with that of the lowest step's last third."""
+    alone, loaded = (
+        [value for at, value in latencies if end - seconds / 3 <= at < end] for end in (seconds, steps * seconds)
+    )
+    if not alone or not loaded:
+        return Check("the latency recovers", False, "no request was answered at one of the two times")
+    one, many = quantile(alone, 0.5), quantile(loaded, 0.5)
+    return Check("the latency recovers", many <= recovery * one, f"{many:.0f} ms, {one:.0f} ms with {1} step")
+
+
+def _after(at: float | None, since: float, what: str) -> str:
+    return "never" if at is None else f"{what} after {at - since:.0f} s"

@@ -1,0 +1,104 @@
+"""The experiments that need no cluster, by `chaos run`, against the real service: they hold, and say what a reader saw."""
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import yaml
+
+from chaos.faulty_llm import FAULTS, Proxy
+from ml.settings import Settings
+from tests.support.llm_server import llm_server, says
+from tests.support.service import serving
+
+CHAOS = str(Path(sys.executable).with_name("chaos"))
+EXPERIMENTS = Path(__file__).parents[2] / "chaos" / "experiments"
+QUESTION = "Where is the number of attempts to charge an order set?"
+
+
+@contextmanager
+def assistant(indexed: Settings, **more: object) -> Iterator[tuple[str, str]]:
+    """Runs the assistant, a model and the proxy between the two; gives the addresses of assistant and proxy."""
+    with llm_server(says("The charger retries [1].")) as llm:
+        proxy = Proxy(("127.0.0.1", 0), llm.url.removesuffix("/v1"), slow=20)
+        thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        address = f"http://127.0.0.1:{proxy.server_address[1]}"
+        endpoint = {"llm": "openai", "llm_url": f"{address}/v1", "llm_model": "m", "llm_timeout": 1.0, "llm_retries": 0}
+        try:
+            with serving(indexed.model_copy(update={**endpoint, **more})) as url:
+                yield url, address
+        finally:
+            proxy.shutdown()
+            thread.join()
+            proxy.server_close()
+
+
+def chaos_run(name: str, working_folder: Path, **variables: str) -> dict[str, Any]:
+    given = [f"--var={key}={value}" for key, value in ({"question": QUESTION} | variables).items()]
+    command = [CHAOS, "--no-version-check", "run", f"--journal-path={working_folder / 'journal.json'}", *given]
+    done = subprocess.run(
+        [*command, str(EXPERIMENTS / f"{name}.yaml")], cwd=working_folder, capture_output=True, text=True, timeout=200
+    )
+    journal: dict[str, Any] = json.loads((working_folder / "journal.json").read_text())
+    assert (done.returncode, journal["status"], journal["deviated"]) == (0, "completed", False), done.stderr
+    return journal
+
+
+@pytest.mark.parametrize("name", ["llm-slow", "llm-garbage", "llm-cut-off"])
+def test_the_evidence_answers_while_the_model_fails(indexed: Settings, tmp_path: Path, name: str) -> None:
+    with assistant(indexed) as (url, proxy):
+        journal = chaos_run(name, tmp_path, url=url, proxy=proxy, page=str(tmp_path / "page.html"))
+    assert [step["output"] for step in journal["run"]][1] is True
+    recovery = journal["run"][-1]
+    assert recovery["activity"]["name"] == "wait until it answers as before"
+    assert recovery["output"] < 60
+    assert "it held; recovered after" in (tmp_path / "page.html").read_text()
+
+
+def test_a_full_disk_costs_the_record_and_not_the_answer(indexed: Settings, tmp_path: Path) -> None:
+    folder = tmp_path / "volume"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], capture_output=True)
+    assert mounted.returncode == 0, "this test mounts a small volume, which needs root"
+    try:
+        with assistant(indexed, data_dir=str(folder)) as (url, _):
+            chaos_run("disk-full", tmp_path, url=url, folder=str(folder))
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+def test_a_hypothesis_that_does_not_hold_is_told(indexed: Settings, tmp_path: Path) -> None:
+    with (
+        assistant(indexed) as (url, proxy),
+        pytest.raises(AssertionError, match="it did not hold: an answer comes in time"),
+    ):
+        chaos_run("llm-slow", tmp_path, url=url + "/nowhere", proxy=proxy)
+
+
+def test_the_proxy_passes_on_what_it_does_not_break(indexed: Settings) -> None:
+    with assistant(indexed) as (_, proxy):
+        reply = requests.post(f"{proxy}/v1/chat/completions", json={"stream": True}, timeout=10)
+        assert "The charger retries" in reply.text
+        assert requests.put(f"{proxy}/fault/flood", timeout=10).text.startswith("PUT /fault/NAME, where NAME is one of")
+        for fault in FAULTS:
+            assert requests.put(f"{proxy}/fault/{fault}", timeout=10).text.strip() == fault
+
+
+@pytest.mark.parametrize("file", sorted(EXPERIMENTS.glob("*.yaml")), ids=lambda file: file.stem)
+def test_every_experiment_is_valid_and_says_what_a_reader_sees(file: Path, tmp_path: Path) -> None:
+    given = {"folder": "/tmp", "node": "gpu"}
+    experiment = yaml.safe_load(file.read_text())
+    assert "What a reader sees meanwhile:" in experiment["description"]
+    variables = [f"--var={name}={value}" for name, value in given.items() if name in experiment["configuration"]]
+    command = [CHAOS, "--no-version-check", "run", "--dry=activities", *variables, str(file)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert "valid" in done.stderr, done.stderr
+    assert done.returncode == 0, done.stderr
