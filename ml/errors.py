@@ -7,12 +7,15 @@
     │       └── GitMissingError          there is no git to run
     ├── EmbedderError            an embedder that is missing, away or answers nonsense
     ├── ModelError               an LLM that is missing, away or too slow
+    │   └── AdapterError             an adapter that can't be served
     ├── QuestionError            a question that can't be asked
     ├── RecordError              an audit log or feedback that can't be written
     ├── ServeError               an address that can't be served at
     ├── DatasetError             question-answer pairs that can't be read, or are none
     ├── TrainingError            a training run that can't start or ended badly
     ├── EvaluationError          figures that can't be, or a report that is none
+    │   └── JudgeError               a judge that is away or answers nonsense
+    ├── PipelineError            a stage of the learning pipeline that failed
     ├── RegistryError            a model registry that is away or refuses
     └── StoreError               an index that can't be opened or written
         ├── StoreMissingError        nothing was indexed there yet
@@ -70,6 +73,10 @@ class ModelError(CodeIntelError):
     """The LLM is missing, away or too slow."""
 
 
+class AdapterError(ModelError):
+    """An adapter can't be served: it is damaged, for another base model, or refused."""
+
+
 class QuestionError(CodeIntelError):
     """The question can't be asked."""
 
@@ -94,6 +101,14 @@ class TrainingError(CodeIntelError):
 
 class EvaluationError(CodeIntelError):
     """Figures of an evaluation that can't be, or a report that is none."""
+
+
+class JudgeError(EvaluationError):
+    """The judge of an evaluation is away, or answers nonsense."""
+
+
+class PipelineError(CodeIntelError):
+    """A stage of the learning pipeline failed."""
 
 
 class RegistryError(CodeIntelError):

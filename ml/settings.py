@@ -48,14 +48,26 @@ class Settings(BaseSettings):
     store: str = Field(
         default_factory=default_store, description="folder of the embedded index, or a Qdrant server's URL"
     )
+    store_shards: int = Field(1, ge=1, description="shards of a new collection on a Qdrant server")
+    store_replicas: int = Field(1, ge=1, description="copies of each shard there")
     store_api_key: SecretStr | None = Field(None, description="key of the Qdrant server")
-    embedder: Literal["static", "openai"] = Field(
-        "static", description="static: vectors that ship with the package; openai: an OpenAI-compatible endpoint"
+    embedder: Literal["static", "sentence-transformers", "openai"] = Field(
+        "static",
+        description="static: vectors that ship with the package; sentence-transformers: a model in process, for a GPU; "
+        "openai: an OpenAI-compatible endpoint",
     )
     embedder_url: str | None = Field(
         None, description="address of the embeddings endpoint, for example http://host:8000/v1"
     )
-    embedder_model: str | None = Field(None, description="name of the model at that address")
+    embedder_model: str | None = Field(
+        None,
+        description="name of the model at that address; for sentence-transformers a folder or a name on the hub, by default "
+        "NovaSearch/stella_en_1.5B_v5",
+    )
+    embedder_trust_remote_code: bool = Field(
+        False,
+        description="lets a model of sentence-transformers run Python code from its own repository, as stella needs",
+    )
     embedder_api_key: SecretStr | None = Field(None, description="key of that endpoint")
     embedder_query_prefix: str = Field(
         "", description="what that model wants before a question, for example `Instruct: …\\nQuery: `"
@@ -84,6 +96,18 @@ class Settings(BaseSettings):
         ge=0,
         description="billions of parameters from which on an LLM writes the answer; a smaller one only adds sentences",
     )
+    llm_adapter: Literal["production", "none"] = Field(
+        "production",
+        description="production: with the fine-tuned adapter that is Production; none: the base model alone",
+    )
+    llm_adapter_dir: str | None = Field(
+        None, description="folder of adapters that vLLM sees at the same path, for an LLM at an endpoint"
+    )
+    llm_adapter_poll: float = Field(
+        30.0,
+        ge=0,
+        description="seconds between two looks at the MLflow server of mlflow_url, if set, by `codeintel serve`; 0: none",
+    )
     evidence: int = Field(8, ge=1, le=50, description="how many pieces of code an answer is based on")
     max_question_chars: int = Field(4_000, gt=0, description="a longer question is refused")
 
@@ -102,6 +126,15 @@ class Settings(BaseSettings):
     trainer_runtime: str = Field("codeintel-lora", description="name of the TrainingRuntime on that cluster")
     trainer_namespace: str = Field("codeintel", description="namespace of training jobs on that cluster")
     training_timeout: float = Field(6 * 3600.0, gt=0, description="seconds after which a training job is given up")
+    judge: Literal["none", "embedded", "openai"] = Field(
+        "none",
+        description="LLM that judges answers in an evaluation: none: metrics without one decide; embedded: a GGUF file, in "
+        "process; openai: an OpenAI-compatible endpoint",
+    )
+    judge_url: str | None = Field(None, description="address of the judge, for example http://host:8000/v1")
+    judge_model: str | None = Field(None, description="its model's name there; for the embedded judge, a GGUF file")
+    judge_api_key: SecretStr | None = Field(None, description="key of that endpoint")
+    judge_timeout: float = Field(120.0, gt=0, description="seconds to wait for a judgement")
     mlflow_url: str | None = Field(
         None, description="address of the MLflow server; by default a SQLite file in the data folder, without a server"
     )
@@ -144,7 +177,9 @@ class Settings(BaseSettings):
             self.embedder = "openai"
         if self.otlp_headers and not all("=" in header for header in self.otlp_headers.get_secret_value().split(",")):
             raise ValueError("otlp_headers are written name=value,name=value")
-        for part, url in (("llm", self.llm_url), ("embedder", self.embedder_url)):
+        if self.judge_url and "judge" not in self.model_fields_set:
+            self.judge = "openai"
+        for part, url in (("llm", self.llm_url), ("embedder", self.embedder_url), ("judge", self.judge_url)):
             if getattr(self, part) == "openai" and not (url and getattr(self, f"{part}_model")):
                 raise ValueError(f"the {part} at an endpoint needs both {part}_url and {part}_model")
         return self

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.retrieval.metrics import DEPTH, Place, ndcg
 from benchmarks.retrieval.plain import PlainBM25
 from benchmarks.retrieval.questions import Ask
+from ml.evaluation.retrieval import DEPTH, Place, ndcg
 from ml.index.build import build_index
 from ml.index.embedder.base import Embedder
 from ml.index.sources import Skipped, open_source, read

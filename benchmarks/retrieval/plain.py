@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from math import log
 
-from benchmarks.retrieval.metrics import DEPTH, Place
+from ml.evaluation.retrieval import DEPTH, Place
 
 LINES = 40
 K1, B = 1.5, 0.75

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.retrieval.metrics import Target
+from ml.evaluation.retrieval import Target
 
 DATA = Path(__file__).parent / "data"
 PROJECT = Path(__file__).parents[2]

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import fmean, median
 
 from benchmarks.retrieval.measure import Answered
-from benchmarks.retrieval.metrics import interval
+from ml.evaluation.bootstrap import interval
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,4 +15,12 @@ def open_index(settings: "Settings") -> "tuple[Store, Embedder]":
 
     embedder = open_embedder(settings)
     key = settings.store_api_key.get_secret_value() if settings.store_api_key else None
-    return open_store(settings.store, embedder.name, embedder.dimension, api_key=key), embedder
+    store = open_store(
+        settings.store,
+        embedder.name,
+        embedder.dimension,
+        api_key=key,
+        shards=settings.store_shards,
+        replicas=settings.store_replicas,
+    )
+    return store, embedder

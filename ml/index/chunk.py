@@ -1,9 +1,12 @@
 """A chunk: the lines of one symbol, as they are indexed, stored, cited and sent."""
 
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
+
+SEPARATOR = re.compile(r"::|[.#/]")  # between the parts of a symbol, over all languages
 
 
 def digest(data: bytes) -> str:
@@ -32,14 +35,15 @@ class Chunk:
 
     def payload(self) -> dict[str, str | int]:
         """Gives the fields as the store's payload."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: getattr(self, name) for name in FIELDS}
 
     @classmethod
     def from_payload(cls, payload: dict[str, Any]) -> "Chunk":
         """Makes a chunk of a stored payload; fields it does not know are passed over."""
-        return cls(**{field.name: payload[field.name] for field in fields(cls)})
+        return cls(*(payload[name] for name in FIELDS))
 
 
+FIELDS = tuple(field.name for field in fields(Chunk))
 KINDS = ("module", "class", "function", "method", "section", "block")
 
 
@@ -48,3 +52,8 @@ def numbered_lines(chunks: Iterable[Chunk]) -> dict[int, str]:
     return {
         number: line for chunk in chunks for number, line in enumerate(chunk.text.split("\n"), start=chunk.line_start)
     }
+
+
+def last_name(symbol: str) -> str:
+    """Gives the last part of a dotted or coloned name."""
+    return SEPARATOR.split(symbol)[-1].strip()

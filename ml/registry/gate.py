@@ -5,21 +5,37 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from ml.evaluation.report import ANSWER_RELEVANCY, CITATION_PRECISION, FAITHFULNESS, Metric, Report
+from ml.evaluation.bootstrap import Difference, paired
+from ml.evaluation.report import (
+    ANSWER_RELEVANCY,
+    CITATION_PRECISION,
+    FAITHFULNESS,
+    REFERENCE_OVERLAP,
+    SUPPORTED,
+    Metric,
+    Report,
+)
 
 KEYS = (FAITHFULNESS, ANSWER_RELEVANCY)
-KEYS_WITHOUT_JUDGE = (CITATION_PRECISION,)
+# What stands in for them: an adapter changes what the LLM writes and nothing else, so both are measured on that alone.
+# Supported by the cited lines stands for faithful to them, near the answer wanted for relevant to the question.
+KEYS_WITHOUT_JUDGE = (SUPPORTED, REFERENCE_OVERLAP)
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """The least mean that a metric may have to be registered, and how far one may fall that need not be better.
 
-    `tolerance` bounds what noise may hide: a metric is worse where it fell beyond noise, or by more than this.
+    `least_without_judge` takes the place of the thresholds that need a judge where none may decide. `tolerance` bounds
+    what noise may hide: a metric is worse where it fell beyond noise, or by more than this.
     """
 
     least: Mapping[str, float] = field(
         default_factory=lambda: MappingProxyType({FAITHFULNESS: 0.7, ANSWER_RELEVANCY: 0.7, CITATION_PRECISION: 0.8})
+    )
+    # Of what it writes by itself a half has to stand. Set before any adapter was measured, and not fitted to one.
+    least_without_judge: Mapping[str, float] = field(
+        default_factory=lambda: MappingProxyType({SUPPORTED: 0.5, REFERENCE_OVERLAP: 0.3})
     )
     tolerance: float = 0.05
 
@@ -43,6 +59,8 @@ def above_thresholds(report: Report, rules: Rules = DEFAULT) -> Decision:
     """
     metrics, undecidable = report.trusted(), _undecidable(report)
     wanted = {name: least for name, least in rules.least.items() if name not in undecidable}
+    if undecidable:
+        wanted |= rules.least_without_judge
     lacking = [f"{name} was not measured" for name in wanted if name not in metrics]
     low = [
         f"{name} is {metrics[name].mean:.3f}, below {least:.3f}"
@@ -56,8 +74,8 @@ def above_thresholds(report: Report, rules: Rules = DEFAULT) -> Decision:
 def better(candidate: Report, present: Report, rules: Rules = DEFAULT) -> Decision:
     """Says whether a candidate may replace what is in force.
 
-    It has to be better beyond noise on Faithfulness and Answer Relevancy (on citation precision where a judge may not
-    decide), and no worse on every other metric.
+    It has to be better beyond noise on Faithfulness and Answer Relevancy (where a judge may not decide, on what stands
+    in for them), and no worse on every other metric. What both reports hold case by case is compared case by case.
     """
     if candidate.dataset_digest != present.dataset_digest:
         return Decision(False, ("the two were measured on different data sets: evaluate both on one",), {})
@@ -70,12 +88,26 @@ def better(candidate: Report, present: Report, rules: Rules = DEFAULT) -> Decisi
     both = [name for name in theirs if name in ours]
     lacking = sorted({*keys, *ours, *theirs} - set(both))
     refusals = [f"{name} was not measured of both" for name in lacking]
-    refusals += filter(None, (_refusal(ours[name], theirs[name], name in keys, rules.tolerance) for name in both))
+    refusals += filter(None, (_refusal(name, candidate, present, name in keys, rules.tolerance) for name in both))
     figures = {name: f"{_shown(ours[name])} against {_shown(theirs[name])}" for name in both}
+    figures |= {
+        name: f"{shown}: {difference(name, candidate, present)} case by case"
+        for name, shown in figures.items()
+        if candidate.scores(name) and present.scores(name)
+    }
     return _decision(refusals, "better beyond noise on " + " and ".join(keys), [candidate, present], figures)
 
 
-def difference(a: Metric, b: Metric) -> tuple[float, float, float]:
+def difference(name: str, candidate: Report, present: Report) -> Difference:
+    """Gives what a candidate gains on a metric: over the cases that both reports hold, or else from their intervals."""
+    ours, theirs = candidate.scores(name), present.scores(name)
+    shared = [case for case in ours if case in theirs]
+    if shared:
+        return paired([ours[case] for case in shared], [theirs[case] for case in shared])
+    return unpaired(candidate.trusted()[name], present.trusted()[name])
+
+
+def unpaired(a: Metric, b: Metric) -> Difference:
     """Gives a - b with its interval, from the two intervals alone, taken as independent.
 
     Method of variance estimates recovery: Zou and Donner 2008, https://doi.org/10.1002/sim.3095.
@@ -83,16 +115,15 @@ def difference(a: Metric, b: Metric) -> tuple[float, float, float]:
     mean = a.mean - b.mean
     low = mean - math.hypot(a.mean - a.low, b.high - b.mean)
     high = mean + math.hypot(a.high - a.mean, b.mean - b.low)
-    return mean, low, high
+    return Difference(mean, low, high)
 
 
-def _refusal(ours: Metric, theirs: Metric, key: bool, tolerance: float) -> str:
-    mean, low, high = difference(ours, theirs)
-    shown = f"{ours.name}: {mean:+.3f} [{low:+.3f}, {high:+.3f}]"
-    if key and low <= 0:
-        return f"{shown} is not better beyond noise"
-    if not key and (high < 0 or mean < -tolerance):
-        return f"{shown} is worse"
+def _refusal(name: str, candidate: Report, present: Report, key: bool, tolerance: float) -> str:
+    gain = difference(name, candidate, present)
+    if key and not gain.is_better:
+        return f"{name}: {gain} is not better beyond noise"
+    if not key and (gain.high < 0 or gain.mean < -tolerance):
+        return f"{name}: {gain} is worse"
     return ""
 
 
@@ -104,11 +135,12 @@ def _undecidable(report: Report) -> set[str]:
 
 
 def _decision(refusals: list[str], passed: str, reports: list[Report], figures: Mapping[str, str]) -> Decision:
+    models: dict[str, list[str]] = {}
+    for report in filter(_undecidable, reports):
+        models.setdefault(report.judge.reason if report.judge else "there was none", []).append(report.model)
     notes = [
-        f"the judge of {report.model} may not decide ({report.judge.reason if report.judge else 'there was none'}): "
-        "only metrics that need none count"
-        for report in reports
-        if _undecidable(report)
+        f"the judge of {' and '.join(names)} may not decide ({reason}): only metrics that need none count"
+        for reason, names in models.items()
     ]
     return Decision(not refusals, (*(refusals or [passed]), *notes), figures)
 

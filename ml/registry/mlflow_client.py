@@ -21,6 +21,7 @@ ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
+SQLITE = "sqlite:///"
 ALREADY_EXISTS, NOT_FOUND, INVALID = "RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"
 
 
@@ -30,7 +31,7 @@ def tracking_address(settings: Settings) -> str:
         return settings.mlflow_url
     folder = Path(settings.data_dir).resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    return f"sqlite:///{folder / 'mlflow.db'}"
+    return f"{SQLITE}{folder / 'mlflow.db'}"
 
 
 def open_client(address: str) -> "MlflowClient":
@@ -49,12 +50,20 @@ def experiment_id(client: "MlflowClient", name: str) -> str:
     found = client.get_experiment_by_name(name)
     if found is None:
         try:
-            return str(client.create_experiment(name))
+            return str(client.create_experiment(name, artifact_location=_beside_database(client)))
         except MlflowException as error:
             if error.error_code != ALREADY_EXISTS:
                 raise
             return experiment_id(client, name)
     return str(found.experiment_id)
+
+
+def _beside_database(client: "MlflowClient") -> str | None:
+    """Gives where artifacts go without a server, which by default is the working folder; None: where the server says."""
+    address = str(client.tracking_uri)
+    if not address.startswith(SQLITE):
+        return None
+    return (Path(address.removeprefix(SQLITE)).parent / "mlflow-artifacts").as_uri()
 
 
 def text_artifact(client: "MlflowClient", run_id: str, path: str) -> str:

@@ -57,17 +57,31 @@ class Registry:
         with translated(self.address):
             self._client.log_text(version.run_id, text, path)
 
+    def text(self, version: Version, path: str) -> str | None:
+        """Reads a text among the artifacts of the version's run; None where there is none."""
+        with translated(self.address):
+            if path not in {file.path for file in self._client.list_artifacts(version.run_id, str(Path(path).parent))}:
+                return None
+            return text_artifact(self._client, version.run_id, path)
+
+    def add_file(self, version: Version, file: Path, folder: str) -> None:
+        """Puts a file into a folder among the artifacts of the version's run."""
+        with translated(self.address):
+            self._client.log_artifact(version.run_id, str(file), folder)
+
+    def get_file(self, version: Version, path: str, folder: Path) -> Path:
+        """Brings a file from the artifacts of the version's run into a folder, and gives where it lies."""
+        with translated(self.address):
+            return Path(self._client.download_artifacts(version.run_id, path, str(folder)))
+
     def add_report(self, version: Version, report: Report) -> None:
         """Keeps what was measured of a version; one report for each data set."""
         self.add_text(version, report.to_json(), _report_path(report.dataset_digest))
 
     def report(self, version: Version, dataset_digest: str) -> Report | None:
         """Reads what was measured of a version on a data set; None where it was not measured on that one."""
-        path = _report_path(dataset_digest)
-        with translated(self.address):
-            if path not in {file.path for file in self._client.list_artifacts(version.run_id, REPORTS)}:
-                return None
-            return parse_report(text_artifact(self._client, version.run_id, path))
+        text = self.text(version, _report_path(dataset_digest))
+        return None if text is None else parse_report(text)
 
     def production(self) -> Version | None:
         """Gives the version whose alias is Production, which is the one to serve; None: the base model alone."""

@@ -14,13 +14,18 @@ SYSTEM = (
     "You answer questions about code from the numbered pieces of evidence, and cite each with its number in brackets."
 )
 PROMPT = "Evidence:\n{context}\n\nQuestion: {question}"
+ABSENT = "absent"
 
 
 class Example(BaseModel):
     """A question, the numbered evidence that it is asked over, and the answer wanted.
 
     `repo`, `revision`, `file_path` and the 1-based inclusive lines are the link that the answer cites; `origin` says
-    where the pair comes from (a template's name, "feedback", "hand").
+    where the pair comes from (a template's name, "feedback", "hand"). A question of origin ABSENT is about something
+    that is not in the index: it has no link, and a refusal is the right answer.
+
+    `learn` is False for what evaluations ask but nothing is trained on and no loss measured on: absent things, and
+    questions that the service would not put to the LLM that the pairs are for.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
@@ -35,6 +40,12 @@ class Example(BaseModel):
     line_end: int = Field(0, ge=0)
     symbol: str = ""
     origin: str = ""
+    learn: bool = True
+
+    @property
+    def absent(self) -> bool:
+        """Says whether nothing in the index answers it."""
+        return self.origin == ABSENT
 
 
 def read_examples(path: Path) -> list[Example]:

@@ -78,7 +78,8 @@ def fine_tune(arguments: dict[str, object] | None = None, /, **named: object) ->
     def read(path: str, tokenizer: Any) -> tuple[Any, int]:
         """Gives the conversations that fit, and how many did not: a cut answer would teach to stop in mid-sentence."""
         lines = Path(path).read_text(encoding="utf-8").splitlines()
-        rows = [conversation(json.loads(line)) for line in lines if line.strip()]
+        examples = [json.loads(line) for line in lines if line.strip()]
+        rows = [conversation(example) for example in examples if example.get("learn", True)]
         texts = [tokenizer.apply_chat_template(row["prompt"] + row["completion"], tokenize=False) for row in rows]
         fits = [len(tokenizer(text)["input_ids"]) <= options["max_tokens"] for text in texts]
         kept = [row for row, fit in zip(rows, fits, strict=True) if fit]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ml.errors import TrainingError
 from ml.training.base_model import BaseModel
-from ml.training.result import base_digest_of
+from ml.training.result import base_digest_of, texts_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.float32]
 
-BASE_DIGEST = "codeintel.base_digest"
+BASE_DIGEST, SYSTEM, PROMPT = "codeintel.base_digest", "codeintel.system", "codeintel.prompt"
 MODULES = {
     "q_proj": "attn_q",
     "k_proj": "attn_k",
@@ -32,7 +32,9 @@ TENSOR = re.compile(r"\.layers\.(?P<layer>\d+)\.(?:self_attn|mlp)\.(?P<module>\w
 
 
 def write_gguf(adapter: Path, base: BaseModel, target: Path) -> Path:
-    """Writes an adapter of the Llama architecture as GGUF for llama.cpp; the file says which base model it is for.
+    """Writes an adapter of the Llama architecture as GGUF for llama.cpp.
+
+    The file says which base model it is for, and which texts it was trained with.
 
     The file is there whole or not at all. Raises TrainingError for an adapter of another base model, or of a kind that
     llama.cpp does not apply (DoRA, rank-stabilised, other modules than the seven projections).
@@ -48,7 +50,7 @@ def write_gguf(adapter: Path, base: BaseModel, target: Path) -> Path:
     tensors = load_file(adapter / "adapter_model.safetensors")
     named = dict(_converted(name, tensor.astype("float32"), heads) for name, tensor in sorted(tensors.items()))
     part = target.with_name(target.name + ".part")
-    _write(part, named, float(config["lora_alpha"]), base)
+    _write(part, named, float(config["lora_alpha"]), base, texts_of(adapter))
     return part.replace(target)
 
 
@@ -79,7 +81,7 @@ def permuted(rows: "Matrix", heads: int) -> "Matrix":
     return rows.reshape(heads, 2, rows.shape[0] // heads // 2, rows.shape[1]).swapaxes(1, 2).reshape(rows.shape)
 
 
-def _write(path: Path, tensors: "dict[str, Matrix]", alpha: float, base: BaseModel) -> None:
+def _write(path: Path, tensors: "dict[str, Matrix]", alpha: float, base: BaseModel, texts: tuple[str, str]) -> None:
     from gguf import GGUFWriter
 
     writer = GGUFWriter(path, "llama")
@@ -88,6 +90,8 @@ def _write(path: Path, tensors: "dict[str, Matrix]", alpha: float, base: BaseMod
     writer.add_float32("adapter.lora.alpha", alpha)
     writer.add_string("codeintel.base_model", base.name)
     writer.add_string(BASE_DIGEST, base.digest)
+    for key, text in zip((SYSTEM, PROMPT), texts, strict=True):
+        writer.add_string(key, text)
     for name, tensor in tensors.items():
         writer.add_tensor(name, tensor)
     writer.write_header_to_file()

@@ -54,9 +54,17 @@ def write_about(adapter: Path, about: dict[str, object]) -> None:
 
 def base_digest_of(adapter: Path) -> str:
     """Gives the digest of the base model that an adapter was trained on. Raises TrainingError where it does not say."""
+    return _said(adapter, "base_digest", "which base model it is for")
+
+
+def texts_of(adapter: Path) -> tuple[str, str]:
+    """Gives the system and prompt texts that an adapter was trained with. Raises TrainingError where it does not say."""
+    what = "which texts it was trained with"
+    return _said(adapter, "system", what), _said(adapter, "prompt", what)
+
+
+def _said(adapter: Path, name: str, what: str) -> str:
     try:
-        return str(json.loads((adapter / ABOUT).read_text())["base_digest"])
+        return str(json.loads((adapter / ABOUT).read_text())[name])
     except (OSError, ValueError, KeyError) as error:
-        raise TrainingError(
-            f"{adapter} does not say which base model it is for", "train it with `codeintel train`"
-        ) from error
+        raise TrainingError(f"{adapter} does not say {what}", "train it with `codeintel train`") from error

@@ -1,6 +1,7 @@
 """From a question to an answer: retrieve -> compose -> generate -> cite -> record, as a stream of events."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -15,7 +16,7 @@ from rag_service.answer.phrases import say
 from rag_service.answer.question import checked
 from rag_service.answer.run import Run
 from rag_service.answer.write import add_sentence, cited, write_answer
-from rag_service.llm.provider import open_llm
+from rag_service.llm.in_force import LlmInForce
 from rag_service.record import record_answer
 from rag_service.retrieve import THRESHOLD, Hit, Retriever, open_retriever
 from rag_service.tracing import open_tracer
@@ -34,8 +35,14 @@ class Assistant:
     """
 
     def __init__(
-        self, retriever: Retriever, store: Store, settings: "Settings", tracer: "Tracer | None" = None
+        self,
+        retriever: Retriever,
+        store: Store,
+        settings: "Settings",
+        tracer: "Tracer | None" = None,
+        llm: LlmInForce | None = None,
     ) -> None:
+        self.llm = llm or LlmInForce(settings)
         self._tracer = tracer
         self.retriever = retriever
         self.store = store
@@ -108,10 +115,12 @@ class Assistant:
         run.sources = evidence.sources
         yield Evidence(evidence.sources)
         try:
-            llm = open_llm(self._settings)
+            llm = self.llm.get()
         except ModelError as error:
             llm = None
             yield run.note(say(run.asked.language, "away", place=self._settings.llm_model or "", cause=error.cause))
+        if llm and llm.notice:
+            yield run.note(llm.notice, "adapter")
         if llm and llm.trusted:
             yield from write_answer(run, llm, evidence, composer, composed)
             return
@@ -120,11 +129,15 @@ class Assistant:
             yield from add_sentence(run, llm, evidence, composer, composed)
 
 
-def open_assistant(settings: "Settings") -> Assistant:
+def open_assistant(settings: "Settings", adapter: Path | None = None) -> Assistant:
     """Opens the index, the embedder and the retriever that the settings name; a context manager.
 
-    Raises StoreError, EmbedderError or SettingsError.
+    The LLM follows Production, or keeps to an `adapter` (a GGUF file for the embedded base model) that is to be measured.
+    Raises StoreError, EmbedderError or SettingsError, and for that adapter AdapterError.
     """
+    llm = LlmInForce(settings, adapter)
+    if adapter:
+        llm.get()
     tracer = open_tracer(settings)
     retriever = open_retriever(settings)
-    return Assistant(retriever, retriever.store, settings, tracer)
+    return Assistant(retriever, retriever.store, settings, tracer, llm)

@@ -1,20 +1,22 @@
 """Who calls a symbol: chunks that hold its name, each verified by the text of the calling line."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 
 from ml.index import tokens
-from ml.index.chunk import Chunk
+from ml.index.asides import asides
+from ml.index.chunk import SEPARATOR, Chunk, last_name
 from ml.index.store.base import Where
 from rag_service.answer.evidence import StoredLines
 from rag_service.answer.lines import comment_text, is_comment
 from rag_service.retrieve import Retriever
 from rag_service.retrieve.question import name_parts
-from rag_service.retrieve.rules import asides
+
+Quoted = Callable[[str, str], frozenset[int]]
 
 CANDIDATES = 60
-SEPARATOR = re.compile(r"::|[.#/]")
 CONSTRUCTORS = frozenset(("__init__", "constructor", "initialize", "__construct", "init"))
 TRIPLE = re.compile(r'"""|\'\'\'|```')
 WITHOUT_PARENTHESES = frozenset(("bash", "ruby", "haskell", "ocaml", "elixir"))
@@ -48,39 +50,37 @@ def callers_of(retriever: Retriever, stored: StoredLines, chunk: Chunk, where: W
     found = [hit.chunk for hit in hits]
     found = [other for other in found if other.kind != "section"]
     defining = {(other.file_path, other.symbol) for other in [chunk, *found] if last_name(other.symbol) == name}
-    calls = [call for other in found for call in _calls(other, chunk, name, stored)]
+    quoted = cache(lambda repo, path: in_strings(stored(repo, path)))
+    calls = [call for other in found for call in _calls(other, chunk, name, quoted)]
     calls.sort(key=lambda call: bool(asides(call.chunk.file_path)))
     return Callers(calls, ambiguous=len(defining) > 1)
 
 
-def last_name(symbol: str) -> str:
-    """Gives the last part of a dotted or coloned name."""
-    return SEPARATOR.split(symbol)[-1].strip()
-
-
-def _calls(other: Chunk, definition: Chunk, name: str, stored: StoredLines) -> Iterator[Call]:
+def _calls(other: Chunk, definition: Chunk, name: str, quoted: Quoted) -> Iterator[Call]:
     """Gives the first line of a chunk that calls the name; neither a symbol's own recursion nor a docstring counts."""
     if (other.file_path, other.symbol) == (definition.file_path, definition.symbol):
         return
     call = _pattern(other, definition, name)
+    if not call.search(other.text):  # the dear look at each line is seldom needed
+        return
     for number, text in enumerate(other.text.split("\n"), start=other.line_start):
         match = call.search(text.removesuffix(comment_text(text))) if not is_comment(text) else None
         if not match or DEFINITION.search(text[: match.start()]):
             continue
-        if not in_string(stored(other.repo, other.file_path), number):
+        if number not in quoted(other.repo, other.file_path):
             yield Call(other, number)
             return
 
 
-def in_string(lines: Mapping[int, str], number: int) -> bool:
-    """Says whether a line of a file begins inside a triple-quoted string, as an example in a docstring does."""
-    quote = ""
+def in_strings(lines: Mapping[int, str]) -> frozenset[int]:
+    """Gives the lines of a file that begin inside a triple-quoted string, as an example in a docstring does."""
+    quote, inside = "", set()
     for at in sorted(lines):
-        if at == number:
-            return bool(quote)
+        if quote:
+            inside.add(at)
         for mark in TRIPLE.findall(lines[at]):
             quote = "" if quote == mark else quote or mark
-    return False
+    return frozenset(inside)
 
 
 def _pattern(other: Chunk, definition: Chunk, name: str) -> re.Pattern[str]:

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from ml.index.chunk import Chunk, numbered_lines
+from ml.index.chunk import Chunk, last_name, numbered_lines
 from ml.index.outline import Outline, outline
 from ml.index.store.base import Where
-from rag_service.answer.callers import callers_of, in_string, last_name
+from rag_service.answer.callers import callers_of, in_strings
 from rag_service.answer.evidence import Numbered
 from rag_service.answer.excerpt import Excerpt, comments_near, excerpt
 from rag_service.answer.lines import Line, LineMatcher, comment_text, is_comment
@@ -86,6 +86,14 @@ class Piece:
         return max(self.head.line_start, min(self.body_start - 1, self.head.line_end))
 
 
+def cited_code(piece: Piece) -> Cited:
+    """Gives a piece's code as a small LLM's sentence is held against it."""
+    lines = sorted(numbered_lines([piece.chunk]).items())
+    header = "\n".join(text for number, text in lines if number < piece.body_start)
+    body = "\n".join(text for number, text in lines if number >= piece.body_start)
+    return Cited(last_name(piece.chunk.symbol), header, body)
+
+
 class Composer:
     """Writes Markdown about the evidence for one question; every claim ends with the mark of the lines it comes from."""
 
@@ -114,11 +122,7 @@ class Composer:
     @property
     def cited_subject(self) -> Cited:
         """The subject's code as a small LLM's sentence is held against it."""
-        piece = self._piece(self.subject)
-        lines = sorted(numbered_lines([self.subject]).items())
-        header = "\n".join(text for number, text in lines if number < piece.body_start)
-        body = "\n".join(text for number, text in lines if number >= piece.body_start)
-        return Cited(last_name(self.subject.symbol), header, body)
+        return cited_code(self._piece(self.subject))
 
     def compose(self) -> str:
         """Gives the answer, about a screen long, its best evidence first."""
@@ -236,7 +240,7 @@ class Composer:
 
     def _is_telling(self, chunk: Chunk, line: Line) -> bool:
         enough = self.matcher.share(line.score) >= TELLING
-        return enough and not in_string(self._evidence.lines(chunk.repo, chunk.file_path), line.number)
+        return enough and line.number not in in_strings(self._evidence.lines(chunk.repo, chunk.file_path))
 
 
 def _name(chunk: Chunk) -> str:

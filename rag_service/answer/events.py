@@ -49,10 +49,10 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A line for the reader that is not part of the answer; `about` says what failed: the model, or the audit record."""
+    """A line for the reader that is not part of the answer; `about` says what failed: model, adapter or audit record."""
 
     text: str
-    about: Literal["model", "record"] = "model"
+    about: Literal["model", "adapter", "record"] = "model"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from rag_service.answer.question import Language
 if TYPE_CHECKING:
     from langchain_core.prompts import ChatPromptTemplate
 
+    from rag_service.llm.adapter import Adapter
+
 CHARS_A_TOKEN = 3  # of code; prose has more
 INSTRUCTION_TOKENS = 500
 LEAST_CHARS = 300
@@ -36,19 +38,53 @@ EVIDENCE_AND_QUESTION = "{evidence}\n\n<question>{question}</question>"
 CODE_AND_QUESTION = "Code [1]:\n{evidence}\n\nQuestion: {question}"
 
 
-def writing_prompt() -> "ChatPromptTemplate":
-    """Gives the prompt for an LLM that writes the answer; its variables are language, evidence and question."""
+def writing_prompt(adapter: "Adapter | None" = None) -> "ChatPromptTemplate":
+    """Gives the prompt for an LLM that writes the answer; its variables are language, evidence and question.
+
+    With an adapter that was trained with other texts it is those.
+    """
     from langchain_core.prompts import ChatPromptTemplate
 
+    own = {WRITE.format(language=language) for language in LANGUAGES.values()}
+    if adapter and (adapter.system not in own or adapter.prompt != _trained(EVIDENCE_AND_QUESTION)):
+        return _prompt_of(adapter)
     return ChatPromptTemplate.from_messages([("system", WRITE), ("human", EVIDENCE_AND_QUESTION)])
 
 
-def adding_prompt() -> "ChatPromptTemplate":
-    """Gives the prompt for a small LLM that says one sentence about a piece of code; its variables: evidence, question."""
+def adding_prompt(adapter: "Adapter | None" = None) -> "ChatPromptTemplate":
+    """Gives the prompt for a small LLM that says one sentence about a piece of code; its variables: evidence, question.
+
+    With an adapter it is the texts that this was trained with: what the example shows, it has learnt.
+    """
     from langchain_core.prompts import ChatPromptTemplate
 
+    if adapter:
+        return _prompt_of(adapter)
     shown = [message for example in EXAMPLES for message in zip(("human", "ai"), example, strict=True)]
     return ChatPromptTemplate.from_messages([("system", ADD), *shown, ("human", CODE_AND_QUESTION)])
+
+
+def training_texts(*, writes: bool) -> tuple[str, str]:
+    """Gives the system and prompt texts to train an LLM with: one that `writes` the answer, or one that adds to it.
+
+    They are the service's own; the prompt's variables are context and question (ml.training.job.TrainingData).
+    """
+    if writes:
+        return WRITE.format(language=LANGUAGES["en"]), _trained(EVIDENCE_AND_QUESTION)
+    return ADD, _trained(CODE_AND_QUESTION)
+
+
+def _trained(prompt: str) -> str:
+    return prompt.replace("{evidence}", "{context}")
+
+
+def _prompt_of(adapter: "Adapter") -> "ChatPromptTemplate":
+    from langchain_core.messages import SystemMessage
+    from langchain_core.prompts import ChatPromptTemplate
+
+    literal = adapter.prompt.replace("{", "{{").replace("}", "}}")
+    prompt = literal.replace("{{context}}", "{evidence}").replace("{{question}}", "{question}")
+    return ChatPromptTemplate.from_messages([SystemMessage(adapter.system), ("human", prompt)])
 
 
 def evidence_tokens(context: int, answer_tokens: int) -> int:

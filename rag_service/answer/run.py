@@ -57,7 +57,7 @@ class Run:
         self._parts.append(text)
         return Text(text)
 
-    def note(self, text: str, about: Literal["model", "record"] = "model") -> Notice:
+    def note(self, text: str, about: Literal["model", "adapter", "record"] = "model") -> Notice:
         """Adds a notice and gives the event for it."""
         self._notices.append(text)
         return Notice(text, about)

@@ -4,8 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from ml.index.chunk import Chunk
-from rag_service.answer.callers import last_name
+from ml.index.chunk import Chunk, last_name
 from rag_service.answer.lines import LineMatcher, is_comment
 
 CALL = re.compile(r"(?:(?P<receiver>[\w$)\]]+)(?:\.|->|::))?(?P<name>[A-Za-z_$][\w$]*)\s*\(")

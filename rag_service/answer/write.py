@@ -39,7 +39,7 @@ def write_answer(run: Run, llm: Llm, evidence: Numbered, composer: Composer, com
     said, problem = False, "uncited"
     try:
         for segment in segments(
-            run.waited("generate", written(llm, writing_prompt(), values, ANSWER_TOKENS, run.spent))
+            run.waited("generate", written(llm, writing_prompt(llm.adapter), values, ANSWER_TOKENS, run.spent))
         ):
             with run.timed("cite"):
                 text = run.citations.check(Segment(quotations.check(segment), segment.is_code))
@@ -80,7 +80,7 @@ def _sentence(run: Run, llm: Llm, values: Mapping[str, str]) -> str:
     """Gives the LLM's first sentence, "" where it is not done within SENTENCE_SECONDS: nobody waits longer for it."""
     text = ""
     for part in run.waited(
-        "generate", written(llm, adding_prompt(), values, SENTENCE_TOKENS, run.spent, SENTENCE_SECONDS)
+        "generate", written(llm, adding_prompt(llm.adapter), values, SENTENCE_TOKENS, run.spent, SENTENCE_SECONDS)
     ):
         text += part
         if first_sentence(text) or run.stages["generate"].seconds > SENTENCE_SECONDS:

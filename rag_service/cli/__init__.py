@@ -6,7 +6,24 @@ import sys
 import click
 
 from ml.errors import CodeIntelError
-from rag_service.cli import ask, completion, doctor, index, mcp, remove, repos, search, serve, terminal
+from rag_service.cli import (
+    ask,
+    completion,
+    dataset,
+    doctor,
+    drift,
+    evaluate,
+    index,
+    mcp,
+    pipeline,
+    promote,
+    remove,
+    repos,
+    search,
+    serve,
+    terminal,
+    train,
+)
 
 EPILOG = "First steps:  codeintel index PATH_OR_URL  then  codeintel ask 'where is the retry policy set?'"
 
@@ -34,6 +51,12 @@ for command in (
     mcp.mcp,
     repos.repos,
     remove.remove,
+    dataset.dataset,
+    train.train,
+    evaluate.evaluate,
+    promote.promote,
+    pipeline.pipeline,
+    drift.drift,
     doctor.doctor,
     completion.completion,
 ):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,20 +17,38 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Build or update the index.")
-@click.argument("sources", nargs=-1, required=True, metavar="PATH_OR_URL...")
+@click.argument("sources", nargs=-1, metavar="PATH_OR_URL...")
 @click.option("--name", metavar="N", help="Name of the repository.  [default: the folder's or the URL's last part]")
 @click.option("--revision", metavar="REV", help="A commit, branch or tag instead of the files as they lie there.")
+@click.option(
+    "--pinned",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Index the repositories of a manifest (TOML), each at the revision that it is pinned to.",
+)
+@click.option("--prune", is_flag=True, help="With --pinned: remove all others from the index.")
 @options.store_option
 @options.json_option
-def index(sources: tuple[str, ...], name: str | None, revision: str | None, store: str | None, as_json: bool) -> None:
+def index(
+    sources: tuple[str, ...],
+    name: str | None,
+    revision: str | None,
+    pinned: Path | None,
+    prune: bool,
+    store: str | None,
+    as_json: bool,
+) -> None:
     """Build the index of folders, git repositories, git URLs or archives, or update it where it is there already.
 
     Only what changed is read into the index; a run that was killed goes on where it stopped.
     """
     if len(sources) > 1 and (name or revision):
         raise SettingsError("--name and --revision are for one source", "index the sources one by one")
+    if bool(sources) == bool(pinned) or (pinned and (name or revision)) or (prune and not pinned):
+        raise SettingsError("there is nothing to index, or two things", "give PATH_OR_URL, or --pinned FILE alone")
     settings = options.settings_with(store=store)
-    reports = index_all(sources, settings, name=name, revision=revision)
+    pins = index_pinned(pinned, settings, prune=prune) if pinned else []
+    reports = pins or index_all(sources, settings, name=name, revision=revision)
     if as_json:
         terminal.print_json([as_dict(report) for report in reports])
         return
@@ -60,6 +79,27 @@ def index_all(
             )
         reports.append(report)
     store.close()
+    return reports
+
+
+def index_pinned(manifest: Path, settings: "Settings", *, prune: bool = False) -> list["IndexReport"]:
+    """Indexes what a manifest pins, at the revisions that it names; `prune` removes all other repositories."""
+    from ml.index import open_index
+    from ml.index.pinned import read_pins
+
+    pins = read_pins(manifest)
+    for pin in pins:
+        pin.check()
+    reports = [
+        report
+        for pin in pins
+        for report in index_all([pin.source], settings, name=pin.name, revision=pin.revision if pin.is_commit else None)
+    ]
+    if prune:
+        store, _ = open_index(settings)
+        for name in {repository.name for repository in store.repositories()} - {pin.name for pin in pins}:
+            store.remove(name)
+        store.close()
     return reports
 
 

@@ -32,15 +32,15 @@ router = APIRouter(prefix="/v1", tags=["OpenAI"], dependencies=[Depends(require_
 
 @router.get("/models")
 def models(service: Served) -> dict[str, Any]:
-    """List the models: the whole index, and each repository alone."""
-    return {"object": "list", "data": [_model(name) for name in _model_names(service)]}
+    """List the models: the whole index, and each repository alone; `llm` names what writes."""
+    return {"object": "list", "data": [_model(name, service) for name in _model_names(service)]}
 
 
 @router.get("/models/{model:path}")
 def model(model: str, service: Served) -> dict[str, Any]:
     """Describe one model."""
     _where(model, service)
-    return _model(model)
+    return _model(model, service)
 
 
 @router.post("/chat/completions")
@@ -73,8 +73,8 @@ def _model_names(service: Service) -> list[str]:
     return [MODEL, *(f"{MODEL}:{repository.name}" for repository in service.repositories())]
 
 
-def _model(name: str) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": 0, "owned_by": MODEL}
+def _model(name: str, service: Service) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": 0, "owned_by": MODEL, "llm": service.model()}
 
 
 def _where(model: str, service: Service) -> Where:

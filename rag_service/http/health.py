@@ -21,7 +21,8 @@ async def healthz() -> dict[str, str]:
 def readyz(service: Served) -> dict[str, Any]:
     """Say whether questions can be answered: the index opens and holds a repository."""
     repositories = service.check_ready()
-    return {"status": "ready", "repositories": len(repositories), "chunks": sum(r.chunks for r in repositories)}
+    chunks = sum(repository.chunks for repository in repositories)
+    return {"status": "ready", "model": service.model(), "repositories": len(repositories), "chunks": chunks}
 
 
 @router.get("/metrics", response_class=Response)

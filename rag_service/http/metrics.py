@@ -1,12 +1,15 @@
 """What Prometheus sees: requests, seconds by stage, answers, citations, the index's size and age."""
 
+import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -15,14 +18,19 @@ from ml.index.store.base import Repository
 from rag_service.answer.events import Answer, Event, Notice
 from rag_service.http.admission import Admission
 
+MODEL = "What writes the answers: the LLM with its adapter"
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
 class Metrics:
-    """The service's own registry. `repositories` gives what is indexed; where it raises CodeIntelError, nothing is."""
+    """The service's own registry. `repositories` gives what is indexed; where it raises CodeIntelError, nothing is.
 
-    def __init__(self, repositories: Callable[[], Sequence[Repository]]) -> None:
+    `model` names what writes.
+    """
+
+    def __init__(self, repositories: Callable[[], Sequence[Repository]], model: Callable[[], str]) -> None:
         self._registry = CollectorRegistry()
+        self._registry.register(_Model(model))
         ProcessCollector(registry=self._registry)
         self._registry.register(_Index(repositories))
         counter = partial(Counter, registry=self._registry)
@@ -32,9 +40,16 @@ class Metrics:
         self._stage_seconds = seconds("codeintel_stage_seconds", "Seconds of each stage of an answer", ["stage"])
         self._answers = counter("codeintel_answers", "Answers, by whether there was evidence to answer from", ["found"])
         self._citations = counter("codeintel_citations", "Citations that held (kept) or did not (dropped)", ["result"])
+        self._adapter_refused = counter(
+            "codeintel_adapter_refused", "Answers without the adapter that should be in force"
+        )
         self._model_away = counter("codeintel_model_away", "Times that the LLM was away while a question was answered")
         self._feedback = counter("codeintel_feedback", "Readers' verdicts", ["verdict"])
         self._questions = Gauge("codeintel_questions", "Questions now", ["state"], registry=self._registry)
+
+    def watch_drift(self, file: Path) -> None:
+        """Shows the figures that `codeintel drift` left in a file, read at each scrape."""
+        self._registry.register(_Drift(file))
 
     def watch_places(self, admission: Admission) -> None:
         """Shows how many questions run and wait at each scrape."""
@@ -57,6 +72,8 @@ class Metrics:
                 self._answer(event)
             elif isinstance(event, Notice) and event.about == "model":
                 self._model_away.inc()
+            elif isinstance(event, Notice) and event.about == "adapter":
+                self._adapter_refused.inc()
             yield event
 
     def text(self) -> bytes:
@@ -69,6 +86,21 @@ class Metrics:
         self._citations.labels("dropped").inc(answer.dropped)
         for stage, seconds in answer.timings.items():
             self._stage_seconds.labels(stage).observe(seconds)
+
+
+class _Model(Collector):
+    """Names what writes, with its adapter, at each scrape."""
+
+    def __init__(self, model: Callable[[], str]) -> None:
+        self._model = model
+
+    def describe(self) -> Iterable[InfoMetricFamily]:
+        """Names the metric without opening anything."""
+        return [InfoMetricFamily("codeintel_model", MODEL)]
+
+    def collect(self) -> Iterable[InfoMetricFamily]:
+        """Gives the name as a label."""
+        return [InfoMetricFamily("codeintel_model", MODEL, {"model": self._model()})]
 
 
 class _Index(Collector):
@@ -107,6 +139,45 @@ def age_seconds(repository: Repository) -> float | None:
         return None
     indexed = datetime.fromisoformat(repository.indexed_at)
     return max(0.0, (datetime.now(UTC) - indexed.astimezone(UTC)).total_seconds())
+
+
+class _Drift(Collector):
+    """Reads what `codeintel drift` found last; it computes nothing itself."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def describe(self) -> Iterable[GaugeMetricFamily]:
+        """Names the gauges without reading the file."""
+        return _drift_gauges({})
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Gives the gauges of which there are figures."""
+        try:
+            figures = json.loads(self._file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return
+        yield from (gauge for gauge in _drift_gauges(figures) if gauge.samples)
+
+
+def _drift_gauges(figures: dict[str, Any]) -> list[GaugeMetricFamily]:
+    population = figures.get("population") or {}
+    made = datetime.fromisoformat(figures["made"]).timestamp() if "made" in figures else None
+    return [
+        GaugeMetricFamily(f"codeintel_drift_{name}", about, None if value is None else float(value))
+        for name, about, value in (
+            (
+                "detected",
+                "Whether the questions asked differ from those evaluated, beyond chance and by much",
+                figures.get("drifted"),
+            ),
+            ("new_share", "Share of questions unlike any evaluated one", population.get("new_share")),
+            ("p", "Chance of such a difference where nothing changed", population.get("p")),
+            ("refused_share", "Share of answers that were refusals", figures.get("refused_share")),
+            ("down_share", "Share of rated answers that were rated down", figures.get("down_share")),
+            ("measured_timestamp_seconds", "When `codeintel drift` ran last", made),
+        )
+    ]
 
 
 class RequestMetrics:

@@ -11,8 +11,11 @@ from ml.index.store.base import Repository, Where
 from ml.settings import Settings
 from rag_service.answer.asker import Asker
 from rag_service.answer.events import Event
+from rag_service.answer.run import EVIDENCE
+from rag_service.evaluation.files import drift_file
 from rag_service.http.central import CentralSymbols
 from rag_service.http.metrics import Metrics
+from rag_service.llm.follow import follower
 
 if TYPE_CHECKING:
     from rag_service.answer.assistant import Assistant
@@ -23,11 +26,13 @@ class Service:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.metrics = Metrics(self.repositories)
+        self.metrics = Metrics(self.repositories, self.model)
+        self.metrics.watch_drift(drift_file(settings))
         self._opening = threading.Lock()
         self._open: Assistant | None = None
         self._resources = ExitStack()
         self._is_warm = threading.Event()
+        self._follower = follower(settings)
 
     @cached_property
     def central_symbols(self) -> CentralSymbols:
@@ -55,6 +60,14 @@ class Service:
         except StoreMissingError:
             return []
 
+    def model(self) -> str:
+        """Names what writes: the LLM with its adapter, or "evidence" where none does."""
+        with suppress(CodeIntelError):
+            llm = self.assistant.llm.get()
+            if llm:
+                return llm.name
+        return EVIDENCE
+
     def check_ready(self) -> list[Repository]:
         """Gives the indexed repositories. Raises ServeError while all is being loaded, StoreMissingError without any."""
         if not self._is_warm.is_set():
@@ -68,6 +81,8 @@ class Service:
         """Loads index and LLM in the background, so that the first question does not wait for them."""
         thread = threading.Thread(target=self._warm_up, name="warm-up")
         thread.start()
+        if self._follower:
+            self._follower.start()
         return thread
 
     def _warm_up(self) -> None:
@@ -79,17 +94,15 @@ class Service:
             self._load_llm()
 
     def _load_llm(self) -> None:
-        from rag_service.llm.provider import open_llm
-        from rag_service.llm.runtime import runtime
-
-        llm = open_llm(self.settings)
+        llm = self.assistant.llm.get()
         if llm:
             llm.open(None)
-        if llm and self.settings.llm == "embedded":
-            runtime(llm.place, llm.context)
+            llm.load()
 
     def close(self) -> None:
         """Gives back index and LLM."""
+        if self._follower:
+            self._follower.stop()
         with self._opening:
             self._resources.close()
             self._open = None

@@ -13,13 +13,14 @@ from rag_service.llm.runtime import runtime
 
 
 class EmbeddedChatModel(BaseChatModel):
-    """A GGUF model, run by llama.cpp in this process; every use of one file shares the loaded model.
+    """A GGUF model, run by llama.cpp in this process, with an adapter or without (""); every use shares the loaded model.
 
     `timeout` is how many seconds the next part may take. Errors are ModelError.
     """
 
     path: str
     context: int
+    adapter: str = ""
     timeout: float
 
     @property
@@ -34,7 +35,7 @@ class EmbeddedChatModel(BaseChatModel):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         request = {"messages": convert_to_openai_messages(messages), "temperature": 0, "stop": stop or [], **kwargs}
-        for text in runtime(self.path, self.context).stream(request, self.timeout):
+        for text in runtime(self.path, self.context, self.adapter).stream(request, self.timeout):
             chunk = ChatGenerationChunk(message=AIMessageChunk(content=text))
             if run_manager:
                 run_manager.on_llm_new_token(text, chunk=chunk)

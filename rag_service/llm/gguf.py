@@ -77,9 +77,26 @@ class _Reader:
 @cache
 def read_model(path: str) -> ModelFile:
     """Reads the header of a GGUF file. Raises ModelError where there is none, or another kind of file."""
+    about, parameters = _read(path)
+    context = about.get(f"{about.get('general.architecture')}.context_length")
+    return ModelFile(
+        path=path,
+        name=QUANTIZATION.sub("", Path(path).stem),
+        parameters=parameters,
+        context=context if isinstance(context, int) else 0,
+    )
+
+
+def read_about(path: str) -> dict[str, Value]:
+    """Reads what a GGUF file says of itself, without its arrays. Raises what `read_model` raises."""
+    return _read(path)[0]
+
+
+def _read(path: str) -> tuple[dict[str, Value], int]:
+    """Gives a file's keys with their values, and its number of weights."""
     try:
         with Path(path).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            return _model(path, data)
+            return _header(data)
     except OSError as error:
         raise ModelError(
             f"the model {path} can't be read ({error.strerror})", "set llm_model to a GGUF file"
@@ -88,7 +105,7 @@ def read_model(path: str) -> ModelFile:
         raise ModelError(f"{path} is no GGUF model", "set llm_model to a GGUF file, downloaded whole") from error
 
 
-def _model(path: str, data: mmap.mmap) -> ModelFile:
+def _header(data: mmap.mmap) -> tuple[dict[str, Value], int]:
     if data[:4] != b"GGUF":
         raise ValueError("no GGUF")
     reader = _Reader(data)
@@ -98,10 +115,4 @@ def _model(path: str, data: mmap.mmap) -> ModelFile:
     about = {reader.string(): reader.value(reader.count("I")) for _ in range(pairs)}
     if not tensors:
         raise ValueError("no weights")
-    context = about.get(f"{about.get('general.architecture')}.context_length")
-    return ModelFile(
-        path=path,
-        name=QUANTIZATION.sub("", Path(path).stem),
-        parameters=sum(reader.parameters() for _ in range(tensors)),
-        context=context if isinstance(context, int) else 0,
-    )
+    return about, sum(reader.parameters() for _ in range(tensors))

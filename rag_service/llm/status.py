@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 from ml.errors import ModelError
-from rag_service.llm.provider import Llm, open_llm
+from rag_service.llm.in_force import LlmInForce
+from rag_service.llm.provider import Llm
 
 if TYPE_CHECKING:
     from ml.settings import Settings
@@ -11,13 +12,14 @@ if TYPE_CHECKING:
 
 def describe_llm(settings: "Settings") -> str:
     """Says which LLM writes and what it may write; one at an endpoint is asked for its models. Raises ModelError."""
-    llm = open_llm(settings)
+    llm = LlmInForce(settings).get()
     if llm is None:
         return "none: answers are made from the code alone"
     if settings.llm == "openai":
         _check_endpoint(llm, settings)
     part = "writes the answers" if llm.trusted else "adds sentences that the cited lines support"
-    return f"{llm.name} at {llm.place}: {part}"
+    notice = f"; {llm.notice}" if llm.notice else ""
+    return f"{llm.name} at {llm.place}: {part}{notice}"
 
 
 def _check_endpoint(llm: Llm, settings: "Settings") -> None:
@@ -29,7 +31,6 @@ def _check_endpoint(llm: Llm, settings: "Settings") -> None:
     key = settings.llm_api_key.get_secret_value() if settings.llm_api_key else NO_KEY
     with translated(), OpenAI(base_url=llm.place, api_key=key, timeout=CONNECT_SECONDS, max_retries=0) as client:
         models = [model.id for model in client.models.list()]
-    if llm.name not in models:
-        raise ModelError(
-            f"the endpoint at {llm.place} serves {', '.join(models) or 'no model'}, not {llm.name}", "mend llm_model"
-        )
+    if llm.model not in models:
+        cure = "deploy the adapter again with `codeintel promote`" if llm.adapter else "mend llm_model"
+        raise ModelError(f"the endpoint at {llm.place} serves {', '.join(models) or 'no model'}, not {llm.model}", cure)

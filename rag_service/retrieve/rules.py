@@ -4,26 +4,16 @@ A rule gives 0..1 for a candidate; the score is the weighted sum. The weights ar
 repositories that they were tuned on and lost on others. `python -m benchmarks.retrieval --ablations` tries each rule.
 """
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Self
 
+from ml.index.asides import asides
 from ml.index.chunk import Chunk
 from ml.index.store.base import Candidate
 from rag_service.retrieve.question import Question, last_component, name_parts, normal_name
-
-ASIDE = {
-    "tests": re.compile(r"tests?|testing|specs?|fixtures|__tests__|testdata|e2e|mocks|__mocks__|testutils?"),
-    "docs": re.compile(r"docs?|documentation|docs_src|changelogs?"),
-    "examples": re.compile(r"_?examples?|samples?|demos?|bench|benchmarks?|tutorials?"),
-    "": re.compile(r"_?vendor|third_?party|node_modules|externals?|deps|legacy|deprecated|\..+"),
-}
-TEST_FILE = re.compile(r"^test_|_(?:test|spec)s?$|[a-z](?:Tests?|Spec)$|\.(?:test|spec)$")
-PROSE = frozenset((".md", ".rst", ".txt", ".mdx", ".adoc"))
-DECLARATIONS = frozenset(("__init__.py", "__init__.pyi", "conftest.py"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,20 +131,6 @@ def file_parts(path: str) -> frozenset[str]:
 def folders(path: str) -> tuple[frozenset[str], ...]:
     """Gives the same for each folder above it."""
     return tuple(frozenset(name_parts(folder)) for folder in PurePosixPath(path).parts[:-1])
-
-
-@lru_cache(maxsize=65_536)
-def asides(path: str) -> frozenset[str]:
-    """Gives what speaks against the file being what a question is about: keys of ASIDE."""
-    lower = PurePosixPath(path.lower())
-    found = {kind for kind, signs in ASIDE.items() if any(map(signs.fullmatch, lower.parts[:-1]))}
-    if TEST_FILE.search(PurePosixPath(path).stem):
-        found.add("tests")
-    if lower.suffix in PROSE:
-        found.add("docs")
-    if lower.name in DECLARATIONS:
-        found.add("")
-    return frozenset(found)
 
 
 RULES = (

@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml.errors import EvaluationError
-from ml.evaluation.report import JudgeVerdict, Metric, Report, parse_report
-from ml.registry.gate import Rules, above_thresholds, better, difference
+from ml.evaluation.report import Case, JudgeVerdict, Metric, Report, parse_report
+from ml.registry.gate import Rules, above_thresholds, better, unpaired
 
 FAITHFUL, RELEVANT, CITED, REFUSED = "faithfulness", "answer_relevancy", "citation_precision", "refusal_accuracy"
+SUPPORTED, OVERLAP = "supported_answers", "reference_overlap"
 
 
 def metric(name: str, mean: float, half: float = 0.02) -> Metric:
@@ -18,7 +19,7 @@ def metric(name: str, mean: float, half: float = 0.02) -> Metric:
 
 
 def report(judge: bool = True, half: float = 0.02, **means: float) -> Report:
-    figures = {FAITHFUL: 0.8, RELEVANT: 0.8, CITED: 0.85, REFUSED: 0.9} | means
+    figures = {FAITHFUL: 0.8, RELEVANT: 0.8, CITED: 0.85, REFUSED: 0.9, SUPPORTED: 0.6, OVERLAP: 0.4} | means
     metrics = tuple(metric(name, mean, half) for name, mean in figures.items())
     return Report("m", "d1", metrics, JudgeVerdict("j", judge, "" if judge else "2 of 6 verdicts right"))
 
@@ -54,12 +55,49 @@ def test_noise_hides_no_more_than_the_tolerance() -> None:
 def test_a_failed_judge_does_not_decide() -> None:
     present = report(judge=False)
     assert not better(report(judge=False, faithfulness=1.0, answer_relevancy=1.0), present).passed
-    decision = better(report(judge=False, faithfulness=0.1, citation_precision=0.95), present)
+    decision = better(report(False, faithfulness=0.1, supported_answers=0.7, reference_overlap=0.5), present)
     assert decision.passed
+    assert decision.reasons[0] == "better beyond noise on supported_answers and reference_overlap"
     assert FAITHFUL not in decision.figures
     assert any("2 of 6 verdicts right" in reason for reason in decision.reasons)
     # One failed judge of the two is enough: its figures are no measure for the other's.
-    assert FAITHFUL not in better(report(citation_precision=0.95), present).figures
+    assert FAITHFUL not in better(report(supported_answers=0.7, reference_overlap=0.5), present).figures
+
+
+@pytest.mark.parametrize("changed", [{SUPPORTED: 0.7}, {OVERLAP: 0.5}, {SUPPORTED: 0.7, OVERLAP: 0.5, CITED: 0.8}])
+def test_without_a_judge_one_of_two_or_a_loss_elsewhere_is_not_enough(changed: dict[str, float]) -> None:
+    assert not better(report(False, 0.02, **changed), report(judge=False)).passed
+
+
+def by_case(scores: dict[str, list[float]], judge: bool = False) -> Report:
+    """Gives a report whose cases have these scores, its metrics with intervals far too wide to decide anything."""
+    cases = tuple(
+        Case(str(number), "q", dict(zip(scores, row, strict=True)))
+        for number, row in enumerate(zip(*scores.values(), strict=True))
+    )
+    figures = tuple(metric(name, sum(values) / len(values), 0.5) for name, values in scores.items())
+    return Report("m", "d1", figures, JudgeVerdict("j", judge), cases)
+
+
+def test_reports_over_the_same_cases_are_compared_case_by_case() -> None:
+    present = by_case({SUPPORTED: [0.0] * 20 + [1.0] * 20, OVERLAP: [0.1, 0.9] * 20})
+    candidate = by_case({SUPPORTED: [0.0] * 10 + [1.0] * 30, OVERLAP: [0.2, 1.0] * 20})
+    decision = better(candidate, present)
+    assert decision.passed
+    assert decision.figures[SUPPORTED].endswith(" n=40: +0.250 [+0.125, +0.400] case by case")
+    # The same means over other cases, or without them, decide nothing.
+    assert not better(replace(candidate, cases=()), present).passed
+    mixed = by_case({SUPPORTED: [1.0] * 30 + [0.0] * 10, OVERLAP: [1.0, 0.2] * 20})
+    assert "reference_overlap: +0.100" in " ".join(better(mixed, present).reasons)
+    assert not better(mixed, present).passed
+
+
+def test_a_loss_in_every_case_is_worse_however_wide_the_intervals() -> None:
+    scores = {SUPPORTED: [0.0] * 40, OVERLAP: [0.0] * 40, REFUSED: [0.0, 1.0] * 20}
+    better_keys = {SUPPORTED: [1.0] * 40, OVERLAP: [1.0] * 40}
+    assert better(by_case(scores | better_keys), by_case(scores)).passed
+    worse = by_case(scores | better_keys | {REFUSED: [0.0, 0.96] * 20})
+    assert "refusal_accuracy: -0.020" in better(worse, by_case(scores)).reasons[0]
 
 
 def test_other_data_sets_and_metrics_do_not_compare() -> None:
@@ -78,6 +116,8 @@ def test_the_thresholds_hold_for_each_metric() -> None:
     assert "faithfulness was not measured" in above_thresholds(replace(report(), metrics=report().metrics[1:])).reasons
     assert above_thresholds(report(judge=False, faithfulness=0.1)).passed
     assert not above_thresholds(report(judge=False, citation_precision=0.1)).passed
+    assert above_thresholds(report(supported_answers=0.1)).passed
+    assert "supported_answers is 0.100, below 0.500" in above_thresholds(report(False, supported_answers=0.1)).reasons
 
 
 unit = st.floats(0, 1)
@@ -86,16 +126,20 @@ metrics = st.tuples(unit, unit, unit).map(sorted).map(lambda v: Metric("m", v[1]
 
 @given(metrics, metrics)
 def test_a_difference_is_the_mirror_of_its_opposite(a: Metric, b: Metric) -> None:
-    mean, low, high = difference(a, b)
-    assert low <= mean <= high
-    assert difference(b, a) == pytest.approx((-mean, -high, -low))
+    gain, loss = unpaired(a, b), unpaired(b, a)
+    assert gain.low <= gain.mean <= gain.high
+    assert (loss.mean, loss.low, loss.high) == pytest.approx((-gain.mean, -gain.high, -gain.low))
     # It is never surer than the two intervals together.
-    assert a.low - b.high <= low + 1e-9
-    assert high - 1e-9 <= a.high - b.low
+    assert a.low - b.high <= gain.low + 1e-9
+    assert gain.high - 1e-9 <= a.high - b.low
 
 
 def test_a_report_survives_json() -> None:
     assert parse_report(report().to_json()) == report()
+    cases = (Case("a1", "Где?", {OVERLAP: 0.5}, "Here [1].", "There.", "shop:a.py:1-2", ("shop:a.py:1-3",), "So."),)
+    whole = replace(report(), cases=cases)
+    assert parse_report(whole.to_json()) == whole
+    assert whole.scores(OVERLAP) == {"a1": 0.5}
 
 
 @pytest.mark.parametrize(

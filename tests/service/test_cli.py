@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 CODEINTEL = str(Path(sys.executable).with_name("codeintel"))
-COMMANDS = ("index", "search", "ask", "serve", "mcp", "repos", "remove", "doctor", "completion")
+COMMANDS = ("index", "search", "ask", "serve", "mcp", "repos", "remove", "dataset", "doctor", "completion")
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -8,7 +8,11 @@ import pytest
 
 from rag_service.retrieve.glossary import stem
 
-WORDS = [f"{head}{tail}" for head in ("connect", "reconfigur", "аутентифи", "настрой") for tail in ("ing", "ations", "кация", "ками")]
+WORDS = [
+    f"{head}{tail}"
+    for head in ("connect", "reconfigur", "аутентифи", "настрой")
+    for tail in ("ing", "ations", "кация", "ками")
+]
 
 
 @pytest.fixture

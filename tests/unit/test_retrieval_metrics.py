@@ -1,11 +1,12 @@
-"""The benchmark's figures against values computed by hand."""
+"""The figures of a ranking against values computed by hand."""
 
 from math import log2
 
 import pytest
 
-from benchmarks.retrieval.metrics import Place, Target, interval, ndcg
 from benchmarks.retrieval.plain import PlainBM25
+from ml.evaluation.bootstrap import interval, paired
+from ml.evaluation.retrieval import Place, Target, ndcg, recall, reciprocal_rank
 
 
 def place(path: str, start: int = 1, end: int = 10) -> Place:
@@ -30,6 +31,50 @@ def test_paths_agree_from_either_root_but_only_at_a_slash() -> None:
     assert place("src/a.py").covers(Target("a.py"))
     assert place("a.py").covers(Target("src/a.py"))
     assert not place("src/ba.py").covers(Target("a.py"))
+
+
+def test_a_target_of_one_repository_is_not_in_another() -> None:
+    target = Target("a.py", 1, 5, "shop")
+    assert Place("a.py", 1, 10, "shop").covers(target)
+    assert not Place("a.py", 1, 10, "bank").covers(target)
+    assert place("a.py").covers(target)
+
+
+def test_recall_and_reciprocal_rank_count_from_the_first_place_that_covers() -> None:
+    found = [place("x.py"), place("a.py"), place("b.py"), *[place("y.py")] * 7, place("c.py")]
+    targets = [Target("a.py"), Target("b.py"), Target("c.py"), Target("d.py")]
+    assert recall(found, targets) == 2 / 4
+    assert recall(found, targets, k=2) == 1 / 4
+    assert recall(found, targets, k=11) == 3 / 4
+    assert reciprocal_rank(found, targets) == 1 / 2
+    assert reciprocal_rank(found, [Target("c.py")]) == 0.0
+
+
+def test_a_paired_difference_sees_what_two_intervals_hide() -> None:
+    hard = [0.0] * 20 + [1.0] * 20
+    better = [min(1.0, score + 0.2) for score in hard]
+    gain = paired(better, hard)
+    assert gain.mean == pytest.approx(0.1)
+    assert gain.is_better
+    assert 0.06 < gain.low < gain.mean < gain.high < 0.14
+    low, high = interval(hard)
+    assert low + 0.1 < high  # the intervals of the two means overlap by far
+
+
+def test_a_gain_in_a_few_cases_may_be_luck() -> None:
+    # Four of forty better, none worse: the bootstrap's interval is above zero, but four coins fall so once in 16 times.
+    gain = paired([1.0] * 4 + [0.0] * 36, [0.0] * 40)
+    assert gain.low > 0
+    assert gain.p == pytest.approx(1 / 16, abs=0.01)
+    assert not gain.is_better
+    assert paired([1.0] * 6 + [0.0] * 34, [0.0] * 40).p == pytest.approx(1 / 64, abs=0.005)
+    assert paired([1.0] * 6 + [0.0] * 34, [0.0] * 40).is_better
+
+
+def test_no_difference_is_none() -> None:
+    gain = paired([0.3, 0.7], [0.3, 0.7])
+    assert (gain.mean, gain.low, gain.high, gain.p) == (0.0, 0.0, 0.0, 1.0)
+    assert not gain.is_better
 
 
 def test_the_interval_holds_the_mean_and_is_none_where_all_agree() -> None:

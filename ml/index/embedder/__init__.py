@@ -11,14 +11,20 @@ __all__ = ["Embedder", "Vectors", "open_embedder"]
 
 
 def open_embedder(settings: "Settings") -> Embedder:
-    """Opens the embedder that the settings name: the static vectors of the package, or an OpenAI-compatible endpoint.
+    """Opens the embedder that the settings name: the vectors of the package, a model of sentence-transformers, an endpoint.
 
-    Raises EmbedderError where the endpoint is away or answers nonsense.
+    Raises EmbedderError where the model can't be loaded, or the endpoint is away or answers nonsense.
     """
-    if settings.embedder == "static":
-        from ml.index.embedder.static import load_static
+    match settings.embedder:
+        case "static":
+            from ml.index.embedder.static import load_static
 
-        return load_static()
-    from ml.index.embedder.openai import open_endpoint
+            return load_static()
+        case "sentence-transformers":
+            from ml.index.embedder.sentence_transformers import open_model
 
-    return open_endpoint(settings)
+            return open_model(settings)
+        case "openai":
+            from ml.index.embedder.openai import open_endpoint
+
+            return open_endpoint(settings)

@@ -24,6 +24,7 @@ SCP_PATH = re.compile(r"[^/]*:(?P<path>.*)")
 def open_source(spec: str, *, name: str | None = None, revision: str | None = None) -> Iterator[Source]:
     """Opens a folder, a git repository (bare or not), a git URL or an archive for as long as the context lasts.
 
+    The revision of a folder that git does not know is the version of the package that was installed into it, or "tree".
     A working tree is read as it stands; with `revision` (a branch, tag or commit) exactly that commit is, from a folder
     that is removed at the end. `name` is what the repository is called in the index, by default the folder's name, the
     URL's last part or the archive's name without its version. Raises SourceError for what can't be read.
@@ -78,7 +79,7 @@ def _open_folder(folder: Path, name: str | None, revision: str | None, scratch: 
     title = _name(name, folder.name.removesuffix(".git") or folder.parent.name)
     if revision is None and not bare:
         commit = working_revision(folder) if versioned else None
-        return Source(title, str(folder), commit or UNVERSIONED, folder)
+        return Source(title, str(folder), commit or _release(folder) or UNVERSIONED, folder)
     if not versioned:
         run_git("version", at=folder)  # where git is missing, this says so
         raise SourceError(
@@ -88,6 +89,12 @@ def _open_folder(folder: Path, name: str | None, revision: str | None, scratch: 
     root = scratch()
     export(folder, commit, root)
     return Source(title, str(folder), commit, root, exported=True)
+
+
+def _release(folder: Path) -> str | None:
+    """Gives the version of a released Python package that was installed into a folder of its own."""
+    found = [RELEASE.fullmatch(about.stem) for about in folder.glob("*.dist-info")]
+    return found[0]["version"] if len(found) == 1 and found[0] else None
 
 
 def _name(given: str | None, default: str) -> str:

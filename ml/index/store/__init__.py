@@ -7,17 +7,19 @@ if TYPE_CHECKING:
     from ml.index.store.base import Store
 
 
-def open_store(location: str, embedder_name: str, dimension: int, *, api_key: str | None = None) -> "Store":
+def open_store(
+    location: str, embedder_name: str, dimension: int, *, api_key: str | None = None, shards: int = 1, replicas: int = 1
+) -> "Store":
     """Opens the index in a folder, or at the http(s) URL of a Qdrant server.
 
-    A place where nothing was indexed yet can be opened for `update`; reading it raises StoreMissingError. Raises
-    StoreVersionError, StoreEmbedderError and StoreCorruptError for one that can't be used, StoreError for a server that
-    can't be reached.
+    `shards` and `replicas` are for a collection that is made on a server. A place where nothing was indexed yet can be
+    opened for `update`; reading it raises StoreMissingError. Raises StoreVersionError, StoreEmbedderError and
+    StoreCorruptError for one that can't be used, StoreError for a server that can't be reached.
     """
     if location.startswith(("http://", "https://")):
-        from ml.index.store.server import open_server
+        from ml.index.store.server import Layout, open_server
 
-        return open_server(location, embedder_name, dimension, api_key=api_key)
+        return open_server(location, embedder_name, dimension, api_key=api_key, layout=Layout(shards, replicas))
     from ml.index.store.edge import EdgeStore
 
     return EdgeStore(Path(location).expanduser(), embedder_name, dimension)

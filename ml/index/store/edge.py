@@ -12,9 +12,10 @@ good index. The old shard goes at once, so nothing that was removed lingers; who
 import os
 import shutil
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 SHARDS = "shards"
 # How often opening is tried again because a writer replaced the shard in the same moment.
+READ_FILES = 256  # files that were read last stay in memory: answers turn around the same ones
 ATTEMPTS = 5
 
 
@@ -80,11 +82,8 @@ class EdgeStore:
 
     def chunks(self, repo: str, file_path: str) -> list[Chunk]:
         """Gives the chunks of a file in the order of their lines."""
-        published, shard = self._searchable()
-        record = published.manifest.files.get(repo, {}).get(file_path)
-        if record is None or not record.chunks:
-            return []
-        return sorted(shard.chunks(repo, file_path, record.chunks), key=lambda chunk: chunk.line_start)
+        published, _ = self._searchable()
+        return list(published.chunks(repo, file_path))
 
     def close(self) -> None:
         """Lets go of the shard; a query that is under way in another thread ends first."""
@@ -156,12 +155,22 @@ class _Published:
     manifest: Manifest
     shard: "Shard | None" = None
     _files: "Files | None" = None
+    chunks: "Callable[[str, str], tuple[Chunk, ...]]" = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.chunks = lru_cache(READ_FILES)(self._read_chunks)
 
     @property
     def files(self) -> "Files":
         if self._files is None:
             self._files = frozenset((repo, path) for repo, files in self.manifest.files.items() for path in files)
         return self._files
+
+    def _read_chunks(self, repo: str, file_path: str) -> tuple[Chunk, ...]:
+        record = self.manifest.files.get(repo, {}).get(file_path)
+        if not self.shard or not record or not record.chunks:
+            return ()
+        return tuple(sorted(self.shard.chunks(repo, file_path, record.chunks), key=lambda chunk: chunk.line_start))
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,17 @@ FILES_SECONDS = 10.0
 FORMAT_ID = point_id("format")
 
 
-def open_server(url: str, embedder: str, dimension: int, *, api_key: str | None) -> "ServerStore":
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a new collection is spread over a Qdrant cluster: shards, and copies of each."""
+
+    shards: int = 1
+    replicas: int = 1
+
+
+def open_server(
+    url: str, embedder: str, dimension: int, *, api_key: str | None, layout: Layout | None = None
+) -> "ServerStore":
     """Opens the index on the server at a URL. Raises StoreError where it can't be reached."""
     try:
         from qdrant_client import QdrantClient
@@ -46,14 +56,17 @@ def open_server(url: str, embedder: str, dimension: int, *, api_key: str | None)
         raise StoreError("an index on a server needs qdrant-client", "run: pip install 'codeintel[qdrant]'") from error
     place = f"{urlsplit(url).hostname}:{urlsplit(url).port or ''}".rstrip(":")
     client = QdrantClient(url=url, api_key=api_key, timeout=TIMEOUT_SECONDS, check_compatibility=False)
-    return ServerStore(client, place, embedder, dimension)
+    return ServerStore(client, place, embedder, dimension, layout or Layout())
 
 
 class ServerStore:
-    """The store on a server; `place` names it in errors."""
+    """The store on a server; `place` names it in errors, `layout` is for collections that it makes."""
 
-    def __init__(self, client: "QdrantClient", place: str, embedder: str, dimension: int) -> None:
+    def __init__(
+        self, client: "QdrantClient", place: str, embedder: str, dimension: int, layout: Layout = Layout()
+    ) -> None:
         self.client = client
+        self.layout = layout
         self.place = place
         self.embedder = embedder
         self.dimension = dimension
@@ -190,14 +203,26 @@ class ServerStore:
         )
         sparse = {name: models.SparseVectorParams(modifier=models.Modifier.IDF) for name in (TEXT, NAMES)}
         with self.errors():
-            if not self.client.collection_exists(self.code):
-                self.client.create_collection(self.code, {DENSE: dense}, sparse)
+            self._create_collection(self.code, {DENSE: dense}, sparse)
             self._index_fields(self.code, INDEXED_FIELDS)
-            self.client.create_collection(self.records, {})
+            self._create_collection(self.records, {})
             self._index_fields(self.records, ("kind", "repo"))
             header = {"kind": "format", "format": FORMAT, "embedder": self.embedder, "dimension": self.dimension}
             self.client.upsert(self.records, [models.PointStruct(id=FORMAT_ID, vector={}, payload=header)])
         self._exists = True
+
+    def _create_collection(self, name: str, dense: Any, sparse: Any = None) -> None:
+        """Makes a collection where there is none; where another writer was first, its is as good."""
+        from qdrant_client.http.exceptions import UnexpectedResponse
+
+        try:
+            if not self.client.collection_exists(name):
+                self.client.create_collection(
+                    name, dense, sparse, shard_number=self.layout.shards, replication_factor=self.layout.replicas
+                )
+        except (UnexpectedResponse, ValueError):  # the client's own memory raises ValueError
+            if not self.client.collection_exists(name):
+                raise
 
     def _index_fields(self, collection: str, fields: Sequence[str]) -> None:
         from qdrant_client import models

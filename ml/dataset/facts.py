@@ -1,0 +1,214 @@
+"""What a symbol's lines say, read off their text: what it raises or returns and when, what it calls and for what.
+
+Only statements that stand on one line are read, so that each fact can be quoted word by word in one sentence. It works
+by indentation and brackets and so for every language that has if, for, return and raise or throw.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from ml.index import tokens
+from ml.index.chunk import Chunk
+from ml.index.outline import Outline
+
+LONGEST = 72
+MOST_CALLS = 3
+FEWEST_LETTERS, FEWEST_PARTS = 3, 2
+LONGEST_ASKED = 32
+TRAILING_COMMENT = re.compile(r"\s+(?:#|//)\s.*$")
+COMMENT = re.compile(r"\s*(?:#|//|/?\*|--\s)")
+RAISE = re.compile(r"(?:raise|throw)\s+(?:new\s+)?(?P<error>[A-Z][\w.]*)")
+RETURN = re.compile(r"return\s+(?P<value>[^;]+?);?$")
+IF = re.compile(r"(?:\}\s*)?(?:el(?:se\s+)?)?if\b\s*(?P<condition>.+?)\s*(?::|\{|then)$")
+INLINE_IF = re.compile(r"if\s*(?P<condition>\(.+\))\s*\{?\s*(?P<then>(?:return|throw)\b[^{}]*?;?)\s*\}?$")
+FOR = re.compile(
+    r"(?:async\s+)?for\s*\(?\s*(?:const\s+|let\s+|var\s+)?(?P<item>[\w$]+)\s+(?:in|of)\s+(?P<items>.+?)\)?\s*[:{]$"
+)
+CALL = re.compile(r"(?<![\w$@])(?P<name>[A-Za-z_$][\w$.]*)\s*\((?P<arguments>[^()]*(?:\([^()]*\)[^()]*)*)\)")
+STATEMENT = re.compile(
+    r"(?:(?:return|yield|await|var|let|const|val|final)\s+)*(?:[\w$.,\s:\[\]\"']+?\s*(?::?=)\s*)?(?:await\s+)?"
+)
+QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
+ONE_LINE_COMMENT = re.compile(r"\s*(?:#|//)+\s?")
+NO_REASON = re.compile(r"(?i)todo|fixme|noqa|type:|pragma|eslint|pylint|mypy|http|[`{}=\[\]]|\w\(|\w_\w")
+FEWEST_WORDS, MOST_WORDS = 6, 40
+OPENING = re.compile(r"\s*(?:async\s+)?(?:def|class|fn|func|function|if|elif|for|while|with|switch|match|catch)\b")
+ERROR = re.compile(r"\w*(?:Error|Exception|Warning)|cls|func|fn|callback|cb")
+NOTHING_SAID = frozenset(("", "self", "this", "None", "null", "nil", "undefined"))
+# Calls of every program, which say nothing about this one.
+COMMON = frozenset(
+    "len str int float bool list dict set tuple type print super repr isinstance issubclass getattr setattr hasattr iter "
+    "range enumerate zip map filter any all min max sum sorted reversed next cast id format join append extend add get "
+    "items keys values pop update split strip lower upper replace startswith endswith push slice has log make new copy "
+    "insert remove encode decode exists hash callable vars abs round open read write close String Number Object Error "
+    "require assert if for while switch return catch typeof sizeof TypeVar field Field Some Ok Err unwrap clone into to_string "
+    "warn warning debug info error exception partial frozenset index count find match search sub group".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that lines of a symbol say; `kind` is a template's name and `values` fill it, `lines` are the file's."""
+
+    kind: str
+    values: Mapping[str, str]
+    lines: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of code: its number in the file, its indentation and what it says without a comment behind it."""
+
+    number: int
+    indent: int
+    text: str
+
+
+def facts_of(chunk: Chunk, about: Outline) -> Iterator[Fact]:
+    """Gives the facts that the body of the symbol at the start of a chunk states, in the order of their lines."""
+    lines = code_lines(chunk, about.body_start)
+    for at, line in enumerate(lines):
+        yield from _guarded(lines, at, line)
+        yield from _looped(lines, at, line)
+    yield from _called(lines)
+
+
+def reasons_of(chunk: Chunk, about: Outline) -> Iterator[Fact]:
+    """Gives the comments right above a condition: the author's own reason for it."""
+    lines = chunk.text.split("\n")
+    for at, text in enumerate(lines):
+        found = IF.match(TRAILING_COMMENT.sub("", text.strip()))
+        start = at
+        while start and ONE_LINE_COMMENT.match(lines[start - 1]):
+            start -= 1
+        comment = " ".join(ONE_LINE_COMMENT.sub("", line).strip() for line in lines[start:at])
+        if found and chunk.line_start + at >= about.body_start and _is_sentence(comment):
+            condition = _unwrapped(found["condition"])
+            if is_whole(condition):
+                numbers = (chunk.line_start + start, chunk.line_start + at)
+                yield Fact("why", {"condition": condition, "comment": comment.rstrip(".")}, numbers)
+
+
+def _is_sentence(comment: str) -> bool:
+    """Says whether a comment gives a reason, rather than a heading, a note to a tool or switched-off code."""
+    return FEWEST_WORDS <= len(comment.split()) <= MOST_WORDS and not NO_REASON.search(comment)
+
+
+def code_lines(chunk: Chunk, first: int) -> list[Line]:
+    """Gives the lines of a chunk from line `first` on that hold code."""
+    lines = []
+    for number, text in enumerate(chunk.text.split("\n"), start=chunk.line_start):
+        if number >= first and text.strip() and not COMMENT.match(text):
+            bare = TRAILING_COMMENT.sub("", text.rstrip())
+            lines.append(Line(number, len(bare) - len(bare.lstrip()), bare.strip()))
+    return lines
+
+
+def _guarded(lines: Sequence[Line], at: int, line: Line) -> Iterator[Fact]:
+    """Gives what is raised, returned or called under a condition."""
+    inline = INLINE_IF.match(line.text)
+    guard = line if inline else _above(lines, at)
+    found = inline or (IF.match(guard.text) if guard else None)
+    condition = _unwrapped(found["condition"]) if found else ""
+    if guard is None or not is_whole(condition):
+        return
+    statement = inline["then"] if inline else line.text
+    numbers = tuple(dict.fromkeys((guard.number, line.number)))
+    raised, returned = RAISE.match(statement), RETURN.match(statement)
+    if raised:
+        yield Fact("raises", {"error": raised["error"], "condition": condition}, numbers)
+    elif returned and is_whole(returned["value"], LONGEST_ASKED) and returned["value"] not in NOTHING_SAID:
+        yield Fact("returns", {"value": returned["value"].strip(), "condition": condition}, numbers)
+    elif called := _call_of(statement):
+        yield Fact("calls_when", {"callee": called, "condition": condition}, numbers)
+
+
+def _looped(lines: Sequence[Line], at: int, line: Line) -> Iterator[Fact]:
+    """Gives what is called for each element of something."""
+    loop = FOR.match(line.text)
+    if not loop or len(loop["item"]) < FEWEST_LETTERS or not is_whole(loop["items"]):
+        return
+    for inner in lines[at + 1 :]:
+        if inner.indent <= line.indent:
+            return
+        called = next((name for name in _calls(inner.text) if re.search(rf"\b{loop['item']}\b", inner.text)), "")
+        if called:
+            values = {"item": loop["item"], "items": loop["items"], "callee": called}
+            yield Fact("loop", values, (line.number, inner.number))
+            return
+
+
+def _called(lines: Sequence[Line]) -> Iterator[Fact]:
+    """Gives the first calls of a body that are its own, and what it returns at its end."""
+    calls: dict[str, int] = {}
+    for line in lines:
+        if not OPENING.match(line.text) or line.text.startswith(("if ", "for ", "with ", "elif ")):
+            for name in _calls(line.text):
+                calls.setdefault(name, line.number)
+    first, last = list(calls)[:MOST_CALLS], list(calls)[MOST_CALLS:][-MOST_CALLS:]
+    for kind, names in (("calls", first), ("ends", last)):
+        if len(names) > 1:
+            numbers = tuple(sorted({calls[name] for name in names}))
+            yield Fact(kind, {"callees": ", ".join(f"`{name}`" for name in names[:-1]), "last": names[-1]}, numbers)
+    if not first:
+        return
+    ending = RETURN.match(lines[-1].text)
+    if ending and is_whole(ending["value"]) and not ending["value"].isidentifier() and first[0] not in ending["value"]:
+        values = {"callee": first[0], "value": ending["value"]}
+        yield Fact("calls_and_returns", values, tuple(sorted({calls[first[0]], lines[-1].number})))
+
+
+def arguments_of(text: str, name: str) -> str:
+    """Gives the arguments with which a line calls a name, "" where they do not stand on it whole."""
+    for call in CALL.finditer(text):
+        if call["name"].rpartition(".")[2] == name:
+            return str(call["arguments"]).strip(" ,")
+    return ""
+
+
+def is_whole(text: str, longest: int = LONGEST) -> bool:
+    """Says whether a piece of code can be quoted: short, on one line, its brackets and quotes closed."""
+    bare = QUOTED.sub("", text)
+    balanced = all(bare.count(one) == bare.count(other) for one, other in ("()", "[]", "{}"))
+    return 0 < len(text) <= longest and balanced and "`" not in text and not re.search(r"[\"']", bare)
+
+
+def _call_of(statement: str) -> str:
+    """Gives the name that a statement consists of calling, "" where it is something else."""
+    begun = STATEMENT.match(statement)
+    call = CALL.match(statement, begun.end() if begun else 0)
+    name = call["name"].rpartition(".")[2] if call else ""
+    return name if is_telling(name) else ""
+
+
+def _calls(text: str) -> Iterator[str]:
+    for call in re.finditer(r"(?<![\w$@])([A-Za-z_$][\w$.]*)\s*\(", QUOTED.sub('""', text)):
+        name = call[1].rpartition(".")[2]
+        if is_telling(name):
+            yield name
+
+
+def is_telling(name: str) -> bool:
+    """Says whether a call of this name says something about a program: "parse_header" does, "strip" does not."""
+    own = name not in COMMON and not name.isupper() and not ERROR.fullmatch(name)
+    return own and len(tokens.parts_of(name)) >= FEWEST_PARTS
+
+
+def _above(lines: Sequence[Line], at: int) -> Line | None:
+    """Gives the line that opens the block which a line begins: a line further down says less about the condition."""
+    outer = next((line for line in reversed(lines[:at]) if line.indent < lines[at].indent), None)
+    return outer if outer and lines[at - 1].number == outer.number else None
+
+
+def _unwrapped(condition: str) -> str:
+    """Gives a condition without the parentheses around the whole of it."""
+    inner = condition[1:-1]
+    if not condition.startswith("(") or not condition.endswith(")"):
+        return condition
+    depth = 0
+    for letter in inner:
+        depth += {"(": 1, ")": -1}.get(letter, 0)
+        if depth < 0:
+            return condition
+    return inner

@@ -1,0 +1,113 @@
+"""Writes a data set's files: pairs as JSONL, what a line may hold as JSON Schema, and a card that says what it is."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ml.errors import DatasetError
+from ml.training.examples import Example, write_examples
+
+if TYPE_CHECKING:
+    from ml.dataset.make import DatasetReport
+
+TRAIN, HELD_OUT, CARD, SCHEMA = "train.jsonl", "held_out.jsonl", "card.md", "schema.json"
+
+
+def write_files(output: Path, train: Sequence[Example], held_out: Sequence[Example]) -> tuple[Path, Path]:
+    """Writes the pairs and their schema; gives the two files of pairs. Raises DatasetError."""
+    files = output / TRAIN, output / HELD_OUT
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        for file, examples in zip(files, (train, held_out), strict=True):
+            part = file.with_suffix(".part")
+            write_examples(part, examples)
+            part.replace(file)
+        (output / SCHEMA).write_text(json.dumps(schema(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise DatasetError(
+            f"{output} can't be written ({error.strerror})", "give another folder by --output"
+        ) from error
+    return files
+
+
+def schema() -> dict[str, Any]:
+    """Gives the JSON Schema of one line."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Example.model_json_schema()}
+
+
+def write_card(output: Path, report: "DatasetReport") -> None:
+    """Writes the card beside the pairs."""
+    (output / CARD).write_text(card(report), encoding="utf-8")
+
+
+def card(report: "DatasetReport") -> str:
+    """Gives the card as Markdown. It holds no time and no path of a machine, so that the same pairs give the same card."""
+    held = report.held_out - report.held_out_learn - report.absent
+    return f"""# Data card
+
+Questions about indexed code, each with an answer in one sentence, the code it is given over, and a link to the lines that
+bear it. Form: `{report.form}` ({FORMS[report.form]}).
+
+| | |
+|---|---|
+| digest (SHA-256) | `{report.digest}` |
+| seed | {report.seed} |
+| `{TRAIN}` | {report.train} pairs to learn from; {report.shown} say more than the rest of the service's answer does |
+| `{HELD_OUT}` | {report.held_out_learn} pairs to measure the loss on, {held} only asked, {report.absent} about absent things |
+
+## Where the pairs come from
+
+{_table("origin", report.origins)}
+
+{_table("language", report.languages)}
+
+| repository | revision | files | read | pairs |
+|---|---|---|---|---|
+{chr(10).join(map(_repository, report.repositories))}
+
+`docstring`, `name`: questions that do not name the symbol. `raises`, `returns`, `calls_when`, `calls`, `calls_and_returns`,
+`ends`, `loop`, `callers`, `setting`, `why`: templates over what the lines say. `commit`: the message of the change that the
+lines come from. `feedback`: questions that readers of the running service rated up, none that anyone rated down. `hand`:
+written by hand. `absent`: features of which no word stands in the index.
+
+## Rules
+
+- **Split by file**: all pairs of a file lie on one side, which its name and the seed decide. Evidence comes from the same side.
+- **No twins**: a question, nearly the same words, or nearly the same code in another place, comes once over both sides.
+- **Links** were looked up in the stored lines at the revision above, and in git where the repository is at hand.
+{LEARNT[report.form]}
+
+## What was left out
+
+{_table("reason", report.dropped)}
+
+Secrets replaced in questions and answers: {sum(report.redacted.values())}. The code was indexed without its secrets.
+
+## Privacy
+
+It holds code of the repositories above and questions of the people who rated answers, without their names. It stays on the
+site: nothing here sends it anywhere, and a remote for it is one that you set.
+"""
+
+
+FORMS: Mapping[str, str] = {
+    "sentence": "for a small LLM that adds one sentence about one piece of code",
+    "evidence": "for an LLM that writes the answer from numbered evidence",
+}
+
+LEARNT: Mapping[str, str] = {
+    "sentence": """- **Learnt is only what the service would let stand**: it puts such a question to such an LLM, and the cited
+  lines bear every word of the answer. All else is only asked (`"learn": false`).""",
+    "evidence": """- **Learnt is what lines say word by word**, what was rated up, and what a person wrote. Absent things are only
+  asked (`"learn": false`).""",
+}
+
+
+def _table(title: str, counts: Mapping[str, int]) -> str:
+    rows: Iterable[str] = (f"| {name} | {count} |" for name, count in counts.items())
+    return "\n".join([f"| {title} | |", "|---|---|", *rows])
+
+
+def _repository(about: Mapping[str, Any]) -> str:
+    return "| {name} | `{revision}` | {files} | {files_read} | {pairs} |".format_map(about)

@@ -1,0 +1,73 @@
+"""The cases of a report as cards, those that need looking at first."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from html import escape
+from statistics import fmean
+
+from ml.evaluation.report import Case, Report, label
+
+LONGEST_ANSWER = 4_000
+
+
+def worst(report: Report, against: Report | None) -> list[Case]:
+    """Gives the cases, first those that lost most against the other report, then those with the lowest scores."""
+    others = {case.id: case for case in against.cases} if against else {}
+    return sorted(report.cases, key=lambda case: (min(_gain(case, others.get(case.id)), 0.0), _mean(case)))
+
+
+def case_cards(cases: Sequence[Case], against: Report | None, link: Callable[[str], str]) -> Iterator[str]:
+    """Gives a card for each case."""
+    others = {case.id: case for case in against.cases} if against else {}
+    for case in cases:
+        yield _card(case, others.get(case.id), link)
+
+
+def _mean(case: Case) -> float:
+    return fmean(case.scores.values()) if case.scores else 1.0
+
+
+def _gain(case: Case, other: Case | None) -> float:
+    shared = [name for name in case.scores if other and name in other.scores]
+    return fmean(case.scores[name] - other.scores[name] for name in shared) if other and shared else 0.0
+
+
+def _card(case: Case, other: Case | None, link: Callable[[str], str]) -> str:
+    rows = [
+        _row("wanted", _prose(case.wanted) if case.wanted else "<em>no answer: nothing there answers it</em>"),
+        _row("stands at", _place(case.place, link)),
+        _row("it wrote", _prose(case.written)),
+        _row("before", _prose(other.written) if other and other.written != case.written else ""),
+        _row("cites", ", ".join(_place(place, link) for place in case.cited)),
+    ]
+    answer = escape(case.answer[:LONGEST_ANSWER])
+    whole = f"<details><summary>the whole answer</summary><pre>{answer}</pre></details>" if answer else ""
+    chips = "".join(_chip(name, score, other) for name, score in case.scores.items())
+    return (
+        f'<div class="case"><h3>{_prose(case.question)}</h3><dl>{"".join(rows)}</dl>'
+        f'<div class="chips">{chips}</div>{whole}</div>'
+    )
+
+
+def _row(title: str, content: str) -> str:
+    return f"<dt>{title}</dt><dd>{content}</dd>" if content else ""
+
+
+def _prose(text: str) -> str:
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+
+
+def _place(place: str, link: Callable[[str], str]) -> str:
+    if not place:
+        return ""
+    repo, _, shown = place.partition(":")
+    address = link(place)
+    code = f'<code title="{escape(repo)}">{escape(shown)}</code>'
+    return f'<a href="{escape(address)}">{code}</a>' if address else code
+
+
+def _chip(name: str, score: float, other: Case | None) -> str:
+    before = other.scores.get(name) if other else None
+    css = "good" if score >= 0.8 else "bad" if score < 0.5 else ""
+    was = f" (was {before:.2f})" if before is not None and before != score else ""
+    return f'<span class="chip {css}">{escape(label(name))} {score:.2f}{was}</span>'

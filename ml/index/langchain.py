@@ -1,0 +1,67 @@
+"""The index as LangChain sees it: chunks as documents, and a collection on a Qdrant server as a vector store."""
+
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.documents import Document
+from langchain_core.embeddings import Embeddings
+from langchain_qdrant import QdrantVectorStore
+
+from ml.index.chunk import Chunk
+from ml.index.store.points import DENSE
+from ml.index.store.server import ServerStore
+
+if TYPE_CHECKING:
+    from ml.index.embedder.base import Embedder
+
+TEXT = "text"
+
+
+def document(chunk: Chunk) -> Document:
+    """Gives a chunk as a document: its text, and the rest of the payload as metadata."""
+    payload = chunk.payload()
+    return Document(page_content=str(payload.pop(TEXT)), metadata=payload)
+
+
+def chunk_of(found: Document) -> Chunk:
+    """Gives the chunk that a document stands for."""
+    return Chunk.from_payload(found.metadata | {TEXT: found.page_content})
+
+
+class EmbedderForLangChain(Embeddings):
+    """Our embedder in LangChain's form."""
+
+    def __init__(self, embedder: "Embedder") -> None:
+        self._embedder = embedder
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """Embeds texts as chunks."""
+        rows: list[list[float]] = self._embedder.documents(texts).tolist()
+        return rows
+
+    def embed_query(self, text: str) -> list[float]:
+        """Embeds a question."""
+        row: list[float] = self._embedder.query(text).tolist()
+        return row
+
+
+class CodeVectorStore(QdrantVectorStore):
+    """LangChain's Qdrant integration over our payload, which is flat: what is not the text is metadata."""
+
+    @classmethod
+    def _document_from_point(
+        cls, scored_point: Any, collection_name: str, content_payload_key: str, metadata_payload_key: str
+    ) -> Document:
+        return document(Chunk.from_payload(scored_point.payload))
+
+
+def vector_store(store: ServerStore, embedder: "Embedder") -> CodeVectorStore:
+    """Gives the vector store over the collection that our store writes and searches. It is for reading."""
+    return CodeVectorStore(
+        client=store.client,
+        collection_name=store.code,
+        embedding=EmbedderForLangChain(embedder),
+        vector_name=DENSE,
+        content_payload_key=TEXT,
+        validate_embeddings=False,
+        validate_collection_config=False,
+    )

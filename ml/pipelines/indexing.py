@@ -1,0 +1,25 @@
+"""Indexing past one machine: a stage for each shard of the repositories, all into one Qdrant collection.
+
+The embedded store has one writer; so this is for a Qdrant server, whose collection has shards and replicas
+(`store_shards`, `store_replicas`). Each stage is the command `codeintel index PATH_OR_URL…`; what distributes the work is
+`dsl.ParallelFor`, and nothing of ours.
+"""
+
+from kfp import dsl
+
+from ml.pipelines.image import on_cluster
+from ml.pipelines.learning import build_code_index
+
+AT_ONCE = 16
+
+
+@dsl.pipeline(name="indexing", description="Many repositories into one collection, shard by shard, in parallel.")
+def indexing(shards: list) -> None:  # type: ignore[type-arg]
+    """Shards, each a list of paths or URLs, in; the index is where the settings say."""
+    with dsl.ParallelFor(shards, parallelism=AT_ONCE) as sources:
+        on_cluster(build_code_index(sources=sources, pinned=""), retries=3)
+
+
+def shards_of(sources: list[str], count: int) -> list[list[str]]:
+    """Deals repositories out into `count` shards of the same size, give or take one; the same ones each time."""
+    return [shard for number in range(count) if (shard := sorted(sources)[number::count])]

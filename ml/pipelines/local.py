@@ -1,0 +1,109 @@
+"""Runs the learning pipeline on this machine, by `kfp.local`: each stage a process, its artifacts real files."""
+
+import io
+import json
+import os
+import re
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from pydantic import SecretStr
+
+from ml.errors import PipelineError
+from ml.settings import Settings
+
+DECISION, LOG = "decision", "log.txt"
+BEGUN = re.compile(r"Executing task \S*?'(?P<stage>[\w-]+)'")
+SAID = re.compile(r"^    (?P<line>\$ .*|step .*)")
+FAILED = re.compile(r"PipelineError: (?P<cause>.*): (?P<cure>[^:]+)$")
+
+Progress = Callable[[str, str], None]
+"""Is told the stage that runs, and a line of what it does ("" when it begins)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the pipeline ended with: promoted or refused, why, and the report's page."""
+
+    promoted: bool
+    reasons: tuple[str, ...]
+    report: str
+
+
+def run_learning(settings: Settings, root: Path, arguments: Mapping[str, Any], progress: Progress) -> Outcome:
+    """Runs the pipeline with these arguments; artifacts and the log go under `root`.
+
+    Raises PipelineError with the words of the stage that failed. A run that was killed is started again: the index, the
+    training and the promotion go on where they were.
+    """
+    from kfp import local
+
+    from ml.pipelines.learning import learning
+
+    root.mkdir(parents=True, exist_ok=True)
+    before = set(root.iterdir())
+    local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(root))
+    with (root / LOG).open("w", encoding="utf-8") as file, _in_environment(settings):
+        log = _Log(file, progress)
+        try:
+            with redirect_stdout(log), warnings.catch_warnings():
+                warnings.simplefilter(
+                    "ignore", RuntimeWarning
+                )  # the image is for a cluster; here its packages are ours
+                learning(**arguments)
+        except RuntimeError as error:
+            raise PipelineError(log.cause or str(error), f"{log.cure}; the log is {root / LOG}") from error
+    made = max((path for path in root.iterdir() if path not in before | {root / LOG}), key=_changed)
+    decision = json.loads((made / "register-model" / DECISION).read_text(encoding="utf-8"))
+    return Outcome(decision["promoted"], tuple(decision["reasons"]), decision["report"])
+
+
+def _changed(path: Path) -> float:
+    return path.stat().st_mtime
+
+
+class _Log(io.TextIOBase):
+    """Takes what kfp prints, which is a lot: all of it into a file, and the little that a person wants on."""
+
+    def __init__(self, file: TextIO, progress: Progress) -> None:
+        self._file, self._progress = file, progress
+        self._stage, self._begun = "", ""
+        self.cause, self.cure = "", "start it again"
+
+    def write(self, text: str) -> int:
+        self._file.write(text)
+        self._file.flush()
+        *whole, self._begun = (self._begun + text).split("\n")
+        for line in whole:
+            self._read(line)
+        return len(text)
+
+    def _read(self, line: str) -> None:
+        if found := BEGUN.search(line):
+            self._stage = found["stage"]
+            self._progress(self._stage, "")
+        elif found := SAID.match(line):
+            self._progress(self._stage, found["line"])
+        elif found := FAILED.search(line):
+            self.cause, self.cure = found["cause"], found["cure"]
+
+
+@contextmanager
+def _in_environment(settings: Settings) -> Iterator[None]:
+    """Hands the settings that are in force, options of the command line too, on to the stages' processes."""
+    before = dict(os.environ)
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if value is not None:
+            os.environ[f"CODEINTEL_{name.upper()}"] = (
+                value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+            )
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

@@ -1,0 +1,95 @@
+"""Which adapter is in force: one small file that is replaced whole, beside the adapters that it may name.
+
+It is what the service reads, without MLflow: `ml.registry.deploy` writes it, or who follows the registry.
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from ml.errors import AdapterError
+from ml.settings import Settings
+
+FOLDER, FILE, PART, PUBLISHED = "adapters", "production.json", ".part", "serving"
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """The adapter in force: for llama.cpp a GGUF `file` in the pointer's folder, for vLLM the `model` that serves it.
+
+    `digest` is the SHA-256 of the weights' file, `base_digest` that of the base model's (ml.training.base_model);
+    `system` and `prompt` are the texts that it was trained with, `prompt` with {context} and {question}.
+    """
+
+    version: int
+    run_id: str
+    base_model: str
+    base_digest: str
+    digest: str
+    system: str
+    prompt: str
+    file: str = ""
+    model: str = ""
+
+    def to_json(self) -> str:
+        """The pointer as it is written."""
+        return json.dumps(asdict(self), indent=1, ensure_ascii=False)
+
+
+def adapters_folder(settings: Settings) -> Path:
+    """Gives the folder of the adapters that are or were in force."""
+    return Path(settings.data_dir) / FOLDER
+
+
+def pointer_file(settings: Settings) -> Path:
+    """Gives where the pointer lies; no file: no adapter is in force."""
+    return adapters_folder(settings) / FILE
+
+
+def published(name: str) -> str:
+    """Gives where among a run's artifacts lies what was deployed of it: the pointer of each kind of LLM, a GGUF file."""
+    return f"{PUBLISHED}/{name}"
+
+
+def parse_pointer(text: str | bytes, place: str) -> Pointer:
+    """Reads a pointer. Raises AdapterError naming the place that it came from."""
+    try:
+        pointer = Pointer(**json.loads(text))
+        if all(isinstance(value, int if name == "version" else str) for name, value in asdict(pointer).items()):
+            return pointer
+    except (ValueError, TypeError):
+        pass
+    raise AdapterError(f"{place} does not name an adapter", "deploy it again with `codeintel promote`")
+
+
+def read_pointer(settings: Settings) -> Pointer | None:
+    """Reads which adapter is in force; None: the base model alone. Raises AdapterError for a file that can't be read."""
+    file = pointer_file(settings)
+    try:
+        return parse_pointer(file.read_bytes(), str(file))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise AdapterError(
+            f"{file} can't be read ({error.strerror})", "let the service read its data folder"
+        ) from error
+
+
+def write_pointer(settings: Settings, pointer: Pointer | None) -> None:
+    """Puts an adapter in force, or none. Who dies on the way leaves the one before. Raises AdapterError."""
+    file = pointer_file(settings)
+    try:
+        if pointer is None:
+            file.unlink(missing_ok=True)
+            return
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part = file.with_name(f"{uuid4().hex}{PART}")
+        with part.open("w", encoding="utf-8") as new:
+            new.write(pointer.to_json())
+            new.flush()
+            os.fsync(new.fileno())
+        part.replace(file)
+    except OSError as error:
+        raise AdapterError(f"{file} can't be written ({error.strerror})", "make room, or mend its rights") from error

@@ -1,0 +1,119 @@
+"""Gives vLLM an adapter: a folder that it sees at the same path, and the call that loads it.
+
+Each version has a name of its own. Loaded in place of the one before, under its name (`load_inplace`), an adapter would
+change weights in the middle of answers, and vLLM 0.32 would read the folder again at each request, and dies where that is
+gone (docs/adr/0006). The base's name goes into the adapter's configuration, for vLLM's filesystem resolver: a server with
+VLLM_LORA_RESOLVER_CACHE_DIR set to that folder finds adapters again after a restart, and so do its replicas.
+"""
+
+import http.client
+import json
+import shutil
+import tempfile
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from ml.errors import AdapterError
+from ml.settings import Settings
+
+CONFIG = "adapter_config.json"
+TIMEOUT = 300.0
+LOADED_ALREADY = "already been loaded"
+
+
+def place_adapter(settings: Settings, adapter: Path, name: str) -> Path:
+    """Copies an adapter (peft's folder) under its name to where vLLM sees it, and gives that folder.
+
+    Raises AdapterError where no such place is set, or it can't be written.
+    """
+    if not settings.llm_adapter_dir:
+        raise AdapterError("no folder is set that vLLM reads adapters from", "set llm_adapter_dir to one it sees too")
+    shared = Path(settings.llm_adapter_dir).resolve()
+    target = shared / name
+    if (target / CONFIG).is_file():
+        return target
+    root = _base_card(settings).get("root")
+    try:
+        shared.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=shared, prefix=".part-") as scratch:
+            part = Path(scratch) / name
+            shutil.copytree(adapter, part)
+            config = json.loads((part / CONFIG).read_text()) | {"base_model_name_or_path": root}
+            (part / CONFIG).write_text(json.dumps(config, indent=1))
+            part.rename(target)
+    except OSError as error:
+        if not (target / CONFIG).is_file():  # else another process was first
+            raise AdapterError(f"{shared} can't be written ({error.strerror})", "mend llm_adapter_dir") from error
+    return target
+
+
+def load_adapter(settings: Settings, name: str, folder: Path) -> None:
+    """Lets vLLM load an adapter, unless it has it. Raises AdapterError where it refuses or is away."""
+    if name in {card["id"] for card in _cards(settings)}:
+        return
+    try:
+        with _call(settings, "load_lora_adapter", {"lora_name": name, "lora_path": str(folder)}):
+            return
+    except urllib.error.HTTPError as error:
+        said = error.read().decode("utf-8", "replace")
+        if LOADED_ALREADY not in said:
+            raise AdapterError(f"vLLM refuses {name}: {_message(said, error.code)}", _cure(error.code)) from error
+    except (OSError, http.client.HTTPException) as error:
+        raise _away(settings, error) from error
+
+
+def _base_card(settings: Settings) -> dict[str, Any]:
+    found = [card for card in _cards(settings) if card["id"] == settings.llm_model]
+    if not found:
+        raise AdapterError(f"{settings.llm_url} serves no {settings.llm_model}", "mend llm_model")
+    return found[0]
+
+
+def _cards(settings: Settings) -> list[dict[str, Any]]:
+    try:
+        with _call(settings, "models") as reply:
+            cards: list[dict[str, Any]] = json.load(reply)["data"]
+            return cards
+    except urllib.error.HTTPError as error:
+        raise AdapterError(
+            f"{settings.llm_url} does not list its models: status {error.code}", _cure(error.code)
+        ) from error
+    except (OSError, http.client.HTTPException) as error:
+        raise _away(settings, error) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise AdapterError(f"{settings.llm_url} is no vLLM", "mend llm_url; it ends in /v1") from error
+
+
+def _call(settings: Settings, route: str, body: dict[str, str] | None = None) -> http.client.HTTPResponse:
+    key = settings.llm_api_key.get_secret_value() if settings.llm_api_key else ""
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
+    request = urllib.request.Request(  # noqa: S310  # the address is the user's own setting
+        f"{(settings.llm_url or '').rstrip('/')}/{route}", json.dumps(body).encode() if body else None, headers
+    )
+    reply: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=TIMEOUT)  # noqa: S310
+    return reply
+
+
+def _away(settings: Settings, error: Exception) -> AdapterError:
+    return AdapterError(f"vLLM at {settings.llm_url} does not answer ({error})", "start it, or mend llm_url")
+
+
+def _message(said: str, status: int) -> str:
+    try:
+        return str(json.loads(said)["error"]["message"]).partition("\n")[0]
+    except (ValueError, KeyError, TypeError):
+        return f"status {status}"
+
+
+def _cure(status: int) -> str:
+    match status:
+        case 401 | 403:
+            return "set llm_api_key"
+        case 404:
+            return (
+                "start vLLM with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True, llm_adapter_dir mounted there"
+            )
+        case _:
+            return "look at vLLM's log: is it for this base model, and --max-lora-rank high enough?"

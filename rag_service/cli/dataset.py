@@ -1,0 +1,118 @@
+"""`codeintel dataset`: question-answer pairs from what is indexed."""
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from rag_service.cli import options, terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ml.dataset.make import DatasetReport, Progress
+
+
+@click.command(short_help="Make question-answer pairs from what is indexed.")
+@click.argument("sources", nargs=-1, metavar="[PATH_OR_URL]...")
+@click.option(
+    "--output",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Where they go.  [default: learning/dataset in the data folder]",
+)
+@click.option("--size", default=300, show_default=True, metavar="N", help="How many pairs, held-out ones among them.")
+@click.option("--seed", default=7, show_default=True, metavar="N", help="The same seed and index give the same pairs.")
+@click.option("--repo", "repos", multiple=True, metavar="R", help="Only from this repository (repeatable).")
+@click.option(
+    "--by-hand",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Pairs written by hand, JSONL: question, answer, repo, file_path, line_start, line_end.",
+)
+@click.option(
+    "--form",
+    type=click.Choice(["sentence", "evidence"]),
+    help="sentence: for an LLM that adds one; evidence: for one that writes answers.  [default: as base_model needs]",
+)
+@click.option(
+    "--feedback",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Where the service's audit log and feedback lie.  [default: the data folder]",
+)
+@click.option("--paraphrase", is_flag=True, help="Let the LLM that is set put the questions into other words.")
+@options.store_option
+@options.json_option
+def dataset(
+    sources: tuple[str, ...],
+    output: Path | None,
+    size: int,
+    seed: int,
+    repos: tuple[str, ...],
+    by_hand: Path | None,
+    form: str | None,
+    feedback: Path | None,
+    paraphrase: bool,
+    store: str | None,
+    as_json: bool,
+) -> None:
+    """Make pairs of question and answer, each with its code and its link, to fine-tune and to evaluate with.
+
+    They come from everything that is indexed, or from PATH_OR_URL alone, which is indexed first; from answers of the
+    service that readers rated up; and from a file of your own.
+    """
+    settings = options.settings_with(store=store)
+    if sources:
+        from rag_service.cli.index import index_all
+
+        repos += tuple(report.repository.name for report in index_all(sources, settings))
+    from ml.dataset.make import Plan, make_dataset
+    from rag_service.answer.teaching import form_for, paraphraser
+    from rag_service.retrieve import open_retriever
+
+    data_dir = Path(settings.data_dir)
+    plan = Plan(size, seed, repos, by_hand, feedback or data_dir)
+    retriever = open_retriever(settings)
+    with _progress_bar() as progress:
+        report = make_dataset(
+            retriever.store,
+            form_for(retriever, settings, form),
+            output or data_dir / "learning" / "dataset",
+            plan,
+            paraphrase=paraphraser(settings) if paraphrase else None,
+            progress=progress,
+        )
+    retriever.store.close()
+    if as_json:
+        terminal.print_json(report.as_dict())
+    else:
+        click.echo(summary(report))
+
+
+def summary(report: "DatasetReport") -> str:
+    """Gives a report for a person."""
+    counts = f"{report.train} pairs to learn from, {report.held_out} held out"
+    kinds = f"{report.held_out_learn} for the loss, {report.absent} about absent things"
+    lines = [f"{terminal.style(report.output, bold=True)}  {counts} ({kinds})"]
+    for label, counted in (("from", report.origins), ("left out", report.dropped)):
+        if counted:
+            listed = ", ".join(f"{count:,} {name}" for name, count in counted.items())
+            lines.append(terminal.style(f"  {label}: {listed}", dim=True))
+    return "\n".join([*lines, terminal.style(f"  digest: {report.digest}", dim=True)])
+
+
+@contextmanager
+def _progress_bar() -> "Iterator[Progress | None]":
+    """Gives what draws how many pairs are made; nothing where stderr is no terminal."""
+    if terminal.is_plain(err=True):
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("choosing pairs"), BarColumn(bar_width=30), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,122 @@
+"""`codeintel evaluate`: how good the answers are, and whether an adapter makes them better."""
+
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rag_service.cli import options, terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ml.evaluation.evaluate import Progress
+    from ml.evaluation.report import Report
+    from rag_service.evaluation.measuring import Measured
+
+PAGE = "report.html"
+
+
+@click.command(short_help="Measure the answers, and an adapter against its base.")
+@click.option("--dataset", metavar="DIR", help="Folder with held_out.jsonl.  [default: what `dataset` made]")
+@click.option(
+    "--adapter",
+    metavar="PATH",
+    help="An adapter (GGUF, or the folder that `train` left), measured beside what is in force; `none` is the base alone.  "
+    "[default: the one trained last]",
+)
+@click.option("--judge", type=click.Choice(["none", "embedded", "openai"]), help="Who judges.  [default: as set]")
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1), help="How many held-out questions.")
+@click.option("--html", metavar="FILE", help="Where the report goes.  [default: in the data folder]")
+@options.store_option
+@options.json_option
+def evaluate(
+    dataset: str | None,
+    adapter: str | None,
+    judge: str | None,
+    limit: int,
+    html: str | None,
+    store: str | None,
+    as_json: bool,
+) -> None:
+    """Ask the held-out questions, score the answers, and write a report with pictures.
+
+    With an adapter the base model, and the adapter that is Production, answer the same questions, and the gate says
+    whether the new one would be promoted; `codeintel promote` does it.
+    """
+    from ml.training.examples import read_examples
+    from rag_service.evaluation.adapter import trained_last
+    from rag_service.evaluation.files import HELD_OUT, learning, reports
+    from rag_service.evaluation.measuring import measure, sample
+    from rag_service.evaluation.reports import write_reports
+
+    settings = options.settings_with(store=store, judge=judge)
+    examples = sample(read_examples(Path(dataset or learning(settings) / "dataset") / HELD_OUT), limit)
+    named = None if adapter == "none" else Path(adapter) if adapter else trained_last(learning(settings) / "runs")
+    with progress_bar() as progress:
+        measured = measure(settings, examples, named, progress)
+    page = Path(html) if html else reports(settings) / PAGE
+    write_reports(measured, reports(settings), page, settings)
+    if as_json:
+        terminal.print_json(as_dict(measured, page))
+        return
+    click.echo(summary(measured))
+    click.echo(f"\nThe report: {terminal.style(str(page), fg='cyan')}")
+
+
+def as_dict(measured: "Measured", page: Path) -> dict[str, Any]:
+    """Gives what was measured for programs, without the cases, which stand in the reports."""
+    decision = measured.decision
+    return {
+        "model": measured.report.model,
+        "adapter": measured.report.adapter,
+        "dataset_digest": measured.report.dataset_digest,
+        "metrics": {metric.name: asdict(metric) for metric in measured.report.metrics},
+        "against": _as_dict(measured.against),
+        "judge": asdict(measured.report.judge) if measured.report.judge else None,
+        "decision": {"passed": decision.passed, "reasons": decision.reasons} if decision else None,
+        "report": str(page),
+    }
+
+
+def _as_dict(report: "Report | None") -> dict[str, Any] | None:
+    if report is None:
+        return None
+    return {"model": report.model, "metrics": {metric.name: asdict(metric) for metric in report.metrics}}
+
+
+def summary(measured: "Measured") -> str:
+    """Gives what was measured for a person: a line a metric, the judge, the decision."""
+    from ml.evaluation.report import label
+
+    against = measured.against
+    before = {metric.name: metric.mean for metric in against.metrics} if against else {}
+    lines = [terminal.style(measured.report.model, bold=True)]
+    for metric in measured.report.metrics:
+        beside = f"   before {before[metric.name]:.3f}" if metric.name in before else ""
+        figures = f"{metric.mean:.3f} [{metric.low:.3f}, {metric.high:.3f}]  n={metric.n}"
+        lines.append(f"  {label(metric.name):<22}{figures:<32}{terminal.style(beside, dim=True)}")
+    judge = measured.report.judge
+    said = f"{judge.model} {'may' if judge.passed else 'may not'} decide: {judge.reason}" if judge else "none"
+    lines.append(f"  {'judge':<22}{said}")
+    if measured.decision:
+        word = terminal.style("passed", fg="green") if measured.decision.passed else terminal.style("refused", fg="red")
+        lines.append(f"  {'gate':<22}{word}: {'; '.join(measured.decision.reasons)}")
+    return "\n".join(lines)
+
+
+@contextmanager
+def progress_bar() -> "Iterator[Progress | None]":
+    """Gives what draws how many questions are answered; nothing where stderr is no terminal."""
+    if terminal.is_plain(err=True):
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("opening", total=None)
+        yield lambda stage, done, total: bar.update(task, completed=done, total=total, description=f"asking: {stage}")

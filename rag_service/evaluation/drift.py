@@ -1,0 +1,69 @@
+"""The questions of the audit log against those of the evaluation set, and what readers thought of the answers."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ml import journal
+from ml.errors import EvaluationError
+from ml.evaluation.drift import MOST_QUESTIONS, Drift, measure_drift, periods
+from ml.training.examples import read_examples
+from rag_service.evaluation.files import HELD_OUT, drift_file
+from rag_service.record import AUDIT, FEEDBACK
+
+if TYPE_CHECKING:
+    from ml.evaluation.drift import Rows
+    from ml.settings import Settings
+
+
+def drift(settings: "Settings", dataset: Path, days: int) -> Drift:
+    """Measures the drift of the last `days` days' questions (MOST_QUESTIONS at most) and keeps it for the metrics.
+
+    Raises DatasetError where there is no evaluation set, EmbedderError, and EvaluationError where the data folder can't
+    be written.
+    """
+    now = datetime.now(UTC)
+    folder = Path(settings.data_dir)
+    answers = [line for line in journal.read(folder / AUDIT) if _is_since(line, now - timedelta(days=days))]
+    weeks = periods(answers, journal.read(folder / FEEDBACK))
+    asked = [str(line["question"]) for line in answers][-MOST_QUESTIONS:]
+    examples = read_examples(dataset / HELD_OUT)
+    evaluated = list(dict.fromkeys(example.question for example in examples if not example.absent))[:MOST_QUESTIONS]
+    made = now.isoformat(timespec="seconds")
+    found = measure_drift(made, _embedded(settings, evaluated), _embedded(settings, asked), asked, weeks)
+    _keep(drift_file(settings), found.as_dict())
+    return found
+
+
+def _is_since(line: dict[str, Any], since: datetime) -> bool:
+    try:
+        return bool(line["question"]) and datetime.fromisoformat(line["time"]) >= since
+    except (KeyError, TypeError, ValueError):  # a line by another hand
+        return False
+
+
+def _embedded(settings: "Settings", questions: Sequence[str]) -> "Rows":
+    """Embeds questions as the search does, Russian ones by their translation."""
+    import numpy as np
+
+    from ml.index.embedder import open_embedder
+    from rag_service.retrieve.glossary import load_glossary
+    from rag_service.retrieve.question import understand
+
+    embedder, glossary = open_embedder(settings), load_glossary(settings.glossary)
+    rows = [embedder.query(understand(question, glossary).english) for question in questions]
+    return np.stack(rows) if rows else np.zeros((0, embedder.dimension), dtype=np.float32)
+
+
+def _keep(file: Path, figures: dict[str, Any]) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part = file.with_suffix(".part")
+        part.write_text(json.dumps(figures, ensure_ascii=False, indent=1), encoding="utf-8")
+        part.replace(file)
+    except OSError as error:
+        raise EvaluationError(
+            f"{file} can't be written ({error.strerror})", "make room there, or set data_dir"
+        ) from error

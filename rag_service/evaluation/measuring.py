@@ -1,0 +1,136 @@
+"""Measures the model that the settings name, and an adapter beside it."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ml.errors import EvaluationError
+from ml.evaluation.evaluate import Progress, evaluate
+from ml.evaluation.judge import Judge, check_judge
+from ml.evaluation.page import Losses
+from ml.evaluation.report import JudgeVerdict, Report
+from ml.registry.gate import Decision, above_thresholds, better
+from ml.training.examples import Example
+from rag_service.answer.assistant import Assistant, open_assistant
+from rag_service.answer.run import EVIDENCE
+from rag_service.evaluation.adapter import in_force, open_candidate
+from rag_service.evaluation.asking import asker, writer
+from rag_service.llm.judge import open_judge
+
+if TYPE_CHECKING:
+    from ml.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was measured: a model, and where that has an adapter, what it is held against, and what the gate says.
+
+    It is held against what is in force: `production`, the adapter of that version, or else the `base` model.
+    """
+
+    report: Report
+    base: Report | None = None
+    production: Report | None = None
+    version: int = 0
+    decision: Decision | None = None
+    losses: Losses | None = None
+
+    @property
+    def against(self) -> Report | None:
+        """The report of what is in force, None where nothing was compared."""
+        return self.production or self.base
+
+
+def measure(
+    settings: "Settings", examples: Sequence[Example], adapter: Path | None = None, progress: Progress | None = None
+) -> Measured:
+    """Evaluates the base model and, where an adapter is given, that one and the one that is Production beside it.
+
+    `adapter` is a GGUF file, peft's folder or a training run's output. The judge that the settings name is checked once;
+    one that is away or unfit leaves the metrics that need none. Raises what evaluate_model and open_candidate raise.
+    """
+    judge = open_judge(settings)
+    told = progress or (lambda stage, done, total: None)
+    verdict = check_judge(judge, lambda done, total: told("judge", done, total)) if judge else None
+
+    def measured(stage: str, own: "Settings", gguf: Path | None = None) -> Report:
+        named = partial(_named, told, stage)
+        return evaluate_model(own, examples, adapter=gguf, judge=judge, verdict=verdict, progress=named)
+
+    if adapter is None:
+        return Measured(measured("base", settings))
+    with open_candidate(adapter, settings) as candidate:
+        base = measured("base", settings)
+        report = replace(measured("adapter", candidate.settings, candidate.gguf), adapter=candidate.digest)
+    version, present = in_force(settings) or (0, None)
+    production = None
+    if present:
+        production = replace(measured("production", present.settings, present.gguf), adapter=present.digest)
+    return Measured(report, base, production, version, decide(report, production or base), candidate.losses)
+
+
+def _named(told: Progress, stage: str, _: str, done: int, total: int) -> None:
+    told(stage, done, total)
+
+
+def decide(report: Report, present: Report) -> Decision:
+    """Gives what the gate says of a candidate: whether it is above the thresholds, and if so, better than the present."""
+    registered = above_thresholds(report)
+    return better(report, present) if registered.passed else registered
+
+
+def sample(examples: Sequence[Example], limit: int) -> list[Example]:
+    """Gives `limit` examples at even distances, the same ones each time; all where there are no more."""
+    count = min(limit, len(examples))
+    return [examples[number * len(examples) // count] for number in range(count)]
+
+
+def evaluate_model(
+    settings: "Settings",
+    examples: Sequence[Example],
+    *,
+    adapter: Path | None = None,
+    judge: Judge | None = None,
+    verdict: JudgeVerdict | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Evaluates the service with the LLM that the settings name, or with an adapter on it (GGUF), over their index.
+
+    What is Production is left aside. Raises AdapterError for an adapter that can't be used, EvaluationError where the
+    index does not hold what an example is about, StoreError, EmbedderError, and ModelError where the LLM fails.
+    """
+    with _apart(settings) as own, open_assistant(own, adapter) as assistant:
+        _check_index(assistant, examples)
+        llm = assistant.llm.get()
+        return evaluate(
+            examples,
+            asker(assistant, llm),
+            model=llm.name if llm else EVIDENCE,
+            write=writer(assistant, llm) if llm and not llm.trusted else None,
+            judge=judge,
+            verdict=verdict,
+            progress=progress,
+        )
+
+
+@contextmanager
+def _apart(settings: "Settings") -> "Iterator[Settings]":
+    """Gives settings whose records go into a folder that is gone afterwards, and whose traces go nowhere.
+
+    Without an adapter, the base model answers: not what is Production.
+    """
+    with tempfile.TemporaryDirectory(prefix="codeintel-evaluation-") as scratch:
+        yield settings.model_copy(update={"data_dir": scratch, "otlp_url": None, "llm_adapter": "none"})
+
+
+def _check_index(assistant: Assistant, examples: Sequence[Example]) -> None:
+    indexed = {repository.name for repository in assistant.store.repositories()}
+    missing = {example.repo for example in examples if example.repo} - indexed
+    if missing:
+        raise EvaluationError(
+            f"the index does not hold {', '.join(sorted(missing))}", "index what the data set is about"
+        )

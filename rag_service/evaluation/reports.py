@@ -1,0 +1,79 @@
+"""What comes out of an evaluation: the reports as JSON, and the page."""
+
+import socket
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from ml.errors import EvaluationError
+from ml.evaluation.page import render
+from ml.evaluation.report import Report
+from ml.registry.gate import DEFAULT
+from rag_service.cli.version import version
+from rag_service.evaluation.measuring import Measured
+
+if TYPE_CHECKING:
+    from ml.settings import Settings
+
+CANDIDATE, BASE = "candidate.json", "base.json"
+
+
+def write_reports(measured: Measured, folder: Path, page: Path, settings: "Settings") -> None:
+    """Writes the reports as JSON into a folder, BASE and, with an adapter, CANDIDATE and Production's, and the page.
+
+    A candidate's report of an earlier evaluation does not stay. Raises EvaluationError where that can't be.
+    """
+    made = f"made {datetime.now(UTC):%Y-%m-%d %H:%M} UTC by codeintel {version()}"
+    html = render(
+        measured.report,
+        against=measured.against,
+        decision=measured.decision,
+        least=thresholds(measured.report),
+        losses=measured.losses,
+        link=links(settings),
+        made=made,
+    )
+    texts = {page: html, folder / BASE: (measured.base or measured.report).to_json()}
+    if measured.base:
+        texts[folder / CANDIDATE] = measured.report.to_json()
+    if measured.production:
+        texts[production_file(folder, measured.version)] = measured.production.to_json()
+    try:
+        (folder / CANDIDATE).unlink(missing_ok=True)
+        for file, text in texts.items():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise EvaluationError(f"{error.filename} can't be written ({error.strerror})", "name another --html") from error
+
+
+def production_file(folder: Path, version: int) -> Path:
+    """Gives where the report of a version lies that was Production when another was measured."""
+    return folder / f"production-{version}.json"
+
+
+def thresholds(report: Report) -> dict[str, float]:
+    """Gives the gate's thresholds that count for a report."""
+    judged = bool(report.judge and report.judge.passed)
+    return dict(DEFAULT.least) if judged else {**DEFAULT.least, **DEFAULT.least_without_judge}
+
+
+def links(settings: "Settings") -> Callable[[str], str]:
+    """Gives the function that says where a place of the report opens: in the editor, where its repository lies here."""
+    from rag_service.retrieve import open_retriever
+
+    with closing(open_retriever(settings).store) as store:
+        sources = {repository.name: repository.source for repository in store.repositories()}
+
+    def link(place: str) -> str:
+        repo, path, lines = place.split(":", 1)[0], *place.split(":", 1)[1].rsplit(":", 1)
+        file = Path(sources.get(repo, "")) / path
+        if not file.is_absolute():
+            return ""
+        line = lines.split("-")[0]
+        return settings.editor_link.format(host=socket.gethostname(), path=quote(str(file)), line=line)
+
+    return link

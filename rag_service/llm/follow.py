@@ -1,0 +1,154 @@
+"""Follows the adapter that is Production in an MLflow server: what was deployed there comes into this data folder.
+
+Plain HTTP, because the service's installation holds no MLflow; the server passes artifacts on from wherever they lie.
+"""
+
+import http.client
+import json
+import logging
+import shutil
+import threading
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from ml.errors import AdapterError
+from ml.registry.pointer import PART, Pointer, adapters_folder, parse_pointer, published, read_pointer, write_pointer
+
+if TYPE_CHECKING:
+    from ml.settings import Settings
+
+ALIAS = "api/2.0/mlflow/registered-models/alias"
+TIMEOUT = 30.0
+NO_SUCH = frozenset(("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"))
+log = logging.getLogger(__name__)
+
+
+class Follower:
+    """Looks at the registry every few seconds, in a thread; what goes wrong is logged once, and tried again."""
+
+    def __init__(self, settings: "Settings", url: str) -> None:
+        self._settings, self._url = settings, url
+        self._stopped = threading.Event()
+        self._said = ""
+        self._thread = threading.Thread(target=self._run, name="adapter", daemon=True)
+
+    def start(self) -> None:
+        """Begins to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends it, after the look that it is at."""
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                self._say(f"in force: {follow(self._settings, self._url)}", logging.INFO)
+            except AdapterError as error:
+                self._say(str(error), logging.WARNING)
+            self._stopped.wait(self._settings.llm_adapter_poll)
+
+    def _say(self, text: str, level: int) -> None:
+        if text != self._said:
+            log.log(level, "adapter %s", text)
+        self._said = text
+
+
+def follower(settings: "Settings") -> Follower | None:
+    """Gives what follows the MLflow server that the settings name, if they do."""
+    url = settings.mlflow_url or ""
+    wanted = settings.llm != "none" and settings.llm_adapter == "production" and settings.llm_adapter_poll
+    return Follower(settings, url) if wanted and url.startswith(("http://", "https://")) else None
+
+
+def follow(settings: "Settings", url: str) -> int:
+    """Puts in force here what is Production at an MLflow server, and gives its version (0: the base model alone).
+
+    Raises AdapterError where the server is away, or what it holds was not deployed; what was in force then stays.
+    """
+    production = _production(url)
+    if production is None:
+        write_pointer(settings, None)
+        return 0
+    version, run_id = int(production["version"]), str(production["run_id"])
+    if _is_in_force(settings, version, run_id):
+        return version
+    name = published(f"{settings.llm}.json")
+    pointer = parse_pointer(_artifact(url, run_id, name).read(), f"{name} of run {run_id}")
+    if pointer.file:
+        _bring(settings, url, pointer)
+    write_pointer(settings, pointer)
+    return version
+
+
+def _is_in_force(settings: "Settings", version: int, run_id: str) -> bool:
+    try:
+        present = read_pointer(settings)
+    except AdapterError:
+        return False
+    return present is not None and (present.version, present.run_id) == (version, run_id)
+
+
+def _bring(settings: "Settings", url: str, pointer: Pointer) -> None:
+    from ml.training.base_model import file_digest
+
+    folder = adapters_folder(settings)
+    target = folder / Path(pointer.file).name
+    part = target.with_name(target.name + PART)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _artifact(url, pointer.run_id, published(target.name)) as reply, part.open("wb") as file:
+            shutil.copyfileobj(reply, file)
+        if file_digest(part) != pointer.digest:
+            raise AdapterError(f"adapter {pointer.version} came damaged from {url}", "it is tried again")
+        part.replace(target)
+    except (OSError, http.client.HTTPException) as error:
+        raise AdapterError(
+            f"adapter {pointer.version} can't be brought from {url} ({error})", "it is tried again"
+        ) from error
+
+
+def _production(url: str) -> dict[str, Any] | None:
+    from ml.registry.versions import NAME, PRODUCTION  # only a service that follows pays for its import
+
+    try:
+        with _get(url, ALIAS, {"name": NAME, "alias": PRODUCTION}) as reply:
+            found: dict[str, Any] = json.load(reply)["model_version"]
+            return found
+    except urllib.error.HTTPError as error:
+        if _code(error) in NO_SUCH:
+            return None
+        raise AdapterError(f"MLflow at {url}: status {error.code}", "look at it there") from error
+    except (OSError, http.client.HTTPException) as error:
+        raise AdapterError(f"MLflow at {url} does not answer ({error})", "start it, or unset mlflow_url") from error
+    except (ValueError, KeyError) as error:
+        raise AdapterError(f"{url} is no MLflow server", "mend mlflow_url") from error
+
+
+def _artifact(url: str, run_id: str, path: str) -> http.client.HTTPResponse:
+    try:
+        return _get(url, "get-artifact", {"path": path, "run_uuid": run_id})
+    except urllib.error.HTTPError as error:
+        raise AdapterError(
+            f"the run {run_id}, whose adapter is Production, holds no {path}", "deploy it with `codeintel promote`"
+        ) from error
+    except OSError as error:
+        raise AdapterError(f"MLflow at {url} does not answer ({error})", "start it, or unset mlflow_url") from error
+
+
+def _get(url: str, route: str, query: dict[str, str]) -> http.client.HTTPResponse:
+    request = f"{url.rstrip('/')}/{route}?{urlencode(query)}"
+    reply: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=TIMEOUT)  # noqa: S310  # http(s) only
+    return reply
+
+
+def _code(error: urllib.error.HTTPError) -> str:
+    try:
+        return str(json.load(error)["error_code"])
+    except (ValueError, KeyError, TypeError):
+        return ""

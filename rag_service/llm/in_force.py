@@ -1,0 +1,92 @@
+"""The LLM that answers now: the base model with the adapter that is Production, followed as that changes."""
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ml.errors import AdapterError, ModelError
+from ml.registry.pointer import pointer_file
+from rag_service.llm.adapter import Adapter, candidate_adapter, production_adapter
+from rag_service.llm.provider import Llm, base_model, open_llm
+
+if TYPE_CHECKING:
+    from ml.settings import Settings
+
+Mark = tuple[int, int, int] | None
+
+
+class LlmInForce:
+    """Gives the LLM to each question; an answer keeps to its end the one that it began with.
+
+    Whoever first sees that Production changed loads the new one, while the others go on with the one before. An adapter
+    that can't be served leaves the base model, which then says why (Llm.notice). A `candidate` is served instead of
+    Production, and raises AdapterError where it can't be.
+    """
+
+    def __init__(self, settings: "Settings", candidate: Path | None = None) -> None:
+        self._settings = settings
+        self._candidate = candidate
+        self._changing = threading.Lock()
+        self._mark: Mark = None
+        self._llm: Llm | None = None
+        self._is_open = False
+
+    def get(self) -> Llm | None:
+        """Gives the LLM, None for llm="none". Raises ModelError where the base model's file can't be read."""
+        if not self._is_current() and self._changing.acquire(blocking=not self._is_open):
+            try:
+                if not self._is_current():
+                    self._change(self._look())
+            finally:
+                self._changing.release()
+        return self._llm
+
+    def _is_current(self) -> bool:
+        return self._is_open and self._look() == self._mark
+
+    def _look(self) -> Mark:
+        if self._candidate or self._settings.llm_adapter == "none":
+            return None
+        try:
+            found = pointer_file(self._settings).stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size, found.st_ino
+
+    def _change(self, mark: Mark) -> None:
+        try:
+            llm = self._open()
+        except AdapterError as error:
+            if self._candidate:
+                raise
+            base = open_llm(self._settings)
+            llm = base and replace(base, notice=str(error))
+        self._llm, self._mark, self._is_open = llm, mark, True
+
+    def _open(self) -> Llm | None:
+        """Opens the LLM; one that takes another's place is loaded before it does."""
+        llm = open_llm(self._settings, self._adapter())
+        if llm and self._is_open:
+            _load(llm)
+        return llm
+
+    def _adapter(self) -> Adapter | None:
+        base = base_model(self._settings)
+        if base is None:
+            return None
+        if self._candidate and self._settings.llm != "embedded":
+            raise AdapterError(f"the adapter {self._candidate} is for llama.cpp", "set llm to embedded to measure it")
+        if self._candidate:
+            return candidate_adapter(self._candidate, base)
+        return production_adapter(self._settings, base) if self._settings.llm_adapter == "production" else None
+
+
+def _load(llm: Llm) -> None:
+    """Loads an LLM. Raises AdapterError where that fails with its adapter, ModelError where it has none."""
+    try:
+        llm.load()
+    except ModelError as error:
+        if llm.adapter is None:
+            raise
+        raise AdapterError(f"{llm.adapter.label}: {error.cause}", "promote another, or roll back") from error

@@ -1,0 +1,57 @@
+"""The judge of an evaluation that the settings name."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ml.errors import JudgeError, ModelError, SettingsError
+from ml.evaluation.judge import Judge
+from ml.evaluation.judge.base import JsonSchema
+from ml.evaluation.judge.endpoint import REPLY_TOKENS, EndpointJudge
+from rag_service.llm.provider import default_weights
+from rag_service.llm.runtime import runtime
+
+if TYPE_CHECKING:
+    from ml.settings import Settings
+
+CONTEXT = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedJudge:
+    """A GGUF model in process, held to a schema by llama.cpp's grammar; `timeout` is in seconds, for its next token."""
+
+    path: str
+    name: str
+    timeout: float
+
+    def complete(self, prompt: str, schema: JsonSchema) -> str:
+        """Gives the reply; see Judge."""
+        request = {
+            "messages": [{"role": "user", "content": prompt}],
+            "temperature": 0,
+            "max_tokens": REPLY_TOKENS,
+            "response_format": {"type": "json_schema", "json_schema": {"name": "reply", "schema": dict(schema)}},
+        }
+        try:
+            return "".join(runtime(self.path, CONTEXT).stream(request, self.timeout))
+        except ModelError as error:
+            raise JudgeError(f"the judge {self.name}: {error.cause}", "take another judge_model") from error
+
+
+def open_judge(settings: "Settings") -> Judge | None:
+    """Gives the judge that the settings name, or None for judge="none". Raises ModelError where its file can't be read."""
+    match settings.judge:
+        case "none":
+            return None
+        case "embedded":
+            from rag_service.llm.gguf import read_model
+
+            file = read_model(settings.judge_model or default_weights())
+            return EmbeddedJudge(file.path, file.name, settings.judge_timeout)
+        case "openai":
+            if not (settings.judge_url and settings.judge_model):
+                raise SettingsError(
+                    "the judge at an endpoint has no address or no model", "set judge_url and judge_model"
+                )
+            key = settings.judge_api_key.get_secret_value() if settings.judge_api_key else None
+            return EndpointJudge(settings.judge_url, settings.judge_model, settings.judge_timeout, key)

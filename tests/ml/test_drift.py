@@ -1,0 +1,183 @@
+"""Drift: two populations of questions told apart only where they are, and the answers of each week counted."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from numpy.typing import NDArray
+
+from ml.evaluation.drift import LEAST_QUESTIONS, NEW_LIMIT, P_LIMIT, Period, Population, periods, population_drift
+from ml.index.embedder.base import unit
+from ml.settings import Settings, get_settings
+from ml.training.examples import ABSENT, Example, write_examples
+from rag_service.cli import cli
+from rag_service.evaluation.files import drift_file
+from rag_service.http.metrics import Metrics
+
+CODE = ("orders", "payments", "receipts", "gateways", "retries", "ledgers", "refunds", "carts", "prices", "discounts")
+WHAT = ("Where are {} charged?", "What does the function for {} return?", "How are {} tested?", "Who calls {}?")
+QUESTIONS = [form.format(word) for word in CODE for form in WHAT]
+OTHER = [f"Как приготовить {dish} на {day}?" for dish in ("суп", "борщ", "плов", "пирог") for day in range(10)]
+
+
+def rows(seed: int, count: int, shift: float = 0.0, axis: int = 0) -> NDArray[np.float32]:
+    """Gives directions scattered around the first axis, and moved along another by `shift`."""
+    found = np.random.default_rng(seed).normal(size=(count, 16))
+    found[:, 0] += 5
+    found[:, axis] += shift
+    return unit(found.astype(np.float32))
+
+
+def test_the_same_population_does_not_drift() -> None:
+    found = [population_drift(rows(seed, 100), rows(seed + 50, 80)) for seed in range(8)]
+    assert not any(one.drifted for one in found)
+    # Under no drift, p is spread over 0..1 and about a twentieth of the questions looks new.
+    assert min(one.p for one in found) > P_LIMIT
+    assert max(one.p for one in found) > 0.5
+    assert np.mean([one.new_share for one in found]) == pytest.approx(0.05, abs=0.06)
+
+
+def test_another_population_does() -> None:
+    found = population_drift(rows(1, 100), rows(2, 80, shift=6.0, axis=1))
+    assert found.drifted
+    assert found.p == pytest.approx(1 / 1001)
+    assert found.new_share > 0.3
+
+
+def test_a_difference_too_small_to_matter_is_none() -> None:
+    found = population_drift(rows(1, 400), rows(2, 400, shift=0.7, axis=1))
+    assert found.p <= P_LIMIT
+    assert found.new_share < NEW_LIMIT
+    assert not found.drifted
+    assert not Population(0.1, 0.5, 0.9).drifted
+
+
+def test_the_newest_come_first() -> None:
+    asked = rows(2, 40)
+    asked[7] = -asked[7]
+    assert population_drift(rows(1, 100), asked).newest[0] == 7
+
+
+def test_a_crowd_at_what_is_evaluated_is_not_new() -> None:
+    evaluated = rows(1, 100)
+    found = population_drift(evaluated, evaluated[[3] * 50])
+    assert found.p <= P_LIMIT
+    assert found.new_share == 0.0
+    assert not found.drifted
+
+
+def test_the_order_of_questions_does_not_matter() -> None:
+    one, other = population_drift(rows(1, 60), rows(2, 50)), population_drift(rows(1, 60)[::-1], rows(2, 50)[::-1])
+    assert one.discrepancy == pytest.approx(other.discrepancy)
+    assert one.new_share == other.new_share
+
+
+def answered(number: int, time: str, *, found: bool = True) -> dict[str, Any]:
+    return {"time": time, "id": f"a{number}", "question": QUESTIONS[number % 40], "found": found}
+
+
+def test_answers_are_counted_by_week_and_the_last_verdict_counts() -> None:
+    answers = [
+        answered(1, "2026-11-22T23:59:00+00:00"),  # a Sunday
+        answered(2, "2026-11-23T00:01:00+00:00", found=False),
+        answered(3, "2026-11-25T10:00:00+00:00"),
+        answered(4, "2026-11-29T10:00:00+00:00"),
+    ]
+    feedback = [
+        {"id": "a1", "verdict": "up"},
+        {"id": "a3", "verdict": "up"},
+        {"id": "a3", "verdict": "down"},
+        {"id": "gone", "verdict": "down"},
+    ]
+    assert periods(answers, feedback) == [
+        Period("2026-11-16", answers=1, refused=0, rated=1, down=0),
+        Period("2026-11-23", answers=3, refused=1, rated=1, down=1),
+    ]
+    assert periods([], feedback) == []
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """A data folder with an evaluation set; the command line uses it."""
+    monkeypatch.setenv("CODEINTEL_DATA_DIR", str(tmp_path))
+    get_settings.cache_clear()
+    folder = tmp_path / "learning" / "dataset"
+    folder.mkdir(parents=True)
+    examples = [Example(question=question, context="1| x", answer="x") for question in QUESTIONS]
+    absent = Example(question=OTHER[0], context="1| x", answer="x", origin=ABSENT)
+    write_examples(folder / "held_out.jsonl", [*examples, absent])
+    return get_settings()
+
+
+def ask(settings: Settings, questions: list[str], days_ago: int = 1, *, found: bool = True) -> None:
+    time = (datetime.now(UTC) - timedelta(days=days_ago)).isoformat()
+    with (Path(settings.data_dir) / "audit.jsonl").open("a") as log:
+        for question in questions:
+            log.write(json.dumps({"time": time, "id": "x", "question": question, "found": found}) + "\n")
+
+
+def drift(*arguments: str) -> dict[str, Any]:
+    done = CliRunner().invoke(cli, ["drift", "--json", *arguments])
+    assert done.exit_code == 0, done.output
+    printed: dict[str, Any] = json.loads(done.stdout)
+    return printed
+
+
+def test_questions_like_those_evaluated_do_not_drift(settings: Settings) -> None:
+    ask(settings, QUESTIONS[::-1])
+    ask(settings, OTHER, days_ago=40)  # too long ago
+    found = drift()
+    assert (found["asked"], found["evaluated"]) == (40, 40)
+    assert found["drifted"] is False
+    assert found["new"] == []
+
+
+def test_other_questions_do_and_are_named(settings: Settings) -> None:
+    ask(settings, QUESTIONS[:20])
+    ask(settings, OTHER, found=False)
+    found = drift()
+    assert found["drifted"] is True
+    assert found["new"]
+    assert set(found["new"]) <= set(OTHER)
+    assert found["refused_share"] == pytest.approx(40 / 60)
+    text = CliRunner().invoke(cli, ["drift"]).stdout
+    assert text.startswith("drifted: ")
+    assert "new: Как приготовить" in text
+
+
+def test_too_few_questions_give_no_figure(settings: Settings) -> None:
+    ask(settings, QUESTIONS[: LEAST_QUESTIONS - 1])
+    found = drift()
+    assert found["population"] is None
+    assert found["drifted"] is None
+    assert found["too_few"] == "29 questions were asked, a figure takes 30"
+    assert "no figure for drift: 29 questions" in CliRunner().invoke(cli, ["drift"]).stdout
+
+
+def test_a_folder_without_any_record_is_no_error(settings: Settings) -> None:
+    assert drift()["asked"] == 0
+
+
+def test_lines_by_another_hand_are_passed_over(settings: Settings) -> None:
+    ask(settings, QUESTIONS)
+    with (Path(settings.data_dir) / "audit.jsonl").open("a") as log:
+        log.write('{"time": "soon", "question": "?"}\n{"question": "no time"}\n["a list"]\nno JSON\n')
+    assert drift()["asked"] == 40
+
+
+def test_the_service_shows_the_last_figures(settings: Settings) -> None:
+    metrics = Metrics(list, str)
+    metrics.watch_drift(drift_file(settings))
+    assert b"codeintel_drift" not in metrics.text()
+    ask(settings, QUESTIONS[:20])
+    ask(settings, OTHER, found=False)
+    drift()
+    text = metrics.text().decode()
+    assert "codeintel_drift_detected 1.0" in text
+    assert "codeintel_drift_refused_share 0.66" in text
+    assert "codeintel_drift_down_share" not in text  # nothing was rated
+    assert "codeintel_drift_measured_timestamp_seconds" in text

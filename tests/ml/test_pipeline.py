@@ -1,0 +1,123 @@
+"""The learning loop as one pipeline: compiled as it is checked in, and run for real at a tiny size."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ml.errors import PipelineError
+from ml.pipelines.compile import COMPILED, compile_pipelines
+from ml.pipelines.indexing import shards_of
+from ml.pipelines.local import Outcome, run_learning
+from ml.registry.mlflow_client import open_client, tracking_address
+from ml.registry.versions import Registry
+from ml.settings import Settings
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::UserWarning"),
+]
+EXAMPLES = Path(__file__).parents[2] / ".cache" / "examples"
+TINY = {"pinned": "", "by_hand": "", "size": 20, "seed": 7, "epochs": 1.0, "max_steps": 2, "questions": 2}
+
+
+def test_the_compiled_pipelines_are_those_that_are_checked_in(tmp_path: Path) -> None:
+    for made in compile_pipelines(tmp_path):
+        assert made.read_text() == (COMPILED / made.name).read_text(), "compile again: codeintel pipeline compile"
+
+
+def documents(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    pipeline, platform = yaml.safe_load_all((COMPILED / f"{name}.yaml").read_text())
+    return pipeline, platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+
+
+def test_training_takes_the_whole_card_and_nobody_else_does() -> None:
+    pipeline, on_cluster = documents("learning")
+    executors = pipeline["deploymentSpec"]["executors"]
+    cards = {
+        name: executor["container"]["resources"].get("accelerator", {}).get("resourceCount", "0")
+        for name, executor in executors.items()
+    }
+    assert cards.pop("exec-fine-tune-llm") == "5"
+    assert set(cards.values()) == {"0"}
+    training = on_cluster["exec-fine-tune-llm"]
+    assert training["nodeSelector"] == {"labels": {"nvidia.com/gpu.present": "true"}}
+    assert [toleration["key"] for toleration in training["tolerations"]] == ["nvidia.com/gpu"]
+
+
+def test_every_stage_has_its_volume_its_settings_and_its_secrets_and_is_tried_again() -> None:
+    pipeline, on_cluster = documents("learning")
+    assert len(on_cluster) == 5
+    for executor in on_cluster.values():
+        assert [mount["mountPath"] for mount in executor["pvcMount"]] == ["/workspace"]
+        assert executor["configMapAsEnv"][0]["configMapName"] == "codeintel-settings"
+        assert executor["secretAsEnv"][0]["secretName"] == "codeintel-secrets"
+    tasks = pipeline["root"]["dag"]["tasks"]
+    assert all(task["retryPolicy"]["maxRetryCount"] >= 1 for task in tasks.values())
+    cached = {name for name, task in tasks.items() if task["cachingOptions"].get("enableCache")}
+    assert cached == set(tasks) - {"register-model"}  # a promotion is decided each time
+
+
+def test_no_version_floats_and_no_stage_installs_anything() -> None:
+    for name in ("learning", "indexing"):
+        pipeline, _ = documents(name)
+        for executor in pipeline["deploymentSpec"]["executors"].values():
+            container = executor["container"]
+            assert ":" in container["image"]
+            assert not container["image"].endswith(":latest")
+            assert "pip install" not in json.dumps(container)
+
+
+def test_shards_hold_every_repository_once() -> None:
+    sources = [f"https://git.example/{number}.git" for number in range(10)]
+    shards = shards_of(sources, 4)
+    assert sorted(source for shard in shards for source in shard) == sorted(sources)
+    assert {len(shard) for shard in shards} == {2, 3}
+    assert shards_of(sources[:2], 4) == [sources[:1], sources[1:2]]
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    folder = tmp_path_factory.mktemp("loop")
+    return Settings(store=str(folder / "store"), data_dir=str(folder / "data"))
+
+
+def run(settings: Settings, **more: object) -> tuple[Outcome, list[tuple[str, str]]]:
+    told: list[tuple[str, str]] = []
+    arguments = TINY | {"sources": [str(EXAMPLES / "fastapi")]} | more
+    outcome = run_learning(
+        settings, Path(settings.data_dir) / "pipelines", arguments, lambda stage, line: told.append((stage, line))
+    )
+    return outcome, told
+
+
+def test_from_a_repository_to_a_decision(settings: Settings, working_folder: Path) -> None:
+    outcome, told = run(settings)
+    stages = [stage for stage, line in told if not line]
+    assert stages == ["build-code-index", "make-dataset", "fine-tune-llm", "evaluate-model", "register-model"]
+    assert any(line.startswith("step 2/2 loss") for stage, line in told if stage == "fine-tune-llm")
+    assert not outcome.promoted  # two steps teach nothing, and the gate sees it
+    assert outcome.reasons
+    assert "<svg" in Path(outcome.report).read_text()
+    assert Registry(tracking_address(settings)).production() is None
+
+    # Started again, as after a kill, it trains nothing twice: the same run of MLflow, no step.
+    again, told = run(settings)
+    assert not [line for _, line in told if line.startswith("step")]
+    assert again.promoted is outcome.promoted
+    client = open_client(tracking_address(settings))
+    experiment = client.get_experiment_by_name("codeintel-training")
+    assert len(client.search_runs([experiment.experiment_id])) == 1
+
+
+def test_a_stage_that_fails_says_why_in_one_line(settings: Settings) -> None:
+    with pytest.raises(PipelineError, match=r"codeintel index: .*no-such-place") as failed:
+        run(settings, sources=["/no-such-place"])
+    assert "\n" not in str(failed.value)
+
+
+def test_nothing_is_left_in_the_working_folder(settings: Settings, working_folder: Path) -> None:
+    assert not (working_folder / "mlruns").exists()
+    assert list((Path(settings.data_dir) / "mlflow-artifacts").iterdir())

@@ -1,0 +1,201 @@
+"""A real vLLM on the CPU: base and adapter answer differently, and a roll-over loses no answer that runs through it."""
+
+import json
+import shutil
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+
+from ml.errors import AdapterError, ModelError
+from ml.index import open_index
+from ml.index.build import build_index
+from ml.registry.deploy import deploy
+from ml.registry.mlflow_client import experiment_id, open_client, tracking_address
+from ml.registry.pointer import read_pointer
+from ml.registry.versions import Registry, Version
+from ml.registry.vllm import load_adapter
+from ml.settings import Settings
+from ml.training.base_model import BaseModel
+from rag_service.answer import write
+from rag_service.answer.assistant import open_assistant
+from rag_service.llm.in_force import LlmInForce
+from rag_service.llm.provider import Llm
+from tests.ml.support import write_peft_adapter
+from tests.ml.vllm_server import vllm_server
+from tests.support.shop import write_shop
+
+NAME, TOKENS = "smollm2", 24
+QUESTION = "Where is the number of attempts to charge an order set?"
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("adapters")
+
+
+@pytest.fixture(scope="session")
+def vllm(base: BaseModel, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with vllm_server(base.path, NAME, shared, tmp_path_factory.mktemp("vllm") / "log") as url:
+        yield url
+
+
+@pytest.fixture
+def settings(vllm: str, shared: Path, tmp_path: Path) -> Settings:
+    return Settings(
+        llm="openai", llm_url=vllm, llm_model=NAME, llm_adapter_dir=str(shared), data_dir=str(tmp_path), evidence=1
+    )
+
+
+@pytest.fixture
+def registry(settings: Settings, request: pytest.FixtureRequest) -> Registry:
+    return Registry(tracking_address(settings), request.node.name.replace("_", "-"))
+
+
+def promoted(registry: Registry, folder: Path, base: BaseModel, seed: int, **shape: int) -> Version:
+    adapter = write_peft_adapter(folder / f"seed-{seed}", base, seed, **shape)
+    client = open_client(registry.address)
+    run_id: str = client.create_run(experiment_id(client, "test")).info.run_id
+    client.log_artifacts(run_id, str(adapter), "adapter")
+    version = registry.register(run_id)
+    assert registry.succeed(len(registry.history()), version)
+    return version
+
+
+def said(llm: Llm | None, tokens: int = TOKENS) -> tuple[str, str]:
+    """Gives what an LLM says, and which model the server says it was."""
+    assert llm
+    parts = list(llm.open(None).bind(max_tokens=tokens, temperature=0).stream("Write a story about a river."))
+    models = {part.response_metadata["model_name"] for part in parts if "model_name" in part.response_metadata}
+    (model,) = models
+    return "".join(str(part.text) for part in parts), model
+
+
+def test_base_and_adapters_answer_differently_and_rolling_back_brings_the_base(
+    registry: Registry, settings: Settings, base: BaseModel, tmp_path: Path
+) -> None:
+    in_force = LlmInForce(settings)
+    answers = [said(in_force.get())]
+    for seed in (1, 2):
+        promoted(registry, tmp_path, base, seed)
+        deployed = deploy(registry, settings, base)
+        assert deployed
+        assert deploy(registry, settings, base) == deployed
+        answers.append(said(in_force.get()))
+        assert answers[-1][1] == deployed.place.name
+    assert len({text for text, _ in answers}) == 3
+    for back in (1, 0):
+        registry.rollback()
+        deploy(registry, settings, base)
+        assert said(in_force.get()) == answers[back]
+    assert answers[0][1] == NAME
+
+
+def test_answers_run_through_a_roll_over_each_with_the_adapter_it_began_with(
+    registry: Registry, settings: Settings, base: BaseModel, tmp_path: Path
+) -> None:
+    promoted(registry, tmp_path, base, 1)
+    first = deploy(registry, settings, base)
+    in_force = LlmInForce(settings)
+    in_force.get()
+    begun = Barrier(7)
+
+    def answer() -> list[str]:
+        llm = in_force.get()
+        begun.wait(60)
+        models = [said(llm, 60)[1]]
+        models.append(said(in_force.get())[1])
+        return models
+
+    with ThreadPoolExecutor(6) as pool:
+        running = [pool.submit(answer) for _ in range(6)]
+        begun.wait(60)
+        promoted(registry, tmp_path, base, 2)
+        second = deploy(registry, settings, base)
+        answered = [reply.result() for reply in running]
+    assert first
+    assert second
+    assert [models[0] for models in answered] == [first.place.name] * 6
+    assert {models[1] for models in answered} <= {first.place.name, second.place.name}
+    assert said(in_force.get())[1] == second.place.name
+
+
+def test_the_assistant_loses_no_question(
+    registry: Registry, settings: Settings, base: BaseModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write, "ANSWER_TOKENS", TOKENS)
+    settings = settings.model_copy(update={"store": str(tmp_path / "store")})
+    write_shop(tmp_path / "shop")
+    store, embedder = open_index(settings)
+    build_index(str(tmp_path / "shop"), store, embedder, name="shop", max_file_bytes=10_000, workers=1)
+    store.close()
+    promoted(registry, tmp_path, base, 1)
+    deploy(registry, settings, base)
+    with open_assistant(settings) as assistant, ThreadPoolExecutor(4) as pool:
+        running = [pool.submit(assistant.answer, QUESTION) for _ in range(8)]
+        promoted(registry, tmp_path, base, 2)
+        deploy(registry, settings, base)
+        answers = [reply.result() for reply in running]
+        last = assistant.answer(QUESTION)
+    assert not [notice for answer in answers for notice in answer.notices]
+    assert all(f"{NAME} (adapter " in answer.model and answer.citations for answer in answers)
+    assert f"{NAME} (adapter 2)" in last.model
+
+
+def test_an_adapter_that_vllm_refuses_leaves_what_is_in_force(
+    registry: Registry, settings: Settings, base: BaseModel, tmp_path: Path
+) -> None:
+    promoted(registry, tmp_path, base, 1)
+    deploy(registry, settings, base)
+    for seed, shape in ((2, {"rank": 64}), (3, {"width": 1024})):
+        promoted(registry, tmp_path, base, seed, **shape)
+        with pytest.raises(AdapterError, match="vLLM refuses"):
+            deploy(registry, settings, base)
+    promoted(registry, tmp_path, replace(base, digest="0" * 64), 4)
+    with pytest.raises(AdapterError, match="another base model"):
+        deploy(registry, settings, base)
+    pointer = read_pointer(settings)
+    assert pointer
+    assert pointer.version == 1
+    assert said(LlmInForce(settings).get())[1] == pointer.model
+
+
+def test_what_is_not_set_or_away_is_said(
+    registry: Registry, settings: Settings, base: BaseModel, tmp_path: Path
+) -> None:
+    promoted(registry, tmp_path, base, 1)
+    for wrong, cause in (
+        ({"llm_adapter_dir": None}, "no folder is set"),
+        ({"llm_model": "unknown"}, "serves no unknown"),
+        ({"llm_url": "http://127.0.0.1:9/v1"}, "does not answer"),
+    ):
+        with pytest.raises(AdapterError, match=cause):
+            deploy(registry, settings.model_copy(update=wrong), base)
+    with pytest.raises(AdapterError, match=r"vLLM refuses none: .*No adapter found"):
+        load_adapter(settings, "none", tmp_path / "none")
+    assert read_pointer(settings) is None
+
+
+def test_a_server_that_forgot_finds_the_adapter_again(
+    registry: Registry, settings: Settings, base: BaseModel, tmp_path: Path
+) -> None:
+    promoted(registry, tmp_path, base, 1)
+    deployed = deploy(registry, settings, base)
+    assert deployed
+    in_force = LlmInForce(settings)
+    before = said(in_force.get())
+    body = json.dumps({"lora_name": deployed.place.name}).encode()
+    headers = {"Content-Type": "application/json"}
+    urllib.request.urlopen(urllib.request.Request(f"{settings.llm_url}/unload_lora_adapter", body, headers), timeout=60)
+    assert said(in_force.get()) == before  # by vLLM's filesystem resolver, as after a restart or on another replica
+
+    urllib.request.urlopen(urllib.request.Request(f"{settings.llm_url}/unload_lora_adapter", body, headers), timeout=60)
+    shutil.rmtree(deployed.place)
+    with pytest.raises(ModelError, match="no such model"):
+        said(in_force.get())
+    deploy(registry, settings, base)
+    assert said(in_force.get()) == before

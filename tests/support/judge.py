@@ -1,0 +1,117 @@
+"""A judge that goes by words, behind a real OpenAI-compatible endpoint: it reads DeepEval's prompts as a model would.
+
+It is no good judge of code; on texts as plain as those of the tests it is right, and so a stand-in for a large model.
+"""
+
+import ast
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from ml.index.sparse import STOP_WORDS
+from ml.index.tokens import words
+
+Reply = Callable[[str, dict[str, Any]], str]
+
+SECTIONS = re.compile(
+    r"^(Text|AI Output|Retrieval Contexts?(?: +\(\d+ documents?\))?|Claims|Statements|Input|Expected [Oo]utput):\n",
+    re.M,
+)
+NEGATIONS = frozenset("never not no nothing не ни без instead".split())
+SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[`\"«A-ZА-ЯЁ])")
+
+
+def by_words(prompt: str, schema: dict[str, Any]) -> str:
+    """Judges by the words that a statement shares with what it is held against."""
+    (key,) = schema["properties"]
+    found = sections(prompt)
+    if key in ("truths", "claims", "statements"):
+        return json.dumps({key: sentences(found.get("AI Output") or found["Text"])[:10]}, ensure_ascii=False)
+    return json.dumps({"verdicts": [{"verdict": verdict, "reason": "words"} for verdict in verdicts(found)]})
+
+
+def verdicts(found: dict[str, str]) -> list[str]:
+    if "Claims" in found:
+        return [yes(agrees(claim, found["Retrieval Contexts"])) for claim in ast.literal_eval(found["Claims"])]
+    if "Statements" in found:
+        return [yes(share(one, found["Input"]) > 0) for one in ast.literal_eval(found["Statements"])]
+    contexts: Sequence[str] = ast.literal_eval(found["Retrieval Context"])
+    wanted = found.get("Expected output") or found["Expected Output"]
+    if "Input" in found:
+        return [yes(share(wanted, context) >= 0.5) for context in contexts]
+    return [yes(share(one, " ".join(contexts)) >= 0.5) for one in sentences(wanted)]
+
+
+def yes(holds: bool) -> str:
+    return "yes" if holds else "no"
+
+
+def agrees(claim: str, text: str) -> bool:
+    """Says whether one of the truths holds most of a claim's words, and denies where the claim denies."""
+    return any(share(claim, truth) >= 0.6 and denies(truth) == denies(claim) for truth in [*text.split("\n\n"), text])
+
+
+def denies(text: str) -> bool:
+    return bool(NEGATIONS & set(words(text)))
+
+
+def share(statement: str, text: str) -> float:
+    ours, theirs = (
+        {word[:5] for word in words(one) if word not in STOP_WORDS | NEGATIONS} for one in (statement, text)
+    )
+    return len(ours & theirs) / len(ours) if ours else 0.0
+
+
+def sections(prompt: str) -> dict[str, str]:
+    """Gives the last of each of a prompt's sections: those before are DeepEval's examples."""
+    *_, body = prompt.removesuffix("JSON:").rstrip().rpartition("**\n")
+    parts = SECTIONS.split(body if SECTIONS.search(body) else prompt)
+    return {name.split("(")[0].strip(): text.strip() for name, text in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def sentences(text: str) -> list[str]:
+    return [sentence.strip() for line in text.split("\n") for sentence in SENTENCE.split(line) if sentence.strip()]
+
+
+@contextmanager
+def judge_server(reply: Reply) -> Iterator[str]:
+    """Runs an endpoint that answers chat completions by a function of prompt and schema; gives its address."""
+
+    class Endpoint(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:  # http.server wants this name
+            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            schema = request["response_format"]["json_schema"]["schema"]
+            content = reply(request["messages"][0]["content"], schema)
+            message = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": content}}
+            body = {
+                "id": "1",
+                "object": "chat.completion",
+                "created": 0,
+                "model": request["model"],
+                "choices": [message],
+            }
+            data = json.dumps(body).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *arguments: object) -> None:
+            """Keeps the test's output clean."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
+    server.daemon_threads = True
+    server.block_on_close = False
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/v1"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
