@@ -17,9 +17,11 @@ SECRET_NAMES = {
 SETTING_NAMES = ("store", "embedder", "embedder_url", "embedder_model", "llm", "llm_url", "llm_model", "mlflow_url")
 
 
-def on_cluster(task: Any, *, retries: int = 1, cached: bool = True, gpus: bool = False) -> Any:
+def on_cluster(task: Any, *, retries: int = 1, cached: bool = False, gpus: bool = False) -> Any:
     """Adds to a stage what it needs on a cluster; `kfp.local` passes all of it over.
 
+    `cached` is for a stage whose artifacts are all that it leaves: a cache looks at the arguments, and neither sees that a
+    repository moved on, nor brings back an index, a run or a report that is gone.
     With `gpus` it takes every time-slice of the card, as a lock: training shares it with nobody.
     """
     task.set_caching_options(cached)

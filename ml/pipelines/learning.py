@@ -101,10 +101,10 @@ def learning(
 ) -> str:
     """Repositories (a list, or a manifest's file) in, the decision out."""
     index = on_cluster(build_code_index(sources=sources, pinned=pinned), retries=2)
-    dataset = on_cluster(make_dataset(index=index.outputs["index"], size=size, seed=seed, by_hand=by_hand))
+    dataset = on_cluster(make_dataset(index=index.outputs["index"], size=size, seed=seed, by_hand=by_hand), cached=True)
     pairs = dataset.outputs["dataset"]
     run = on_cluster(fine_tune_llm(dataset=pairs, epochs=epochs, max_steps=max_steps), retries=3, gpus=True)
     evaluation = on_cluster(evaluate_model(dataset=pairs, run=run.outputs["run"], questions=questions), retries=1)
-    last = on_cluster(register_model(run=run.outputs["run"], page=evaluation.outputs["page"]), retries=2, cached=False)
+    last = on_cluster(register_model(run=run.outputs["run"], page=evaluation.outputs["page"]), retries=2)
     outcome: str = last.outputs["Output"]
     return outcome

@@ -1,0 +1,1 @@
+"""How long the test cluster takes, from cached binaries."""

@@ -1,0 +1,40 @@
+"""What holds for every program that goes up on a cluster: no warning, no change by a second run, nothing left behind."""
+
+from collections.abc import Callable
+
+from tests.cluster.api import Api, key
+from tests.cluster.pulumi_double import Double
+from tests.cluster.pulumi_state import State
+
+PASSING = {"Event", "Lease", "EndpointSlice", "Endpoints", "ControllerRevision"}  # what the cluster makes by itself
+Keys = set[tuple[str, str, str, str]]
+
+
+def everything(api: Api) -> Keys:
+    """Gives what there is in the cluster: kind, group, namespace and name of each object that was made on purpose."""
+    kinds = [(version, kind) for version, kind in api.preferred_kinds() if kind not in PASSING]
+    found = [(version, kind, each) for version, kind in kinds for each in api.find(version, kind)]
+    return {key({"apiVersion": version, "kind": kind, **each}) for version, kind, each in found}
+
+
+def goes_up(double: Double, program: Callable[[], None]) -> State:
+    """Runs a program, and gives its state when the API server took all of it without a warning."""
+    before = len(double.api.warnings)
+    state = double.up(program)
+    assert double.api.warnings[before:] == []
+    return state
+
+
+def stays(double: Double, program: Callable[[], None]) -> None:
+    """Runs it once more: the preview and the objects' versions must say that nothing was to be done."""
+    live = [double.api.get(each) or {} for each in double.state.objects]
+    versions = {key(each): each["metadata"]["resourceVersion"] for each in live}
+    assert set(double.preview(program).values()) == {"same"}
+    again = double.up(program).objects
+    assert {key(each): each["metadata"]["resourceVersion"] for each in again} == versions
+
+
+def goes_away(double: Double, before: Keys) -> None:
+    """Destroys what the program made; the cluster holds what it held before."""
+    double.destroy()
+    assert everything(double.api) - before == set()

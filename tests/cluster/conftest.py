@@ -1,0 +1,92 @@
+"""A real Kubernetes for the tests: started once a run, or the one that KUBECONFIG_TEST names.
+
+CRDS_TEST names the folder of the charts' custom resource definitions (see crds.py).
+"""
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.api import Api, Object
+from tests.cluster.build import CACHE
+from tests.cluster.control_plane import ControlPlane
+from tests.cluster.crds import FOLDER
+from tests.cluster.network import remove_cable
+from tests.cluster.nodes import PromisedNodes
+from tests.cluster.processes import run_folder
+
+SLICES = 5
+Namespace = Callable[..., str]
+
+
+@pytest.fixture(scope="session")
+def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """This run's files and logs, which stay until the next run where a test failed."""
+    with run_folder(CACHE / "runs", lambda: request.session.testsfailed > 0, remove_cable) as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(folder: Path) -> Iterator[Path]:
+    if given := os.environ.get("KUBECONFIG_TEST"):
+        Api(Path(given)).version()
+        yield Path(given)
+        return
+    plane = ControlPlane(folder)
+    try:
+        plane.start()
+        yield plane.kubeconfig
+    finally:
+        plane.stop()
+
+
+@pytest.fixture(scope="session")
+def api(kubeconfig: Path) -> Api:
+    return Api(kubeconfig)
+
+
+@pytest.fixture(scope="session")
+def nodes(api: Api, folder: Path) -> Iterator[PromisedNodes]:
+    """One GPU node with five slices and one without, both only promised."""
+    nodes = PromisedNodes(api, folder)
+    try:
+        nodes.start()
+        nodes.add("promised-gpu", slices=SLICES)
+        nodes.add("promised-cpu")
+        yield nodes
+    finally:
+        nodes.stop()
+
+
+@pytest.fixture(scope="session")
+def definitions() -> Path:
+    """The folder of the charts' definitions."""
+    return Path(os.environ.get("CRDS_TEST", FOLDER))
+
+
+@pytest.fixture
+def namespace(api: Api) -> Iterator[Namespace]:
+    """Makes namespaces with labels, and removes them."""
+    made: list[Object] = []
+    numbers = itertools.count()
+
+    def make(labels: dict[str, str] | None = None) -> str:
+        name = f"test-{os.getpid()}-{os.urandom(3).hex()}-{next(numbers)}"
+        metadata = {"name": name, "labels": labels or {}}
+        made.append(api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}))
+        account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": name}}
+        api.wait("the namespace's service account", lambda: api.get(account))
+        return name
+
+    yield make
+    for each in made:
+        api.delete(each, propagation="Background")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says what was left out, and why."""
+    for report in terminalreporter.stats.get("skipped", []):
+        terminalreporter.write_line(f"left out: {report.nodeid}: {report.longrepr[2]}")

@@ -1,0 +1,92 @@
+"""CoreDNS as a pod behind the address that every kubelet gives its pods."""
+
+from tests.cluster.api import Object
+from tests.cluster.build import binary
+from tests.cluster.images import Image
+from tests.cluster.node import DNS
+from tests.cluster.nodes import GPU_TOLERATION
+from tests.cluster.workloads import RESTRICTED
+
+IMAGE = "dev.local/coredns:1"
+SPACE = "kube-system"
+PORT = 5353  # not 53: the pod is nobody
+COREFILE = f"""
+.:{PORT} {{
+    errors
+    ready
+    kubernetes cluster.local in-addr.arpa {{
+        pods verified
+    }}
+    cache 5
+}}
+"""
+
+
+def image() -> Image:
+    """Gives CoreDNS as an image."""
+    return Image(IMAGE, {"coredns": binary("coredns")}, ["/coredns"])
+
+
+def manifests() -> list[Object]:
+    """Gives what CoreDNS needs, in the order in which it is applied."""
+    name = {"name": "coredns", "namespace": SPACE}
+    labels = {"k8s-app": "kube-dns"}
+    rbac = "rbac.authorization.k8s.io"
+    listed = [
+        {"apiGroups": [""], "resources": ["services", "pods", "namespaces"], "verbs": ["list", "watch"]},
+        {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]},
+    ]
+    role = {"apiGroup": rbac, "kind": "ClusterRole", "name": "coredns"}
+    subjects = [{"kind": "ServiceAccount", **name}]
+    ports = [
+        {"name": protocol.lower(), "port": 53, "targetPort": PORT, "protocol": protocol} for protocol in ("UDP", "TCP")
+    ]
+    return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": name},
+        {"apiVersion": f"{rbac}/v1", "kind": "ClusterRole", "metadata": {"name": "coredns"}, "rules": listed},
+        {
+            "apiVersion": f"{rbac}/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": "coredns"},
+            "roleRef": role,
+            "subjects": subjects,
+        },
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": name, "data": {"Corefile": COREFILE}},
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": "kube-dns", "namespace": SPACE, "labels": labels},
+            "spec": {"clusterIP": DNS, "selector": labels, "ports": ports},
+        },
+        _deployment(labels),
+    ]
+
+
+def _deployment(labels: dict[str, str]) -> Object:
+    container = {
+        "name": "coredns",
+        "image": IMAGE,
+        "args": ["-conf", "/etc/coredns/Corefile"],
+        "readinessProbe": {"httpGet": {"path": "/ready", "port": 8181}, "periodSeconds": 1},
+        "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}},
+        "securityContext": {**RESTRICTED, "readOnlyRootFilesystem": True},
+        "volumeMounts": [{"name": "config", "mountPath": "/etc/coredns"}],
+    }
+    spec = {
+        "serviceAccountName": "coredns",
+        "dnsPolicy": "Default",
+        "tolerations": [GPU_TOLERATION],
+        "nodeSelector": {"kubernetes.io/hostname": "gpu"},  # the tests cut the others' power
+        "containers": [container],
+        "volumes": [{"name": "config", "configMap": {"name": "coredns"}}],
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "coredns", "namespace": SPACE},
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": spec},
+        },
+    }

@@ -1,0 +1,81 @@
+"""The cable between the nodes of one test cluster: a bridge with addresses of its own, taken away at the end."""
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.cluster.errors import ClusterError
+
+MOST = 64
+FILE = "network"
+
+
+@dataclass(frozen=True)
+class Network:
+    """The addresses of one cluster; `number` tells clusters of one machine apart."""
+
+    number: int
+
+    @property
+    def bridge(self) -> str:
+        return f"codeintel{self.number}"
+
+    @property
+    def gateway(self) -> str:
+        """The machine's own address on the bridge, where the API server listens."""
+        return f"10.89.{self.number}.1"
+
+    @property
+    def all_pods(self) -> str:
+        return f"10.{128 + self.number}.0.0/16"
+
+    def cable(self, node: int) -> str:
+        """Gives the name of a node's cable at the machine's end."""
+        return f"{self.bridge}n{node}"
+
+    def address(self, node: int) -> str:
+        """Gives a node's address; nodes are counted from 1."""
+        return f"10.89.{self.number}.{10 + node}"
+
+    def pods(self, node: int) -> str:
+        """Gives the range of a node's pods."""
+        return f"10.{128 + self.number}.{node}.0/24"
+
+
+def lay_cable(folder: Path) -> Network:
+    """Makes a bridge that no other cluster has; raises ClusterError where this machine lets us make none."""
+    for number in range(MOST):
+        network = Network(number)
+        done = subprocess.run(["ip", "link", "add", network.bridge, "type", "bridge"], capture_output=True, text=True)
+        if done.returncode == 0:
+            (folder / FILE).write_text(network.bridge)
+            ip("address", "add", f"{network.gateway}/24", "dev", network.bridge)
+            ip("link", "set", network.bridge, "up")
+            return network
+        if "File exists" not in done.stderr:
+            raise ClusterError(
+                f"no bridge can be made ({done.stderr.strip()})", "run as root, with the package iproute2"
+            )
+    raise ClusterError(f"all {MOST} bridges are taken", "remove those that `ip link` shows as codeintel…")
+
+
+def remove_cable(folder: Path) -> None:
+    """Removes the bridge of a cluster and the cables of its nodes, wherever its run ended."""
+    if (folder / FILE).is_file():
+        bridge = (folder / FILE).read_text()
+        cables = [each.name for each in Path("/sys/class/net").glob(f"{bridge}n*")]
+        for name in (*cables, bridge):
+            unplug(name)
+
+
+def unplug(name: str) -> None:
+    """Removes a link, if it is there; the kernel may keep one for the connections of processes that were killed."""
+    subprocess.run(["ip", "link", "delete", name], capture_output=True, check=False)
+
+
+def ip(*arguments: str, namespace: int | None = None) -> None:
+    """Runs `ip`, in the network namespace of a process where one is named."""
+    inside = ["nsenter", f"--net=/proc/{namespace}/ns/net"] if namespace else []
+    done = subprocess.run([*inside, "ip", *arguments], capture_output=True, text=True)
+    if done.returncode:
+        raise ClusterError(f"`ip {' '.join(arguments)}` failed: {done.stderr.strip()}", "run as root")

@@ -1,0 +1,239 @@
+"""One run of a Pulumi program in this process: what its SDK asks of the engine is answered from a real cluster."""
+
+import asyncio
+import contextvars
+import hashlib
+import secrets
+import string
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pulumi.runtime import mocks, rpc, set_all_config
+from pulumi.runtime.settings import configure
+from pulumi.runtime.stack import run_in_stack
+
+from tests.cluster.api import Api, Object, RefusedError, condition
+from tests.cluster.errors import ClusterError
+from tests.cluster.pulumi_state import CHARTS, MANIFESTS, Resource, State
+
+MANAGER = "pulumi-kubernetes-double"
+Arrivals = Mapping[str, Sequence[Object]]
+
+
+class Run(mocks.Mocks):
+    """One run of a program: what Pulumi's SDK calls for each resource, from several threads."""
+
+    def __init__(self, api: Api, arrivals: Arrivals, before: State, dry_run: bool) -> None:
+        self.api, self.arrivals, self.before, self.dry_run = api, arrivals, before, dry_run
+        self.state = State()
+        self.plan: dict[str, str] = {}
+        self.lock = threading.Lock()
+        self.monitor = _Monitor(self)
+
+    def run(self, program: Callable[[], None], project: str, stack: str, settings: Mapping[str, str]) -> State:
+        """Runs the program in a context of its own, so that nothing of another run is left, and gives the new state."""
+        contextvars.Context().run(self._run, program, project, stack, dict(settings))
+        return self.state
+
+    def _run(self, program: Callable[[], None], project: str, stack: str, settings: dict[str, str]) -> None:
+        features = set(self.monitor.GetDeploymentInfo(None).supportedFeatures)  # type: ignore[no-untyped-call]
+        engine = mocks.MockEngine(None)
+        known = {"project": project, "stack": stack, "dry_run": self.dry_run, "organization": None, "callbacks": None}
+        configure(mocks.MockSettings(monitor=self.monitor, monitor_features=features, engine=engine, **known))  # type: ignore[no-untyped-call]
+        set_all_config(settings)
+        asyncio.run(_run_quietly(program))
+
+    def call(self, args: mocks.MockCallArgs) -> tuple[Object, None]:
+        """Answers a provider's function: none is used that needs an answer of its own."""
+        return dict(args.args), None
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, Object]:
+        """Brings one resource to the cluster and gives its id and outputs."""
+        here = self.monitor.current
+        resource = Resource(here.urn, args.typ, args.name, _plain(args.inputs), here.needs, kept=here.kept)
+        if args.resource_id and args.typ.startswith("kubernetes:"):
+            identity, outputs = self._read(resource, args.resource_id)
+        elif args.typ.startswith((*CHARTS, MANIFESTS)):
+            identity, outputs = self._arrive(resource)
+        elif args.typ.startswith("kubernetes:"):
+            identity, outputs = self._apply(resource)
+        else:
+            identity, outputs = self._other(resource)
+        resource.outputs = outputs
+        with self.lock:
+            self.state.resources[resource.urn] = resource
+        return identity, outputs
+
+    def _read(self, resource: Resource, identity: str) -> tuple[str, Object]:
+        version, kind = _kind(resource.type)
+        namespace, _, name = identity.rpartition("/")
+        found = self.api.get({"apiVersion": version, "kind": kind, "metadata": {"name": name, "namespace": namespace}})
+        if found is None:
+            raise ClusterError(f"{kind} {identity} is not in the cluster", "make it before the program reads it")
+        return identity, found
+
+    def _arrive(self, resource: Resource) -> tuple[str, Object]:
+        """Records a chart or a manifest, and applies what is known to come with it."""
+        things = [*_documents(resource.inputs), *self._brought(resource.inputs)]
+        for thing in sorted(things, key=_first):
+            if not self.dry_run:
+                resource.objects.append(self._settle(self.api.apply(self._placed(thing), MANAGER)))
+        self.plan[resource.urn] = "same" if resource.urn in self.before.resources else "create"
+        return resource.name, {**resource.inputs, "resources": [], "status": {"status": "deployed"}}
+
+    def _brought(self, inputs: Object) -> list[Object]:
+        named = [inputs.get("chart"), *inputs.get("files", []), inputs.get("file"), inputs.get("directory")]
+        return [thing for name in named if name for thing in self.arrivals.get(_last(name), ())]
+
+    def _apply(self, resource: Resource) -> tuple[str, Object]:
+        thing = self._placed({**resource.inputs, "metadata": dict(resource.inputs.get("metadata", {}))})
+        if resource.type.endswith("Patch"):
+            thing["kind"] = thing["kind"].removesuffix("Patch")
+            resource.kept = True
+        thing["metadata"].setdefault("name", f"{resource.name}-{_digest(resource.urn)}")
+        if self.dry_run:
+            self.plan[resource.urn] = self._difference(thing)
+            return _identity(thing), thing
+        live = self._settle(self.api.apply(thing, MANAGER))
+        resource.objects.append(live)
+        return _identity(live), live
+
+    def _placed(self, thing: Object) -> Object:
+        """Puts an object that names no namespace into `default`, as the provider does."""
+        if not self.dry_run and self.api.namespaced(thing):
+            thing["metadata"].setdefault("namespace", "default")
+        return thing
+
+    def _difference(self, thing: Object) -> str:
+        try:
+            live = self.api.get(thing)
+            if live is None:
+                return "create"
+            new = self.api.apply(thing, MANAGER, dry_run=True)
+        except RefusedError:
+            raise
+        except ClusterError:  # its kind comes with this very program
+            return "create"
+        return "same" if _lasting(live) == _lasting(new) else "update"
+
+    def _settle(self, thing: Object) -> Object:
+        """Waits until the API server serves a new kind, and drops what only costs memory."""
+        if thing["kind"] == "CustomResourceDefinition":
+            name = thing["metadata"]["name"]
+            self.api.wait(f"the kind {name}", lambda: condition(self.api.get(thing) or {}, "Established") == "True")
+            thing = self.api.get(thing) or thing
+        thing["metadata"].pop("managedFields", None)
+        return thing
+
+    def _other(self, resource: Resource) -> tuple[str, Object]:
+        """Gives a resource of another provider; what is random stays as the state has it."""
+        known = self.before.resources.get(resource.urn)
+        if known and known.inputs == resource.inputs:
+            return resource.name, known.outputs
+        made = {"result": _random(int(resource.inputs["length"]))} if "length" in resource.inputs else {}
+        return resource.name, {**resource.inputs, **made}
+
+
+@dataclass
+class _Here(threading.local):
+    """The resource that this thread is at: what MockResourceArgs does not tell."""
+
+    urn: str = ""
+    needs: frozenset[str] = frozenset()
+    kept: bool = False
+
+
+class _Monitor(mocks.MockMonitor):
+    """Keeps what a resource depends on, and the stack's outputs."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(run)
+        self.run, self.current = run, _Here()
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802
+        of_properties = (urn for each in request.propertyDependencies.values() for urn in each.urns)
+        provider = request.provider.rpartition("::")[0]
+        needs = {*request.dependencies, *of_properties, request.parent, request.deletedWith, provider} - {""}
+        self.current.urn = self.make_urn(request.parent, request.type, request.name)
+        self.current.needs, self.current.kept = frozenset(needs), request.retainOnDelete
+        return super().RegisterResource(request)  # type: ignore[no-untyped-call]
+
+    def ReadResource(self, request: Any) -> Any:  # noqa: N802
+        self.current.urn = self.make_urn(request.parent, request.type, request.name)
+        self.current.needs, self.current.kept = frozenset(request.dependencies), True
+        return super().ReadResource(request)  # type: ignore[no-untyped-call]
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802
+        if "pulumi:pulumi:Stack" in request.urn.split("::")[2].split("$"):
+            self.run.state.outputs = _plain(rpc.deserialize_properties(request.outputs))
+        return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]
+
+
+async def _run_quietly(program: Callable[[], None]) -> None:
+    """Runs a program; where it fails, its first error is raised, and what follows from that is not reported again.
+
+    By default asyncio writes of each such task when it is collected, at any moment later (and ast.parse, which Python
+    3.11 formats tracebacks with, does not bear that moment to be its own).
+    """
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+    await run_in_stack(program)
+
+
+def _plain(value: Any) -> Any:
+    """Gives a value as the provider gets it: secrets opened, whole numbers whole."""
+    if rpc.is_rpc_secret(value):
+        return _plain(rpc.unwrap_rpc_secret(value))
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def _documents(inputs: Object) -> list[Object]:
+    """Gives the objects of a manifest resource that lie in its inputs or in files on this machine."""
+    files = [*inputs.get("files", []), *([inputs["file"]] if "file" in inputs else [])]
+    texts = [Path(name).read_text() for name in files if "://" not in name]
+    whole = inputs.get("yaml", "")
+    texts += whole if isinstance(whole, list) else [whole]
+    return [*inputs.get("objs", []), *(thing for text in texts for thing in yaml.safe_load_all(text) if thing)]
+
+
+def _last(address: str) -> str:
+    return address.rsplit("/", 1)[-1]
+
+
+def _first(thing: Object) -> int:
+    """Namespaces and kinds come before what needs them."""
+    order = ["Namespace", "CustomResourceDefinition"]
+    return order.index(thing["kind"]) if thing["kind"] in order else len(order)
+
+
+def _kind(token: str) -> tuple[str, str]:
+    """Gives (apiVersion, kind) of a type such as kubernetes:core/v1:Secret."""
+    _, version, kind = token.split(":")
+    return version.removeprefix("core/"), kind
+
+
+def _identity(thing: Object) -> str:
+    metadata = thing["metadata"]
+    return "/".join(filter(None, (metadata.get("namespace"), metadata["name"])))
+
+
+def _lasting(thing: Object) -> Object:
+    metadata = {**thing["metadata"], "managedFields": None, "resourceVersion": None, "generation": None}
+    return {**thing, "metadata": metadata}
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _random(length: int) -> str:
+    return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(length))

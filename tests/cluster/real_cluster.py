@@ -1,0 +1,65 @@
+"""A cluster of real nodes on this machine: a control plane, a cable, and nodes of which the first has the GPU."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.cluster import dns
+from tests.cluster.api import Api, condition
+from tests.cluster.control_plane import ControlPlane
+from tests.cluster.device_plugin import DevicePlugin
+from tests.cluster.images import Image, shell_images
+from tests.cluster.network import lay_cable
+from tests.cluster.node import Node, check_machine
+from tests.cluster.nodes import GPU
+
+SLICES = 5
+
+
+@dataclass
+class RealCluster:
+    """Starts in `folder`; `images` lie on every node."""
+
+    folder: Path
+    size: int = 2
+    images: tuple[Image, ...] = ()
+    nodes: list[Node] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Brings it up; every node is Ready then, names resolve, and the GPU's slices are offered."""
+        check_machine()
+        network = lay_cable(self.folder)
+        self.plane = ControlPlane(self.folder, network.gateway)
+        self.plane.start()
+        self.api = Api(self.plane.kubeconfig)
+        for number in range(1, self.size + 1):
+            name = "gpu" if number == 1 else f"node-{number}"
+            self.nodes.append(Node(number, name, self.plane, network, slices=number == 1))
+        for node in self.nodes:
+            node.power_on(self._peers(node))
+        for node in self.nodes:
+            node.serve((*shell_images(), dns.image(), *self.images))
+        self.plugin = DevicePlugin(self.nodes[0], GPU, [f"slice-{number}" for number in range(SLICES)])
+        for node in self.nodes:
+            self.api.wait(f"node {node.name}", lambda node=node: node.ready(self.api), 120)  # type: ignore[misc]
+        self.plugin.start()
+        things = [self.api.apply(thing) for thing in dns.manifests()]
+        self.api.wait("CoreDNS", lambda: condition(self.api.get(things[-1]) or {}, "Available") == "True", 60)
+
+    def bring_back(self, node: Node) -> None:
+        """Powers a node on again that lost its power."""
+        node.power_on(self._peers(node))
+        node.serve()
+        if node is self.nodes[0]:
+            self.plugin.stop()
+            self.plugin.start()
+
+    def stop(self) -> None:
+        """Cuts everybody's power."""
+        if self.nodes:
+            self.plugin.stop()
+        for node in self.nodes:
+            node.cut_power()
+        self.plane.stop()
+
+    def _peers(self, node: Node) -> tuple[int, ...]:
+        return tuple(other.number for other in self.nodes if other is not node)

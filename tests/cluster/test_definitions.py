@@ -1,0 +1,88 @@
+"""The definitions of the charts' kinds: the API server serves them all, and checks objects by their schemas."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pulumi
+import pulumi_kubernetes as k8s
+import pytest
+
+from tests.cluster.api import Api, Object, RefusedError, condition
+from tests.cluster.checks import everything, goes_away, goes_up, stays
+from tests.cluster.conftest import Namespace
+from tests.cluster.crds import arrivals, knative, mirrored, sources
+from tests.cluster.pulumi_double import Double
+
+
+def inference_service(namespace: str, **predictor: object) -> Object:
+    model = {"modelFormat": {"name": "vLLM"}, "storageUri": "pvc://models/base"}
+    return {
+        "apiVersion": "serving.kserve.io/v1beta1",
+        "kind": "InferenceService",
+        "metadata": {"name": "model", "namespace": namespace},
+        "spec": {"predictor": {"model": model, **predictor}},
+    }
+
+
+def test_charts_bring_their_kinds_and_take_them_away(api: Api, definitions: Path) -> None:
+    def program() -> None:
+        labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+        space = k8s.core.v1.Namespace("space", metadata={"name": "test-charts", "labels": labels})
+        chart = k8s.helm.v3.Release("kserve-crd", chart="oci://charts.test/kserve-crd", version="v0.20.0")
+        thing = inference_service("test-charts", maxReplicas=5)
+        k8s.apiextensions.CustomResource(
+            "model",
+            thing["apiVersion"],
+            thing["kind"],
+            metadata=thing["metadata"],
+            spec=thing["spec"],
+            opts=pulumi.ResourceOptions(depends_on=[space, chart]),
+        )
+
+    double = Double(api, arrivals=arrivals(definitions))
+    before = everything(api)
+    try:
+        state = goes_up(double, program)
+        assert [chart["version"] for chart in state.charts] == ["v0.20.0"]
+        assert state.objects[-1]["spec"]["predictor"]["maxReplicas"] == 5
+        stays(double, program)
+    finally:
+        goes_away(double, before)
+
+
+@pytest.fixture(scope="module")
+def served(api: Api, definitions: Path) -> Iterator[list[Object]]:
+    """All of them, Established."""
+    whole = [*knative(), *(thing for source in sources() for thing in mirrored(source.name, definitions))]
+    before = len(api.warnings)
+    for thing in whole:
+        api.apply(thing)
+
+    def established() -> bool:
+        return all(condition(api.get(thing) or {}, "Established") == "True" for thing in whole)
+
+    api.wait("all kinds", established)
+    assert api.warnings[before:] == []
+    yield whole
+    for thing in whole:
+        api.delete(thing, "Background")
+    api.wait("their end", lambda: not any(api.get(thing) for thing in whole))
+
+
+def test_each_kind_can_be_listed(api: Api, served: list[Object]) -> None:
+    assert len(served) > 25
+    for thing in served:
+        spec = thing["spec"]
+        version = next(each["name"] for each in spec["versions"] if each["storage"])
+        path = api.collection(f"{spec['group']}/{version}", spec["names"]["kind"])
+        assert api.request("GET", path)["items"] == []
+
+
+@pytest.mark.usefixtures("served")
+def test_a_misspelt_or_mistyped_field_is_refused(api: Api, namespace: Namespace) -> None:
+    space = namespace()
+    with pytest.raises(RefusedError, match="maxReplica"):
+        api.apply(inference_service(space, maxReplica=5))
+    with pytest.raises(RefusedError, match=r"spec\.predictor\.maxReplicas"):
+        api.apply(inference_service(space, maxReplicas="five"))
+    assert api.apply(inference_service(space, maxReplicas=5))["spec"]["predictor"]["maxReplicas"] == 5

@@ -1,0 +1,101 @@
+"""No process and no cable outlives a run, even one that is killed; and what is wrong is said in one line."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.cluster import crds
+from tests.cluster.api import Api
+from tests.cluster.build import binary
+from tests.cluster.certificates import Authority
+from tests.cluster.errors import ClusterError
+from tests.cluster.network import lay_cable, remove_cable
+from tests.cluster.processes import Processes, run_folder
+
+RUN = """
+import sys, time
+from pathlib import Path
+from tests.cluster.processes import Processes, run_folder
+with run_folder(Path(sys.argv[1]), lambda: False) as folder:
+    server = Processes(folder).start("server", "sleep", "600")
+    print(server.pid, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_servers_die_with_a_run_that_is_killed(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    run = subprocess.Popen([sys.executable, "-c", RUN, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=root)
+    try:
+        assert run.stdout
+        server = psutil.Process(int(run.stdout.readline()))
+        while server.name() != "sleep":  # it is still setpriv
+            time.sleep(0.01)
+    finally:
+        run.kill()
+        run.communicate()
+    assert server.wait(10) is None
+    assert not server.is_running()
+    left = [folder.name for folder in tmp_path.iterdir()]
+    assert left == [f"{run.pid}-0"]
+    cleaned: list[str] = []
+    with run_folder(tmp_path, lambda: False, lambda folder: cleaned.append(folder.name)) as folder:
+        assert [each.name for each in tmp_path.iterdir()] == [folder.name]
+    assert cleaned == [*left, f"{os.getpid()}-0"]
+
+
+def test_logs_stay_where_something_failed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with run_folder(tmp_path, lambda: True) as folder:
+        processes = Processes(folder)
+        processes.start("broken", "sh", "-c", "echo no such flag >&2; exit 3")
+        with pytest.raises(ClusterError, match=r"broken ended with 3:\nno such flag"):
+            processes.wait(lambda: False, "never")
+    assert (folder / "logs" / "broken.log").read_text() == "no such flag\n"
+    assert str(folder) in capfd.readouterr().err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may make network links")
+def test_two_clusters_have_cables_of_their_own(tmp_path: Path) -> None:
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder in folders:
+        folder.mkdir()
+    one, two = (lay_cable(folder) for folder in folders)
+    try:
+        assert one.bridge != two.bridge
+        assert one.gateway != two.gateway
+        assert one.pods(1) != two.pods(1)
+    finally:
+        for folder in folders:
+            remove_cable(folder)
+    assert not Path(f"/sys/class/net/{one.bridge}").exists()
+
+
+def test_without_go_the_cure_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda name, path=None: None)
+    with pytest.raises(ClusterError, match=r"Go is not on the PATH: install Go 1\.26 .*KUBECONFIG_TEST"):
+        binary("etcd")
+
+
+def test_missing_definitions_name_the_command_that_brings_them(tmp_path: Path) -> None:
+    with pytest.raises(ClusterError, match=r"kserve's definition .* is not in .*: run `.*tests\.cluster\.crds`"):
+        crds.mirrored("kserve", tmp_path)
+
+
+def test_definitions_of_another_version_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "jobset").mkdir()
+    (tmp_path / "jobset" / "jobset.x-k8s.io_jobsets.yaml").write_text("kind: CustomResourceDefinition\n")
+    with pytest.raises(ClusterError, match=r"is not the version that crds\.toml locks"):
+        crds.mirrored("jobset", tmp_path)
+
+
+def test_a_cluster_that_is_away_or_no_cluster_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ClusterError, match="is no kubeconfig"):
+        Api(tmp_path / "missing")
+    away = Authority(tmp_path).kubeconfig("https://127.0.0.1:9", "nobody")
+    with pytest.raises(ClusterError, match="does not answer"):
+        Api(away).version()
