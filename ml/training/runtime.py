@@ -97,7 +97,9 @@ def _node(args: RuntimeArgs) -> "IoK8sApiCoreV1Container":
     from kubeflow_trainer_api import models
 
     quantity = models.IoK8sApimachineryPkgApiResourceQuantity
-    demand = {"cpu": quantity(args.cpu), "memory": quantity(args.memory), GPU: quantity(args.gpus)}
+    demand = {"cpu": quantity(args.cpu), "memory": quantity(args.memory)}
+    if args.gpus:
+        demand[GPU] = quantity(args.gpus)
     return models.IoK8sApiCoreV1Container(
         name="node",
         image=args.image,

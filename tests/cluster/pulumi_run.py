@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pulumi.output import Unknown
 from pulumi.runtime import mocks, rpc, set_all_config
 from pulumi.runtime.settings import configure
 from pulumi.runtime.stack import run_in_stack
@@ -54,7 +55,8 @@ class Run(mocks.Mocks):
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, Object]:
         """Brings one resource to the cluster and gives its id and outputs."""
         here = self.monitor.current
-        resource = Resource(here.urn, args.typ, args.name, _plain(args.inputs), here.needs, kept=here.kept)
+        inputs = self._unchanged(here, _plain(args.inputs))
+        resource = Resource(here.urn, args.typ, args.name, inputs, here.needs, kept=here.kept)
         if args.resource_id and args.typ.startswith("kubernetes:"):
             identity, outputs = self._read(resource, args.resource_id)
         elif args.typ.startswith((*CHARTS, MANIFESTS)):
@@ -67,6 +69,12 @@ class Run(mocks.Mocks):
         with self.lock:
             self.state.resources[resource.urn] = resource
         return identity, outputs
+
+    def _unchanged(self, here: "_Here", inputs: Object) -> Object:
+        """Gives the inputs with those of the state where the program said that their changes don't count."""
+        before = self.before.resources.get(here.urn)
+        kept = {name: before.inputs[name] for name in here.ignored if name in before.inputs} if before else {}
+        return {**inputs, **kept}
 
     def _read(self, resource: Resource, identity: str) -> tuple[str, Object]:
         version, kind = _kind(resource.type)
@@ -96,8 +104,8 @@ class Run(mocks.Mocks):
             resource.kept = True
         thing["metadata"].setdefault("name", f"{resource.name}-{_digest(resource.urn)}")
         if self.dry_run:
-            self.plan[resource.urn] = self._difference(thing)
-            return _identity(thing), thing
+            self.plan[resource.urn], foreseen = self._difference(thing)
+            return _identity(thing), foreseen
         live = self._settle(self.api.apply(thing, MANAGER))
         resource.objects.append(live)
         return _identity(live), live
@@ -108,17 +116,18 @@ class Run(mocks.Mocks):
             thing["metadata"].setdefault("namespace", "default")
         return thing
 
-    def _difference(self, thing: Object) -> str:
+    def _difference(self, thing: Object) -> tuple[str, Object]:
+        """Gives what an `up` would do, and what is known of the object: all of it where nothing would change."""
         try:
             live = self.api.get(thing)
             if live is None:
-                return "create"
+                return "create", thing
             new = self.api.apply(thing, MANAGER, dry_run=True)
         except RefusedError:
             raise
         except ClusterError:  # its kind comes with this very program
-            return "create"
-        return "same" if _lasting(live) == _lasting(new) else "update"
+            return "create", thing
+        return ("same", live) if lasting(live) == lasting(new) else ("update", thing)
 
     def _settle(self, thing: Object) -> Object:
         """Waits until the API server serves a new kind, and drops what only costs memory."""
@@ -144,6 +153,7 @@ class _Here(threading.local):
 
     urn: str = ""
     needs: frozenset[str] = frozenset()
+    ignored: tuple[str, ...] = ()  # inputs whose changes don't count
     kept: bool = False
 
 
@@ -160,6 +170,7 @@ class _Monitor(mocks.MockMonitor):
         needs = {*request.dependencies, *of_properties, request.parent, request.deletedWith, provider} - {""}
         self.current.urn = self.make_urn(request.parent, request.type, request.name)
         self.current.needs, self.current.kept = frozenset(needs), request.retainOnDelete
+        self.current.ignored = tuple(request.ignoreChanges)
         return super().RegisterResource(request)  # type: ignore[no-untyped-call]
 
     def ReadResource(self, request: Any) -> Any:  # noqa: N802
@@ -168,7 +179,7 @@ class _Monitor(mocks.MockMonitor):
         return super().ReadResource(request)  # type: ignore[no-untyped-call]
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802
-        if "pulumi:pulumi:Stack" in request.urn.split("::")[2].split("$"):
+        if request.urn.split("::")[2] == "pulumi:pulumi:Stack":
             self.run.state.outputs = _plain(rpc.deserialize_properties(request.outputs))
         return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]
 
@@ -184,11 +195,11 @@ async def _run_quietly(program: Callable[[], None]) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Gives a value as the provider gets it: secrets opened, whole numbers whole."""
+    """Gives a value as the provider gets it: secrets opened, whole numbers whole; a preview's unknown values left out."""
     if rpc.is_rpc_secret(value):
         return _plain(rpc.unwrap_rpc_secret(value))
     if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items()}
+        return {name: _plain(each) for name, each in value.items() if not isinstance(each, Unknown)}
     if isinstance(value, list):
         return [_plain(each) for each in value]
     if isinstance(value, float) and value.is_integer():
@@ -226,7 +237,7 @@ def _identity(thing: Object) -> str:
     return "/".join(filter(None, (metadata.get("namespace"), metadata["name"])))
 
 
-def _lasting(thing: Object) -> Object:
+def lasting(thing: Object) -> Object:
     metadata = {**thing["metadata"], "managedFields": None, "resourceVersion": None, "generation": None}
     return {**thing, "metadata": metadata}
 

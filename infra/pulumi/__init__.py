@@ -1,0 +1,1 @@
+"""The cluster as Python: `pulumi up -s local` or `-s gpu`."""

@@ -1,0 +1,1 @@
+"""One part of the platform a file; `program.py` puts them together."""

@@ -1,0 +1,177 @@
+"""The assistant: the service that people ask, and the nightly indexing of the repositories."""
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from infra.pulumi.components.langfuse import TRACES_URL
+from infra.pulumi.names import (
+    ADAPTERS_CLAIM,
+    ASSISTANT,
+    ASSISTANT_KEY,
+    LANGFUSE,
+    MLFLOW,
+    QDRANT,
+    QDRANT_KEY,
+    Namespace,
+    SecretKey,
+)
+from infra.pulumi.parts.secret import copied_secret, generated_secret
+from infra.pulumi.parts.site import Site
+from infra.pulumi.parts.traffic import Peer, Ways, allow
+from infra.pulumi.parts.workload import (
+    TMP,
+    Limits,
+    Pod,
+    claim,
+    claim_template,
+    claimed,
+    container,
+    http_probe,
+    pod_spec,
+    scratch,
+    selector,
+    service,
+    template,
+)
+
+DATA, ADAPTERS = "/data", "/adapters"
+INDEXER = "indexer"
+NIGHTLY = "15 2 * * *"
+HEADERS = SecretKey("langfuse-traces", "otlp-headers")
+LONGEST_ANSWER = 60  # seconds that a running answer gets when the pod is stopped
+
+
+class Assistant(pulumi.ComponentResource):
+    """The service with its key; it reaches the vectors, the models, MLflow and Langfuse, and nothing else."""
+
+    def __init__(
+        self,
+        site: Site,
+        vectors: k8s.core.v1.Secret,
+        traces: k8s.core.v1.Secret | None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("codeintel:platform:Assistant", "assistant", None, opts)
+        self.site, mine = site, pulumi.ResourceOptions(parent=self)
+        space = Namespace.ASSISTANT
+        needed: list[pulumi.Resource] = [
+            generated_secret(site, space, ASSISTANT_KEY.secret, (ASSISTANT_KEY.key,), mine),
+            copied_secret(site, vectors, QDRANT_KEY.secret, space, {QDRANT_KEY.key: QDRANT_KEY.key}, mine),
+        ]
+        if traces is not None:
+            needed.append(copied_secret(site, traces, HEADERS.secret, space, {HEADERS.key: HEADERS.key}, mine))
+        if site.settings.components.has("models"):
+            needed.append(claim(site, ADAPTERS_CLAIM, space, "10Gi", mine, shared=True))
+        service(site, ASSISTANT, mine)
+        allow(site, space, ASSISTANT.name, ways(site), mine)
+        after = pulumi.ResourceOptions(parent=self, depends_on=needed)
+        self._server(after)
+        if site.settings.assistant.repositories:
+            self._indexer(after)
+        self.register_outputs({})
+
+    def _server(self, opts: pulumi.ResourceOptions) -> None:
+        chosen = self.site.settings.assistant
+        shares_adapters = self.site.settings.components.has("models")
+        server = container(
+            "assistant",
+            self.site.image("assistant"),
+            Limits(chosen.cpu, chosen.memory),
+            args=["serve"],
+            env=environment(self.site),
+            ports={"http": ASSISTANT.port},
+            mounts={"data": DATA, "tmp": TMP} | ({"adapters": ADAPTERS} if shares_adapters else {}),
+            ready=http_probe("/readyz", ASSISTANT.port, period=5),
+            alive=http_probe("/healthz", ASSISTANT.port, period=20),
+            start=http_probe("/readyz", ASSISTANT.port, period=3, failures=100),
+        )
+        volumes = [scratch("tmp", "1Gi")] + ([claimed("adapters", ADAPTERS_CLAIM)] if shares_adapters else [])
+        pod = Pod([server], volumes=volumes, grace_seconds=LONGEST_ANSWER + 10)
+        k8s.apps.v1.StatefulSet(
+            "assistant",
+            metadata=self.site.meta(ASSISTANT.name, ASSISTANT.namespace),
+            spec=k8s.apps.v1.StatefulSetSpecArgs(
+                service_name=ASSISTANT.name,
+                replicas=chosen.replicas,
+                selector=selector(ASSISTANT.name),
+                template=template(ASSISTANT.name, pod),
+                # Each keeps its own audit log.
+                volume_claim_templates=[claim_template(self.site, "data", self.site.settings.storage.assistant)],
+            ),
+            opts=opts,
+        )
+
+    def _indexer(self, opts: pulumi.ResourceOptions) -> None:
+        job = container(
+            INDEXER,
+            self.site.image("assistant"),
+            Limits("1", "2Gi", "4Gi"),
+            args=["index", *self.site.settings.assistant.repositories],
+            env=environment(self.site),
+            mounts={"data": DATA, "tmp": TMP},
+        )
+        pod = Pod([job], volumes=[scratch("data", "20Gi"), scratch("tmp", "1Gi")], restart="OnFailure")
+        out = [Peer(QDRANT.namespace, QDRANT.name, ports=(QDRANT.port,)), *_git(self.site)]
+        allow(self.site, ASSISTANT.namespace, INDEXER, Ways(out=out), pulumi.ResourceOptions(parent=self))
+        k8s.batch.v1.CronJob(
+            INDEXER,
+            metadata=self.site.meta(INDEXER, ASSISTANT.namespace),
+            spec=k8s.batch.v1.CronJobSpecArgs(
+                schedule=NIGHTLY,
+                concurrency_policy="Forbid",
+                job_template=k8s.batch.v1.JobTemplateSpecArgs(
+                    spec=k8s.batch.v1.JobSpecArgs(
+                        backoff_limit=2,
+                        template=k8s.core.v1.PodTemplateSpecArgs(
+                            metadata=k8s.meta.v1.ObjectMetaArgs(labels={"app.kubernetes.io/name": INDEXER}),
+                            spec=pod_spec(pod),
+                        ),
+                    )
+                ),
+            ),
+            opts=opts,
+        )
+
+
+def environment(site: Site) -> dict[str, str | SecretKey]:
+    """Gives the service's settings (ml/settings.py) for what this stack has."""
+    parts, models = site.settings.components, site.settings.models
+    made: dict[str, str | SecretKey] = {
+        "HOME": TMP,
+        "CODEINTEL_HOST": "0.0.0.0",  # noqa: S104  the pod's own address; who may come is the policy's and the key's matter
+        "CODEINTEL_PORT": str(ASSISTANT.port),
+        "CODEINTEL_API_KEY": ASSISTANT_KEY,
+        "CODEINTEL_DATA_DIR": DATA,
+        "CODEINTEL_STORE": QDRANT.url,
+        "CODEINTEL_STORE_API_KEY": QDRANT_KEY,
+        "CODEINTEL_SHUTDOWN_SECONDS": str(LONGEST_ANSWER),
+    }
+    if parts.has("models"):
+        made |= {
+            "CODEINTEL_LLM_URL": f"http://{models.name}-predictor.{Namespace.MODELS}.svc.cluster.local/v1",
+            "CODEINTEL_LLM_MODEL": models.name,
+            "CODEINTEL_LLM_ADAPTER_DIR": ADAPTERS,
+        }
+    if parts.has("mlflow"):
+        made["CODEINTEL_MLFLOW_URL"] = MLFLOW.url
+    if parts.has("langfuse"):
+        made |= {"CODEINTEL_OTLP_URL": TRACES_URL, "CODEINTEL_OTLP_HEADERS": HEADERS}
+    return made
+
+
+def ways(site: Site) -> Ways:
+    """Gives who may ask it, and what it may reach: no address outside of the cluster but the git servers that are set."""
+    parts = site.settings.components
+    out = [Peer(QDRANT.namespace, QDRANT.name, ports=(QDRANT.port,)), *_git(site)]
+    if parts.has("models"):
+        out += [Peer(Namespace.KOURIER), Peer(Namespace.KNATIVE), Peer(Namespace.MODELS)]
+    if parts.has("mlflow"):
+        out.append(Peer(MLFLOW.namespace, MLFLOW.name, ports=(MLFLOW.port,)))
+    if parts.has("langfuse"):
+        out.append(Peer(Namespace.LANGFUSE, ports=(LANGFUSE.port,)))
+    return Ways(into=[Peer(ports=(ASSISTANT.port,))], out=out)
+
+
+def _git(site: Site) -> list[Peer]:
+    addresses = site.settings.network.git
+    return [Peer(cidrs=addresses, ports=(22, 443))] if addresses else []

@@ -1,0 +1,49 @@
+"""NVIDIA's device plugin with time-slicing: each card is offered as several `nvidia.com/gpu`."""
+
+import json
+
+import pulumi
+
+from infra.pulumi.names import RUNTIME_CLASS, Namespace
+from infra.pulumi.parts.chart import private_image, release
+from infra.pulumi.parts.namespace import GuardedNamespace
+from infra.pulumi.parts.site import Site
+
+
+class DevicePlugin(pulumi.ComponentResource):
+    """Offers the slices. They are a lock on the card and share its memory and its faults.
+
+    The resource keeps its name, because KServe knows no other, and a pod may ask for several slices, because training
+    and the production model take all of them.
+    """
+
+    def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("codeintel:platform:DevicePlugin", "device-plugin", None, opts)
+        mine = pulumi.ResourceOptions(parent=self)
+        space = GuardedNamespace(site, Namespace.GPU, "privileged", mine, foreign=True)
+        release(
+            site,
+            "nvidia-device-plugin",
+            Namespace.GPU,
+            device_plugin_values(site),
+            pulumi.ResourceOptions(parent=self, depends_on=[space]),
+        )
+        self.register_outputs({})
+
+
+def device_plugin_values(site: Site) -> dict[str, object]:
+    """Gives the chart's values."""
+    slicing = {
+        "renameByDefault": False,
+        "failRequestsGreaterThanOne": False,
+        "resources": [{"name": "nvidia.com/gpu", "replicas": site.settings.gpu.slices}],
+    }
+    # JSON is YAML: the file that the plugin reads.
+    config = json.dumps({"version": "v1", "sharing": {"timeSlicing": slicing}}, indent=1)
+    return {
+        "config": {"map": {"slices": config}, "default": "slices"},
+        "runtimeClassName": RUNTIME_CLASS,
+        "gfd": {"enabled": True},
+        "image": private_image(site, "device-plugin"),
+        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "200m", "memory": "256Mi"}},
+    }

@@ -1,0 +1,80 @@
+"""Knative Serving, which scales pods by requests, and Kourier, its ingress."""
+
+from collections.abc import Sequence
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from infra.pulumi.names import Namespace
+from infra.pulumi.parts.chart import manifest
+from infra.pulumi.parts.gate import Gate
+from infra.pulumi.parts.namespace import GuardedNamespace
+from infra.pulumi.parts.site import Site
+
+KINDS = (
+    "services.serving.knative.dev",
+    "revisions.serving.knative.dev",
+    "podautoscalers.autoscaling.internal.knative.dev",
+    "ingresses.networking.internal.knative.dev",
+)
+SAMPLE = {
+    "apiVersion": "serving.knative.dev/v1",
+    "kind": "Service",
+    "metadata": {"name": "sample", "namespace": Namespace.GATES},
+    "spec": {"template": {"spec": {"containers": [{"image": "registry.invalid/sample:1"}]}}},
+}
+# What KServe sets in a pod and Knative refuses by default (kserve#1425, #1433).
+POD_FIELDS = (
+    "nodeselector",
+    "tolerations",
+    "affinity",
+    "runtimeclassname",
+    "persistent-volume-claim",
+    "persistent-volume-write",
+    "init-containers",
+    "securitycontext",
+)
+CONFIG = {
+    "config-features": {f"kubernetes.podspec-{field}": "enabled" for field in POD_FIELDS},
+    "config-network": {"ingress-class": "kourier.ingress.networking.knative.dev"},
+    "config-domain": {"svc.cluster.local": ""},  # nothing is served outside of the cluster
+    # A model's weights take minutes to load; by default a pod is given up after ten of them, and a first request after five.
+    "config-deployment": {"progress-deadline": "1800s", "registries-skipping-tag-resolving": "kind.local,dev.local"},
+    "config-defaults": {"revision-timeout-seconds": "600", "max-revision-timeout-seconds": "1800"},
+}
+
+
+class Knative(pulumi.ComponentResource):
+    """Brings it and sets it up for KServe's pods and for models that start slowly."""
+
+    def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("codeintel:platform:Knative", "knative", None, opts)
+        self.site = site
+        core = self._manifests()
+        gate = Gate(site, "knative", KINDS, [SAMPLE], pulumi.ResourceOptions(parent=self, depends_on=core))
+        self._configure(pulumi.ResourceOptions(parent=self, depends_on=[gate]))
+        self.register_outputs({})
+
+    def _manifests(self) -> Sequence[pulumi.Resource]:
+        mine = pulumi.ResourceOptions(parent=self)
+        spaces = [
+            GuardedNamespace(self.site, name, "baseline", mine, foreign=True)
+            for name in (Namespace.KNATIVE, Namespace.KOURIER)
+        ]
+        crds = manifest(self.site, "serving-crds.yaml", pulumi.ResourceOptions(parent=self, depends_on=spaces))
+        established = Gate(
+            self.site, "knative-kinds", KINDS, [], pulumi.ResourceOptions(parent=self, depends_on=[crds])
+        )
+        after = pulumi.ResourceOptions(parent=self, depends_on=[established])
+        return [manifest(self.site, file, after) for file in ("serving-core.yaml", "kourier.yaml")]
+
+    def _configure(self, opts: pulumi.ResourceOptions) -> None:
+        for name, data in CONFIG.items():
+            k8s.core.v1.ConfigMapPatch(
+                name,
+                metadata=k8s.meta.v1.ObjectMetaPatchArgs(
+                    name=name, namespace=Namespace.KNATIVE, annotations={"pulumi.com/patchForce": "true"}
+                ),
+                data=data,
+                opts=opts,
+            )

@@ -1,0 +1,140 @@
+"""Langfuse: traces, on our Postgres and object store; ClickHouse by its operator, Valkey by Langfuse's chart."""
+
+import secrets
+from base64 import b64encode
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from infra.pulumi.names import LANGFUSE, LANGFUSE_LOGIN, OBJECTS, OBJECTS_ID, OBJECTS_KEY, POSTGRES, Namespace
+from infra.pulumi.parts.chart import release
+from infra.pulumi.parts.gate import Gate
+from infra.pulumi.parts.namespace import GuardedNamespace
+from infra.pulumi.parts.secret import copied_secret, generated_secret
+from infra.pulumi.parts.site import Site
+
+DATABASE = "langfuse"
+STORES = "langfuse-stores"
+EMAIL = "admin@codeintel.internal"
+TRACES_URL = f"{LANGFUSE.url}/api/public/otel/v1/traces"
+KINDS = ("clickhouseclusters.clickhouse.com", "keeperclusters.clickhouse.com")
+SMALL = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"cpu": "2", "memory": "1Gi"}}
+
+
+class Langfuse(pulumi.ComponentResource):
+    """Brings it with one organisation, one project and one person, whose password is generated."""
+
+    secret: k8s.core.v1.Secret
+
+    def __init__(
+        self,
+        site: Site,
+        database: k8s.core.v1.Secret,
+        objects: k8s.core.v1.Secret,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("codeintel:platform:Langfuse", "langfuse", None, opts)
+        mine = pulumi.ResourceOptions(parent=self)
+        space = GuardedNamespace(site, Namespace.LANGFUSE, "baseline", mine, foreign=True)
+        inside = pulumi.ResourceOptions(parent=self, depends_on=[space])
+        operator = release(site, "clickhouse-operator-helm", Namespace.LANGFUSE, {}, inside)
+        gate = Gate(site, "clickhouse", KINDS, [], pulumi.ResourceOptions(parent=self, depends_on=[operator]))
+        keys = (LANGFUSE_LOGIN.key, "salt", "nextauth", "valkey", "clickhouse")
+        self.secret = generated_secret(site, Namespace.LANGFUSE, LANGFUSE_LOGIN.secret, keys, inside, rendered=_project)
+        stores = [
+            copied_secret(site, database, STORES, Namespace.LANGFUSE, {"password": DATABASE}, inside),
+            copied_secret(
+                site,
+                objects,
+                f"{STORES}-objects",
+                Namespace.LANGFUSE,
+                {OBJECTS_ID.key: OBJECTS_ID.key, OBJECTS_KEY.key: OBJECTS_KEY.key},
+                inside,
+            ),
+        ]
+        after = pulumi.ResourceOptions(parent=self, depends_on=[gate, self.secret, *stores])
+        release(site, "langfuse", Namespace.LANGFUSE, langfuse_values(), after)
+        self.register_outputs({})
+
+
+def _project(_: Mapping[str, str]) -> dict[str, str]:
+    """Gives the project's keys, the header by which traces come in, and the key that Langfuse encrypts with."""
+    public, secret = f"pk-lf-{secrets.token_hex(16)}", f"sk-lf-{secrets.token_hex(24)}"
+    basic = b64encode(f"{public}:{secret}".encode()).decode()
+    return {
+        "public-key": public,
+        "secret-key": secret,
+        "otlp-headers": f"Authorization=Basic {basic}",
+        "encryption-key": secrets.token_hex(32),  # 256 bits, as Langfuse wants it written
+    }
+
+
+def langfuse_values() -> dict[str, Any]:
+    """Gives the chart's values: every password by reference, no telemetry, nobody can sign up."""
+    name = LANGFUSE_LOGIN.secret
+    first = {
+        "LANGFUSE_INIT_ORG_ID": "codeintel",
+        "LANGFUSE_INIT_PROJECT_ID": "codeintel",
+        "LANGFUSE_INIT_PROJECT_NAME": "codeintel",
+        "LANGFUSE_INIT_USER_EMAIL": EMAIL,
+        "LANGFUSE_INIT_USER_NAME": "admin",
+    }
+    hidden = {
+        "LANGFUSE_INIT_PROJECT_PUBLIC_KEY": "public-key",
+        "LANGFUSE_INIT_PROJECT_SECRET_KEY": "secret-key",
+        "LANGFUSE_INIT_USER_PASSWORD": LANGFUSE_LOGIN.key,
+    }
+    environment: list[dict[str, Any]] = [{"name": key, "value": value} for key, value in first.items()]
+    environment += [
+        {"name": key, "valueFrom": _reference(name, entry, "secretKeyRef")} for key, entry in hidden.items()
+    ]
+    return {
+        "langfuse": {
+            "salt": _reference(name, "salt", "secretKeyRef"),
+            "encryptionKey": _reference(name, "encryption-key", "secretKeyRef"),
+            "nextauth": {"url": "http://localhost:3000", "secret": _reference(name, "nextauth", "secretKeyRef")},
+            "features": {"telemetryEnabled": False, "signUpDisabled": True},
+            "additionalEnv": environment,
+            "serviceAccount": {"automountServiceAccountToken": False},
+            "resources": SMALL,
+        },
+        "postgresql": {
+            "deploy": False,
+            "host": POSTGRES.host,
+            "port": POSTGRES.port,
+            "auth": {
+                "username": DATABASE,
+                "database": DATABASE,
+                "existingSecret": STORES,
+                "secretKeys": {"userPasswordKey": "password"},
+            },
+        },
+        "redis": {
+            "auth": {
+                "existingSecret": name,
+                "existingSecretPasswordKey": "valkey",
+                "usersExistingSecret": name,
+                "aclUsers": {"default": {"permissions": "~* &* +@all", "passwordKey": "valkey"}},
+            },
+            "resources": SMALL,
+        },
+        "clickhouse": {
+            "auth": {"existingSecret": name, "existingSecretKey": "clickhouse"},
+            "keeper": {"replicas": 1},  # one node: a quorum of three would share its fate
+            "cluster": {"storage": {"size": "50Gi"}},
+        },
+        "s3": {
+            "deploy": False,
+            "bucket": "langfuse",
+            "endpoint": OBJECTS.url,
+            "region": "us-east-1",
+            "accessKeyId": _reference(f"{STORES}-objects", OBJECTS_ID.key, "secretKeyRef"),
+            "secretAccessKey": _reference(f"{STORES}-objects", OBJECTS_KEY.key, "secretKeyRef"),
+        },
+    }
+
+
+def _reference(secret: str, key: str, kind: str) -> dict[str, Any]:
+    return {kind: {"name": secret, "key": key}}

@@ -1,0 +1,98 @@
+"""The models, as ml.serving describes them: the runtime, the cache, the production model, the autoscaling test."""
+
+from dataclasses import replace
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from infra.pulumi.names import ADAPTERS_CLAIM, Namespace
+from infra.pulumi.parts.site import Site
+from infra.pulumi.parts.traffic import Peer, Ways, allow
+from infra.pulumi.parts.workload import claim
+from ml.serving import (
+    AutoscalingArgs,
+    CacheArgs,
+    ProductionArgs,
+    VllmArgs,
+    autoscaling_model,
+    model_cache,
+    production_model,
+    vllm_runtime,
+)
+from ml.serving.inference import Placement
+
+# A pod of the new kind can't start while the old one holds the card, so the old one goes first.
+REPLACED = pulumi.ResourceOptions(replace_on_changes=["spec"], delete_before_replace=True)
+
+
+class Models(pulumi.ComponentResource):
+    """What runs on the card. Without a GPU the same objects ask for a CPU."""
+
+    def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("codeintel:platform:Models", "models", None, opts)
+        self.site, mine = site, pulumi.ResourceOptions(parent=self)
+        # The assistant deploys adapters to it, vLLM reads them.
+        adapters = claim(site, ADAPTERS_CLAIM, Namespace.MODELS, "10Gi", mine, shared=True)
+        runtime = self._object(vllm_runtime(VllmArgs(site.image("vllm"), Namespace.MODELS)), mine)
+        caches = [self._object(each, mine) for each in model_cache(cache_args(site))]
+        after = pulumi.ResourceOptions(parent=self, depends_on=[adapters, runtime, *caches])
+        self._object(production_model(production_args(site)), pulumi.ResourceOptions.merge(after, REPLACED))
+        self._object(autoscaling_model(autoscaling_args(site)), after)
+        # The activator and the autoscaler of Knative, and the ingress, come in; weights come from outside where they may.
+        outside = [Peer(cidrs=("0.0.0.0/0",), ports=(443,))] if site.settings.network.downloads else []
+        callers = [Peer(space) for space in (Namespace.KNATIVE, Namespace.KOURIER, Namespace.ASSISTANT)]
+        allow(site, Namespace.MODELS, None, Ways(into=callers, out=[Peer(Namespace.KNATIVE), *outside]), mine)
+        self.register_outputs({})
+
+    def _object(self, thing: dict[str, Any], opts: pulumi.ResourceOptions) -> pulumi.Resource:
+        meta = thing["metadata"]
+        return k8s.apiextensions.CustomResource(
+            f"{thing['kind'].lower()}-{meta['name']}",
+            api_version=thing["apiVersion"],
+            kind=thing["kind"],
+            metadata=self.site.meta(meta["name"], meta.get("namespace"), annotations=meta.get("annotations")),
+            spec=thing["spec"],
+            opts=opts,
+        )
+
+
+def placement(site: Site, gpus: int) -> Placement:
+    """Gives where a model runs: on the GPU node with its slices, or on a CPU anywhere."""
+    if site.settings.has_gpu:
+        return Placement(gpus=gpus)
+    return Placement(0, node_selector={}, tolerated_taints=(), runtime_class=None, memory="8Gi")
+
+
+def production_args(site: Site) -> ProductionArgs:
+    """Gives the production model of this stack."""
+    models, gpu = site.settings.models, site.settings.gpu
+    return ProductionArgs(
+        name=models.name,
+        base=models.base,
+        placement=placement(site, site.settings.production_gpus),
+        slices=gpu.slices,
+        namespace=Namespace.MODELS,
+        adapters_claim=ADAPTERS_CLAIM,
+        adapter_rank=models.adapter_rank,
+    )
+
+
+def autoscaling_args(site: Site) -> AutoscalingArgs:
+    """Gives the autoscaling test of this stack: one slice a pod."""
+    models, gpu = site.settings.models, site.settings.gpu
+    return AutoscalingArgs(
+        base=models.autoscaling_base,
+        placement=placement(site, 1),
+        slices=gpu.slices,
+        namespace=Namespace.MODELS,
+        max_replicas=models.autoscaling_max,
+    )
+
+
+def cache_args(site: Site) -> CacheArgs:
+    """Gives what is kept on the GPU node's disk, or on any node's where there is no GPU."""
+    models = site.settings.models
+    kept = {models.name: (models.base, models.size), "autoscaling-test": (models.autoscaling_base, "10Gi")}
+    args = CacheArgs(kept, site.settings.storage.model_cache)
+    return args if site.settings.has_gpu else replace(args, node_selector={}, group="nodes")

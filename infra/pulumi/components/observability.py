@@ -1,0 +1,132 @@
+"""Prometheus, Grafana and the GPU's exporter, with our dashboards and alerts."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as k8s
+import yaml
+
+from infra.pulumi.names import GRAFANA_ADMIN, RUNTIME_CLASS, Namespace
+from infra.pulumi.parts.chart import release
+from infra.pulumi.parts.gate import Gate
+from infra.pulumi.parts.namespace import GuardedNamespace
+from infra.pulumi.parts.secret import generated_secret
+from infra.pulumi.parts.site import ROOT, Site
+
+KINDS = tuple(f"{kind}.monitoring.coreos.com" for kind in ("prometheusrules", "servicemonitors", "podmonitors"))
+SAMPLE = {
+    "apiVersion": "monitoring.coreos.com/v1",
+    "kind": "PrometheusRule",
+    "metadata": {"name": "sample", "namespace": Namespace.GATES},
+    "spec": {"groups": [{"name": "sample", "rules": [{"alert": "Sample", "expr": "vector(0) > 1"}]}]},
+}
+EVERYWHERE: dict[str, Any] = {}  # an empty selector: every namespace, every object
+
+
+class Observability(pulumi.ComponentResource):
+    """Brings Prometheus and Grafana; the GPU's exporter where there is a GPU."""
+
+    def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("codeintel:platform:Observability", "observability", None, opts)
+        mine = pulumi.ResourceOptions(parent=self)
+        # node-exporter reads the host's /proc and /sys.
+        space = GuardedNamespace(site, Namespace.MONITORING, "privileged", mine, foreign=True)
+        inside = pulumi.ResourceOptions(parent=self, depends_on=[space])
+        login = generated_secret(
+            site, Namespace.MONITORING, GRAFANA_ADMIN.secret, (GRAFANA_ADMIN.key,), inside, {"admin-user": "admin"}
+        )
+        after = pulumi.ResourceOptions(parent=self, depends_on=[space, login])
+        stack = release(site, "kube-prometheus-stack", Namespace.MONITORING, stack_values(), after, name="monitoring")
+        gate = Gate(site, "monitoring", KINDS, [SAMPLE], pulumi.ResourceOptions(parent=self, depends_on=[stack]))
+        if site.settings.has_gpu:
+            opened = pulumi.ResourceOptions(parent=self, depends_on=[gate])
+            release(site, "dcgm-exporter", Namespace.MONITORING, exporter_values(), opened)
+        self.register_outputs({})
+
+
+class Boards(pulumi.ComponentResource):
+    """Our dashboards and alerts, from the files in platform/."""
+
+    def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("codeintel:platform:Boards", "boards", None, opts)
+        mine = pulumi.ResourceOptions(parent=self)
+        for file in sorted((ROOT / "platform" / "dashboards").glob("*.json")):
+            board = json.dumps(json.loads(file.read_text()), separators=(",", ":"), ensure_ascii=False)
+            k8s.core.v1.ConfigMap(
+                f"dashboard-{file.stem}",
+                metadata=site.meta(f"dashboard-{file.stem}", Namespace.MONITORING, {"grafana_dashboard": "1"}),
+                data={file.name: board},
+                opts=mine,
+            )
+        for file in sorted((ROOT / "platform" / "alerts").glob("*.yaml")):
+            k8s.apiextensions.CustomResource(
+                f"alerts-{file.stem}",
+                api_version="monitoring.coreos.com/v1",
+                kind="PrometheusRule",
+                metadata=site.meta(f"codeintel-{file.stem}", Namespace.MONITORING),
+                spec=yaml.safe_load(file.read_text()),
+                opts=mine,
+            )
+        self.register_outputs({})
+
+
+class Monitor(pulumi.ComponentResource):
+    """Lets Prometheus read the metrics of a service's pods."""
+
+    def __init__(
+        self, site: Site, app: str, namespace: str, spec: Mapping[str, Any], opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("codeintel:platform:Monitor", f"{namespace}-{app}", None, opts)
+        k8s.apiextensions.CustomResource(
+            f"{namespace}-{app}-monitor",
+            api_version="monitoring.coreos.com/v1",
+            kind="PodMonitor",
+            metadata=site.meta(app, namespace),
+            spec={"selector": {"matchLabels": {"app.kubernetes.io/name": app}}, "podMetricsEndpoints": [dict(spec)]},
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.register_outputs({})
+
+
+def stack_values() -> dict[str, Any]:
+    """Gives the chart's values: every rule and monitor of the cluster counts, and no password is in them."""
+    small = {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
+    large = {"requests": {"cpu": "200m", "memory": "1Gi"}, "limits": {"cpu": "2", "memory": "3Gi"}}
+    prometheus = {
+        **{f"{kind}Selector": EVERYWHERE for kind in ("rule", "serviceMonitor", "podMonitor", "probe")},
+        **{f"{kind}NamespaceSelector": EVERYWHERE for kind in ("rule", "serviceMonitor", "podMonitor", "probe")},
+        "retention": "30d",
+        "resources": large,
+    }
+    return {
+        "fullnameOverride": "monitoring",
+        "prometheus": {"prometheusSpec": prometheus},
+        "prometheusOperator": {"resources": small},
+        "alertmanager": {"alertmanagerSpec": {"resources": small}},
+        "kube-state-metrics": {"resources": small},
+        "prometheus-node-exporter": {"resources": small},
+        "grafana": {
+            "fullnameOverride": "monitoring-grafana",
+            "admin": {
+                "existingSecret": GRAFANA_ADMIN.secret,
+                "userKey": "admin-user",
+                "passwordKey": GRAFANA_ADMIN.key,
+            },
+            "resources": small,
+            "sidecar": {"dashboards": {"enabled": True, "label": "grafana_dashboard"}, "resources": small},
+            "grafana.ini": {"analytics": {"reporting_enabled": False, "check_for_updates": False}},
+        },
+    }
+
+
+def exporter_values() -> dict[str, Any]:
+    """Gives the values of the GPU's exporter, which runs on GPU nodes only."""
+    return {
+        "runtimeClassName": RUNTIME_CLASS,
+        "nodeSelector": {"nvidia.com/gpu.present": "true"},
+        "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}],
+        "serviceMonitor": {"enabled": True},
+        "resources": {"requests": {"cpu": "50m", "memory": "256Mi"}, "limits": {"cpu": "500m", "memory": "1Gi"}},
+    }

@@ -1,0 +1,69 @@
+"""Kubeflow Pipelines: its own MySQL and object store, without the passwords that its manifests bring."""
+
+from pathlib import Path
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from infra.pulumi.names import Namespace
+from infra.pulumi.parts.gate import Gate
+from infra.pulumi.parts.namespace import GuardedNamespace
+from infra.pulumi.parts.secret import generated_secret
+from infra.pulumi.parts.site import ROOT, Site
+
+OVERLAY = ROOT / "platform" / "pipelines"
+KINDS = ("workflows.argoproj.io", "scheduledworkflows.kubeflow.org", "viewers.kubeflow.org")
+
+
+class Pipelines(pulumi.ComponentResource):
+    """Brings the definitions, then the passwords, then everything that reads them."""
+
+    def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("codeintel:platform:Pipelines", "pipelines", None, opts)
+        self.site = site
+        mine = pulumi.ResourceOptions(parent=self)
+        space = GuardedNamespace(site, Namespace.PIPELINES, "baseline", mine, foreign=True)
+        scoped = self._directory("cluster-scoped-resources", kinds_directory(site), [space])
+        gate = Gate(site, "pipelines", KINDS, [], pulumi.ResourceOptions(parent=self, depends_on=[scoped]))
+        inside = pulumi.ResourceOptions(parent=self, depends_on=[space])
+        passwords = [
+            generated_secret(site, Namespace.PIPELINES, "mysql-secret", ("password",), inside, {"username": "root"}),
+            generated_secret(
+                site,
+                Namespace.PIPELINES,
+                "mlpipeline-minio-artifact",
+                ("secretkey",),
+                inside,
+                {"accesskey": "pipelines"},
+            ),
+        ]
+        self._directory(
+            "platform-agnostic",
+            str(OVERLAY if site.settings.mirror.folder is None else _mirror(site)),
+            [
+                gate,
+                *passwords,
+            ],
+        )
+        self.register_outputs({})
+
+    def _directory(self, name: str, directory: str, after: list[pulumi.Resource]) -> pulumi.Resource:
+        return k8s.kustomize.v2.Directory(
+            f"pipelines-{name}",
+            directory=directory,
+            namespace=Namespace.PIPELINES,
+            skip_await=not self.site.settings.await_ready,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=after),
+        )
+
+
+def kinds_directory(site: Site) -> str:
+    """Gives where the definitions come from: the overlay's repository at its version, or the mirror."""
+    if site.settings.mirror.folder is not None:
+        return str(_mirror(site) / "cluster-scoped-resources")
+    base = next(line for line in (OVERLAY / "kustomization.yaml").read_text().splitlines() if "?ref=" in line)
+    return base.strip(" -").replace("env/platform-agnostic", "cluster-scoped-resources")
+
+
+def _mirror(site: Site) -> Path:
+    return Path(str(site.settings.mirror.folder)).expanduser() / "pipelines"

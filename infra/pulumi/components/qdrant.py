@@ -1,0 +1,80 @@
+"""Qdrant: the vectors. Objects of our own and not its chart, so that it also goes up where no chart can be had."""
+
+from dataclasses import replace
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from infra.pulumi.names import QDRANT, QDRANT_KEY, Namespace
+from infra.pulumi.parts.secret import generated_secret
+from infra.pulumi.parts.site import Site
+from infra.pulumi.parts.traffic import Peer, Ways, allow
+from infra.pulumi.parts.workload import (
+    TMP,
+    Limits,
+    Pod,
+    claim_template,
+    container,
+    http_probe,
+    scratch,
+    selector,
+    service,
+    template,
+)
+
+USER = 1000  # of the unprivileged image
+GRPC = 6334
+READ_ONLY_KEY = "read-only-key"
+
+
+class Qdrant(pulumi.ComponentResource):
+    """One server on a volume of its own; its key is made here."""
+
+    secret: k8s.core.v1.Secret
+
+    def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("codeintel:platform:Qdrant", "qdrant", None, opts)
+        self.site, mine = site, pulumi.ResourceOptions(parent=self)
+        self.secret = generated_secret(site, QDRANT.namespace, QDRANT.name, (QDRANT_KEY.key, READ_ONLY_KEY), mine)
+        service(site, QDRANT, mine, {"grpc": GRPC})
+        users = [Peer(Namespace.ASSISTANT), Peer(Namespace.PIPELINES), Peer(QDRANT.namespace, "backup")]
+        allow(
+            site,
+            QDRANT.namespace,
+            QDRANT.name,
+            Ways(into=[replace(each, ports=(QDRANT.port, GRPC)) for each in users]),
+            mine,
+        )
+        self._server(pulumi.ResourceOptions(parent=self, depends_on=[self.secret]))
+        self.register_outputs({})
+
+    def _server(self, opts: pulumi.ResourceOptions) -> None:
+        reader = type(QDRANT_KEY)(QDRANT_KEY.secret, READ_ONLY_KEY)
+        server = container(
+            "qdrant",
+            self.site.image("qdrant"),
+            Limits("200m", "512Mi", "4Gi"),
+            env={
+                "QDRANT__SERVICE__API_KEY": QDRANT_KEY,
+                "QDRANT__SERVICE__READ_ONLY_API_KEY": reader,
+                "QDRANT__TELEMETRY_DISABLED": "true",
+                "QDRANT__STORAGE__SNAPSHOTS_PATH": "/qdrant/storage/snapshots",
+                "QDRANT_INIT_FILE_PATH": f"{TMP}/initialized",
+            },
+            ports={"http": QDRANT.port, "grpc": GRPC},
+            mounts={"data": "/qdrant/storage", "tmp": TMP},
+            ready=http_probe("/readyz", QDRANT.port, period=5),
+            alive=http_probe("/livez", QDRANT.port, period=20),
+            start=http_probe("/readyz", QDRANT.port, period=5, failures=120),
+        )
+        k8s.apps.v1.StatefulSet(
+            "qdrant",
+            metadata=self.site.meta(QDRANT.name, QDRANT.namespace),
+            spec=k8s.apps.v1.StatefulSetSpecArgs(
+                service_name=QDRANT.name,
+                selector=selector(QDRANT.name),
+                template=template(QDRANT.name, Pod([server], volumes=[scratch("tmp", "1Gi")], user=USER)),
+                volume_claim_templates=[claim_template(self.site, "data", self.site.settings.storage.vectors)],
+            ),
+            opts=opts,
+        )

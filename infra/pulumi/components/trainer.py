@@ -1,0 +1,69 @@
+"""Kubeflow Trainer with JobSet, and the runtime in which our training jobs run: the DevOps half of fine-tuning."""
+
+from dataclasses import replace
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from infra.pulumi.names import MODEL_CACHE_CLAIM, WORKSPACE_CLAIM, Namespace
+from infra.pulumi.parts.chart import release
+from infra.pulumi.parts.gate import Gate
+from infra.pulumi.parts.namespace import GuardedNamespace
+from infra.pulumi.parts.site import Site
+from infra.pulumi.parts.workload import claim
+from ml.training.runtime import RuntimeArgs, training_runtime
+
+KINDS = ("trainjobs.trainer.kubeflow.org", "trainingruntimes.trainer.kubeflow.org", "jobsets.jobset.x-k8s.io")
+
+
+class Trainer(pulumi.ComponentResource):
+    """Brings the controllers; the gate tries with the very runtime that comes after it."""
+
+    def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("codeintel:platform:Trainer", "trainer", None, opts)
+        mine = pulumi.ResourceOptions(parent=self)
+        space = GuardedNamespace(site, Namespace.TRAINER, "restricted", mine, foreign=True)
+        small = {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
+        values = {"manager": {"resources": small}, "runtimes": {"defaultEnabled": False}}
+        after = pulumi.ResourceOptions(parent=self, depends_on=[space])
+        chart = release(site, "kubeflow-trainer", Namespace.TRAINER, values, after)
+        sample = code_runtime(site)
+        sample["metadata"] = {**sample["metadata"], "namespace": Namespace.GATES}
+        Gate(site, "trainer", KINDS, [sample], pulumi.ResourceOptions(parent=self, depends_on=[chart]))
+        self.register_outputs({})
+
+
+class CodeRuntime(pulumi.ComponentResource):
+    """The TrainingRuntime, its volumes, and the right to start jobs in it."""
+
+    def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("codeintel:platform:CodeRuntime", "code-runtime", None, opts)
+        mine = pulumi.ResourceOptions(parent=self)
+        sizes = site.settings.storage
+        for name, size in ((MODEL_CACHE_CLAIM, sizes.model_cache), (WORKSPACE_CLAIM, sizes.workspace)):
+            claim(site, name, Namespace.ASSISTANT, size, mine)
+        runtime = code_runtime(site)
+        k8s.apiextensions.CustomResource(
+            "code-runtime",
+            api_version=runtime["apiVersion"],
+            kind=runtime["kind"],
+            metadata=site.meta(runtime["metadata"]["name"], Namespace.ASSISTANT, runtime["metadata"]["labels"]),
+            spec=runtime["spec"],
+            opts=mine,
+        )
+        self.register_outputs({})
+
+
+def code_runtime(site: Site) -> dict[str, Any]:
+    """Gives the TrainingRuntime as ml.training describes it, at this stack's sizes; packages are baked into its image."""
+    settings = site.settings
+    args = RuntimeArgs(
+        image=site.image("trainer"),
+        namespace=Namespace.ASSISTANT,
+        packages=(),
+        gpus=settings.production_gpus,
+        model_cache_claim=MODEL_CACHE_CLAIM,
+        workspace_claim=WORKSPACE_CLAIM,
+    )
+    return training_runtime(args if settings.has_gpu else replace(args, node_selector={}, tolerated_taints=()))

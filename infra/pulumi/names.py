@@ -1,0 +1,76 @@
+"""What more than one file names: namespaces, services with their ports, secrets with their keys."""
+
+from dataclasses import dataclass
+
+PART_OF = "codeintel"
+GPU = "nvidia.com/gpu"
+GPU_PRESENT = "nvidia.com/gpu.present"
+
+
+class Namespace:
+    """The namespaces; those of other projects have the names that their manifests want."""
+
+    ASSISTANT = "codeintel"
+    DATA = "codeintel-data"
+    MODELS = "codeintel-models"
+    GATES = "codeintel-gates"
+    GPU = "codeintel-gpu"
+    MONITORING = "monitoring"
+    LANGFUSE = "langfuse"
+    CERT_MANAGER = "cert-manager"
+    KNATIVE = "knative-serving"
+    KOURIER = "kourier-system"
+    KSERVE = "kserve"
+    TRAINER = "kubeflow-system"
+    PIPELINES = "kubeflow"
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service in the cluster: where it is reached."""
+
+    name: str
+    namespace: str
+    port: int
+
+    @property
+    def host(self) -> str:
+        """Its name in the cluster's DNS."""
+        return f"{self.name}.{self.namespace}.svc"
+
+    @property
+    def url(self) -> str:
+        """Its address by HTTP."""
+        return f"http://{self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class SecretKey:
+    """One value of a secret, by which everything refers to it."""
+
+    secret: str
+    key: str
+
+
+ASSISTANT = Service("assistant", Namespace.ASSISTANT, 8321)
+QDRANT = Service("qdrant", Namespace.DATA, 6333)
+POSTGRES = Service("postgres", Namespace.DATA, 5432)
+OBJECTS = Service("objects", Namespace.DATA, 8333)
+MLFLOW = Service("mlflow", Namespace.DATA, 5000)
+LANGFUSE = Service("langfuse-web", Namespace.LANGFUSE, 3000)
+GRAFANA = Service("monitoring-grafana", Namespace.MONITORING, 80)
+PROMETHEUS = Service("monitoring-prometheus", Namespace.MONITORING, 9090)
+PIPELINES = Service("ml-pipeline-ui", Namespace.PIPELINES, 80)
+
+ASSISTANT_KEY = SecretKey("assistant", "api-key")
+QDRANT_KEY = SecretKey("qdrant", "api-key")
+POSTGRES_ADMIN = SecretKey("postgres", "postgres")
+OBJECTS_ID = SecretKey("objects", "access-key")
+OBJECTS_KEY = SecretKey("objects", "secret-key")
+GRAFANA_ADMIN = SecretKey("grafana", "admin-password")
+LANGFUSE_LOGIN = SecretKey("langfuse", "first-password")
+
+BUCKETS = ("mlflow", "langfuse", "backups")
+DATABASES = ("mlflow", "langfuse")
+ADAPTERS_CLAIM, MODEL_CACHE_CLAIM, WORKSPACE_CLAIM = "adapters", "model-cache", "training-workspace"
+RUNTIME_CLASS = "nvidia"

@@ -1,0 +1,59 @@
+"""Charts and manifests of other projects, at the versions of versions.toml, from their addresses or from the mirror."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from infra.pulumi.parts.site import Site
+from infra.pulumi.versions import Chart, versions
+
+PATIENCE = 900  # seconds: the images of a first `up` come over somebody's DSL
+
+
+def release(
+    site: Site, chart: str, namespace: str, values: Mapping[str, Any], opts: pulumi.ResourceOptions, name: str = ""
+) -> k8s.helm.v3.Release:
+    """Gives a Helm release of a chart of versions.toml.
+
+    A Release and not a Chart: it runs the hooks by which Trainer brings its runtimes and Langfuse its bucket.
+    """
+    locked = versions().charts[chart]
+    local = site.mirrored(f"charts/{locked.archive}", locked.sha256)
+    return k8s.helm.v3.Release(
+        chart,
+        name=name or chart,
+        chart=local or _address(locked),
+        version=None if local else locked.version,
+        repository_opts=None if local else _repository(locked),
+        namespace=namespace,
+        create_namespace=False,
+        values=dict(values),
+        timeout=PATIENCE,
+        skip_await=not site.settings.await_ready,
+        opts=opts,
+    )
+
+
+def _address(chart: Chart) -> str:
+    return f"{chart.repository}/{chart.name}" if chart.repository.startswith("oci:") else chart.name
+
+
+def _repository(chart: Chart) -> k8s.helm.v3.RepositoryOptsArgs | None:
+    return None if chart.repository.startswith("oci:") else k8s.helm.v3.RepositoryOptsArgs(repo=chart.repository)
+
+
+def manifest(site: Site, file: str, opts: pulumi.ResourceOptions) -> k8s.yaml.v2.ConfigFile:
+    """Gives the objects of a manifest of versions.toml."""
+    locked = versions().manifests[file]
+    local = site.mirrored(f"manifests/{file}", locked.sha256)
+    name = file.removesuffix(".yaml")
+    return k8s.yaml.v2.ConfigFile(name, file=local or locked.url, skip_await=not site.settings.await_ready, opts=opts)
+
+
+def private_image(site: Site, name: str) -> dict[str, str]:
+    """Gives a chart's values `repository` and `tag` of an image, with the mirror's prefix where one is set."""
+    image, registry = versions().images[name], site.settings.mirror.registry
+    repository = f"{registry}/{image.repository}" if registry else image.repository
+    return {"repository": repository, "tag": image.tag}

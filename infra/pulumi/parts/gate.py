@@ -1,0 +1,106 @@
+"""A gate between a controller and its objects: open when the kinds are there and the webhooks answer.
+
+That a chart's pods are ready does not mean it: a certificate may not have reached its webhook yet, and the first `up`
+fails where a second passes (kserve#5037, trainer#3650). So a job in the cluster tries: it waits for the definitions,
+then creates samples in a dry run, which runs every webhook and keeps nothing. Pulumi waits for the job.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from infra.pulumi.names import Namespace
+from infra.pulumi.parts.site import Site
+from infra.pulumi.parts.workload import Limits, Pod, container, pod_spec
+
+MINUTES = 15
+SAMPLES = "/samples"
+
+
+class Gate(pulumi.ComponentResource):
+    """Opens when `kinds` (names of definitions) are established and each of `samples` would be taken."""
+
+    def __init__(
+        self,
+        site: Site,
+        name: str,
+        kinds: Sequence[str],
+        samples: Sequence[Mapping[str, Any]],
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        super().__init__("codeintel:platform:Gate", name, None, opts)
+        mine = pulumi.ResourceOptions(parent=self)
+        self.site, self.name, self.kinds = site, f"gate-{name}", list(kinds)
+        content = {f"{number}.json": json.dumps(each, sort_keys=True) for number, each in enumerate(samples)}
+        # A job's template can't be changed: other samples make another job.
+        digest = hashlib.sha256(json.dumps([self.kinds, content]).encode()).hexdigest()[:8]
+        account = k8s.core.v1.ServiceAccount(self.name, metadata=self._meta(), opts=mine)
+        files = k8s.core.v1.ConfigMap(self.name, metadata=self._meta(), data=content, opts=mine)
+        role = self._role(samples, mine)
+        after = pulumi.ResourceOptions(parent=self, depends_on=[account, files, role])
+        self._job(f"{self.name}-{digest}", bool(samples), after)
+        self.register_outputs({})
+
+    def _meta(self, name: str | None = None) -> k8s.meta.v1.ObjectMetaArgs:
+        return self.site.meta(name or self.name, Namespace.GATES)
+
+    def _role(self, samples: Sequence[Mapping[str, Any]], opts: pulumi.ResourceOptions) -> pulumi.Resource:
+        """Gives the right to read definitions and to create what the samples are, and nothing else."""
+        wanted = sorted({(each["apiVersion"].rpartition("/")[0], each["kind"].lower() + "s") for each in samples})
+        rules = [
+            k8s.rbac.v1.PolicyRuleArgs(
+                api_groups=["apiextensions.k8s.io"],
+                resources=["customresourcedefinitions"],
+                verbs=["get", "list", "watch"],
+            ),
+            *(
+                k8s.rbac.v1.PolicyRuleArgs(api_groups=[group], resources=[kind], verbs=["create", "get"])
+                for group, kind in wanted
+            ),
+        ]
+        role = k8s.rbac.v1.ClusterRole(
+            self.name, metadata=self.site.meta(f"codeintel-{self.name}"), rules=rules, opts=opts
+        )
+        return k8s.rbac.v1.ClusterRoleBinding(
+            self.name,
+            metadata=self.site.meta(f"codeintel-{self.name}"),
+            role_ref=k8s.rbac.v1.RoleRefArgs(
+                api_group="rbac.authorization.k8s.io", kind="ClusterRole", name=f"codeintel-{self.name}"
+            ),
+            subjects=[k8s.rbac.v1.SubjectArgs(kind="ServiceAccount", name=self.name, namespace=Namespace.GATES)],
+            opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[role])),
+        )
+
+    def _job(self, name: str, has_samples: bool, opts: pulumi.ResourceOptions) -> None:
+        image, small = self.site.image("kubectl"), Limits("50m", "64Mi", "128Mi")
+        established = [f"customresourcedefinition/{kind}" for kind in self.kinds]
+        wait = ["wait", "--for=condition=Established", f"--timeout={MINUTES}m", *established]
+        tries = ["create", "--dry-run=server", "--filename", SAMPLES]
+        waiting = container("kinds", image, small, args=wait)
+        trying = container("webhooks", image, small, args=tries, mounts={"samples": SAMPLES})
+        volume = k8s.core.v1.VolumeArgs(
+            name="samples", config_map=k8s.core.v1.ConfigMapVolumeSourceArgs(name=self.name)
+        )
+        pod = Pod(
+            containers=[trying if has_samples else waiting],
+            init=[waiting] if has_samples else [],
+            volumes=[volume],
+            account=self.name,
+            restart="OnFailure",
+        )
+        k8s.batch.v1.Job(
+            self.name,
+            metadata=self._meta(name),
+            spec=k8s.batch.v1.JobSpecArgs(
+                backoff_limit=1000,  # the deadline ends it
+                active_deadline_seconds=MINUTES * 60,
+                template=k8s.core.v1.PodTemplateSpecArgs(
+                    metadata=k8s.meta.v1.ObjectMetaArgs(labels={"app.kubernetes.io/name": "gate"}), spec=pod_spec(pod)
+                ),
+            ),
+            opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(delete_before_replace=True)),
+        )

@@ -1,0 +1,56 @@
+"""What every component is given: the settings, and how they change names of images and the waiting for pods."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi_kubernetes as k8s
+
+from infra.pulumi.errors import PlatformError
+from infra.pulumi.names import PART_OF
+from infra.pulumi.settings import Settings
+from infra.pulumi.versions import versions
+
+SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}
+ROOT = Path(__file__).parents[3]
+
+
+@dataclass(frozen=True)
+class Site:
+    """One stack's choices, as its components need them."""
+
+    settings: Settings
+
+    def image(self, name: str) -> str:
+        """Gives an image of versions.toml by its name there, with the mirror's prefix where one is set."""
+        return versions().images[name].reference(self.settings.mirror.registry)
+
+    def meta(
+        self,
+        name: str,
+        namespace: str | None = None,
+        labels: dict[str, str] | None = None,
+        annotations: dict[str, str] | None = None,
+    ) -> k8s.meta.v1.ObjectMetaArgs:
+        """Gives the metadata that every object has."""
+        waiting = {} if self.settings.await_ready else SKIP_AWAIT
+        return k8s.meta.v1.ObjectMetaArgs(
+            name=name,
+            namespace=namespace,
+            labels={"app.kubernetes.io/part-of": PART_OF, **(labels or {})},
+            annotations={**waiting, **(annotations or {})} or None,
+        )
+
+    def mirrored(self, file: str, digest: str | None) -> str | None:
+        """Gives the path of a chart's or manifest's file in the mirror's folder, or None where no mirror is set.
+
+        Raises PlatformError for a file that is not there, or that no digest is locked for.
+        """
+        if self.settings.mirror.folder is None:
+            return None
+        path = Path(self.settings.mirror.folder).expanduser() / file
+        cure = f"run `python -m infra.mirror {self.settings.mirror.folder}` where the internet can be reached"
+        if not path.is_file():
+            raise PlatformError(f"codeintel:mirror.folder has no {file}", cure)
+        if digest is None:
+            raise PlatformError(f"versions.toml locks no digest of {file}", cure)
+        return str(path)

@@ -1,0 +1,205 @@
+"""Pods as the Pod Security level `restricted` wants them, and services in front of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from infra.pulumi.names import SecretKey, Service
+from infra.pulumi.parts.site import Site
+from infra.pulumi.parts.traffic import APP_LABEL
+
+TMP = "/tmp"  # noqa: S108  a volume of its own in each container
+USER = 65532  # nobody's: the user of distroless images, for those that bring none
+
+
+@dataclass(frozen=True)
+class Limits:
+    """CPU and memory asked for, and the memory that ends a container; CPU is shared beyond what was asked for."""
+
+    cpu: str
+    memory: str
+    memory_limit: str | None = None
+    cpu_limit: str | None = None
+
+
+@dataclass(frozen=True)
+class Pod:
+    """What a pod is made of; its user owns the volumes."""
+
+    containers: Sequence[k8s.core.v1.ContainerArgs]
+    init: Sequence[k8s.core.v1.ContainerArgs] = ()
+    volumes: Sequence[k8s.core.v1.VolumeArgs] = ()
+    account: str | None = None  # of its own, and its token is mounted; none: no token
+    user: int = USER
+    restart: Literal["Always", "OnFailure", "Never"] = "Always"
+    grace_seconds: int | None = None
+    tolerations: Sequence[k8s.core.v1.TolerationArgs] = field(default_factory=tuple)
+
+
+def container(
+    name: str,
+    image: str,
+    limits: Limits,
+    *,
+    command: Sequence[str] | None = None,
+    args: Sequence[str] | None = None,
+    env: Mapping[str, str | SecretKey] | None = None,
+    ports: Mapping[str, int] | None = None,
+    mounts: Mapping[str, str] | None = None,
+    ready: k8s.core.v1.ProbeArgs | None = None,
+    alive: k8s.core.v1.ProbeArgs | None = None,
+    start: k8s.core.v1.ProbeArgs | None = None,
+) -> k8s.core.v1.ContainerArgs:
+    """Gives a container that can't gain rights, and writes only to what is mounted."""
+    asked = {"cpu": limits.cpu, "memory": limits.memory}
+    bound = {"cpu": limits.cpu_limit or _fourfold(limits.cpu), "memory": limits.memory_limit or limits.memory}
+    return k8s.core.v1.ContainerArgs(
+        name=name,
+        image=image,
+        command=list(command) if command else None,
+        args=list(args) if args else None,
+        env=[_variable(key, value) for key, value in (env or {}).items()] or None,
+        ports=[k8s.core.v1.ContainerPortArgs(name=key, container_port=port) for key, port in (ports or {}).items()]
+        or None,
+        volume_mounts=[k8s.core.v1.VolumeMountArgs(name=key, mount_path=place) for key, place in (mounts or {}).items()]
+        or None,
+        resources=k8s.core.v1.ResourceRequirementsArgs(requests=asked, limits=bound),
+        readiness_probe=ready,
+        liveness_probe=alive,
+        startup_probe=start,
+        security_context=k8s.core.v1.SecurityContextArgs(
+            allow_privilege_escalation=False,
+            read_only_root_filesystem=True,
+            capabilities=k8s.core.v1.CapabilitiesArgs(drop=["ALL"]),
+        ),
+    )
+
+
+def pod_spec(pod: Pod) -> k8s.core.v1.PodSpecArgs:
+    """Gives the specification of a pod that is nobody in particular."""
+    return k8s.core.v1.PodSpecArgs(
+        service_account_name=pod.account,
+        automount_service_account_token=pod.account is not None,
+        enable_service_links=False,
+        restart_policy=pod.restart,
+        termination_grace_period_seconds=pod.grace_seconds,
+        tolerations=list(pod.tolerations) or None,
+        security_context=k8s.core.v1.PodSecurityContextArgs(
+            run_as_non_root=True,
+            run_as_user=pod.user,
+            run_as_group=pod.user,
+            fs_group=pod.user,
+            fs_group_change_policy="OnRootMismatch",
+            seccomp_profile=k8s.core.v1.SeccompProfileArgs(type="RuntimeDefault"),
+        ),
+        init_containers=list(pod.init) or None,
+        containers=list(pod.containers),
+        volumes=list(pod.volumes) or None,
+    )
+
+
+def template(app: str, pod: Pod, annotations: Mapping[str, str] | None = None) -> k8s.core.v1.PodTemplateSpecArgs:
+    """Gives a pod template with the label by which services and policies find it."""
+    return k8s.core.v1.PodTemplateSpecArgs(
+        metadata=k8s.meta.v1.ObjectMetaArgs(labels={APP_LABEL: app}, annotations=dict(annotations or {}) or None),
+        spec=pod_spec(pod),
+    )
+
+
+def selector(app: str) -> k8s.meta.v1.LabelSelectorArgs:
+    """Gives the selector of an app's pods."""
+    return k8s.meta.v1.LabelSelectorArgs(match_labels={APP_LABEL: app})
+
+
+def service(
+    site: Site,
+    of: Service,
+    opts: pulumi.ResourceOptions,
+    more_ports: Mapping[str, int] | None = None,
+    headless: bool = False,
+) -> k8s.core.v1.Service:
+    """Gives the service in front of an app's pods, on the ports that the pods have."""
+    ports = {"http": of.port, **(more_ports or {})}
+    return k8s.core.v1.Service(
+        f"{of.namespace}-{of.name}",
+        metadata=site.meta(of.name, of.namespace, {APP_LABEL: of.name}),
+        spec=k8s.core.v1.ServiceSpecArgs(
+            selector={APP_LABEL: of.name},
+            cluster_ip="None" if headless else None,
+            ports=[k8s.core.v1.ServicePortArgs(name=name, port=port, target_port=port) for name, port in ports.items()],
+        ),
+        opts=opts,
+    )
+
+
+def claim(
+    site: Site, name: str, namespace: str, size: str, opts: pulumi.ResourceOptions, shared: bool = False
+) -> k8s.core.v1.PersistentVolumeClaim:
+    """Gives a volume that outlives its pods; it is not waited for, as many classes bind it to the first pod's node."""
+    return k8s.core.v1.PersistentVolumeClaim(
+        f"{namespace}-{name}",
+        metadata=site.meta(name, namespace, annotations={"pulumi.com/skipAwait": "true"}),
+        spec=claim_spec(site, size, shared),
+        opts=opts,
+    )
+
+
+def claim_spec(site: Site, size: str, shared: bool = False) -> k8s.core.v1.PersistentVolumeClaimSpecArgs:
+    """Gives what a volume is asked for by; a shared one is written by pods of several nodes."""
+    return k8s.core.v1.PersistentVolumeClaimSpecArgs(
+        access_modes=["ReadWriteMany" if shared else "ReadWriteOnce"],
+        storage_class_name=site.settings.storage.class_name,
+        resources=k8s.core.v1.VolumeResourceRequirementsArgs(requests={"storage": size}),
+    )
+
+
+def claim_template(site: Site, name: str, size: str) -> k8s.core.v1.PersistentVolumeClaimArgs:
+    """Gives a volume for each pod of a StatefulSet."""
+    return k8s.core.v1.PersistentVolumeClaimArgs(
+        metadata=k8s.meta.v1.ObjectMetaArgs(name=name), spec=claim_spec(site, size)
+    )
+
+
+def scratch(name: str, size: str, in_memory: bool = False) -> k8s.core.v1.VolumeArgs:
+    """Gives a volume that ends with its pod."""
+    return k8s.core.v1.VolumeArgs(
+        name=name,
+        empty_dir=k8s.core.v1.EmptyDirVolumeSourceArgs(size_limit=size, medium="Memory" if in_memory else None),
+    )
+
+
+def claimed(name: str, claim_name: str) -> k8s.core.v1.VolumeArgs:
+    """Gives a volume by the claim that somebody made."""
+    source = k8s.core.v1.PersistentVolumeClaimVolumeSourceArgs(claim_name=claim_name)
+    return k8s.core.v1.VolumeArgs(name=name, persistent_volume_claim=source)
+
+
+def http_probe(path: str, port: int, period: int = 10, failures: int = 3) -> k8s.core.v1.ProbeArgs:
+    """Gives a probe that asks for a page; seconds between two tries, and how many may fail."""
+    return k8s.core.v1.ProbeArgs(
+        http_get=k8s.core.v1.HTTPGetActionArgs(path=path, port=port), period_seconds=period, failure_threshold=failures
+    )
+
+
+def exec_probe(*command: str, period: int = 10, failures: int = 3) -> k8s.core.v1.ProbeArgs:
+    """Gives a probe that runs a command in the container."""
+    return k8s.core.v1.ProbeArgs(
+        exec_=k8s.core.v1.ExecActionArgs(command=list(command)),
+        period_seconds=period,
+        timeout_seconds=5,
+        failure_threshold=failures,
+    )
+
+
+def _variable(name: str, value: str | SecretKey) -> k8s.core.v1.EnvVarArgs:
+    if isinstance(value, str):
+        return k8s.core.v1.EnvVarArgs(name=name, value=value)
+    source = k8s.core.v1.SecretKeySelectorArgs(name=value.secret, key=value.key)
+    return k8s.core.v1.EnvVarArgs(name=name, value_from=k8s.core.v1.EnvVarSourceArgs(secret_key_ref=source))
+
+
+def _fourfold(cpu: str) -> str:
+    return f"{4 * int(cpu[:-1])}m" if cpu.endswith("m") else str(4 * int(cpu))

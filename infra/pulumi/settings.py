@@ -1,0 +1,255 @@
+"""What a stack may set, under `codeintel:` in Pulumi.<stack>.yaml; all of it is checked before anything is registered.
+
+`pulumi config set --path codeintel:components.knative false` leaves a component out; `existing` says that the cluster
+has it already: its objects are made, its chart is not installed.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
+
+from infra.pulumi.errors import PlatformError
+
+PREFIX = "codeintel:"
+QUANTITY = r"^[1-9][0-9]*(m|k|M|G|T|Ki|Mi|Gi|Ti)?$"
+CIDR = r"^[0-9]{1,3}(\.[0-9]{1,3}){3}/[0-9]{1,2}$"
+
+Quantity = Annotated[str, Field(pattern=QUANTITY)]
+Cidr = Annotated[str, Field(pattern=CIDR)]
+
+
+class Presence(StrEnum):
+    """Where a component comes from."""
+
+    INSTALL = "install"
+    EXISTING = "existing"
+    OFF = "off"
+
+
+def _presence(value: object) -> object:
+    words = {True: "install", False: "off", "true": "install", "false": "off"}
+    return words.get(value, value) if isinstance(value, bool | str) else value
+
+
+Installed = Annotated[Literal[Presence.INSTALL, Presence.OFF], BeforeValidator(_presence)]
+Shared = Annotated[Presence, BeforeValidator(_presence)]  # a cluster may have it already, from somebody else
+
+# What a component can't do without: with one of these off it is left out too.
+NEEDS: dict[str, tuple[str, ...]] = {
+    "device_plugin": ("gpu_node",),
+    "kserve": ("cert_manager", "knative"),
+    "mlflow": ("postgres", "object_store"),
+    "langfuse": ("cert_manager", "postgres", "object_store"),
+    "models": ("kserve",),
+    "assistant": ("qdrant",),
+    "backups": ("object_store",),
+}
+
+
+class Section(BaseModel):
+    """A part of the settings: camelCase in the stack's file, nothing unknown, never changed."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
+
+
+class Components(Section):
+    """Which components the stack has."""
+
+    gpu_node: Installed = Presence.OFF
+    device_plugin: Shared = Presence.OFF
+    cert_manager: Shared = Presence.INSTALL
+    knative: Shared = Presence.INSTALL
+    kserve: Shared = Presence.INSTALL
+    pipelines: Shared = Presence.INSTALL
+    trainer: Shared = Presence.INSTALL
+    observability: Shared = Presence.INSTALL
+    object_store: Installed = Presence.INSTALL
+    postgres: Installed = Presence.INSTALL
+    mlflow: Installed = Presence.INSTALL
+    qdrant: Installed = Presence.INSTALL
+    langfuse: Installed = Presence.INSTALL
+    models: Installed = Presence.INSTALL
+    assistant: Installed = Presence.INSTALL
+    backups: Installed = Presence.INSTALL
+
+    def left_out(self) -> dict[str, str]:
+        """Gives each component that is on and can't be, with the component that it lacks."""
+        lacking: dict[str, str] = {}
+        for name in [*NEEDS, *NEEDS]:  # twice: what is left out may be needed by another
+            for need in NEEDS[name]:
+                if getattr(self, name) != Presence.OFF and (getattr(self, need) == Presence.OFF or need in lacking):
+                    lacking.setdefault(name, need)
+        return lacking
+
+    def has(self, name: str) -> bool:
+        """Says whether the cluster will have the component, from here or from somebody else."""
+        return getattr(self, name) != Presence.OFF and name not in self.left_out()
+
+    def installs(self, name: str) -> bool:
+        """Says whether this program brings the component's chart or manifests."""
+        return getattr(self, name) == Presence.INSTALL and name not in self.left_out()
+
+
+class Gpu(Section):
+    """The card that is shared: its slices are a lock, they isolate neither memory nor faults."""
+
+    cards: int = Field(1, ge=0, le=16, description="physical GPUs of all GPU nodes")
+    slices: int = Field(5, ge=1, le=48, description="time-slices that each card is offered as")
+    nodes: tuple[str, ...] = Field((), description="names of nodes to label and taint here; none: kubelets do it")
+
+    @property
+    def offered(self) -> int:
+        """How many `nvidia.com/gpu` the cluster has."""
+        return self.cards * self.slices
+
+
+class Models(Section):
+    """The two InferenceServices: production takes the card, the autoscaling test takes a slice a pod."""
+
+    name: str = "code-assistant"
+    base: str = Field("hf://Qwen/Qwen2.5-Coder-7B-Instruct", description="where the base model comes from")
+    size: Quantity = "20Gi"
+    gpus: int | None = Field(None, ge=0, description="slices of the production model; by default all of them")
+    adapter_rank: Literal[1, 8, 16, 32, 64, 128, 256, 320, 512] = 16
+    autoscaling_base: str = "hf://google/gemma-2b-it"
+    autoscaling_max: int = Field(5, ge=1)
+
+
+class Assistant(Section):
+    """The service that people ask."""
+
+    replicas: int = Field(1, ge=1, le=16)
+    cpu: Quantity = "1"
+    memory: Quantity = "2Gi"
+    repositories: tuple[str, ...] = Field((), description="git URLs that are indexed every night")
+
+
+class Storage(Section):
+    """Sizes of the volumes; the class is the cluster's default where none is named."""
+
+    class_name: str | None = None
+    postgres: Quantity = "20Gi"
+    objects: Quantity = "50Gi"
+    vectors: Quantity = "20Gi"
+    assistant: Quantity = "10Gi"
+    model_cache: Quantity = "100Gi"
+    workspace: Quantity = "50Gi"
+
+
+class Network(Section):
+    """Where pods may go outside of their namespaces; everything else is denied."""
+
+    api_server: tuple[Cidr, ...] = Field(
+        ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"), description="addresses of the Kubernetes API server"
+    )
+    git: tuple[Cidr, ...] = Field((), description="addresses of the git servers that are indexed")
+    downloads: bool = Field(
+        False, description="lets model caches and training images reach the internet (HTTPS); false: air gap"
+    )
+
+
+class Backups(Section):
+    """Where the nightly copies go: by default our own object store, which outlives mistakes but not its disk."""
+
+    endpoint: str | None = Field(None, description="address of another S3, with its keys in the secret backup-target")
+    addresses: tuple[Cidr, ...] = Field((), description="its IP addresses, which the backup jobs may reach")
+    bucket: str = "backups"
+    kept: int = Field(14, ge=1, description="how many copies are kept")
+
+
+class Mirror(Section):
+    """Where charts, manifests and images come from in place of their own addresses (`python -m infra.mirror`)."""
+
+    folder: str | None = Field(None, description="folder of charts and manifests")
+    registry: str | None = Field(None, description="prefix of every image, such as registry.example:5000/mirror")
+
+
+class Settings(Section):
+    """All that a stack may set."""
+
+    components: Components = Components()
+    gpu: Gpu = Gpu()
+    models: Models = Models()
+    assistant: Assistant = Assistant()
+    storage: Storage = Storage()
+    network: Network = Network()
+    backups: Backups = Backups()
+    mirror: Mirror = Mirror()
+    await_ready: bool = Field(True, description="false: nothing waits until pods run, for a cluster without kubelets")
+
+    @model_validator(mode="after")
+    def _enough_slices(self) -> "Settings":
+        wanted = self.models.gpus or 0
+        if self.components.gpu_node != Presence.OFF and wanted > self.gpu.offered:
+            raise ValueError(
+                f"models.gpus|is {wanted}, and {self.gpu.cards} card(s) of {self.gpu.slices} slices offer "
+                f"{self.gpu.offered}|a number up to {self.gpu.offered}, or more gpu.slices"
+            )
+        return self
+
+    @property
+    def has_gpu(self) -> bool:
+        """Whether models and training run on a GPU here."""
+        return self.components.has("gpu_node")
+
+    @property
+    def production_gpus(self) -> int:
+        """Slices that production and training take: all of them, as a lock on the card; none without a GPU."""
+        if not self.has_gpu:
+            return 0
+        return self.models.gpus if self.models.gpus is not None else self.gpu.offered
+
+
+def read_settings(config: Mapping[str, str]) -> Settings:
+    """Gives the settings of a stack's configuration, `codeintel:name` → value or JSON.
+
+    Raises PlatformError that names the setting and a valid value.
+    """
+    values = {key.removeprefix(PREFIX): _value(text) for key, text in config.items() if key.startswith(PREFIX)}
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise _explained(error) from error
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _explained(error: ValidationError) -> PlatformError:
+    """Says of the first thing that is wrong: which setting, what it is, what it may be."""
+    first = error.errors()[0]
+    where = PREFIX + ".".join(str(part) for part in first["loc"] if part not in ("literal", "enum"))
+    if first["type"] == "extra_forbidden":
+        return PlatformError(f"there is no setting {where}", f"there are {_known(first['loc'][:-1])}")
+    if first["type"] == "value_error":
+        place, cause, cure = first["msg"].removeprefix("Value error, ").split("|")
+        return PlatformError(f"{PREFIX}{place} {cause}", f"set {cure}")
+    return PlatformError(f"{where} is {first['input']!r}", f"set {_valid(first)}")
+
+
+def _known(place: tuple[int | str, ...]) -> str:
+    section: Any = Settings
+    for part in place:
+        section = next(f.annotation for f in section.model_fields.values() if f.alias == part)
+    return ", ".join(sorted(field.alias or name for name, field in section.model_fields.items()))
+
+
+def _valid(error: Any) -> str:
+    """Gives what may stand there, in words of the settings and not of the library that checks them."""
+    context = error.get("ctx", {})
+    if error["type"] in ("enum", "literal_error"):
+        return "true, false or existing" if "existing" in str(context["expected"]) else "true or false"
+    if context.get("pattern") == QUANTITY:
+        return "a quantity such as 500m, 2 or 20Gi"
+    if context.get("pattern") == CIDR:
+        return "addresses such as 10.0.0.0/8"
+    return re.sub(r"^Input should be ", "", error["msg"])

@@ -1,0 +1,80 @@
+"""What versions.toml locks, as types."""
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from infra.pulumi.errors import PlatformError
+
+FILE = Path(__file__).with_name("versions.toml")
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A Helm chart: its repository is an HTTP one or an OCI registry."""
+
+    name: str
+    repository: str
+    version: str
+    sha256: str | None = None
+
+    @property
+    def archive(self) -> str:
+        """Name of its archive in a mirror's folder."""
+        return f"{self.name}-{self.version}.tgz"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A file of Kubernetes objects."""
+
+    name: str
+    url: str
+    version: str
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class Image:
+    """A container image."""
+
+    name: str
+    repository: str
+    tag: str
+    sha256: str | None = None
+
+    @property
+    def built_here(self) -> bool:
+        """Whether platform/images makes it, so that no registry has it until it was pushed there."""
+        return self.repository.startswith("codeintel/")
+
+    def reference(self, registry: str | None) -> str:
+        """Gives what a container names; from a mirror's registry the same path under its prefix."""
+        place = f"{registry.rstrip('/')}/{self.repository}" if registry else self.repository
+        return f"{place}:{self.tag}" + (f"@sha256:{self.sha256}" if self.sha256 else "")
+
+
+@dataclass(frozen=True)
+class Versions:
+    """All that is locked, by name."""
+
+    charts: dict[str, Chart]
+    manifests: dict[str, Manifest]
+    images: dict[str, Image]
+
+
+@cache
+def versions(file: Path = FILE) -> Versions:
+    """Gives what the file locks; raises PlatformError when it can't be read."""
+    try:
+        data = tomllib.loads(file.read_text())
+        return Versions(
+            {name: Chart(name, **each) for name, each in data["charts"].items()},
+            {name: Manifest(name, **each) for name, each in data["manifests"].items()},
+            {name: Image(name, **each) for name, each in data["images"].items()},
+        )
+    except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        raise PlatformError(
+            f"{file.name} can't be read ({error})", "mend it, or take the one of the release"
+        ) from error

@@ -1,0 +1,141 @@
+resource "libvirt_network" "own" {
+  count = local.own_network ? 1 : 0
+
+  name      = "${var.node_name}-net"
+  autostart = true
+  forward   = { mode = "nat" }
+  ips = [{
+    address = cidrhost(var.network_cidr, 1)
+    netmask = cidrnetmask(var.network_cidr)
+  }]
+}
+
+resource "libvirt_volume" "image" {
+  name   = "${var.node_name}-image.qcow2"
+  pool   = var.pool
+  target = { format = { type = "qcow2" } }
+  create = { content = { url = var.image } }
+
+  lifecycle {
+    precondition {
+      condition     = var.image_sha256 == null || strcontains(var.image, "://") || try(filesha256(var.image) == var.image_sha256, false)
+      error_message = "The file that image names is not there or has another digest than image_sha256. The release's SHA256SUMS lists it; `sha256sum FILE` computes it."
+    }
+  }
+}
+
+resource "libvirt_volume" "disk" {
+  name     = "${var.node_name}.qcow2"
+  pool     = var.pool
+  capacity = var.disk_gib * pow(1024, 3)
+  target   = { format = { type = "qcow2" } }
+  backing_store = {
+    path   = libvirt_volume.image.path
+    format = { type = "qcow2" }
+  }
+}
+
+resource "libvirt_cloudinit_disk" "seed" {
+  name           = "${var.node_name}-seed"
+  user_data      = module.cloud_init.user_data
+  meta_data      = module.cloud_init.meta_data
+  network_config = module.cloud_init.network_config
+}
+
+resource "libvirt_volume" "seed" {
+  name   = "${var.node_name}-seed.iso"
+  pool   = var.pool
+  create = { content = { url = libvirt_cloudinit_disk.seed.path } }
+}
+
+resource "libvirt_domain" "node" {
+  name      = var.node_name
+  type      = "kvm"
+  running   = var.running
+  autostart = var.autostart
+
+  memory      = module.passthrough.memory_mib
+  memory_unit = "MiB"
+  memory_backing = module.passthrough.huge_page_mib == null ? null : {
+    # libvirt answers in KiB, and the provider takes any other unit for a change.
+    memory_huge_pages = { hugepages = [{ size = module.passthrough.huge_page_mib * 1024, unit = "KiB" }] }
+  }
+
+  vcpu = module.passthrough.vcpus
+  cpu_tune = module.passthrough.cpu_pins == null && module.passthrough.emulator_cpus == null ? null : {
+    vcpu_pin     = module.passthrough.cpu_pins
+    emulator_pin = module.passthrough.emulator_cpus == null ? null : { cpu_set = module.passthrough.emulator_cpus }
+  }
+  cpu = {
+    # The host's address width: a data-centre GPU's memory is mapped above what the default leaves room for.
+    mode          = "host-passthrough"
+    max_phys_addr = { mode = "passthrough" }
+  }
+
+  os = {
+    type         = "hvm"
+    type_arch    = "x86_64"
+    type_machine = "q35"
+    firmware     = "efi"
+  }
+  features = { acpi = true, apic = {} }
+
+  devices = {
+    disks = [
+      {
+        source = { volume = { pool = libvirt_volume.disk.pool, volume = libvirt_volume.disk.name } }
+        target = { dev = "vda", bus = "virtio" }
+        driver = { name = "qemu", type = "qcow2", discard = "unmap" }
+      },
+      {
+        device    = "cdrom"
+        read_only = true
+        source    = { volume = { pool = libvirt_volume.seed.pool, volume = libvirt_volume.seed.name } }
+        target    = { dev = "sda", bus = "sata" }
+        driver    = { name = "qemu", type = "raw" }
+      },
+    ]
+
+    interfaces = [{
+      model = { type = "virtio" }
+      mac   = { address = local.mac }
+      source = local.own_network ? {
+        network = { network = libvirt_network.own[0].name }
+        bridge  = null
+        } : {
+        network = null
+        bridge  = { bridge = var.bridge }
+      }
+    }]
+
+    # libvirt takes each function from the host's driver when the machine starts, and gives it back when it stops.
+    hostdevs = [for function in module.passthrough.functions : {
+      managed = true
+      subsys_pci = {
+        driver = { name = "vfio" }
+        source = { address = function }
+      }
+    }]
+
+    # A balloon can't take memory back that the GPU may write to.
+    mem_balloon = { model = "none" }
+    rngs        = [{ model = "virtio", backend = { random = "/dev/urandom" } }]
+    serials     = [{ target = { port = 0 } }]
+  }
+}
+
+# The kubeconfig is made in the machine, minutes after it started.
+resource "terraform_data" "kubeconfig" {
+  count = local.new_cluster && var.running ? 1 : 0
+
+  triggers_replace = [libvirt_domain.node.uuid, var.kubeconfig]
+
+  provisioner "local-exec" {
+    command = "${path.module}/kubeconfig.sh"
+    environment = {
+      TARGET     = "${module.cloud_init.admin_user}@${module.cloud_init.address}"
+      KUBECONFIG = abspath(var.kubeconfig)
+      IDENTITY   = coalesce(var.ssh_private_key, "-")
+    }
+  }
+}

@@ -1,0 +1,127 @@
+variables {
+  node_name = "gpu-1"
+  mac       = "52:54:00:aa:bb:cc"
+  address   = "192.168.1.50/24"
+  gateway   = "192.168.1.1"
+  ssh_keys  = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGNvZGVpbnRlbGNvZGVpbnRlbGNvZGVpbnRlbGNvZGU admin@example"]
+  cluster   = "k3s-server"
+}
+
+run "first_server" {
+  command = plan
+
+  assert {
+    condition     = startswith(output.user_data, "#cloud-config\n")
+    error_message = "cloud-init knows its user data by the first line."
+  }
+
+  assert {
+    condition = yamldecode(one([for file in yamldecode(output.user_data).write_files : file.content if file.path == "/etc/rancher/k3s/config.yaml"])) == {
+      node-name             = "gpu-1"
+      node-ip               = "192.168.1.50"
+      node-label            = ["nvidia.com/gpu.present=true"]
+      node-taint            = []
+      tls-san               = ["192.168.1.50", "gpu-1"]
+      write-kubeconfig-mode = "0600"
+      secrets-encryption    = true
+      disable               = ["traefik", "runtimes"]
+    }
+    error_message = "The only node of a cluster carries everything: no taint, and no token to join with."
+  }
+
+  assert {
+    condition     = yamldecode(one([for file in yamldecode(output.user_data).write_files : file.content if file.path == "/var/lib/rancher/k3s/server/manifests/nvidia-runtime-class.yaml"])).handler == "nvidia"
+    error_message = "A first server makes the runtime class nvidia."
+  }
+
+  assert {
+    condition     = yamldecode(output.network_config).ethernets.node.nameservers.addresses == ["192.168.1.1"] && yamldecode(output.network_config).ethernets.node.match.macaddress == "52:54:00:aa:bb:cc"
+    error_message = "Without name servers the gateway is asked."
+  }
+}
+
+run "server_on_a_tainted_node_without_the_internet" {
+  command = plan
+
+  variables {
+    taint       = true
+    k3s_sha256  = "0000000000000000000000000000000000000000000000000000000000000000"
+    dns_servers = ["192.168.1.2", "192.168.1.3"]
+    mirrors     = { ubuntu = "http://mirror.lan/ubuntu", k3s = "https://mirror.lan/k3s", images = "registry.lan:5000" }
+  }
+
+  assert {
+    condition     = strcontains(output.user_data, "nvidia.com/gpu=present:NoSchedule") && contains(split("\n", one([for file in yamldecode(output.user_data).write_files : file.content if file.path == "/etc/codeintel/node.env"])), "K3S_SOURCE=https://mirror.lan/k3s") && strcontains(output.user_data, "system-default-registry")
+    error_message = "The taint, the mirror and the registry are in force."
+  }
+
+  assert {
+    condition     = yamldecode(output.user_data).apt.primary[0].uri == "http://mirror.lan/ubuntu" && contains(split("\n", one([for file in yamldecode(output.user_data).write_files : file.content if file.path == "/etc/codeintel/node.env"])), "TOOLKIT_SOURCE=https://nvidia.github.io/libnvidia-container")
+    error_message = "What no mirror is named for comes from its project."
+  }
+
+  assert {
+    condition     = yamldecode(output.network_config).ethernets.node.nameservers.addresses == ["192.168.1.2", "192.168.1.3"]
+    error_message = "Name servers that are set are asked."
+  }
+}
+
+run "agent" {
+  command = plan
+
+  variables {
+    cluster          = "k3s-agent"
+    cluster_endpoint = "https://192.168.1.10:6443"
+    cluster_token    = "K10abcdef::node:0123456789"
+  }
+
+  assert {
+    condition = yamldecode(one([for file in yamldecode(output.user_data).write_files : file.content if file.path == "/etc/rancher/k3s/config.yaml"])) == {
+      node-name  = "gpu-1"
+      node-ip    = "192.168.1.50"
+      node-label = ["nvidia.com/gpu.present=true"]
+      node-taint = ["nvidia.com/gpu=present:NoSchedule"]
+      server     = "https://192.168.1.10:6443"
+      token      = "K10abcdef::node:0123456789"
+    }
+    error_message = "An agent joins by its server and token, tainted."
+  }
+
+  assert {
+    condition     = one([for file in yamldecode(output.user_data).write_files : file.permissions if file.path == "/etc/rancher/k3s/config.yaml"]) == "0600"
+    error_message = "Only root may read the token."
+  }
+
+  assert {
+    condition     = !anytrue([for file in yamldecode(output.user_data).write_files : strcontains(file.path, "manifests") || strcontains(file.content, "ExecStart=/usr/local/bin/k3s server")])
+    error_message = "An agent is no server."
+  }
+}
+
+run "kubeadm_worker" {
+  command = plan
+
+  variables {
+    cluster            = "kubeadm-worker"
+    cluster_endpoint   = "192.168.1.10:6443"
+    cluster_token      = "abcdef.0123456789abcdef"
+    cluster_ca_hash    = "sha256:1111111111111111111111111111111111111111111111111111111111111111"
+    kubernetes_version = "1.36.4"
+    open_modules       = false
+  }
+
+  assert {
+    condition     = yamldecode(one([for file in yamldecode(output.user_data).write_files : file.content if file.path == "/etc/codeintel/join.yaml"])).discovery.bootstrapToken.caCertHashes == ["sha256:1111111111111111111111111111111111111111111111111111111111111111"]
+    error_message = "A worker checks the cluster's CA before it trusts it."
+  }
+
+  assert {
+    condition     = yamldecode(one([for file in yamldecode(output.user_data).write_files : file.content if file.path == "/etc/codeintel/join.yaml"])).nodeRegistration.taints == [{ key = "nvidia.com/gpu", value = "present", effect = "NoSchedule" }]
+    error_message = "A worker is tainted from its first second."
+  }
+
+  assert {
+    condition     = length(setsubtract(["KUBERNETES_VERSION=1.36.4", "DRIVER_FLAVOUR=server"], split("\n", one([for file in yamldecode(output.user_data).write_files : file.content if file.path == "/etc/codeintel/node.env"])))) == 0 && !anytrue([for file in yamldecode(output.user_data).write_files : endswith(file.path, "k3s.service")])
+    error_message = "The versions reach the node; k3s does not."
+  }
+}

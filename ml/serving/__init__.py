@@ -1,0 +1,16 @@
+"""The models on the cluster, as objects that KServe's own SDK has typed: Pulumi hands them to Kubernetes."""
+
+from ml.serving.cache import CacheArgs, model_cache
+from ml.serving.inference import AutoscalingArgs, ProductionArgs, autoscaling_model, production_model
+from ml.serving.runtime import VllmArgs, vllm_runtime
+
+__all__ = [
+    "AutoscalingArgs",
+    "CacheArgs",
+    "ProductionArgs",
+    "VllmArgs",
+    "autoscaling_model",
+    "model_cache",
+    "production_model",
+    "vllm_runtime",
+]

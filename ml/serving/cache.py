@@ -1,0 +1,60 @@
+"""KServe's local model cache: weights are brought to the node's disk once, and a pod that starts finds them there.
+
+The SDK has no types for these kinds, so they are plain data; the API server's schema checks them in the tests.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+API = "serving.kserve.io/v1alpha1"
+PLACE = "/mnt/models"  # has to be the agent's own folder on the node, else it downloads for ever (kserve#5156)
+
+
+@dataclass(frozen=True, slots=True)
+class CacheArgs:
+    """The models by name, each with its address and size; the nodes that keep them, and how much they may take."""
+
+    models: dict[str, tuple[str, str]]
+    limit: str = "100Gi"
+    group: str = "gpu-nodes"
+    node_selector: dict[str, str] = field(default_factory=lambda: {"nvidia.com/gpu.present": "true"})
+
+
+def model_cache(args: CacheArgs) -> list[dict[str, Any]]:
+    """Gives a LocalModelNodeGroup and a LocalModelCache a model."""
+    group = {
+        "apiVersion": API,
+        "kind": "LocalModelNodeGroup",
+        "metadata": {"name": args.group},
+        "spec": {
+            "storageLimit": args.limit,
+            "persistentVolumeSpec": {
+                "accessModes": ["ReadWriteOnce"],
+                "volumeMode": "Filesystem",
+                "capacity": {"storage": args.limit},
+                "storageClassName": "",
+                "local": {"path": PLACE},
+                "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": _on(args.node_selector)}]}},
+            },
+            "persistentVolumeClaimSpec": {
+                "accessModes": ["ReadWriteOnce"],
+                "storageClassName": "",
+                "resources": {"requests": {"storage": args.limit}},
+            },
+        },
+    }
+    caches = [
+        {
+            "apiVersion": API,
+            "kind": "LocalModelCache",
+            "metadata": {"name": name},
+            "spec": {"sourceModelUri": uri, "modelSize": size, "nodeGroups": [args.group]},
+        }
+        for name, (uri, size) in args.models.items()
+    ]
+    return [group, *caches]
+
+
+def _on(labels: dict[str, str]) -> list[dict[str, Any]]:
+    wanted = labels or {"kubernetes.io/os": "linux"}
+    return [{"key": key, "operator": "In", "values": [value]} for key, value in wanted.items()]

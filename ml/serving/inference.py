@@ -1,0 +1,171 @@
+"""The two InferenceServices, in Knative mode: what people ask, and what shows that pods come and go by load.
+
+The production model takes every slice, as a lock on the card, so a new pod can't start beside the old one: Knative
+would wait for a slice that the old pod holds until the new one is ready (knative/serving#12551). An adapter needs no new
+pod, vLLM loads it by name; another base model or image replaces the whole InferenceService, the old one first (ADR 0011).
+A canary is for cards that hold two: `canary_percent` asks for half of the slices at most.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ml.serving.runtime import ADAPTERS, FORMAT, LOADING_SECONDS, RUNTIME, plain
+
+GPU = "nvidia.com/gpu"
+KNATIVE = {
+    "serving.kserve.io/deploymentMode": "Knative",
+    "autoscaling.knative.dev/class": "kpa.autoscaling.knative.dev",
+}
+REQUEST_SECONDS = 600  # Knative's most for a revision, by our config-defaults
+KEPT_FREE = 0.08  # of the card's memory, for CUDA itself
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a model's pod runs, and what it takes; `gpus` are time-slices, and 0 is a CPU."""
+
+    gpus: int
+    cpu: str = "2"
+    memory: str = "24Gi"
+    node_selector: dict[str, str] = field(default_factory=lambda: {"nvidia.com/gpu.present": "true"})
+    tolerated_taints: tuple[str, ...] = (GPU,)
+    runtime_class: str | None = "nvidia"
+
+
+@dataclass(frozen=True, slots=True)
+class ProductionArgs:
+    """The production model: its base, the adapters' shared volume, and its share of the card's memory.
+
+    `slices` is how many the card is offered as; `speculate` guesses that many tokens from the prompt itself (code and
+    answers quote it); `canary_percent` sends that share of requests to the new revision.
+    """
+
+    name: str
+    base: str
+    placement: Placement
+    slices: int = 5
+    namespace: str = "codeintel-models"
+    adapters_claim: str | None = None
+    adapter_rank: int = 16
+    context_tokens: int = 16_384
+    speculate: int = 4
+    canary_percent: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AutoscalingArgs:
+    """The autoscaling test: a small model, one slice a pod, a pod more for each `concurrency` requests at once."""
+
+    base: str
+    placement: Placement
+    slices: int = 5
+    name: str = "autoscaling-test"
+    namespace: str = "codeintel-models"
+    min_replicas: int = 0
+    max_replicas: int = 5
+    concurrency: int = 4
+    context_tokens: int = 2_048
+
+
+def memory_share(gpus: int, slices: int) -> float:
+    """Gives the share of the card's memory that a pod may take: slices isolate none, so each pod has to state its own."""
+    return round((1 - KEPT_FREE) * gpus / slices, 3)
+
+
+def production_model(args: ProductionArgs) -> dict[str, Any]:
+    """Gives the production model's InferenceService; raises ValueError for a canary that has no slices of its own."""
+    if args.canary_percent is not None and 2 * args.placement.gpus > args.slices:
+        raise ValueError("a canary needs slices of its own: give the production model half of them at most")
+    flags = [
+        *_vllm(args.placement.gpus, args.slices, args.context_tokens),
+        "--enable-lora",
+        "--max-loras=2",  # the old adapter and the new one, during a roll-over
+        f"--max-lora-rank={args.adapter_rank}",
+        "--enable-prefix-caching",
+    ]
+    if args.speculate:
+        guess = f'{{"method": "ngram", "num_speculative_tokens": {args.speculate}, "prompt_lookup_max": 4}}'
+        flags.append(f"--speculative-config={guess}")
+    scaling = {"min_replicas": 1, "max_replicas": 1 if args.canary_percent is None else 2}
+    environment = {"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True"}
+    if args.adapters_claim:
+        environment |= {"VLLM_PLUGINS": "lora_filesystem_resolver", "VLLM_LORA_RESOLVER_CACHE_DIR": ADAPTERS}
+    predictor = _predictor(args.base, args.placement, flags, environment, args.adapters_claim)
+    return _service(
+        args.name, args.namespace, {**predictor, **scaling, "canary_traffic_percent": args.canary_percent}, {}
+    )
+
+
+def autoscaling_model(args: AutoscalingArgs) -> dict[str, Any]:
+    """Gives the autoscaling test's InferenceService: KPA by requests at once, down to `min_replicas`."""
+    flags = _vllm(args.placement.gpus, args.slices, args.context_tokens)
+    scaling = {
+        "min_replicas": args.min_replicas,
+        "max_replicas": args.max_replicas,
+        "scale_metric": "concurrency",
+        "scale_target": args.concurrency,
+        "container_concurrency": 2 * args.concurrency,
+    }
+    # The target itself, not 70 % of it: a pod more comes when a pod's places are taken.
+    annotations = {"autoscaling.knative.dev/target-utilization-percentage": "100"}
+    predictor = _predictor(args.base, args.placement, flags, {}, None)
+    return _service(args.name, args.namespace, {**predictor, **scaling}, annotations)
+
+
+def _vllm(gpus: int, slices: int, tokens: int) -> list[str]:
+    share = [f"--gpu-memory-utilization={memory_share(gpus, slices)}"] if gpus else []
+    return [*share, f"--max-model-len={tokens}", "--disable-log-requests"]
+
+
+def _service(name: str, namespace: str, predictor: dict[str, Any], annotations: dict[str, str]) -> dict[str, Any]:
+    from kserve import V1beta1InferenceService, V1beta1InferenceServiceSpec, V1beta1PredictorSpec
+
+    slow = {"serving.knative.dev/progress-deadline": f"{LOADING_SECONDS}s"}
+    made = V1beta1InferenceService(
+        api_version="serving.kserve.io/v1beta1",
+        kind="InferenceService",
+        metadata={"name": name, "namespace": namespace, "annotations": {**KNATIVE, **slow, **annotations}},
+        spec=V1beta1InferenceServiceSpec(predictor=V1beta1PredictorSpec(timeout=REQUEST_SECONDS, **predictor)),
+    )
+    return plain(made)
+
+
+def _predictor(
+    base: str, placement: Placement, flags: list[str], environment: dict[str, str], adapters: str | None
+) -> dict[str, Any]:
+    from kserve import V1beta1ModelFormat, V1beta1ModelSpec
+    from kubernetes import client
+
+    asked: dict[str, str] = {"cpu": placement.cpu, "memory": placement.memory}
+    if placement.gpus:
+        asked[GPU] = str(placement.gpus)
+    model = V1beta1ModelSpec(
+        model_format=V1beta1ModelFormat(name=FORMAT),
+        runtime=RUNTIME,
+        storage_uri=base,
+        args=flags,
+        env=[client.V1EnvVar(name=name, value=value) for name, value in environment.items()] or None,
+        resources=client.V1ResourceRequirements(requests=asked, limits=asked),
+        volume_mounts=[client.V1VolumeMount(name="adapters", mount_path=ADAPTERS, read_only=True)]
+        if adapters
+        else None,
+    )
+    return {
+        "model": model,
+        "node_selector": placement.node_selector or None,
+        "runtime_class_name": placement.runtime_class,
+        "automount_service_account_token": False,
+        "tolerations": [
+            client.V1Toleration(key=taint, operator="Exists", effect="NoSchedule")
+            for taint in placement.tolerated_taints
+        ]
+        or None,
+        "volumes": [_claimed("adapters", adapters)] if adapters else None,
+    }
+
+
+def _claimed(name: str, claim: str) -> Any:
+    from kubernetes import client
+
+    source = client.V1PersistentVolumeClaimVolumeSource(claim_name=claim, read_only=True)
+    return client.V1Volume(name=name, persistent_volume_claim=source)

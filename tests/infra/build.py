@@ -1,0 +1,46 @@
+"""Builds the tools that the tests of the platform's code need, from their Go modules, once for each state of go.mod and Go.
+
+python -m tests.infra.build
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.cluster.build import Part, build
+from tests.cluster.errors import ClusterError
+
+MODULES = Path(__file__).parent / "modules"
+
+
+@dataclass(frozen=True)
+class Tool(Part):
+    """A program of a Go module that one of our own go.mod files pins."""
+
+    @property
+    def folder(self) -> Path:
+        """Where that go.mod is."""
+        return MODULES / self.module
+
+
+TOOLS = {
+    "tofu": Tool("opentofu", {"tofu": "github.com/opentofu/opentofu/cmd/tofu"}),
+    "tflint": Tool("tflint", {"tflint": "github.com/terraform-linters/tflint"}),
+}
+
+
+def tool(name: str) -> Path:
+    """Gives the path of a tool, built where it is not there yet; raises ClusterError where that fails."""
+    return build(TOOLS[name]) / name
+
+
+def main() -> None:
+    """Builds them all."""
+    try:
+        for name in TOOLS:
+            tool(name)
+    except ClusterError as error:
+        raise SystemExit(f"error: {error}") from error
+
+
+if __name__ == "__main__":
+    main()

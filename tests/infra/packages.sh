@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Brings promtool, cloud-init and shellcheck for the tests: packages.sh FOLDER. Debian's packages are only unpacked there,
+# because installed ones would start a Prometheus, and let cloud-init set up this machine at its next start.
+set -euo pipefail
+folder=$1
+if [ -e "$folder/.done" ]; then exit 0; fi
+if ! command -v apt-get >/dev/null; then
+  echo "error: the tests of the platform's code need promtool, cloud-init and shellcheck: install them on the PATH" >&2
+  command -v promtool >/dev/null && command -v cloud-init >/dev/null && command -v shellcheck >/dev/null && exit 0
+  exit 1
+fi
+echo "bringing promtool, cloud-init and shellcheck …" >&2
+as_root=$([ "$(id -u)" = 0 ] || echo sudo)
+$as_root apt-get update -qq
+rm -rf "$folder"
+mkdir -p "$folder/packages"
+(
+  cd "$folder/packages"
+  apt-get download -qq prometheus shellcheck cloud-init python3-{yaml,jsonschema,pyrsistent,attr,six,jinja2,markupsafe,configobj,oauthlib,jsonpatch,json-pointer,requests,urllib3,idna,chardet,certifi,netifaces,serial} 2>/dev/null
+  for package in *.deb; do dpkg-deb -x "$package" "$folder"; done
+)
+rm -rf "$folder/packages"
+touch "$folder/.done"
