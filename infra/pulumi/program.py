@@ -95,8 +95,6 @@ def _data(site: Site, made: dict[str, pulumi.Resource]) -> None:
         langfuse = Langfuse(site, postgres.secret, objects.secret, after(made.get("cert_manager"), postgres, objects))
     if parts.has("backups"):
         Backups(site, after(objects, postgres, qdrant))
-    if parts.has("observability"):
-        Boards(site, after(made.get("observability")))
     _users(site, made, qdrant, langfuse, after)
 
 
@@ -110,6 +108,8 @@ def _users(
     parts = site.settings.components
     watching = [made[name] for name in ("observability",) if name in made]
     space = _space(site, Namespace.ASSISTANT, "restricted", [*watching, *(made[n] for n in ("trainer",) if n in made)])
+    if parts.has("observability"):
+        Boards(site, after(space))
     if parts.has("trainer"):
         CodeRuntime(site, after(space))
     models = None
@@ -131,7 +131,7 @@ def _export(settings: Settings) -> None:
         "qdrant": (names.QDRANT, "qdrant", names.QDRANT_KEY),
     }
     for name, (service, component, password) in reached.items():
-        if not settings.components.has(component):
+        if not settings.components.installs(component):
             continue
         forward = (
             f"kubectl -n {service.namespace} port-forward svc/{service.name} {_local(service.port)}:{service.port}"

@@ -37,7 +37,7 @@ def stays(double: Double, program: Callable[[], None]) -> None:
 
 def _version(live: Object) -> object:
     """Gives what a change by a program moves, and what controllers write into the status doesn't."""
-    return live["metadata"].get("generation") or lasting(live)
+    return live["metadata"].get("generation") or {**lasting(live), "status": None}
 
 
 def goes_away(double: Double, before: Keys) -> None:

@@ -47,7 +47,7 @@ class Observability(pulumi.ComponentResource):
 
 
 class Boards(pulumi.ComponentResource):
-    """Our dashboards and alerts, from the files in platform/."""
+    """Our dashboards and alerts, from the files in platform/, in our own namespace: another's Prometheus finds them too."""
 
     def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("codeintel:platform:Boards", "boards", None, opts)
@@ -56,7 +56,7 @@ class Boards(pulumi.ComponentResource):
             board = json.dumps(json.loads(file.read_text()), separators=(",", ":"), ensure_ascii=False)
             k8s.core.v1.ConfigMap(
                 f"dashboard-{file.stem}",
-                metadata=site.meta(f"dashboard-{file.stem}", Namespace.MONITORING, {"grafana_dashboard": "1"}),
+                metadata=site.meta(f"dashboard-{file.stem}", Namespace.ASSISTANT, {"grafana_dashboard": "1"}),
                 data={file.name: board},
                 opts=mine,
             )
@@ -65,7 +65,7 @@ class Boards(pulumi.ComponentResource):
                 f"alerts-{file.stem}",
                 api_version="monitoring.coreos.com/v1",
                 kind="PrometheusRule",
-                metadata=site.meta(f"codeintel-{file.stem}", Namespace.MONITORING),
+                metadata=site.meta(f"codeintel-{file.stem}", Namespace.ASSISTANT),
                 spec=yaml.safe_load(file.read_text()),
                 opts=mine,
             )
@@ -115,7 +115,10 @@ def stack_values() -> dict[str, Any]:
                 "passwordKey": GRAFANA_ADMIN.key,
             },
             "resources": small,
-            "sidecar": {"dashboards": {"enabled": True, "label": "grafana_dashboard"}, "resources": small},
+            "sidecar": {
+                "dashboards": {"enabled": True, "label": "grafana_dashboard", "searchNamespace": "ALL"},
+                "resources": small,
+            },
             "grafana.ini": {"analytics": {"reporting_enabled": False, "check_for_updates": False}},
         },
     }
