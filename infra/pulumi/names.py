@@ -64,6 +64,7 @@ PIPELINES = Service("ml-pipeline-ui", Namespace.PIPELINES, 80)
 
 ASSISTANT_KEY = SecretKey("assistant", "api-key")
 QDRANT_KEY = SecretKey("qdrant", "api-key")
+QDRANT_READER = SecretKey("qdrant", "read-only-key")
 POSTGRES_ADMIN = SecretKey("postgres", "postgres")
 OBJECTS_ID = SecretKey("objects", "access-key")
 OBJECTS_KEY = SecretKey("objects", "secret-key")

@@ -20,7 +20,7 @@ from infra.pulumi.components.langfuse import Langfuse
 from infra.pulumi.components.mlflow import MLflow
 from infra.pulumi.components.models import Models
 from infra.pulumi.components.object_store import ObjectStore
-from infra.pulumi.components.observability import Boards, Observability
+from infra.pulumi.components.observability import Boards, Monitors, Observability
 from infra.pulumi.components.pipelines import Pipelines
 from infra.pulumi.components.postgres import Postgres
 from infra.pulumi.components.qdrant import Qdrant
@@ -112,12 +112,15 @@ def _users(
         Boards(site, after(space))
     if parts.has("trainer"):
         CodeRuntime(site, after(space))
-    models = None
+    models: Models | None = None
     if parts.has("models"):
         served = [made[name] for name in ("kserve", "device_plugin") if name in made]
         models = Models(site, after(_space(site, Namespace.MODELS, "baseline", [*watching, *served])))
+    assistant = None
     if parts.has("assistant") and qdrant:
-        Assistant(site, qdrant.secret, langfuse.secret if langfuse else None, after(space, qdrant, models))
+        assistant = Assistant(site, qdrant.secret, langfuse.secret if langfuse else None, after(space, qdrant, models))
+    if parts.has("observability"):
+        Monitors(site, after(*watching, qdrant, models, assistant))
 
 
 def _export(settings: Settings) -> None:

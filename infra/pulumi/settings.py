@@ -247,7 +247,8 @@ def _valid(error: Any) -> str:
     """Gives what may stand there, in words of the settings and not of the library that checks them."""
     context = error.get("ctx", {})
     if error["type"] in ("enum", "literal_error"):
-        return "true, false or existing" if "existing" in str(context["expected"]) else "true or false"
+        words = str(context["expected"])
+        return "true, false or existing" if "existing" in words else "true or false" if "install" in words else words
     if context.get("pattern") == QUANTITY:
         return "a quantity such as 500m, 2 or 20Gi"
     if context.get("pattern") == CIDR:

@@ -1,19 +1,28 @@
 """Prometheus, Grafana and the GPU's exporter, with our dashboards and alerts."""
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 import pulumi
 import pulumi_kubernetes as k8s
 import yaml
 
-from infra.pulumi.names import GRAFANA_ADMIN, RUNTIME_CLASS, Namespace
+from infra.pulumi.names import (
+    ASSISTANT,
+    ASSISTANT_KEY,
+    GRAFANA_ADMIN,
+    QDRANT,
+    QDRANT_READER,
+    RUNTIME_CLASS,
+    Namespace,
+    SecretKey,
+)
 from infra.pulumi.parts.chart import release
 from infra.pulumi.parts.gate import Gate
 from infra.pulumi.parts.namespace import GuardedNamespace
 from infra.pulumi.parts.secret import generated_secret
 from infra.pulumi.parts.site import ROOT, Site
+from infra.pulumi.parts.traffic import APP_LABEL
 
 KINDS = tuple(f"{kind}.monitoring.coreos.com" for kind in ("prometheusrules", "servicemonitors", "podmonitors"))
 SAMPLE = {
@@ -72,22 +81,35 @@ class Boards(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-class Monitor(pulumi.ComponentResource):
-    """Lets Prometheus read the metrics of a service's pods."""
+class Monitors(pulumi.ComponentResource):
+    """Lets Prometheus read the metrics of our pods."""
 
-    def __init__(
-        self, site: Site, app: str, namespace: str, spec: Mapping[str, Any], opts: pulumi.ResourceOptions | None = None
-    ) -> None:
-        super().__init__("codeintel:platform:Monitor", f"{namespace}-{app}", None, opts)
-        k8s.apiextensions.CustomResource(
-            f"{namespace}-{app}-monitor",
-            api_version="monitoring.coreos.com/v1",
-            kind="PodMonitor",
-            metadata=site.meta(app, namespace),
-            spec={"selector": {"matchLabels": {"app.kubernetes.io/name": app}}, "podMetricsEndpoints": [dict(spec)]},
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+    def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("codeintel:platform:Monitors", "monitors", None, opts)
+        for component, (service, labels, endpoint) in monitored().items():
+            if site.settings.components.has(component):
+                k8s.apiextensions.CustomResource(
+                    f"{component}-monitor",
+                    api_version="monitoring.coreos.com/v1",
+                    kind="PodMonitor",
+                    metadata=site.meta(component, service),
+                    spec={"selector": {"matchLabels": labels}, "podMetricsEndpoints": [endpoint]},
+                    opts=pulumi.ResourceOptions(parent=self),
+                )
         self.register_outputs({})
+
+
+def monitored() -> dict[str, tuple[str, dict[str, str], dict[str, Any]]]:
+    """Gives for each component its namespace, its pods' labels, and where they show their metrics."""
+
+    def reads(key: SecretKey) -> dict[str, Any]:
+        return {"authorization": {"type": "Bearer", "credentials": {"name": key.secret, "key": key.key}}}
+
+    return {
+        "assistant": (ASSISTANT.namespace, {APP_LABEL: ASSISTANT.name}, {"port": "http", **reads(ASSISTANT_KEY)}),
+        "qdrant": (QDRANT.namespace, {APP_LABEL: QDRANT.name}, {"port": "http", **reads(QDRANT_READER)}),
+        "models": (Namespace.MODELS, {"component": "predictor"}, {"portNumber": 8080}),
+    }
 
 
 def stack_values() -> dict[str, Any]:

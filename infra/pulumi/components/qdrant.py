@@ -5,7 +5,7 @@ from dataclasses import replace
 import pulumi
 import pulumi_kubernetes as k8s
 
-from infra.pulumi.names import QDRANT, QDRANT_KEY, Namespace
+from infra.pulumi.names import QDRANT, QDRANT_KEY, QDRANT_READER, Namespace
 from infra.pulumi.parts.secret import generated_secret
 from infra.pulumi.parts.site import Site
 from infra.pulumi.parts.traffic import Peer, Ways, allow
@@ -24,7 +24,6 @@ from infra.pulumi.parts.workload import (
 
 USER = 1000  # of the unprivileged image
 GRPC = 6334
-READ_ONLY_KEY = "read-only-key"
 
 
 class Qdrant(pulumi.ComponentResource):
@@ -35,7 +34,7 @@ class Qdrant(pulumi.ComponentResource):
     def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("codeintel:platform:Qdrant", "qdrant", None, opts)
         self.site, mine = site, pulumi.ResourceOptions(parent=self)
-        self.secret = generated_secret(site, QDRANT.namespace, QDRANT.name, (QDRANT_KEY.key, READ_ONLY_KEY), mine)
+        self.secret = generated_secret(site, QDRANT.namespace, QDRANT.name, (QDRANT_KEY.key, QDRANT_READER.key), mine)
         service(site, QDRANT, mine, {"grpc": GRPC})
         users = [Peer(Namespace.ASSISTANT), Peer(Namespace.PIPELINES), Peer(QDRANT.namespace, "backup")]
         allow(
@@ -49,14 +48,13 @@ class Qdrant(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _server(self, opts: pulumi.ResourceOptions) -> None:
-        reader = type(QDRANT_KEY)(QDRANT_KEY.secret, READ_ONLY_KEY)
         server = container(
             "qdrant",
             self.site.image("qdrant"),
             Limits("200m", "512Mi", "4Gi"),
             env={
                 "QDRANT__SERVICE__API_KEY": QDRANT_KEY,
-                "QDRANT__SERVICE__READ_ONLY_API_KEY": reader,
+                "QDRANT__SERVICE__READ_ONLY_API_KEY": QDRANT_READER,
                 "QDRANT__TELEMETRY_DISABLED": "true",
                 "QDRANT__STORAGE__SNAPSHOTS_PATH": "/qdrant/storage/snapshots",
                 "QDRANT_INIT_FILE_PATH": f"{TMP}/initialized",

@@ -1,0 +1,63 @@
+"""Runs the platform's program without a cluster: what it registers, and what each resource waits for."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from infra.pulumi.program import build
+from infra.pulumi.settings import read_settings
+from tests.cluster.api import Object
+from tests.cluster.pulumi_run import Run
+from tests.cluster.pulumi_state import Resource, State
+
+GPU_STACK = {"gpuNode": True, "devicePlugin": True}
+
+
+class Recorder(Run):
+    """The double of Pulumi's engine with nothing behind it: each resource comes back as it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(None, {}, State(), dry_run=False)  # type: ignore[arg-type]
+
+    def _apply(self, resource: Resource) -> tuple[str, Object]:
+        metadata = resource.inputs["metadata"]
+        if resource.type == "kubernetes:core/v1:Secret":
+            resource.inputs.setdefault("data", resource.inputs.get("stringData", {}))
+        return f"{metadata.get('namespace', '')}/{metadata['name']}", resource.inputs
+
+    def _arrive(self, resource: Resource) -> tuple[str, Object]:
+        return resource.name, resource.inputs
+
+
+def program(components: dict[str, Any] | None = None, **sections: Any) -> Callable[[], None]:
+    """Gives the program of a GPU stack with some components and sections of the settings changed."""
+    config = {"codeintel:components": json.dumps({**GPU_STACK, **(components or {})})}
+    config |= {f"codeintel:{name}": json.dumps(value) for name, value in sections.items()}
+    return lambda: build(read_settings(config))
+
+
+def recorded(components: dict[str, Any] | None = None, **sections: Any) -> State:
+    """Gives what such a stack registers."""
+    return Recorder().run(program(components, **sections), "codeintel", "test", {})
+
+
+def before(state: State, urn: str) -> set[str]:
+    """Gives the URNs of all that a resource waits for, directly or not."""
+    seen: set[str] = set()
+    waiting = [urn]
+    while waiting:
+        for need in state.resources[waiting.pop()].needs & state.resources.keys():
+            if need not in seen:
+                seen.add(need)
+                waiting.append(need)
+    return seen
+
+
+def pods(state: State) -> Iterator[tuple[str, Object]]:
+    """Gives each pod specification that the program itself writes, with the resource's name."""
+    for each in state.resources.values():
+        spec = each.inputs.get("spec") or {}
+        if "jobTemplate" in spec:
+            spec = spec["jobTemplate"]["spec"]
+        if "template" in spec and "spec" in spec["template"] and "containers" in spec["template"]["spec"]:
+            yield each.name, spec["template"]["spec"]

@@ -1,0 +1,118 @@
+"""What comes before what: the first `up` has to pass, and a destroy must leave nothing hanging."""
+
+import json
+
+import pytest
+
+from infra.pulumi.settings import Components
+from tests.cluster.pulumi_state import Resource, State
+from tests.infra.recorder import before, recorded
+
+# The component whose gate opens when a group's kinds are there and its webhooks answer.
+GATE_OF = {
+    "serving.kserve.io": "gate-kserve",
+    "trainer.kubeflow.org": "gate-trainer",
+    "monitoring.coreos.com": "gate-monitoring",
+}
+CONTROLLER_OF = {
+    "serving.kserve.io": "kserve-resources",
+    "trainer.kubeflow.org": "kubeflow-trainer",
+    "monitoring.coreos.com": "kube-prometheus-stack",
+}
+TYPE_OF = {"mlflow": "MLflow", "kserve": "KServe", "gpuNode": "GpuNode"}
+NAMES = [field.alias or name for name, field in Components.model_fields.items()]
+
+
+@pytest.fixture(scope="module")
+def whole() -> State:
+    return recorded(assistant={"repositories": ["https://git.example/a.git"]})
+
+
+def ancestors(state: State, resource: Resource) -> set[str]:
+    return {state.resources[urn].name for urn in before(state, resource.urn)}
+
+
+def objects_of(state: State, group: str) -> list[Resource]:
+    return [each for each in state.resources.values() if str(each.inputs.get("apiVersion", "")).startswith(f"{group}/")]
+
+
+@pytest.mark.parametrize("group", GATE_OF)
+def test_an_object_comes_after_the_gate_of_its_kind(whole: State, group: str) -> None:
+    found = objects_of(whole, group)
+    assert found
+    for each in found:
+        assert {GATE_OF[group], CONTROLLER_OF[group]} <= ancestors(whole, each), each.name
+
+
+def test_every_custom_object_is_of_a_group_that_has_a_gate(whole: State) -> None:
+    groups = {
+        each.inputs["apiVersion"].split("/")[0]
+        for each in whole.resources.values()
+        if each.type.startswith("kubernetes:") and "." in str(each.inputs.get("apiVersion", "")).split("/")[0]
+    }
+    assert {group for group in groups if not group.endswith("k8s.io")} == GATE_OF.keys()
+
+
+def test_a_chart_whose_objects_need_a_kind_comes_after_its_gate(whole: State) -> None:
+    charts = {each.name: each for each in whole.resources.values() if each.type.startswith("kubernetes:helm.sh")}
+    assert "gate-monitoring" in ancestors(whole, charts["dcgm-exporter"])
+    assert {"gate-cert-manager", "gate-knative", "gate-kserve-kinds"} <= ancestors(whole, charts["kserve-resources"])
+    assert {"gate-clickhouse", "gate-cert-manager"} <= ancestors(whole, charts["langfuse"])
+
+
+def test_knative_is_configured_when_its_webhook_answers(whole: State) -> None:
+    patches = [each for each in whole.resources.values() if each.type == "kubernetes:core/v1:ConfigMapPatch"]
+    assert {each.inputs["metadata"]["name"] for each in patches} >= {"config-features", "config-network"}
+    assert all("gate-knative" in ancestors(whole, each) for each in patches)
+
+
+def test_a_gate_waits_for_the_chart_and_tries_what_comes_after_it(whole: State) -> None:
+    gates = {each.name: each for each in whole.resources.values() if each.type == "kubernetes:batch/v1:Job"}
+    assert gates.keys() == {
+        f"gate-{name}"
+        for name in (
+            "cert-manager", "knative", "knative-kinds", "kserve", "kserve-kinds", "trainer", "monitoring",
+            "clickhouse", "pipelines",
+        )
+    }  # fmt: skip
+    assert "kubeflow-trainer" in ancestors(whole, gates["gate-trainer"])
+    samples = next(
+        each for each in whole.resources.values() if each.type.endswith(":ConfigMap") and each.name == "gate-trainer"
+    )
+    assert json.loads(samples.inputs["data"]["0.json"])["kind"] == "TrainingRuntime"
+
+
+@pytest.mark.parametrize(
+    ("namespace", "controller"), [("codeintel-models", "kserve-resources"), ("codeintel", "kubeflow-trainer")]
+)
+def test_a_namespace_of_peoples_objects_goes_before_their_controller(
+    whole: State, namespace: str, controller: str
+) -> None:
+    space = next(
+        each for each in whole.resources.values() if each.type.endswith(":Namespace") and each.name == namespace
+        and each.type.startswith("kubernetes:")
+    )  # fmt: skip
+    assert controller in ancestors(whole, space)
+
+
+@pytest.mark.parametrize("off", NAMES)
+def test_with_any_component_off_nothing_is_left_that_needs_it(off: str) -> None:
+    state = recorded({off: False})
+    charts = {each.name for each in state.resources.values() if each.type.startswith("kubernetes:helm.sh")}
+    for group, controller in CONTROLLER_OF.items():
+        assert controller in charts or objects_of(state, group) == []
+    made = {each.type.rsplit(":", 1)[1] for each in state.resources.values() if each.type.startswith("codeintel:")}
+    wanted = {TYPE_OF.get(off, off[0].upper() + off[1:])}
+    wanted |= {TYPE_OF.get(name, name.title()) for name in Components.model_validate({off: False}).left_out()}
+    assert not made & wanted
+    assert made
+
+
+def test_a_component_that_the_cluster_has_already_brings_its_objects_and_no_chart() -> None:
+    state = recorded({"kserve": "existing", "knative": "existing", "certManager": "existing", "trainer": "existing"})
+    charts = {each.name for each in state.resources.values() if each.type.startswith("kubernetes:helm.sh")}
+    assert not charts & {"kserve-resources", "kubeflow-trainer", "cert-manager"}
+    assert {each.inputs["kind"] for each in objects_of(state, "serving.kserve.io")} == {
+        "InferenceService", "LocalModelCache", "LocalModelNodeGroup", "ServingRuntime",
+    }  # fmt: skip
+    assert objects_of(state, "trainer.kubeflow.org")

@@ -1,0 +1,169 @@
+"""What the program's own objects are like: hardened, closed to the outside, without a password in sight."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.pulumi.versions import versions
+from tests.cluster.api import Object
+from tests.cluster.pulumi_state import State
+from tests.infra.recorder import pods, recorded
+
+OURS = ("codeintel", "codeintel-data", "codeintel-models", "codeintel-gates")
+FLOATING = {"latest", "main", "master", "nightly", "stable", ""}
+
+
+@pytest.fixture(scope="module")
+def whole() -> State:
+    return recorded(assistant={"repositories": ["https://git.example/a.git"]}, network={"git": ["10.1.0.0/16"]})
+
+
+def containers(spec: Object) -> list[Object]:
+    return [*spec["containers"], *spec.get("initContainers", [])]
+
+
+def test_every_pod_is_restricted(whole: State) -> None:
+    found = list(pods(whole))
+    assert len(found) > 15
+    for name, spec in found:
+        assert spec["securityContext"]["runAsNonRoot"] is True, name
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, name
+        assert spec["automountServiceAccountToken"] is ("serviceAccountName" in spec), name
+        for each in containers(spec):
+            assert each["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }, name
+
+
+def test_every_container_asks_for_what_it_needs_and_has_an_end(whole: State) -> None:
+    for name, spec in pods(whole):
+        for each in containers(spec):
+            assert each["resources"]["requests"].keys() == each["resources"]["limits"].keys() == {"cpu", "memory"}, name
+
+
+def test_no_image_and_no_chart_floats(whole: State) -> None:
+    locked = versions()
+    images = {each["image"] for _, spec in pods(whole) for each in containers(spec)}
+    assert images <= {each.reference(None) for each in locked.images.values()}
+    for image in locked.images.values():
+        assert image.tag not in FLOATING
+        assert re.search(r"\d+\.\d+", image.tag), image
+    named = [each.version for each in locked.charts.values()] + [each.version for each in locked.manifests.values()]
+    for version in named:
+        assert re.fullmatch(r"v?\d+\.\d+\.\d+", version), version
+    used = {each["chart"].rsplit("/", 1)[-1] for each in whole.charts if "chart" in each}
+    assert used == locked.charts.keys()
+
+
+def test_a_charts_version_is_the_locked_one(whole: State) -> None:
+    for each in whole.charts:
+        if "chart" in each:
+            assert each["version"] == versions().charts[each["chart"].rsplit("/", 1)[-1]].version
+
+
+def test_every_namespace_of_ours_denies_by_default(whole: State) -> None:
+    policies = [each.inputs for each in whole.resources.values() if each.type.endswith(":NetworkPolicy")]
+    for space in OURS:
+        deny = next(
+            each
+            for each in policies
+            if each["metadata"]["namespace"] == space and each["metadata"]["name"] == "deny-by-default"
+        )
+        assert deny["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+
+
+def outside(policy: Object) -> list[str]:
+    return [
+        peer["ipBlock"]["cidr"]
+        for rule in policy["spec"].get("egress") or []
+        for peer in rule.get("to") or []
+        if "ipBlock" in peer
+    ]
+
+
+def test_no_pod_of_ours_reaches_an_address_that_is_not_set(whole: State) -> None:
+    for each in (one.inputs for one in whole.resources.values() if one.type.endswith(":NetworkPolicy")):
+        if each["metadata"]["namespace"] not in OURS:
+            continue
+        assert all("to" in rule for rule in each["spec"].get("egress") or []), each["metadata"]
+        allowed = {"gate-ways": {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"}}.get(each["metadata"]["name"], set())
+        assert set(outside(each)) <= allowed | {"10.1.0.0/16"}, each["metadata"]
+
+
+def test_no_password_stands_in_an_object_or_in_a_charts_values(whole: State) -> None:
+    """Every generated value is looked for in everything that is no Secret."""
+    secrets = [each for each in whole.resources.values() if each.type == "kubernetes:core/v1:Secret"]
+    assert len(secrets) >= 8
+    values = {value for each in secrets for value in (each.inputs.get("stringData") or {}).values() if len(value) >= 24}
+    assert len(values) >= 12
+    for each in whole.resources.values():
+        if each.type != "kubernetes:core/v1:Secret":
+            text = json.dumps(each.inputs)
+            assert not [value for value in values if value in text], each.name
+
+
+def test_two_runs_make_different_passwords() -> None:
+    def passwords() -> set[str]:
+        state = recorded()
+        return {
+            each.inputs["stringData"]["api-key"]
+            for each in state.resources.values()
+            if each.type.endswith(":Secret") and "api-key" in (each.inputs.get("stringData") or {})
+        }
+
+    first, second = passwords(), passwords()
+    assert len(first) == len(second) == 2
+    assert not first & second
+
+
+def test_the_assistant_is_told_of_what_the_stack_has(whole: State) -> None:
+    def environment(state: State) -> dict[str, Any]:
+        spec = next(spec for name, spec in pods(state) if name == "assistant")
+        return {each["name"]: each.get("value") or each["valueFrom"] for each in spec["containers"][0]["env"]}
+
+    full, small = environment(whole), environment(recorded({"models": False, "langfuse": False, "mlflow": False}))
+    assert full["CODEINTEL_LLM_URL"] == "http://code-assistant-predictor.codeintel-models.svc.cluster.local/v1"
+    assert full["CODEINTEL_OTLP_HEADERS"]["secretKeyRef"]["name"] == "langfuse-traces"
+    assert full["CODEINTEL_MLFLOW_URL"] == "http://mlflow.codeintel-data.svc:5000"
+    assert not {"CODEINTEL_LLM_URL", "CODEINTEL_OTLP_URL", "CODEINTEL_MLFLOW_URL"} & small.keys()
+
+
+def test_the_assistants_environment_is_one_that_it_reads(whole: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ml.settings import Settings
+
+    spec = next(spec for name, spec in pods(whole) if name == "assistant")
+    for each in spec["containers"][0]["env"]:
+        monkeypatch.setenv(each["name"], each.get("value") or "Authorization=Basic x")
+    names = {each["name"] for each in spec["containers"][0]["env"] if each["name"].startswith("CODEINTEL_")}
+    assert {name.removeprefix("CODEINTEL_").lower() for name in names} <= Settings.model_fields.keys()
+    settings = Settings()
+    assert (settings.llm, settings.port, settings.host) == ("openai", 8321, "0.0.0.0")
+
+
+def test_the_card_is_offered_as_slices_under_its_own_name(whole: State) -> None:
+    values = next(each["values"] for each in whole.charts if each.get("chart") == "nvidia-device-plugin")
+    sharing = json.loads(values["config"]["map"][values["config"]["default"]])["sharing"]["timeSlicing"]
+    assert sharing == {
+        "renameByDefault": False,
+        "failRequestsGreaterThanOne": False,
+        "resources": [{"name": "nvidia.com/gpu", "replicas": 5}],
+    }
+
+
+def test_a_mirror_stands_in_for_every_address(tmp_path: Path) -> None:
+    from infra.pulumi.errors import PlatformError
+
+    with pytest.raises(PlatformError, match=r"codeintel:mirror.folder has no charts/.*infra\.mirror"):
+        recorded(mirror={"folder": str(tmp_path)})
+    state = recorded(
+        dict.fromkeys(("certManager", "knative", "trainer", "observability", "pipelines", "devicePlugin"), False),
+        mirror={"registry": "registry.example:5000/mirror"},
+    )
+    images = {each["image"] for _, spec in pods(state) for each in containers(spec)}
+    assert images
+    assert all(image.startswith("registry.example:5000/mirror/") for image in images)

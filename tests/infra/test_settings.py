@@ -1,0 +1,98 @@
+"""What a stack may set, and what it hears where that can't be."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from infra.pulumi.cluster_check import Target, check_cluster, check_nodes, check_version
+from infra.pulumi.errors import PlatformError
+from infra.pulumi.settings import Settings, read_settings
+
+ROOT = Path(__file__).parents[2]
+
+
+def read(**sections: Any) -> Settings:
+    return read_settings({f"codeintel:{name}": json.dumps(value) for name, value in sections.items()})
+
+
+@pytest.mark.parametrize(
+    ("sections", "words"),
+    [
+        ({"components": {"knativ": True}}, ["no setting codeintel:components.knativ", "knative"]),
+        ({"gup": {}}, ["no setting codeintel:gup", "gpu"]),
+        ({"gpu": {"slices": 0}}, ["codeintel:gpu.slices is 0", "greater than or equal to 1"]),
+        ({"components": {"gpuNode": True}, "models": {"gpus": 9}}, ["codeintel:models.gpus is 9", "up to 5"]),
+        ({"components": {"knative": "maybe"}}, ["codeintel:components.knative is 'maybe'", "true, false or existing"]),
+        ({"components": {"gpuNode": "existing"}}, ["codeintel:components.gpuNode", "true or false"]),
+        ({"storage": {"objects": "lots"}}, ["codeintel:storage.objects is 'lots'", "20Gi"]),
+        ({"network": {"git": ["example"]}}, ["codeintel:network.git.0", "10.0.0.0/8"]),
+        ({"models": {"adapterRank": 12}}, ["codeintel:models.adapterRank is 12", "16"]),
+    ],
+)
+def test_a_wrong_setting_is_named_with_a_valid_value(sections: dict[str, Any], words: list[str]) -> None:
+    with pytest.raises(PlatformError) as caught:
+        read(**sections)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert all(word in message for word in words), message
+
+
+def test_what_needs_a_component_that_is_off_is_left_out_and_the_reason_is_known() -> None:
+    parts = read(components={"certManager": False}).components
+    assert parts.left_out() == {"kserve": "cert_manager", "langfuse": "cert_manager", "models": "kserve"}
+    assert not parts.has("models")
+    assert parts.has("assistant")
+
+
+def test_production_takes_every_slice_unless_it_is_told_otherwise() -> None:
+    gpu = {"gpuNode": True}
+    assert read(components=gpu, gpu={"cards": 2, "slices": 4}).production_gpus == 8
+    assert read(components=gpu, models={"gpus": 2}).production_gpus == 2
+    assert read().production_gpus == 0
+
+
+@pytest.mark.parametrize("stack", ["local", "gpu"])
+def test_the_stacks_that_ship_can_be_read(stack: str) -> None:
+    config = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+    settings = read_settings({key: json.dumps(value) for key, value in config.items()})
+    assert settings.has_gpu is (stack == "gpu")
+    assert settings.components.left_out() == {}
+
+
+@pytest.mark.parametrize("version", ["v1.32.0", "v1.37.2+k3s1"])
+def test_a_supported_kubernetes_is_taken(version: str) -> None:
+    check_version(version)
+
+
+@pytest.mark.parametrize("version", ["v1.31.9", "v1.38.0-alpha.1"])
+def test_another_kubernetes_is_named_with_those_that_work(version: str) -> None:
+    with pytest.raises(PlatformError, match=r"is Kubernetes .*use 1\.32 to 1\.37"):
+        check_version(version)
+
+
+def test_a_node_that_is_not_there_is_named() -> None:
+    settings = read(components={"gpuNode": True}, gpu={"nodes": ["gpu-1"]})
+    check_nodes(settings, {"gpu-1", "other"})
+    with pytest.raises(PlatformError, match=r"codeintel:gpu.nodes names gpu-1: name nodes of the cluster \(other\)"):
+        check_nodes(settings, {"other"})
+
+
+def test_a_cluster_that_is_away_is_named_with_the_setting(tmp_path: Path) -> None:
+    with pytest.raises(PlatformError, match="set kubernetes:kubeconfig or KUBECONFIG"):
+        check_cluster(Target(str(tmp_path / "missing")), read())
+    cluster = {"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "c",
+        "clusters": [cluster],
+        "users": [{"name": "u", "user": {}}],
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+    }
+    file = tmp_path / "config"
+    file.write_text(yaml.safe_dump(config))
+    with pytest.raises(PlatformError, match=r"http://127\.0\.0\.1:1 does not answer.*kubernetes:context"):
+        check_cluster(Target(str(file)), read())
