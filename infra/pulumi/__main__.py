@@ -19,7 +19,10 @@ def main() -> None:
     provider = pulumi.Config("kubernetes")
     try:
         settings = read_settings({**get_config_env(), **CONFIG.get()})
-        check_cluster(Target(provider.get("kubeconfig"), provider.get("context")), settings)
+        ready = check_cluster(Target(provider.get("kubeconfig"), provider.get("context")), settings)
+        if settings.await_ready is None and not ready:
+            pulumi.log.warn("no node of the cluster is ready: pods are not waited for (codeintel:awaitReady)")
+            settings = settings.model_copy(update={"await_ready": False})
         build(settings)
     except PlatformError as error:
         raise pulumi.RunError(str(error)) from error

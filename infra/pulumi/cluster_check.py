@@ -18,8 +18,11 @@ class Target:
     context: str | None = None
 
 
-def check_cluster(target: Target, settings: Settings) -> None:
-    """Raises PlatformError when the cluster is away, too old, too new, or lacks the GPU nodes that the settings name."""
+def check_cluster(target: Target, settings: Settings) -> bool:
+    """Gives whether the cluster has a node that is ready to run pods.
+
+    Raises PlatformError when it is away, too old, too new, or lacks the GPU nodes that the settings name.
+    """
     from kubernetes import client, config
     from kubernetes.config import ConfigException
     from urllib3.exceptions import HTTPError
@@ -32,13 +35,15 @@ def check_cluster(target: Target, settings: Settings) -> None:
         raise PlatformError(f"no cluster can be read from {place} ({error})", cure) from error
     try:
         version = client.VersionApi(api).get_code(_request_timeout=SECONDS)
-        names = {node.metadata.name for node in client.CoreV1Api(api).list_node(_request_timeout=SECONDS).items}
+        nodes = client.CoreV1Api(api).list_node(_request_timeout=SECONDS).items
     except (HTTPError, client.ApiException, OSError) as error:
         where = api.configuration.host
         cure = "start it, or name another by kubernetes:context"
         raise PlatformError(f"the cluster at {where} does not answer ({type(error).__name__})", cure) from error
     check_version(version.git_version)
-    check_nodes(settings, names)
+    check_nodes(settings, {node.metadata.name for node in nodes})
+    states = [each for node in nodes for each in node.status.conditions or ()]
+    return any(each.type == "Ready" and each.status == "True" for each in states)
 
 
 def check_version(git_version: str) -> None:

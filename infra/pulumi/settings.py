@@ -180,7 +180,9 @@ class Settings(Section):
     network: Network = Network()
     backups: Backups = Backups()
     mirror: Mirror = Mirror()
-    await_ready: bool = Field(True, description="false: nothing waits until pods run, for a cluster without kubelets")
+    await_ready: bool | None = Field(
+        None, description="whether `up` waits until pods run; by default where the cluster has a node that is ready"
+    )
 
     @model_validator(mode="after")
     def _enough_slices(self) -> "Settings":

@@ -1,27 +1,26 @@
 """The platform's program, whole, on a real API server: it goes up, stays, is what it should be, and goes away."""
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from infra.pulumi.program import build
-from infra.pulumi.settings import Components, read_settings
-from tests.cluster.api import Api
+from tests.cluster.api import Api, Object, RefusedError
 from tests.cluster.checks import everything, goes_away, goes_up, stays
+from tests.cluster.conftest import SLICES
 from tests.cluster.crds import arrivals
+from tests.cluster.nodes import GPU, PromisedNodes
 from tests.cluster.pulumi_double import Double
 from tests.cluster.pulumi_state import State
+from tests.cluster.test_admission import may
+from tests.cluster.workloads import placed, pod, waits
+from tests.infra.recorder import program as platform
 
-GPU_STACK = {"gpuNode": True, "devicePlugin": True}
 CHARTS = ("certManager", "knative", "kserve", "pipelines", "trainer", "observability", "devicePlugin", "langfuse")
 
 
-def program(**components: bool) -> Callable[[], None]:
-    chosen = {"codeintel:components": json.dumps({**GPU_STACK, **components}), "codeintel:awaitReady": "false"}
-    chosen["codeintel:assistant"] = json.dumps({"repositories": ["https://git.example/team/code.git"]})
-    return lambda: build(read_settings(chosen))
+def program(components: dict[str, bool] | None = None) -> Callable[[], None]:
+    return platform(components, awaitReady=False, assistant={"repositories": ["https://git.example/team/code.git"]})
 
 
 @pytest.fixture
@@ -37,3 +36,131 @@ def test_it_goes_up_without_a_warning_stays_and_goes_away(double: Double, api: A
     assert {"assistant", "langfuse", "grafana", "mlflow", "pipelines", "qdrant"} == set(state.outputs)
     stays(double, program())
     goes_away(double, before)
+
+
+def test_with_every_chart_off_what_remains_goes_up_and_away(double: Double, api: Api) -> None:
+    before = everything(api)
+    state = goes_up(double, program(dict.fromkeys(CHARTS, False)))
+    assert not state.charts
+    assert {"assistant", "mlflow", "qdrant"} == set(state.outputs)
+    stays(double, program(dict.fromkeys(CHARTS, False)))
+    goes_away(double, before)
+
+
+@pytest.fixture(scope="module")
+def up(api: Api, definitions: Path, nodes: PromisedNodes) -> Iterator[State]:
+    """The platform, standing, on a cluster with a GPU node."""
+    assert nodes
+    double = Double(api, arrivals=arrivals(definitions))
+    yield goes_up(double, program())
+    double.destroy()
+
+
+def live(state: State, kind: str, name: str) -> Object:
+    return next(each for each in state.objects if each["kind"] == kind and each["metadata"]["name"] == name)
+
+
+def model_pod(state: State, name: str, number: int = 0) -> Object:
+    """Gives the pod that KServe would make of an InferenceService, as far as the scheduler looks at it."""
+    predictor = live(state, "InferenceService", name)["spec"]["predictor"]
+    return pod(f"{name}-{number}", "codeintel-models") | {
+        "spec": {
+            "nodeSelector": predictor["nodeSelector"],
+            "tolerations": predictor["tolerations"],
+            "terminationGracePeriodSeconds": 0,
+            "containers": [
+                {
+                    "name": "main",
+                    "image": "dev.local/none:1",
+                    "resources": {part: {GPU: each[GPU]} for part, each in predictor["model"]["resources"].items()},
+                }
+            ],
+        }
+    }
+
+
+@pytest.fixture
+def started(api: Api) -> Iterator[Callable[[Object], Object]]:
+    """Makes pods, and gives their slices back at the end."""
+    made: list[Object] = []
+
+    def start(thing: Object) -> Object:
+        made.append(api.create(thing))
+        return made[-1]
+
+    yield start
+    for each in made:
+        api.delete(each)
+    api.wait("free slices", lambda: not any(api.get(each) for each in made))
+
+
+def test_the_production_model_keeps_the_autoscaling_test_off_the_card(
+    api: Api, up: State, started: Callable[[Object], Object]
+) -> None:
+    production = started(model_pod(up, "code-assistant"))
+    assert placed(api, production) == "promised-gpu"
+    assert "Insufficient nvidia.com/gpu" in waits(api, started(model_pod(up, "autoscaling-test")))
+
+
+def test_five_pods_of_the_autoscaling_test_fit_and_the_sixth_waits(
+    api: Api, up: State, started: Callable[[Object], Object]
+) -> None:
+    small = [started(model_pod(up, "autoscaling-test", number)) for number in range(SLICES)]
+    assert {placed(api, each) for each in small} == {"promised-gpu"}
+    assert "Insufficient nvidia.com/gpu" in waits(api, started(model_pod(up, "autoscaling-test", SLICES)))
+
+
+def test_training_takes_the_whole_card_too(up: State) -> None:
+    [jobs] = live(up, "TrainingRuntime", "codeintel-lora")["spec"]["template"]["spec"]["replicatedJobs"]
+    [node] = jobs["template"]["spec"]["template"]["spec"]["containers"]
+    assert int(node["resources"]["limits"][GPU]) == SLICES
+
+
+def test_a_gate_may_try_its_own_kind_and_nothing_else(api: Api, up: State) -> None:
+    assert live(up, "ServiceAccount", "gate-kserve")
+    user = "system:serviceaccount:codeintel-gates:gate-kserve"
+    kserve = "serving.kserve.io"
+    assert may(api, user, "create", "inferenceservices", "codeintel-gates", kserve)
+    assert not may(api, user, "delete", "inferenceservices", "codeintel-models", kserve)
+    assert not may(api, user, "create", "trainingruntimes", "codeintel-gates", "trainer.kubeflow.org")
+    assert not may(api, user, "get", "secrets", "codeintel-data")
+
+
+@pytest.mark.parametrize("space", ["codeintel", "codeintel-data", "codeintel-models"])
+def test_nobody_in_our_namespaces_may_read_anything_of_the_api(api: Api, up: State, space: str) -> None:
+    assert live(up, "Namespace", space)
+    user = f"system:serviceaccount:{space}:default"
+    assert not [what for what in ("secrets", "pods", "configmaps") if may(api, user, "get", what, space)]
+
+
+@pytest.mark.parametrize("space", ["codeintel", "codeintel-data", "codeintel-gates"])
+def test_our_namespaces_refuse_a_pod_that_asks_for_more(api: Api, up: State, space: str) -> None:
+    assert live(up, "Namespace", space)
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": space}}
+    api.wait("the namespace's account", lambda: api.get(account))
+    with pytest.raises(RefusedError, match='violates PodSecurity "restricted'):
+        api.create(pod("bad", space, securityContext={"privileged": True}))
+
+
+def test_each_pod_of_ours_is_let_in_where_it_belongs(api: Api, up: State) -> None:
+    """A StatefulSet of pods that Pod Security refuses is taken; so its pods themselves are tried."""
+    tried = []
+    for each in up.objects:
+        spec = each.get("spec", {})
+        spec = spec["jobTemplate"]["spec"] if "jobTemplate" in spec else spec
+        if each["kind"] not in ("StatefulSet", "Deployment", "Job", "CronJob"):
+            continue
+        template, name = spec["template"], each["metadata"]["name"]
+        metadata = {**template["metadata"], "name": f"try-{name}", "namespace": each["metadata"]["namespace"]}
+        thing = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": _without_claims(template["spec"])}
+        api.apply(thing, "try", dry_run=True)
+        tried.append(name)
+    assert {"assistant", "postgres", "objects", "qdrant", "mlflow", "backup-databases"} <= set(tried)
+
+
+def _without_claims(spec: Object) -> Object:
+    """Gives a pod's specification with what its StatefulSet would add: a volume for each mount."""
+    named = {each["name"] for each in spec.get("volumes") or []}
+    mounts = {mount["name"] for each in spec["containers"] for mount in each.get("volumeMounts") or []}
+    added = [{"name": name, "emptyDir": {}} for name in sorted(mounts - named)]
+    return {**spec, "volumes": [*(spec.get("volumes") or []), *added], "restartPolicy": spec.get("restartPolicy")}

@@ -89,7 +89,7 @@ class Assistant(pulumi.ComponentResource):
         pod = Pod([server], volumes=volumes, grace_seconds=LONGEST_ANSWER + 10)
         k8s.apps.v1.StatefulSet(
             "assistant",
-            metadata=self.site.meta(ASSISTANT.name, ASSISTANT.namespace),
+            metadata=self.site.meta(ASSISTANT.name, ASSISTANT.namespace, runs=True),
             spec=k8s.apps.v1.StatefulSetSpecArgs(
                 service_name=ASSISTANT.name,
                 replicas=chosen.replicas,

@@ -33,7 +33,7 @@ class MLflow(pulumi.ComponentResource):
         allow(site, MLFLOW.namespace, MLFLOW.name, Ways(into=users, out=stores), mine)
         k8s.apps.v1.Deployment(
             "mlflow",
-            metadata=site.meta(MLFLOW.name, MLFLOW.namespace),
+            metadata=site.meta(MLFLOW.name, MLFLOW.namespace, runs=True),
             spec=k8s.apps.v1.DeploymentSpecArgs(
                 # Two servers would both migrate the database at an upgrade.
                 strategy=k8s.apps.v1.DeploymentStrategyArgs(type="Recreate"),

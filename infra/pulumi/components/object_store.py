@@ -75,7 +75,7 @@ class ObjectStore(pulumi.ComponentResource):
         volumes = [scratch("tmp", "256Mi"), k8s.core.v1.VolumeArgs(name="config", secret=config)]
         k8s.apps.v1.StatefulSet(
             "object-store",
-            metadata=self.site.meta(OBJECTS.name, OBJECTS.namespace),
+            metadata=self.site.meta(OBJECTS.name, OBJECTS.namespace, runs=True),
             spec=k8s.apps.v1.StatefulSetSpecArgs(
                 service_name=OBJECTS.name,
                 selector=selector(OBJECTS.name),

@@ -52,7 +52,7 @@ class Pipelines(pulumi.ComponentResource):
             f"pipelines-{name}",
             directory=directory,
             namespace=Namespace.PIPELINES,
-            skip_await=not self.site.settings.await_ready,
+            skip_await=not self.site.awaits,
             opts=pulumi.ResourceOptions(parent=self, depends_on=after),
         )
 

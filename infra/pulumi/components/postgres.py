@@ -75,7 +75,7 @@ class Postgres(pulumi.ComponentResource):
         volumes = [scratch("run", "16Mi"), scratch("tmp", "64Mi"), k8s.core.v1.VolumeArgs(name="init", secret=script)]
         k8s.apps.v1.StatefulSet(
             "postgres",
-            metadata=self.site.meta(POSTGRES.name, POSTGRES.namespace),
+            metadata=self.site.meta(POSTGRES.name, POSTGRES.namespace, runs=True),
             spec=k8s.apps.v1.StatefulSetSpecArgs(
                 service_name=POSTGRES.name,
                 selector=selector(POSTGRES.name),

@@ -67,7 +67,7 @@ class Qdrant(pulumi.ComponentResource):
         )
         k8s.apps.v1.StatefulSet(
             "qdrant",
-            metadata=self.site.meta(QDRANT.name, QDRANT.namespace),
+            metadata=self.site.meta(QDRANT.name, QDRANT.namespace, runs=True),
             spec=k8s.apps.v1.StatefulSetSpecArgs(
                 service_name=QDRANT.name,
                 selector=selector(QDRANT.name),

@@ -31,7 +31,7 @@ def release(
         create_namespace=False,
         values=dict(values),
         timeout=PATIENCE,
-        skip_await=not site.settings.await_ready,
+        skip_await=not site.awaits,
         opts=opts,
     )
 
@@ -49,7 +49,7 @@ def manifest(site: Site, file: str, opts: pulumi.ResourceOptions) -> k8s.yaml.v2
     locked = versions().manifests[file]
     local = site.mirrored(f"manifests/{file}", locked.sha256)
     name = file.removesuffix(".yaml")
-    return k8s.yaml.v2.ConfigFile(name, file=local or locked.url, skip_await=not site.settings.await_ready, opts=opts)
+    return k8s.yaml.v2.ConfigFile(name, file=local or locked.url, skip_await=not site.awaits, opts=opts)
 
 
 def private_image(site: Site, name: str) -> dict[str, str]:

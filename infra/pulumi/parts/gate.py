@@ -45,8 +45,8 @@ class Gate(pulumi.ComponentResource):
         self._job(f"{self.name}-{digest}", bool(samples), after)
         self.register_outputs({})
 
-    def _meta(self, name: str | None = None) -> k8s.meta.v1.ObjectMetaArgs:
-        return self.site.meta(name or self.name, Namespace.GATES)
+    def _meta(self) -> k8s.meta.v1.ObjectMetaArgs:
+        return self.site.meta(self.name, Namespace.GATES)
 
     def _role(self, samples: Sequence[Mapping[str, Any]], opts: pulumi.ResourceOptions) -> pulumi.Resource:
         """Gives the right to read definitions and to create what the samples are, and nothing else."""
@@ -94,7 +94,7 @@ class Gate(pulumi.ComponentResource):
         )
         k8s.batch.v1.Job(
             self.name,
-            metadata=self._meta(name),
+            metadata=self.site.meta(name, Namespace.GATES, runs=True),
             spec=k8s.batch.v1.JobSpecArgs(
                 backoff_limit=1000,  # the deadline ends it
                 active_deadline_seconds=MINUTES * 60,

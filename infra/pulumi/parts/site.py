@@ -20,6 +20,11 @@ class Site:
 
     settings: Settings
 
+    @property
+    def awaits(self) -> bool:
+        """Whether Pulumi waits until pods run."""
+        return self.settings.await_ready is not False
+
     def image(self, name: str) -> str:
         """Gives an image of versions.toml by its name there, with the mirror's prefix where one is set."""
         return versions().images[name].reference(self.settings.mirror.registry)
@@ -30,9 +35,10 @@ class Site:
         namespace: str | None = None,
         labels: dict[str, str] | None = None,
         annotations: dict[str, str] | None = None,
+        runs: bool = False,
     ) -> k8s.meta.v1.ObjectMetaArgs:
-        """Gives the metadata that every object has."""
-        waiting = {} if self.settings.await_ready else SKIP_AWAIT
+        """Gives the metadata that every object has; `runs` is said of what Pulumi would wait for until its pods run."""
+        waiting = SKIP_AWAIT if runs and not self.awaits else {}
         return k8s.meta.v1.ObjectMetaArgs(
             name=name,
             namespace=namespace,

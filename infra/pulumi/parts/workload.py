@@ -125,7 +125,7 @@ def service(
     ports = {"http": of.port, **(more_ports or {})}
     return k8s.core.v1.Service(
         f"{of.namespace}-{of.name}",
-        metadata=site.meta(of.name, of.namespace, {APP_LABEL: of.name}),
+        metadata=site.meta(of.name, of.namespace, {APP_LABEL: of.name}, runs=True),
         spec=k8s.core.v1.ServiceSpecArgs(
             selector={APP_LABEL: of.name},
             cluster_ip="None" if headless else None,
