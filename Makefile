@@ -16,7 +16,7 @@ export REPO ?=
 export Q ?= Where is a request body validated, and what happens when it is wrong?
 SOURCES = $(if $(REPO),--in "$$REPO",--in $(EXAMPLES)/fastapi --in $(EXAMPLES)/langchain-core)
 
-.PHONY: help setup setup-dev setup-ml setup-vllm setup-platform setup-proof ask serve test test-ml test-infra test-proof browser lint learn data docs lock clean
+.PHONY: help setup setup-dev setup-ml setup-vllm setup-platform setup-proof ask serve test test-ml test-infra gpu-node test-proof browser lint learn data docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,7 +86,11 @@ learn: setup-ml $(if $(REPO),,$(EXAMPLES)/.done) ## the learning loop on REPO (d
 data: setup-ml $(EXAMPLES)/.done ## make index and data set of what learning/repositories.toml pins, where it changed (DVC)
 	@cd learning && PATH="$(abspath $(BIN)):$$PATH" dvc repro
 
-test-infra: setup-platform ## run the tests of the platform's code that need no cluster
+gpu-node: setup-platform ## hand the machine that Terraform made to the Pulumi stack STACK (default: gpu)
+	@infra/terraform-hypervisor/to-pulumi.sh "$${STACK:-gpu}"
+
+test-infra: setup-platform ## run the tests of the platform's code that need no cluster (needs Go: it builds OpenTofu)
+	$(BIN)/python -m tests.infra.build
 	$(BIN)/python -m pytest tests/infra $(PYTEST_ARGS)
 
 test-cluster: setup-platform ## test on a real Kubernetes, built here (needs Go and root), or the one of KUBECONFIG_TEST=file

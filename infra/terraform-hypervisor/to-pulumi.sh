@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Hands what Terraform made to a Pulumi stack: to-pulumi.sh [STACK]. The stack is made where it is not there yet.
+# TERRAFORM names the program (terraform or tofu); FOLDER is where its state is.
+set -euo pipefail
+stack=${1:-gpu}
+folder=${FOLDER:-$(dirname "$0")}
+terraform=${TERRAFORM:-$(command -v terraform || command -v tofu || true)}
+fail() { echo "error: $*" >&2; exit 1; }
+
+[ -n "$terraform" ] || fail "neither terraform nor tofu is on the PATH: install one, or name it: TERRAFORM=/path/to/tofu"
+command -v pulumi >/dev/null || fail "pulumi is not on the PATH: see https://www.pulumi.com/docs/install"
+outputs=$("$terraform" -chdir="$folder" output -json) || fail "$folder has no state: run 'terraform -chdir=$folder apply' first"
+value() { python3 -c 'import json, sys; print((json.load(sys.stdin).get(sys.argv[1]) or {}).get("value") or "")' "$1" <<<"$outputs"; }
+
+node=$(value node_name)
+[ -n "$node" ] || fail "the state in $folder has no machine: run 'terraform -chdir=$folder apply' first"
+pulumi stack select --create "$stack"
+kubeconfig=$(value kubeconfig)
+if [ -n "$kubeconfig" ]; then
+  pulumi config set --stack "$stack" kubernetes:kubeconfig "$kubeconfig"
+else
+  echo "$node joined a cluster of yours: Pulumi takes its kubeconfig from KUBECONFIG, or from kubernetes:kubeconfig" >&2
+fi
+echo "$node is the GPU node of stack $stack: 'pulumi up --stack $stack' goes on" >&2

@@ -1,0 +1,179 @@
+"""Terraform's code: its own tests by OpenTofu, its documents by cloud-init, its style by tflint, its scripts by shellcheck.
+
+What needs libvirt's provider (tests/*.tftest.hcl of the root module) runs where `terraform init` can bring it.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import hcl2
+import pytest
+import yaml
+
+from tests.cluster.build import CACHE
+from tests.infra.build import tool
+
+ROOT = Path(__file__).parents[2]
+CODE = ROOT / "infra" / "terraform-hypervisor"
+MODULES = [CODE / "modules" / name for name in ("cloud-init", "passthrough")]
+SERVER = {
+    "node_name": "gpu-1",
+    "mac": "52:54:00:01:02:03",
+    "address": "10.87.0.10/24",
+    "gateway": "10.87.0.1",
+    "ssh_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGNvZGVpbnRlbGNvZGVpbnRlbGNvZGVpbnRlbGNvZGU admin@example"],
+    "cluster": "k3s-server",
+}
+AGENT = SERVER | {
+    "cluster": "k3s-agent",
+    "cluster_endpoint": "https://192.168.1.10:6443",
+    "cluster_token": "K10abcdef::node:0123456789",
+}
+
+
+def run(*command: str | Path, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"TF_CLI_CONFIG_FILE": os.devnull, "CHECKPOINT_DISABLE": "1", "NO_COLOR": "1"}
+    return subprocess.run([str(part) for part in command], cwd=folder, env=environment, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="session")
+def packages() -> Path:
+    """Debian's promtool, cloud-init and shellcheck, unpacked where they are not installed."""
+    folder = CACHE.with_name("infra-packages")
+    subprocess.run([ROOT / "tests" / "infra" / "packages.sh", folder], check=True)
+    return folder
+
+
+def installed(name: str, packages: Path) -> Path:
+    found = shutil.which(name) or next((str(path) for path in packages.glob(f"usr/bin/{name}")), None)
+    assert found, f"{name} is neither on the PATH nor in {packages}"
+    return Path(found)
+
+
+def test_it_is_formatted() -> None:
+    done = run(tool("tofu"), "fmt", "-check", "-diff", "-recursive", CODE)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
+def test_a_module_passes_its_own_tests(module: Path) -> None:
+    done = run(tool("tofu"), "test", "-no-color", folder=module)
+    assert done.returncode == 0, done.stdout + done.stderr
+    written = sum(len(re.findall(r'^run "', file.read_text(), re.MULTILINE)) for file in module.glob("tests/*.hcl"))
+    assert f"{written} passed, 0 failed" in done.stdout  # without any test it would end with 0 too
+    assert written >= 10
+
+
+@pytest.mark.parametrize("folder", [CODE, *MODULES], ids=lambda path: path.name)
+def test_tflint_has_nothing_to_say(folder: Path) -> None:
+    done = run(tool("tflint"), f"--chdir={folder}")
+    assert (done.returncode, done.stdout.strip()) == (0, "")
+
+
+def documents(tmp_path: Path, variables: dict[str, Any]) -> dict[str, Any]:
+    """Gives what the cloud-init module renders, by a plan of it."""
+    module = tmp_path / "module"
+    shutil.copytree(MODULES[0], module)
+    (module / "terraform.tfvars.json").write_text(json.dumps(variables))
+    made = run(tool("tofu"), "plan", "-out=plan", folder=module)
+    assert made.returncode == 0, made.stdout + made.stderr
+    outputs = json.loads(run(tool("tofu"), "show", "-json", "plan", folder=module).stdout)["planned_values"]["outputs"]
+    return {name: each["value"] for name, each in outputs.items()}
+
+
+@pytest.mark.parametrize("variables", [SERVER, AGENT], ids=lambda each: each["cluster"])
+def test_cloud_init_takes_what_is_rendered(tmp_path: Path, packages: Path, variables: dict[str, Any]) -> None:
+    made = documents(tmp_path, variables)
+    file = tmp_path / "user-data"
+    file.write_text(made["user_data"])
+    cloud_init = installed("cloud-init", packages)
+    python = "" if cloud_init.is_relative_to("/usr/bin") else str(packages / "usr/lib/python3/dist-packages")
+    command = ["env", f"PYTHONPATH={python}", "/usr/bin/python3", cloud_init] if python else [cloud_init]
+    done = run(*command, "schema", "--config-file", file)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert yaml.safe_load(made["network_config"])["ethernets"]["node"]["addresses"] == [variables["address"]]
+
+
+def test_the_node_is_what_the_platform_looks_for(tmp_path: Path) -> None:
+    """Label, taint and runtime class have the names that infra/pulumi uses."""
+    from infra.pulumi.names import GPU, GPU_PRESENT, RUNTIME_CLASS
+
+    files = {each["path"]: each for each in yaml.safe_load(documents(tmp_path, AGENT)["user_data"])["write_files"]}
+    config = yaml.safe_load(files["/etc/rancher/k3s/config.yaml"]["content"])
+    assert config["node-label"] == [f"{GPU_PRESENT}=true"]
+    assert config["node-taint"] == [f"{GPU}=present:NoSchedule"]
+    server = yaml.safe_load(documents(tmp_path / "server", SERVER)["user_data"])["write_files"]
+    manifest = next(each["content"] for each in server if each["path"].endswith("nvidia-runtime-class.yaml"))
+    assert yaml.safe_load(manifest)["metadata"]["name"] == RUNTIME_CLASS
+
+
+def test_a_token_is_in_a_file_that_only_root_reads(tmp_path: Path) -> None:
+    for each in yaml.safe_load(documents(tmp_path, AGENT)["user_data"])["write_files"]:
+        if AGENT["cluster_token"] in each["content"]:
+            assert each["permissions"] == "0600"
+
+
+def test_every_provider_is_pinned_and_every_variable_says_what_it_is() -> None:
+    versions = hcl2.loads((CODE / "versions.tf").read_text())
+    [required] = versions["terraform"][0]["required_providers"]
+    for provider in (value for value in required.values() if isinstance(value, dict)):
+        assert re.fullmatch(r'"?\d+\.\d+\.\d+"?', provider["version"])
+    for file in CODE.rglob("variables.tf"):
+        for block in hcl2.loads(file.read_text()).get("variable", []):
+            for name, body in block.items():
+                assert body.get("description"), f"{file}: {name}"
+
+
+def test_the_scripts_are_clean(packages: Path) -> None:
+    scripts = [path for path in CODE.rglob("*.sh") if ".terraform" not in path.parts]
+    assert len(scripts) == 3
+    done = run(installed("shellcheck", packages), *scripts)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.fixture
+def join(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs to-pulumi.sh on a real state with some outputs; a double stands for `pulumi` and writes down what it is told."""
+    double = tmp_path / "bin" / "pulumi"
+    double.parent.mkdir()
+    double.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/told\n')
+    double.chmod(0o755)
+
+    def joined(**outputs: str) -> subprocess.CompletedProcess[str]:
+        folder = tmp_path / "state"
+        folder.mkdir()
+        (folder / "main.tf").write_text("".join(f'output "{k}" {{ value = "{v}" }}\n' for k, v in outputs.items()))
+        assert run(tool("tofu"), "apply", "-auto-approve", folder=folder).returncode == 0
+        environment = os.environ | {
+            "PATH": f"{double.parent}:{os.environ['PATH']}",
+            "TERRAFORM": str(tool("tofu")),
+            "FOLDER": str(folder),
+            "TF_CLI_CONFIG_FILE": os.devnull,
+        }
+        return subprocess.run([CODE / "to-pulumi.sh", "gpu"], env=environment, capture_output=True, text=True)
+
+    return joined
+
+
+def test_a_new_clusters_kubeconfig_is_handed_to_pulumi(
+    join: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    done = join(node_name="gpu-1", kubeconfig="/srv/kubeconfig.yaml")
+    assert done.returncode == 0, done.stderr
+    told = (tmp_path / "told").read_text().splitlines()
+    assert told == [
+        "stack select --create gpu",
+        "config set --stack gpu kubernetes:kubeconfig /srv/kubeconfig.yaml",
+    ]
+
+
+def test_without_a_machine_the_cure_is_named(join: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    done = join(other="x")
+    assert done.returncode == 1
+    assert re.search(r"error: .*has no machine: run 'terraform .*apply' first", done.stderr)
