@@ -1,0 +1,61 @@
+"""Serves the rules to Pulumi, which starts this file."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # Pulumi runs this file from its own folder
+
+from pulumi_policy import (
+    EnforcementLevel,
+    PolicyPack,
+    ReportViolation,
+    ResourceValidationArgs,
+    ResourceValidationPolicy,
+    StackValidationArgs,
+    StackValidationPolicy,
+)
+
+from infra.policy import rules
+
+Rule = Callable[[rules.Properties], Iterator[str]]
+
+OF_OBJECTS: tuple[Rule, ...] = (
+    rules.runs_as_nobody,
+    rules.writes_only_to_volumes,
+    rules.asks_and_is_bounded,
+    rules.has_a_fixed_image,
+    rules.stays_off_the_host,
+    rules.shows_no_token,
+    rules.holds_no_secret_in_plain,
+    rules.grants_no_wildcard,
+    rules.is_not_reached_from_outside,
+)
+
+
+def of_object(rule: Rule) -> ResourceValidationPolicy:
+    """Gives a rule as a policy of each Kubernetes object."""
+
+    def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
+        if args.resource_type.startswith("kubernetes:"):
+            for message in rule(args.props):
+                report(message, None)
+
+    return ResourceValidationPolicy(rule.__name__.replace("_", "-"), str(rule.__doc__), validate)
+
+
+def of_namespaces(args: StackValidationArgs, report: ReportViolation) -> None:
+    """Reports each namespace of the stack that lets everything in or out."""
+    objects = [each for each in args.resources if each.resource_type.startswith("kubernetes:")]
+    for place, message in rules.every_namespace_denies([each.props for each in objects]):
+        report(message, objects[place].urn)
+
+
+PolicyPack(
+    "codeintel",
+    [
+        *(of_object(rule) for rule in OF_OBJECTS),
+        StackValidationPolicy("every-namespace-denies", str(rules.every_namespace_denies.__doc__), of_namespaces),
+    ],
+    EnforcementLevel.MANDATORY,
+)
