@@ -89,8 +89,9 @@ data: setup-ml $(EXAMPLES)/.done ## make index and data set of what learning/rep
 gpu-node: setup-platform ## hand the machine that Terraform made to the Pulumi stack STACK (default: gpu)
 	@infra/terraform-hypervisor/to-pulumi.sh "$${STACK:-gpu}"
 
-test-infra: setup-platform ## run the tests of the platform's code that need no cluster (needs Go: it builds OpenTofu)
+test-infra: setup-platform $(SEAWEEDFS)/.done ## run the tests of the platform's code that need no cluster (needs Go: it builds OpenTofu)
 	$(BIN)/python -m tests.infra.build
+	@tests/infra/packages.sh .cache/infra-packages
 	$(BIN)/python -m pytest tests/infra $(PYTEST_ARGS)
 
 test-cluster: setup-platform ## test on a real Kubernetes, built here (needs Go and root), or the one of KUBECONFIG_TEST=file

@@ -21,6 +21,7 @@ class Namespace:
     KNATIVE = "knative-serving"
     KOURIER = "kourier-system"
     KSERVE = "kserve"
+    DOWNLOADS = "kserve-localmodel-jobs"
     TRAINER = "kubeflow-system"
     PIPELINES = "kubeflow"
 

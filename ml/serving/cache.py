@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 API = "serving.kserve.io/v1alpha1"
-PLACE = "/mnt/models"  # has to be the agent's own folder on the node, else it downloads for ever (kserve#5156)
+# The folder on the node that the chart of KServe 0.20 mounts into its agent (no value changes it). The agent looks for
+# models there: elsewhere it downloads them for ever (kserve#5156).
+PLACE = "/models"
 
 
 @dataclass(frozen=True, slots=True)

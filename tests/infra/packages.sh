@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Brings promtool, cloud-init and shellcheck for the tests: packages.sh FOLDER. Debian's packages are only unpacked there,
-# because installed ones would start a Prometheus, and let cloud-init set up this machine at its next start.
+# because installed ones would start a Prometheus, and let cloud-init set up this machine at its next start. Postgres is
+# installed, without a cluster of its own.
 set -euo pipefail
 folder=$1
 if [ -e "$folder/.done" ]; then exit 0; fi
@@ -8,6 +9,14 @@ if ! command -v apt-get >/dev/null; then
   echo "error: the tests of the platform's code need promtool, cloud-init and shellcheck: install them on the PATH" >&2
   command -v promtool >/dev/null && command -v cloud-init >/dev/null && command -v shellcheck >/dev/null && exit 0
   exit 1
+fi
+if ! compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null; then
+  echo "installing postgresql …" >&2
+  root=$([ "$(id -u)" = 0 ] || echo sudo)
+  $root apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive $root apt-get install -y -qq --no-install-recommends postgresql-common >/dev/null
+  $root sed -i 's/^#\?create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf
+  DEBIAN_FRONTEND=noninteractive $root apt-get install -y -qq --no-install-recommends postgresql >/dev/null
 fi
 echo "bringing promtool, cloud-init and shellcheck …" >&2
 as_root=$([ "$(id -u)" = 0 ] || echo sudo)

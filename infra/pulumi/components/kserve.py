@@ -9,8 +9,8 @@ from infra.pulumi.parts.chart import release
 from infra.pulumi.parts.gate import Gate
 from infra.pulumi.parts.namespace import GuardedNamespace
 from infra.pulumi.parts.site import Site
+from infra.pulumi.parts.traffic import Peer, Ways, allow
 
-MODELS_ON_NODE = "/mnt/models"  # where pods find them; elsewhere KServe downloads for ever (kserve#5156)
 LOCAL_KINDS = ("localmodelcaches.serving.kserve.io", "localmodelnodegroups.serving.kserve.io")
 KINDS = ("inferenceservices.serving.kserve.io", "clusterservingruntimes.serving.kserve.io", *LOCAL_KINDS)
 SAMPLE = {
@@ -19,10 +19,7 @@ SAMPLE = {
     "metadata": {"name": "sample", "namespace": Namespace.GATES},
     "spec": {"predictor": {"containers": [{"name": "kserve-container", "image": "registry.invalid/sample:1"}]}},
 }
-ON_GPU_NODE = {
-    "nodeSelector": {GPU_PRESENT: "true"},
-    "tolerations": [{"key": GPU, "operator": "Exists", "effect": "NoSchedule"}],
-}
+CHARTS_LABEL = "kserve/localmodel"  # by default the agent runs on no node but those with it, which nobody labels
 
 
 class KServe(pulumi.ComponentResource):
@@ -31,13 +28,23 @@ class KServe(pulumi.ComponentResource):
     def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("codeintel:platform:KServe", "kserve", None, opts)
         self.site = site
-        space = GuardedNamespace(site, Namespace.KSERVE, "baseline", pulumi.ResourceOptions(parent=self), foreign=True)
+        # The cache's agent writes models to a folder of the node.
+        mine = pulumi.ResourceOptions(parent=self)
+        space = GuardedNamespace(site, Namespace.KSERVE, "privileged", mine, foreign=True)
         crds = [self._chart(name, {}, [space]) for name in ("kserve-crd", "kserve-localmodel-crd")]
         established = Gate(site, "kserve-kinds", KINDS, [], pulumi.ResourceOptions(parent=self, depends_on=crds))
         controller = self._chart("kserve-resources", controller_values(site), [established])
         cache = self._chart("kserve-localmodel-resources", cache_values(site), [controller])
         Gate(site, "kserve", KINDS, [SAMPLE], pulumi.ResourceOptions(parent=self, depends_on=[cache]))
+        self._downloads(pulumi.ResourceOptions(parent=self, depends_on=[cache]))
         self.register_outputs({})
+
+    def _downloads(self, opts: pulumi.ResourceOptions) -> None:
+        """Makes the namespace in which the cache's agent starts its downloads: KServe expects it and does not make it."""
+        space = GuardedNamespace(self.site, Namespace.DOWNLOADS, "baseline", opts)
+        if self.site.settings.network.downloads:
+            weights = Ways(out=[Peer(cidrs=("0.0.0.0/0",), ports=(443,))])
+            allow(self.site, Namespace.DOWNLOADS, None, weights, pulumi.ResourceOptions(parent=space))
 
     def _chart(self, name: str, values: Mapping[str, object], after: list[pulumi.Resource]) -> pulumi.Resource:
         opts = pulumi.ResourceOptions(parent=self, depends_on=after)
@@ -54,7 +61,7 @@ def controller_values(site: Site) -> dict[str, object]:
     return {
         "kserve": {
             "controller": {"deploymentMode": "Knative", "gateway": gateway},
-            "localmodel": {"enabled": True, "agent": {"hostPath": MODELS_ON_NODE, **_placed(site)}},
+            "localmodel": {"enabled": True, "jobNamespace": Namespace.DOWNLOADS},
             "storage": {"enableModelcar": False},
         }
     }
@@ -65,11 +72,17 @@ def cache_values(site: Site) -> dict[str, object]:
     return {
         "kserve": {
             "createSharedResources": False,  # the controller's chart has made them
-            "localmodel": {"enabled": True, "agent": {"hostPath": MODELS_ON_NODE, **_placed(site)}},
+            "localmodel": {"enabled": True, "jobNamespace": Namespace.DOWNLOADS},
             "localmodelnode": {"controller": _placed(site)},
         }
     }
 
 
 def _placed(site: Site) -> dict[str, object]:
-    return dict(ON_GPU_NODE) if site.settings.has_gpu else {}
+    """Gives the nodes of the agent; a null takes the chart's own label away, as Helm merges maps."""
+    if not site.settings.has_gpu:
+        return {"nodeSelector": {CHARTS_LABEL: None}}
+    return {
+        "nodeSelector": {CHARTS_LABEL: None, GPU_PRESENT: "true"},
+        "tolerations": [{"key": GPU, "operator": "Exists", "effect": "NoSchedule"}],
+    }

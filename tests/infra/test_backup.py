@@ -1,0 +1,268 @@
+"""Backups and their restore, with the real programs: SeaweedFS, Postgres, and the script that the nightly jobs run.
+
+Only Qdrant's server can't be had here: a double answers its three snapshot calls.
+"""
+
+import http.server
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import boto3  # type: ignore[import-untyped]
+import pytest
+from botocore.exceptions import ClientError  # type: ignore[import-untyped]
+
+from infra.pulumi.components.object_store import identities
+from infra.pulumi.components.postgres import databases
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "platform" / "backup" / "backup.py"
+WEED = ROOT / ".cache" / "seaweedfs" / "bin" / "weed"
+KEYS = {"access-key": "AKIATEST", "secret-key": "s3cr3t-of-the-test"}
+PASSWORDS = {"mlflow": "pass-m", "langfuse": "pass-l"}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"no {what} after {seconds} s"
+        time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def objects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """SeaweedFS with the flags of its container and the file of who may do what; gives its address."""
+    folder, port, master, volume, filer = tmp_path_factory.mktemp("objects"), *(free_port() for _ in range(4))
+    (folder / "s3.json").write_text(identities(KEYS))
+    command = [str(WEED), "server", f"-dir={folder}", "-ip=127.0.0.1", "-s3", f"-s3.port={port}"]
+    command += [f"-s3.config={folder}/s3.json", f"-master.port={master}", f"-volume.port={volume}"]
+    command += [f"-filer.port={filer}", "-volume.max=0", "-master.volumeSizeLimitMB=64", "-master.telemetry=false"]
+    command += [f"-{part}.port.grpc={free_port()}" for part in ("master", "volume", "filer", "s3")]
+    with (folder / "log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as server:
+        try:
+            address = f"http://127.0.0.1:{port}"
+            wait_for(lambda: _healthy(address), "answer of SeaweedFS")
+            yield address
+        finally:
+            server.kill()
+
+
+def _healthy(address: str) -> bool:
+    """Asks the page that the container's probes ask."""
+    try:
+        with urllib.request.urlopen(f"{address}/healthz", timeout=1) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def client(address: str, key: str = KEYS["access-key"], secret: str = KEYS["secret-key"]) -> Any:
+    return boto3.client(
+        "s3", endpoint_url=address, aws_access_key_id=key, aws_secret_access_key=secret, region_name="us-east-1"
+    )
+
+
+def run(objects: str, *arguments: str, **more: str) -> str:
+    """Runs the script as its job does."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "BACKUP_ENDPOINT": objects,
+        "BACKUP_BUCKET": "backups",
+        "BACKUP_ACCESS_KEY": KEYS["access-key"],
+        "BACKUP_SECRET_KEY": KEYS["secret-key"],
+        "STORE_ENDPOINT": objects,
+        "STORE_ACCESS_KEY": KEYS["access-key"],
+        "STORE_SECRET_KEY": KEYS["secret-key"],
+        **more,
+    }
+    done = subprocess.run([sys.executable, SCRIPT, *arguments], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def stored(store: Any, prefix: str) -> list[str]:
+    return [each["Key"] for each in store.list_objects_v2(Bucket="backups", Prefix=prefix).get("Contents", [])]
+
+
+def test_the_store_lets_in_who_has_the_key_and_nobody_else(objects: str) -> None:
+    store = client(objects)
+    store.create_bucket(Bucket="mlflow")
+    store.put_object(Bucket="mlflow", Key="a", Body=b"one")
+    assert store.get_object(Bucket="mlflow", Key="a")["Body"].read() == b"one"
+    with pytest.raises(ClientError):
+        client(objects, secret="wrong").get_object(Bucket="mlflow", Key="a")
+    with pytest.raises(OSError, match="403"):
+        urllib.request.urlopen(f"{objects}/mlflow/a", timeout=5)
+    with pytest.raises(ClientError):
+        store.create_bucket(Bucket="somebody-elses")
+
+
+def test_artifacts_are_copied_once_and_outlive_their_deletion(objects: str) -> None:
+    store = client(objects)
+    for name in ("mlflow", "backups"):
+        if name not in {each["Name"] for each in store.list_buckets()["Buckets"]}:
+            store.create_bucket(Bucket=name)
+    store.put_object(Bucket="mlflow", Key="1/adapter.bin", Body=os.urandom(70_000))
+    assert "0 artifacts" not in run(objects, "artifacts")
+    assert "0 artifacts copied" in run(objects, "artifacts")
+    original = store.get_object(Bucket="mlflow", Key="1/adapter.bin")["Body"].read()
+    store.delete_object(Bucket="mlflow", Key="1/adapter.bin")
+    run(objects, "artifacts")
+    assert store.get_object(Bucket="backups", Key="artifacts/1/adapter.bin")["Body"].read() == original
+
+
+def test_old_copies_go_and_the_newest_stay(objects: str, tmp_path: Path) -> None:
+    store, dump = client(objects), tmp_path / "all.sql"
+    for number in range(3):
+        dump.write_text(f"-- {number}")
+        run(objects, "databases", str(dump), BACKUP_KEPT="2")
+        time.sleep(1.1)  # a copy's name is its second
+    kept = stored(store, "databases/")
+    assert len(kept) == 2
+    assert store.get_object(Bucket="backups", Key=max(kept))["Body"].read() == b"-- 2"
+
+
+class Snapshots(http.server.BaseHTTPRequestHandler):
+    """Qdrant's snapshot calls: list, make, give, remove; with its key."""
+
+    content = os.urandom(200_000)
+    there: ClassVar[set[str]] = set()
+
+    def _answer(self, method: str) -> None:
+        if self.headers.get("api-key") != "qdrant-key":
+            return self.send_error(403)
+        body = json.dumps({"result": {"collections": [{"name": "code-static-256"}]}}).encode()
+        if self.path.endswith("/snapshots") and method == "POST":
+            self.there.add("one.snapshot")
+            body = json.dumps({"result": {"name": "one.snapshot"}}).encode()
+        elif self.path.endswith("one.snapshot") and method == "GET":
+            body = self.content
+        elif self.path.endswith("one.snapshot") and method == "DELETE":
+            self.there.discard("one.snapshot")
+            body = b'{"result": true}'
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+        return None
+
+    def do_GET(self) -> None:
+        self._answer("GET")
+
+    def do_POST(self) -> None:
+        self._answer("POST")
+
+    def do_DELETE(self) -> None:
+        self._answer("DELETE")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_collections_snapshot_is_copied_and_leaves_the_servers_disk(objects: str) -> None:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Snapshots)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        address = f"http://127.0.0.1:{server.server_port}"
+        run(objects, "vectors", QDRANT_URL=address, QDRANT_API_KEY="qdrant-key")
+    finally:
+        server.shutdown()
+    store = client(objects)
+    [copy] = stored(store, "vectors-code-static-256/")
+    assert store.get_object(Bucket="backups", Key=copy)["Body"].read() == Snapshots.content
+    assert not Snapshots.there
+
+
+PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+
+
+class Server:
+    """A Postgres of Debian's packages in a folder of its own; it refuses to run as root, so `postgres` runs it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.port, self.programs = folder, free_port(), PROGRAMS[-1].parent
+
+    def run(self, *command: str, password: str = "admin") -> str:
+        environment = {"PATH": f"{self.programs}:{os.environ['PATH']}", "PGPASSWORD": password, "LC_ALL": "C.UTF-8"}
+        user = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=self.folder, **user)  # type: ignore[call-overload]
+        assert done.returncode == 0, done.stderr
+        return str(done.stdout)
+
+    def sql(self, statement: str, database: str = "postgres", user: str = "postgres", password: str = "admin") -> str:
+        place = ["--host=127.0.0.1", f"--port={self.port}", f"--username={user}", f"--dbname={database}"]
+        return self.run("psql", *place, "-v", "ON_ERROR_STOP=1", "-tAc", statement, password=password).strip()
+
+    def start(self) -> None:
+        (self.folder / "password").write_text("admin")
+        if os.geteuid() == 0:
+            shutil.chown(self.folder, "postgres", "postgres")
+        self.run("initdb", "-D", "data", "--auth-host=scram-sha-256", "--pwfile=password", "-U", "postgres")
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder}"
+        self.run("pg_ctl", "-D", "data", "-o", options, "-w", "-l", "log", "start")
+
+    def stop(self) -> None:
+        self.run("pg_ctl", "-D", "data", "-m", "immediate", "stop")
+
+
+@pytest.fixture
+def server() -> Iterator[Callable[[], Server]]:
+    assert PROGRAMS, "Postgres' programs are not there: `apt-get install postgresql`"
+    made: list[Server] = []
+
+    def start() -> Server:
+        folder = Path("/tmp") / f"codeintel-postgres-{os.getpid()}-{len(made)}"
+        folder.mkdir()
+        made.append(Server(folder))
+        made[-1].start()
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.stop()
+        shutil.rmtree(each.folder)
+
+
+def test_each_database_is_its_users_own(server: Callable[[], Server]) -> None:
+    one = server()
+    (one.folder / "init.sql").write_text(databases(PASSWORDS))
+    one.run(
+        "psql", "--host=127.0.0.1", f"--port={one.port}", "-U", "postgres", "-f", "init.sql", "-v", "ON_ERROR_STOP=1"
+    )
+    assert one.sql("create table t (n int); insert into t values (1)", "mlflow", "mlflow", "pass-m")
+    with pytest.raises(AssertionError, match="password authentication failed"):
+        one.sql("select 1", "mlflow", "mlflow", "wrong")
+    with pytest.raises(AssertionError, match="permission denied for database"):
+        one.sql("select 1", "langfuse", "mlflow", "pass-m")
+
+
+def test_what_is_lost_comes_back_from_the_bucket(server: Callable[[], Server], objects: str, tmp_path: Path) -> None:
+    """The dump of one server, by way of the bucket, into another that is empty."""
+    one, two = server(), server()
+    (one.folder / "init.sql").write_text(databases(PASSWORDS))
+    place = ["--host=127.0.0.1", f"--port={one.port}", "--username=postgres"]
+    one.run("psql", *place, "-f", "init.sql")
+    one.sql("create table runs (name text); insert into runs values ('adapter 3')", "mlflow", "mlflow", "pass-m")
+    one.run("pg_dumpall", *place, "--clean", "--if-exists", "--file", "all.sql")
+    run(objects, "databases", str(one.folder / "all.sql"))
+
+    store = client(objects)
+    content = store.get_object(Bucket="backups", Key=max(stored(store, "databases/")))["Body"].read()
+    (two.folder / "all.sql").write_bytes(content)
+    two.run("psql", "--host=127.0.0.1", f"--port={two.port}", "--username=postgres", "-f", "all.sql")
+    assert two.sql("select name from runs", "mlflow", "mlflow", "pass-m") == "adapter 3"
