@@ -7,6 +7,7 @@ from infra.pulumi.errors import PlatformError
 from infra.pulumi.settings import Settings
 
 OLDEST, NEWEST = (1, 32), (1, 37)  # what KServe 0.20, Knative 1.22 and Trainer 2.3 were released for
+TOLERATING = (1, 36)  # has MutatingAdmissionPolicy, by which the cache's downloads tolerate a GPU node's taint
 SECONDS = 10
 
 
@@ -18,8 +19,16 @@ class Target:
     context: str | None = None
 
 
-def check_cluster(target: Target, settings: Settings) -> bool:
-    """Gives whether the cluster has a node that is ready to run pods.
+@dataclass(frozen=True)
+class Cluster:
+    """What was found: its version, and whether it has a node that is ready to run pods."""
+
+    version: tuple[int, int]
+    ready: bool
+
+
+def check_cluster(target: Target, settings: Settings) -> Cluster:
+    """Gives what the cluster is.
 
     Raises PlatformError when it is away, too old, too new, or lacks the GPU nodes that the settings name.
     """
@@ -40,14 +49,33 @@ def check_cluster(target: Target, settings: Settings) -> bool:
         where = api.configuration.host
         cure = "start it, or name another by kubernetes:context"
         raise PlatformError(f"the cluster at {where} does not answer ({type(error).__name__})", cure) from error
-    check_version(version.git_version)
+    found = check_version(version.git_version)
     check_nodes(settings, {node.metadata.name for node in nodes})
     states = [each for node in nodes for each in node.status.conditions or ()]
-    return any(each.type == "Ready" and each.status == "True" for each in states)
+    return Cluster(found, any(each.type == "Ready" and each.status == "True" for each in states))
 
 
-def check_version(git_version: str) -> None:
-    """Raises PlatformError for a Kubernetes that the locked components were not released for."""
+def fitted(settings: Settings, cluster: Cluster) -> tuple[Settings, list[str]]:
+    """Gives the settings with what was left to the cluster, and a warning for each thing that it can't do.
+
+    Raises PlatformError for a setting that it can't fulfil.
+    """
+    warnings = []
+    if settings.await_ready is None and not cluster.ready:
+        warnings.append("no node of the cluster is ready: pods are not waited for (codeintel:awaitReady)")
+        settings = settings.model_copy(update={"await_ready": False})
+    if settings.has_gpu and settings.caches_models and cluster.version < TOLERATING:
+        lacks = f"Kubernetes {'.'.join(map(str, cluster.version))} keeps KServe's downloads off a GPU node"
+        if settings.models.cache:
+            newer = ".".join(map(str, TOLERATING))
+            raise PlatformError(f"codeintel:models.cache is true, and {lacks}", f"set false, or use {newer} or newer")
+        warnings.append(f"{lacks}: each pod downloads its model when it starts (codeintel:models.cache)")
+        settings = settings.model_copy(update={"models": settings.models.model_copy(update={"cache": False})})
+    return settings, warnings
+
+
+def check_version(git_version: str) -> tuple[int, int]:
+    """Gives major and minor; raises PlatformError for a Kubernetes that the components were not released for."""
     parts = git_version.removeprefix("v").split("+")[0].split(".")
     found = (int(parts[0]), int(parts[1]))
     if not OLDEST <= found <= NEWEST:
@@ -55,6 +83,7 @@ def check_version(git_version: str) -> None:
         raise PlatformError(
             f"the cluster is Kubernetes {git_version}", f"use {span}, or other versions of the components"
         )
+    return found
 
 
 def check_nodes(settings: Settings, names: set[str]) -> None:

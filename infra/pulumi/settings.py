@@ -118,6 +118,10 @@ class Models(Section):
     adapter_rank: Literal[1, 8, 16, 32, 64, 128, 256, 320, 512] = 16
     autoscaling_base: str = "hf://google/gemma-2b-it"
     autoscaling_max: int = Field(5, ge=1)
+    cache: bool | None = Field(
+        None,
+        description="keeps weights on the node's disk; by default where KServe's downloads can be let onto a GPU node",
+    )
 
 
 class Assistant(Section):
@@ -198,6 +202,11 @@ class Settings(Section):
     def has_gpu(self) -> bool:
         """Whether models and training run on a GPU here."""
         return self.components.has("gpu_node")
+
+    @property
+    def caches_models(self) -> bool:
+        """Whether weights are kept on a node's disk; else each pod downloads them when it starts."""
+        return self.models.cache is not False
 
     @property
     def production_gpus(self) -> int:

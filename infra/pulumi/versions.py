@@ -27,7 +27,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A file of Kubernetes objects."""
+    """A file of Kubernetes objects, or an archive of such files."""
 
     name: str
     url: str
@@ -61,6 +61,7 @@ class Versions:
 
     charts: dict[str, Chart]
     manifests: dict[str, Manifest]
+    archives: dict[str, Manifest]
     images: dict[str, Image]
 
 
@@ -72,6 +73,7 @@ def versions(file: Path = FILE) -> Versions:
         return Versions(
             {name: Chart(name, **each) for name, each in data["charts"].items()},
             {name: Manifest(name, **each) for name, each in data["manifests"].items()},
+            {name: Manifest(name, **each) for name, each in data["archives"].items()},
             {name: Image(name, **each) for name, each in data["images"].items()},
         )
     except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:

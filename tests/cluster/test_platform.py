@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.pulumi.settings import Components
 from tests.cluster.api import Api, Object, RefusedError
 from tests.cluster.checks import everything, goes_away, goes_up, stays
 from tests.cluster.conftest import SLICES
@@ -17,6 +18,8 @@ from tests.cluster.workloads import placed, pod, waits
 from tests.infra.recorder import program as platform
 
 CHARTS = ("certManager", "knative", "kserve", "pipelines", "trainer", "observability", "devicePlugin", "langfuse")
+
+COMPONENTS = [field.alias or name for name, field in Components.model_fields.items()]
 
 
 def program(components: dict[str, bool] | None = None) -> Callable[[], None]:
@@ -44,6 +47,15 @@ def test_with_every_chart_off_what_remains_goes_up_and_away(double: Double, api:
     assert not state.charts
     assert {"assistant", "mlflow", "qdrant"} == set(state.outputs)
     stays(double, program(dict.fromkeys(CHARTS, False)))
+    goes_away(double, before)
+
+
+def test_with_any_component_off_what_remains_goes_up(double: Double, api: Api) -> None:
+    """One after another on the same cluster: each run also takes away what the component before brought back."""
+    before = everything(api)
+    for name in COMPONENTS:
+        state = goes_up(double, program({name: False}))
+        assert state.outputs, name
     goes_away(double, before)
 
 
@@ -108,6 +120,23 @@ def test_five_pods_of_the_autoscaling_test_fit_and_the_sixth_waits(
     small = [started(model_pod(up, "autoscaling-test", number)) for number in range(SLICES)]
     assert {placed(api, each) for each in small} == {"promised-gpu"}
     assert "Insufficient nvidia.com/gpu" in waits(api, started(model_pod(up, "autoscaling-test", SLICES)))
+
+
+def test_a_download_of_the_model_cache_comes_onto_the_gpu_node(
+    api: Api, up: State, started: Callable[[Object], Object]
+) -> None:
+    """KServe's agent makes a pod for its own node, without a toleration: an admission policy of ours adds it."""
+    assert live(up, "MutatingAdmissionPolicy", "codeintel-downloads-tolerate-gpu")
+    download = pod("download", "kserve-localmodel-jobs")
+    download["spec"]["nodeSelector"] = {"kubernetes.io/hostname": "promised-gpu"}
+    tolerated = api.wait("the policy", lambda: _tolerating(api.apply(download, "try", dry_run=True)))
+    assert {"key": GPU, "operator": "Exists", "effect": "NoSchedule"} in tolerated
+    assert placed(api, started(download)) == "promised-gpu"
+
+
+def _tolerating(thing: Object) -> list[Object]:
+    """Gives its tolerations of a GPU node: a new policy holds after a moment."""
+    return [each for each in thing["spec"].get("tolerations") or [] if each.get("key") == GPU]
 
 
 def test_training_takes_the_whole_card_too(up: State) -> None:

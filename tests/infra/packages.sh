@@ -10,16 +10,15 @@ if ! command -v apt-get >/dev/null; then
   command -v promtool >/dev/null && command -v cloud-init >/dev/null && command -v shellcheck >/dev/null && exit 0
   exit 1
 fi
+as_root=$([ "$(id -u)" = 0 ] || echo sudo)
 if ! compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null; then
   echo "installing postgresql …" >&2
-  root=$([ "$(id -u)" = 0 ] || echo sudo)
-  $root apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive $root apt-get install -y -qq --no-install-recommends postgresql-common >/dev/null
-  $root sed -i 's/^#\?create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf
-  DEBIAN_FRONTEND=noninteractive $root apt-get install -y -qq --no-install-recommends postgresql >/dev/null
+  $as_root apt-get update -qq
+  $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql-common >/dev/null
+  $as_root sed -i 's/^#\?create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf
+  $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null
 fi
 echo "bringing promtool, cloud-init and shellcheck …" >&2
-as_root=$([ "$(id -u)" = 0 ] || echo sudo)
 $as_root apt-get update -qq
 rm -rf "$folder"
 mkdir -p "$folder/packages"

@@ -1,10 +1,13 @@
 """What comes before what: the first `up` has to pass, and a destroy must leave nothing hanging."""
 
 import json
+from typing import Any
 
 import pytest
 
-from infra.pulumi.settings import Components
+from infra.pulumi.components.kserve import cache_values
+from infra.pulumi.parts.site import Site
+from infra.pulumi.settings import Components, Settings
 from tests.cluster.pulumi_state import Resource, State
 from tests.infra.recorder import before, recorded
 
@@ -58,6 +61,29 @@ def test_a_chart_whose_objects_need_a_kind_comes_after_its_gate(whole: State) ->
     assert "gate-monitoring" in ancestors(whole, charts["dcgm-exporter"])
     assert {"gate-cert-manager", "gate-knative", "gate-kserve-kinds"} <= ancestors(whole, charts["kserve-resources"])
     assert {"gate-clickhouse", "gate-cert-manager"} <= ancestors(whole, charts["langfuse"])
+
+
+def test_models_are_downloaded_where_kserve_expects_it_and_its_agent_runs(whole: State) -> None:
+    """Read off the charts of KServe 0.20: nothing of theirs makes the namespace, and the agent wants a folder of the node."""
+    caches = [each for each in whole.resources.values() if each.inputs.get("kind") == "LocalModelCache"]
+    assert caches
+    assert all("kserve-localmodel-jobs" in ancestors(whole, each) for each in caches)
+    [space] = [
+        each for each in whole.resources.values() if each.type.endswith("/v1:Namespace") and each.name == "kserve"
+    ]
+    assert space.inputs["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "privileged"
+    for components, nodes in (({}, {}), ({"gpu_node": "install"}, {"nvidia.com/gpu.present": "true"})):
+        site = Site(Settings(components=Components.model_validate(components)))
+        placed: Any = cache_values(site)["kserve"]
+        # A null takes the chart's own selector away.
+        assert placed["localmodelnode"]["controller"]["nodeSelector"] == {"kserve/localmodel": None, **nodes}
+
+
+def test_without_the_cache_there_is_none_and_the_models_stay() -> None:
+    state = recorded(models={"cache": False})
+    kinds = {each.inputs["kind"] for each in objects_of(state, "serving.kserve.io")}
+    assert kinds == {"InferenceService", "ServingRuntime"}
+    assert not [each for each in state.resources.values() if "MutatingAdmissionPolicy" in each.type]
 
 
 def test_knative_is_configured_when_its_webhook_answers(whole: State) -> None:

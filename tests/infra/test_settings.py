@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.pulumi.cluster_check import Target, check_cluster, check_nodes, check_version
+from infra.pulumi.cluster_check import Cluster, Target, check_cluster, check_nodes, check_version, fitted
 from infra.pulumi.errors import PlatformError
 from infra.pulumi.settings import Settings, read_settings
 
@@ -78,6 +78,25 @@ def test_a_node_that_is_not_there_is_named() -> None:
     check_nodes(settings, {"gpu-1", "other"})
     with pytest.raises(PlatformError, match=r"codeintel:gpu.nodes names gpu-1: name nodes of the cluster \(other\)"):
         check_nodes(settings, {"other"})
+
+
+def test_where_downloads_cant_reach_the_gpu_node_pods_bring_their_model_themselves() -> None:
+    gpu = {"components": {"gpuNode": True}}
+    old, new = Cluster((1, 35), ready=True), Cluster((1, 36), ready=True)
+    assert fitted(read(**gpu), new) == (read(**gpu), [])
+    settings, [warning] = fitted(read(**gpu), old)
+    assert not settings.caches_models
+    assert "codeintel:models.cache" in warning
+    assert fitted(read(), old) == (read(), [])
+    with pytest.raises(PlatformError, match=r"codeintel:models\.cache is true, and Kubernetes 1\.35 .*1\.36 or newer"):
+        fitted(read(**gpu, models={"cache": True}), old)
+
+
+def test_pods_are_not_waited_for_where_no_node_runs_them() -> None:
+    settings, [warning] = fitted(read(), Cluster((1, 36), ready=False))
+    assert settings.await_ready is False
+    assert "codeintel:awaitReady" in warning
+    assert fitted(read(awaitReady=True), Cluster((1, 36), ready=False))[0].await_ready is True
 
 
 def test_a_cluster_that_is_away_is_named_with_the_setting(tmp_path: Path) -> None:

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 
 import pulumi
+import pulumi_kubernetes as k8s
 
 from infra.pulumi.names import GPU, GPU_PRESENT, Namespace
 from infra.pulumi.parts.chart import release
 from infra.pulumi.parts.gate import Gate
 from infra.pulumi.parts.namespace import GuardedNamespace
 from infra.pulumi.parts.site import Site
-from infra.pulumi.parts.traffic import Peer, Ways, allow
+from infra.pulumi.parts.traffic import NAMESPACE_LABEL, Peer, Ways, allow
 
 LOCAL_KINDS = ("localmodelcaches.serving.kserve.io", "localmodelnodegroups.serving.kserve.io")
 KINDS = ("inferenceservices.serving.kserve.io", "clusterservingruntimes.serving.kserve.io", *LOCAL_KINDS)
@@ -19,6 +20,13 @@ SAMPLE = {
     "metadata": {"name": "sample", "namespace": Namespace.GATES},
     "spec": {"predictor": {"containers": [{"name": "kserve-container", "image": "registry.invalid/sample:1"}]}},
 }
+TOLERATING = "codeintel-downloads-tolerate-gpu"
+TOLERATION = f'Object.spec.tolerations{{key: "{GPU}", operator: "Exists", effect: "NoSchedule"}}'
+TOLERATE = (
+    "has(object.spec.tolerations)"
+    f' ? [JSONPatch{{op: "add", path: "/spec/tolerations/-", value: {TOLERATION}}}]'
+    f' : [JSONPatch{{op: "add", path: "/spec/tolerations", value: [{TOLERATION}]}}]'
+)
 CHARTS_LABEL = "kserve/localmodel"  # by default the agent runs on no node but those with it, which nobody labels
 
 
@@ -45,6 +53,41 @@ class KServe(pulumi.ComponentResource):
         if self.site.settings.network.downloads:
             weights = Ways(out=[Peer(cidrs=("0.0.0.0/0",), ports=(443,))])
             allow(self.site, Namespace.DOWNLOADS, None, weights, pulumi.ResourceOptions(parent=space))
+        if self.site.settings.has_gpu and self.site.settings.caches_models:
+            self._let_onto_gpu_node(opts)
+
+    def _let_onto_gpu_node(self, opts: pulumi.ResourceOptions) -> None:
+        """Gives each download a toleration of the GPU node's taint: KServe sets none, and nothing makes it set one."""
+        downloads = k8s.meta.v1.LabelSelectorArgs(match_labels={NAMESPACE_LABEL: Namespace.DOWNLOADS})
+        k8s.admissionregistration.v1.MutatingAdmissionPolicy(
+            TOLERATING,
+            metadata=self.site.meta(TOLERATING),
+            spec=k8s.admissionregistration.v1.MutatingAdmissionPolicySpecArgs(
+                failure_policy="Fail",
+                reinvocation_policy="Never",
+                match_constraints=k8s.admissionregistration.v1.MatchResourcesArgs(
+                    namespace_selector=downloads,
+                    resource_rules=[
+                        k8s.admissionregistration.v1.NamedRuleWithOperationsArgs(
+                            api_groups=[""], api_versions=["v1"], resources=["pods"], operations=["CREATE"]
+                        )
+                    ],
+                ),
+                mutations=[
+                    k8s.admissionregistration.v1.MutationArgs(
+                        patch_type="JSONPatch",
+                        json_patch=k8s.admissionregistration.v1.JSONPatchArgs(expression=TOLERATE),
+                    )
+                ],
+            ),
+            opts=opts,
+        )
+        k8s.admissionregistration.v1.MutatingAdmissionPolicyBinding(
+            TOLERATING,
+            metadata=self.site.meta(TOLERATING),
+            spec=k8s.admissionregistration.v1.MutatingAdmissionPolicyBindingSpecArgs(policy_name=TOLERATING),
+            opts=opts,
+        )
 
     def _chart(self, name: str, values: Mapping[str, object], after: list[pulumi.Resource]) -> pulumi.Resource:
         opts = pulumi.ResourceOptions(parent=self, depends_on=after)

@@ -35,7 +35,8 @@ class Models(pulumi.ComponentResource):
         # The assistant deploys adapters to it, vLLM reads them.
         adapters = claim(site, ADAPTERS_CLAIM, Namespace.MODELS, "10Gi", mine, shared=True)
         runtime = self._object(vllm_runtime(VllmArgs(site.image("vllm"), Namespace.MODELS)), mine)
-        caches = [self._object(each, mine) for each in model_cache(cache_args(site))]
+        kept = model_cache(cache_args(site)) if site.settings.caches_models else []
+        caches = [self._object(each, mine) for each in kept]
         after = pulumi.ResourceOptions(parent=self, depends_on=[adapters, runtime, *caches])
         self._object(production_model(production_args(site)), pulumi.ResourceOptions.merge(after, REPLACED))
         self._object(autoscaling_model(autoscaling_args(site)), after)

@@ -1,0 +1,121 @@
+"""python -m infra.mirror FOLDER: brings what the platform is made of, checks it, and locks what had no digest yet."""
+
+import shutil
+import sys
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from infra.mirror.fetch import Site
+from infra.mirror.images import copy_image
+from infra.mirror.lock import write_digests
+from infra.pulumi.components.pipelines import OVERLAY
+from infra.pulumi.errors import PlatformError
+from infra.pulumi.versions import FILE, Versions, versions
+
+Found = dict[tuple[str, str], str]
+PIPELINES, ARCHIVE = "pipelines", "pipelines.tar.gz"
+
+
+@click.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--registry", help="Copy images there, such as registry.example:5000/mirror.  [default: into the folder]")
+@click.option("--no-images", is_flag=True, help="Bring charts and manifests alone.")
+@click.option("--list", "listing", is_flag=True, help="Say what would be brought, and end.")
+def main(folder: Path, registry: str | None, no_images: bool, listing: bool) -> None:
+    """Bring every chart, manifest and image of infra/pulumi/versions.toml to FOLDER.
+
+    What is there and has the right digest is left alone, so a broken run goes on where it ended. Digests that
+    versions.toml lacks are written into it. Then `pulumi config set --path codeintel:mirror.folder FOLDER`.
+    """
+    locked = versions()
+    if listing:
+        for kind, name, version in contents(locked, not no_images):
+            click.echo(f"{kind:<10}{name:<40}{version}")
+        return
+    try:
+        found = bring(locked, folder, Site())
+        if not no_images:
+            found |= bring_images(locked, folder, registry)
+        added = write_digests(FILE, found)
+    except PlatformError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+    click.echo(
+        f"{folder}: {len(found)} things, all with the digests that versions.toml locks ({added} locked just now)"
+    )
+
+
+def contents(locked: Versions, with_images: bool) -> Iterator[tuple[str, str, str]]:
+    """Gives kind, name and version of everything that is brought."""
+    yield from (("chart", each.name, each.version) for each in locked.charts.values())
+    yield from (("manifest", each.name, each.version) for each in locked.manifests.values())
+    yield from (("archive", each.name, each.version) for each in locked.archives.values())
+    if with_images:
+        yield from (("image", each.repository, each.tag) for each in locked.images.values() if not each.built_here)
+
+
+def bring(locked: Versions, folder: Path, site: Site) -> Found:
+    """Brings charts, manifests and archives; gives their digests. Raises PlatformError at the first that can't be had."""
+    found: Found = {}
+    with _bar() as bar:
+
+        def one(name: str, fetch: Callable[[Callable[[int], None]], str]) -> str:
+            task = bar.add_task(name, total=None)
+            sha256 = fetch(lambda size: bar.advance(task, size))
+            bar.update(task, total=bar.tasks[task].completed or 1, completed=bar.tasks[task].completed or 1)
+            return sha256
+
+        for chart in locked.charts.values():
+            target = folder / "charts" / chart.archive
+            found["charts", chart.name] = one(chart.archive, lambda p, c=chart, t=target: site.chart(c, t, p))  # type: ignore[misc]
+        for section, files in (("manifests", locked.manifests), ("archives", locked.archives)):
+            for each in files.values():
+                target = folder / section / each.name
+                found[section, each.name] = one(
+                    each.name,
+                    lambda p, e=each, t=target: site.file(e.url, t, e.sha256, p),  # type: ignore[misc]
+                )
+    unpack_pipelines(folder, folder / "archives" / ARCHIVE)
+    return found
+
+
+def bring_images(locked: Versions, folder: Path, registry: str | None) -> Found:
+    """Brings the images that registries have; those of platform/images are pushed by who builds them."""
+    found: Found = {}
+    console = Console(stderr=True)
+    for image in locked.images.values():
+        if not image.built_here:
+            console.print(f"{image.repository}:{image.tag}", highlight=False)
+            found["images", image.name] = copy_image(image, folder, registry)
+    return found
+
+
+def unpack_pipelines(folder: Path, archive: Path) -> None:
+    """Lays Kubeflow Pipelines' manifests out beside our overlay, which then points at them and not at the internet."""
+    place = folder / PIPELINES
+    shutil.rmtree(place, ignore_errors=True)
+    with tarfile.open(archive) as packed:
+        root = packed.getnames()[0].split("/")[0]
+        inside = [each for each in packed.getmembers() if each.name.startswith(f"{root}/manifests/kustomize/")]
+        packed.extractall(place / "upstream", inside, filter="data")
+    upstream = f"upstream/{root}/manifests/kustomize"
+    overlay = (OVERLAY / "kustomization.yaml").read_text().splitlines()
+    local = [f"  - {upstream}/env/platform-agnostic" if "?ref=" in line else line for line in overlay]
+    (place / "kustomization.yaml").write_text("\n".join([*local, ""]))
+    scoped = place / "cluster-scoped-resources"
+    scoped.mkdir()
+    (scoped / "kustomization.yaml").write_text(f"resources:\n  - ../{upstream}/cluster-scoped-resources\n")
+
+
+def _bar() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    return Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty())
+
+
+if __name__ == "__main__":
+    main()
