@@ -111,8 +111,9 @@ lint: setup-platform setup-proof ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-docs: setup ## write docs/reference.md from the code
+docs: setup-platform ## write docs/reference.md and docs/images/platform.svg from the code
 	$(BIN)/python -m docs.generate
+	$(BIN)/python -m docs.diagram
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links
 PROJECT := pyproject.toml requirements/build.in --override requirements/overrides.in

@@ -83,8 +83,7 @@ def _data(site: Site, made: dict[str, pulumi.Resource]) -> None:
     def after(*resources: pulumi.Resource | None) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(depends_on=[each for each in resources if each is not None])
 
-    watching = [made[name] for name in ("observability",) if name in made]
-    data = _space(site, Namespace.DATA, "restricted", watching)
+    data = _space(site, Namespace.DATA, "restricted", [])
     postgres = Postgres(site, after(data)) if parts.has("postgres") else None
     objects = ObjectStore(site, after(data)) if parts.has("object_store") else None
     qdrant = Qdrant(site, after(data)) if parts.has("qdrant") else None
@@ -105,22 +104,21 @@ def _users(
     langfuse: Langfuse | None,
     after: Callable[..., pulumi.ResourceOptions],
 ) -> None:
-    parts = site.settings.components
-    watching = [made[name] for name in ("observability",) if name in made]
-    space = _space(site, Namespace.ASSISTANT, "restricted", [*watching, *(made[n] for n in ("trainer",) if n in made)])
+    parts, watching = site.settings.components, made.get("observability")
+    space = _space(site, Namespace.ASSISTANT, "restricted", [made["trainer"]] if "trainer" in made else [])
     if parts.has("observability"):
-        Boards(site, after(space))
+        Boards(site, after(space, watching))
     if parts.has("trainer"):
         CodeRuntime(site, after(space))
     models: Models | None = None
     if parts.has("models"):
         served = [made[name] for name in ("kserve", "device_plugin") if name in made]
-        models = Models(site, after(_space(site, Namespace.MODELS, "baseline", [*watching, *served])))
+        models = Models(site, after(_space(site, Namespace.MODELS, "baseline", served)))
     assistant = None
     if parts.has("assistant") and qdrant:
         assistant = Assistant(site, qdrant.secret, langfuse.secret if langfuse else None, after(space, qdrant, models))
     if parts.has("observability"):
-        Monitors(site, after(*watching, qdrant, models, assistant))
+        Monitors(site, after(watching, qdrant, models, assistant))
 
 
 def _export(settings: Settings) -> None:

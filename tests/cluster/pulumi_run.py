@@ -56,7 +56,7 @@ class Run(mocks.Mocks):
         """Brings one resource to the cluster and gives its id and outputs."""
         here = self.monitor.current
         inputs = self._unchanged(here, _plain(args.inputs))
-        resource = Resource(here.urn, args.typ, args.name, inputs, here.needs, kept=here.kept)
+        resource = Resource(here.urn, args.typ, args.name, inputs, here.needs, parent=here.parent, kept=here.kept)
         if args.resource_id and args.typ.startswith("kubernetes:"):
             identity, outputs = self._read(resource, args.resource_id)
         elif args.typ.startswith((*CHARTS, MANIFESTS)):
@@ -152,6 +152,7 @@ class _Here(threading.local):
     """The resource that this thread is at: what MockResourceArgs does not tell."""
 
     urn: str = ""
+    parent: str = ""
     needs: frozenset[str] = frozenset()
     ignored: tuple[str, ...] = ()  # inputs whose changes don't count
     kept: bool = False
@@ -170,6 +171,7 @@ class _Monitor(mocks.MockMonitor):
         needs = {*request.dependencies, *of_properties, request.parent, request.deletedWith, provider} - {""}
         self.current.urn = self.make_urn(request.parent, request.type, request.name)
         self.current.needs, self.current.kept = frozenset(needs), request.retainOnDelete
+        self.current.parent = request.parent
         self.current.ignored = tuple(request.ignoreChanges)
         return super().RegisterResource(request)  # type: ignore[no-untyped-call]
 

@@ -19,6 +19,7 @@ class Resource:
     needs: frozenset[str]  # URNs that must be there before it
     objects: list[Object] = field(default_factory=list)  # what it put into the cluster, as it came back
     outputs: Object = field(default_factory=dict)
+    parent: str = ""  # URN
     kept: bool = False  # retainOnDelete, a patch, or one that was only read
 
 
