@@ -16,7 +16,7 @@ export REPO ?=
 export Q ?= Where is a request body validated, and what happens when it is wrong?
 SOURCES = $(if $(REPO),--in "$$REPO",--in $(EXAMPLES)/fastapi --in $(EXAMPLES)/langchain-core)
 
-.PHONY: help setup setup-dev setup-ml setup-vllm setup-platform setup-proof ask serve test test-ml test-infra gpu-node test-proof browser lint learn data docs lock clean
+.PHONY: help setup setup-dev setup-ml setup-vllm setup-platform setup-proof ask serve test test-ml test-infra images gpu-node test-proof browser lint learn data docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,6 +86,9 @@ learn: setup-ml $(if $(REPO),,$(EXAMPLES)/.done) ## the learning loop on REPO (d
 data: setup-ml $(EXAMPLES)/.done ## make index and data set of what learning/repositories.toml pins, where it changed (DVC)
 	@cd learning && PATH="$(abspath $(BIN)):$$PATH" dvc repro
 
+images: ## build the images of platform/images, and push them to REGISTRY where it is set (needs podman, docker or buildah)
+	@platform/images/build.sh
+
 gpu-node: setup-platform ## hand the machine that Terraform made to the Pulumi stack STACK (default: gpu)
 	@infra/terraform-hypervisor/to-pulumi.sh "$${STACK:-gpu}"
 
@@ -115,7 +118,8 @@ docs: setup-platform ## write docs/reference.md and docs/images/platform.svg fro
 	$(BIN)/python -m docs.generate
 	$(BIN)/python -m docs.diagram
 
-LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links
+COMPILE := uv pip compile --quiet --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links
+LOCK := $(COMPILE) --universal --python-version 3.11
 PROJECT := pyproject.toml requirements/build.in --override requirements/overrides.in
 
 # What torch's wheel depends on and does not load without a GPU (1 GB); the other nvidia-* packages it links against.
@@ -129,6 +133,9 @@ lock: ## resolve the versions again and write requirements/**/*.txt (needs uv)
 	$(LOCK) $(PROJECT) -c .cache/versions.txt --group ml $(NOT_ON_CPU) -o requirements/ml.txt
 	$(LOCK) $(PROJECT) -c .cache/versions.txt --group platform -o requirements/platform.txt
 	$(LOCK) $(PROJECT) -c .cache/versions.txt --group proof -o requirements/proof.txt
+	$(LOCK) $(PROJECT) -c .cache/versions.txt --extra qdrant --extra tracing -o requirements/service.txt
+	$(COMPILE) requirements/trainer.in --python-version 3.12 --python-platform x86_64-manylinux_2_28 -o requirements/trainer.txt
+	$(LOCK) requirements/vllm-image.in -o requirements/vllm-image.txt
 	$(LOCK) requirements/vllm.in --override requirements/vllm-overrides.in -o requirements/vllm.txt
 	for name in weights dev-weights seaweedfs examples/fastapi examples/langchain-core; do \
 		$(LOCK) --no-deps requirements/$$name.in -o requirements/$$name.txt; done

@@ -171,6 +171,9 @@ class Mirror(Section):
 
     folder: str | None = Field(None, description="folder of charts and manifests")
     registry: str | None = Field(None, description="prefix of every image, such as registry.example:5000/mirror")
+    built: str | None = Field(
+        None, description="prefix of the images that `make images` built and pushed; by default that of every image"
+    )
 
 
 class Settings(Section):

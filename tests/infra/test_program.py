@@ -155,6 +155,13 @@ def test_the_card_is_offered_as_slices_under_its_own_name(whole: State) -> None:
     }
 
 
+def test_our_own_images_come_from_where_they_were_pushed_and_the_others_from_their_homes() -> None:
+    state = recorded(mirror={"built": "registry.example:5000"})
+    images = {each["image"].split("@")[0] for _, spec in pods(state) for each in containers(spec)}
+    assert f"registry.example:5000/codeintel/assistant:{versions().images['assistant'].tag}" in images
+    assert any(image.startswith("docker.io/library/postgres:") for image in images)
+
+
 def test_a_mirror_stands_in_for_every_address(tmp_path: Path) -> None:
     from infra.pulumi.errors import PlatformError
 

@@ -26,8 +26,9 @@ class Site:
         return self.settings.await_ready is not False
 
     def image(self, name: str) -> str:
-        """Gives an image of versions.toml by its name there, with the mirror's prefix where one is set."""
-        return versions().images[name].reference(self.settings.mirror.registry)
+        """Gives an image of versions.toml by its name there, with the prefix of its registry where one is set."""
+        image, mirror = versions().images[name], self.settings.mirror
+        return image.reference(mirror.built or mirror.registry if image.built_here else mirror.registry)
 
     def meta(
         self,
