@@ -16,7 +16,7 @@ export REPO ?=
 export Q ?= Where is a request body validated, and what happens when it is wrong?
 SOURCES = $(if $(REPO),--in "$$REPO",--in $(EXAMPLES)/fastapi --in $(EXAMPLES)/langchain-core)
 
-.PHONY: help setup setup-dev setup-ml setup-vllm setup-platform setup-proof ask serve test test-ml test-infra images gpu-node test-proof browser lint learn data docs lock clean
+.PHONY: help setup setup-dev setup-ml setup-vllm setup-platform setup-proof ask serve test test-ml test-infra test-images images gpu-node test-proof browser lint learn data docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -102,6 +102,9 @@ test-cluster: setup-platform ## test on a real Kubernetes, built here (needs Go 
 	$(if $(KUBECONFIG_TEST),,@tests/cluster/packages.sh)
 	$(if $(CRDS_TEST),,$(BIN)/python -m tests.cluster.crds)
 	$(BIN)/python -m pytest tests/cluster --timeout=900 $(PYTEST_ARGS)
+
+test-images: setup-platform ## build the assistant's image and run it as a pod would (needs root; brings buildah on Debian)
+	$(BIN)/python -m pytest tests/images --timeout=1500 $(PYTEST_ARGS)
 
 test-proof: setup-proof ## run the load tests and the chaos experiments that need no cluster, against the real service
 	$(BIN)/python -m pytest tests/proof $(PYTEST_ARGS)

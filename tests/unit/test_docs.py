@@ -19,7 +19,7 @@ DOCUMENTS = sorted(
     if not name.startswith("tests/")
 )
 LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)")
-COMMAND = re.compile(r"\bcodeintel ([a-z]+)\b")
+COMMAND = re.compile(r"(?<!-n )\bcodeintel ([a-z]+)\b")  # `kubectl -n codeintel` names the namespace
 TARGET = re.compile(r"`make ([a-z-]+)")
 SETTING = re.compile(r"\bCODEINTEL_([A-Z_]+)\b")
 ASIDE = {"CONFIG", "TEST_QDRANT_URL", "NAME"}
@@ -42,8 +42,9 @@ def test_what_a_document_names_is_there(document: Path) -> None:
     assert [n for n in SETTING.findall(text) if n.lower() not in Settings.model_fields and n not in ASIDE] == []
 
 
-def test_both_guides_have_the_same_parts() -> None:
-    english, russian = ((ROOT / "docs" / name).read_text() for name in ("guide.md", "guide.ru.md"))
+@pytest.mark.parametrize("name", ["guide", "platform"])
+def test_both_languages_have_the_same_parts(name: str) -> None:
+    english, russian = ((ROOT / "docs" / f"{name}{language}.md").read_text() for language in ("", ".ru"))
 
     assert english.count("\n## ") == russian.count("\n## ")
     assert english.count("```") == russian.count("```")

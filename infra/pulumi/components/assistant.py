@@ -16,7 +16,7 @@ from infra.pulumi.names import (
     SecretKey,
 )
 from infra.pulumi.parts.secret import copied_secret, generated_secret
-from infra.pulumi.parts.site import Site
+from infra.pulumi.parts.site import SKIP_AWAIT, Site
 from infra.pulumi.parts.traffic import Peer, Ways, allow
 from infra.pulumi.parts.workload import (
     TMP,
@@ -62,7 +62,7 @@ class Assistant(pulumi.ComponentResource):
             needed.append(copied_secret(site, traces, HEADERS.secret, space, {HEADERS.key: HEADERS.key}, mine))
         if site.settings.components.has("models"):
             needed.append(claim(site, ADAPTERS_CLAIM, space, "10Gi", mine, shared=True))
-        service(site, ASSISTANT, mine)
+        service(site, ASSISTANT, mine, awaited=False)
         allow(site, space, ASSISTANT.name, ways(site), mine)
         after = pulumi.ResourceOptions(parent=self, depends_on=needed)
         self._server(after)
@@ -83,13 +83,14 @@ class Assistant(pulumi.ComponentResource):
             mounts={"data": DATA, "tmp": TMP} | ({"adapters": ADAPTERS} if shares_adapters else {}),
             ready=http_probe("/readyz", ASSISTANT.port, period=5),
             alive=http_probe("/healthz", ASSISTANT.port, period=20),
-            start=http_probe("/readyz", ASSISTANT.port, period=3, failures=100),
+            start=http_probe("/healthz", ASSISTANT.port, period=3, failures=100),
         )
         volumes = [scratch("tmp", "1Gi")] + ([claimed("adapters", ADAPTERS_CLAIM)] if shares_adapters else [])
         pod = Pod([server], volumes=volumes, grace_seconds=LONGEST_ANSWER + 10)
         k8s.apps.v1.StatefulSet(
             "assistant",
-            metadata=self.site.meta(ASSISTANT.name, ASSISTANT.namespace, runs=True),
+            # It is ready when something is indexed, which is after the first `up`.
+            metadata=self.site.meta(ASSISTANT.name, ASSISTANT.namespace, annotations=SKIP_AWAIT),
             spec=k8s.apps.v1.StatefulSetSpecArgs(
                 service_name=ASSISTANT.name,
                 replicas=chosen.replicas,

@@ -8,7 +8,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from infra.pulumi.names import SecretKey, Service
-from infra.pulumi.parts.site import Site
+from infra.pulumi.parts.site import SKIP_AWAIT, Site
 from infra.pulumi.parts.traffic import APP_LABEL
 
 TMP = "/tmp"  # noqa: S108  a volume of its own in each container
@@ -119,16 +119,15 @@ def service(
     of: Service,
     opts: pulumi.ResourceOptions,
     more_ports: Mapping[str, int] | None = None,
-    headless: bool = False,
+    awaited: bool = True,
 ) -> k8s.core.v1.Service:
-    """Gives the service in front of an app's pods, on the ports that the pods have."""
+    """Gives the service in front of an app's pods, on the ports that the pods have; Pulumi may wait until one is ready."""
     ports = {"http": of.port, **(more_ports or {})}
     return k8s.core.v1.Service(
         f"{of.namespace}-{of.name}",
-        metadata=site.meta(of.name, of.namespace, {APP_LABEL: of.name}, runs=True),
+        metadata=site.meta(of.name, of.namespace, {APP_LABEL: of.name}, None if awaited else SKIP_AWAIT, runs=True),
         spec=k8s.core.v1.ServiceSpecArgs(
             selector={APP_LABEL: of.name},
-            cluster_ip="None" if headless else None,
             ports=[k8s.core.v1.ServicePortArgs(name=name, port=port, target_port=port) for name, port in ports.items()],
         ),
         opts=opts,
