@@ -3,7 +3,7 @@
 # because installed ones would start a Prometheus, and let cloud-init set up this machine at its next start. Postgres is
 # installed, without a cluster of its own.
 set -euo pipefail
-folder=$1
+folder=$(realpath -m "$1")
 if [ -e "$folder/.done" ]; then exit 0; fi
 if ! command -v apt-get >/dev/null; then
   echo "error: the tests of the platform's code need promtool, cloud-init and shellcheck: install them on the PATH" >&2
