@@ -44,7 +44,7 @@ class EmbedderForLangChain(Embeddings):
         return row
 
 
-class CodeVectorStore(QdrantVectorStore):
+class CodeVectorStore(QdrantVectorStore):  # type: ignore[misc]  # untyped to us: it may not be installed
     """LangChain's Qdrant integration over our payload, which is flat: what is not the text is metadata."""
 
     @classmethod
