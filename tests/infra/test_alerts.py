@@ -28,6 +28,7 @@ WORDS = {
     "changes",
     "time",
     "and",
+    "or",
     "histogram_quantile",
 }
 
@@ -113,3 +114,21 @@ def test_every_metric_is_one_that_a_component_shows(name: str, tmp_path: Path) -
     known |= {f"{each}{end}" for each in known for end in ("_total", "_bucket", "_sum", "_count")}
     for expression in expressions()[name]:
         assert asked(expression) <= known, (expression, asked(expression) - known)
+
+
+def test_no_alert_is_there_of_a_component_that_is_not() -> None:
+    from infra.pulumi.settings import Components
+    from tests.infra.recorder import recorded
+
+    def there(**off: bool) -> set[str]:
+        state = recorded(off)
+        found = [each.inputs for each in state.resources.values() if each.inputs.get("kind") == "PrometheusRule"]
+        return {rule["alert"] for each in found for group in each["spec"]["groups"] for rule in group["rules"]}
+
+    everything = {rule["alert"] for file in FILES for rule in rules(file)}
+    assert there() == everything
+    for name in {rule["labels"]["component"] for file in FILES for rule in rules(file)} - {"observability"}:
+        off = {Components.model_fields[name].alias or name: False}
+        own = {rule["alert"] for file in FILES for rule in rules(file) if rule["labels"]["component"] == name}
+        assert own
+        assert not own & there(**off)

@@ -1,6 +1,7 @@
 """Prometheus, Grafana and the GPU's exporter, with our dashboards and alerts."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -70,15 +71,26 @@ class Boards(pulumi.ComponentResource):
                 opts=mine,
             )
         for file in sorted((ROOT / "platform" / "alerts").glob("*.yaml")):
+            groups = alerts(site, file)
+            if not groups:
+                continue
             k8s.apiextensions.CustomResource(
                 f"alerts-{file.stem}",
                 api_version="monitoring.coreos.com/v1",
                 kind="PrometheusRule",
                 metadata=site.meta(f"codeintel-{file.stem}", Namespace.ASSISTANT),
-                spec=yaml.safe_load(file.read_text()),
+                spec={"groups": groups},
                 opts=mine,
             )
         self.register_outputs({})
+
+
+def alerts(site: Site, file: Path) -> list[dict[str, Any]]:
+    """Gives a file's groups of rules, without those of a component that the stack has not: they would fire for ever."""
+    groups = yaml.safe_load(file.read_text())["groups"]
+    for group in groups:
+        group["rules"] = [each for each in group["rules"] if site.settings.components.has(each["labels"]["component"])]
+    return [group for group in groups if group["rules"]]
 
 
 class Monitors(pulumi.ComponentResource):
@@ -87,12 +99,12 @@ class Monitors(pulumi.ComponentResource):
     def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("codeintel:platform:Monitors", "monitors", None, opts)
         for component, (service, labels, endpoint) in monitored().items():
-            if site.settings.components.has(component):
+            if site.settings.components.installs(component):
                 k8s.apiextensions.CustomResource(
                     f"{component}-monitor",
                     api_version="monitoring.coreos.com/v1",
                     kind="PodMonitor",
-                    metadata=site.meta(component, service),
+                    metadata=site.meta(component.replace("_", "-"), service),
                     spec={"selector": {"matchLabels": labels}, "podMetricsEndpoints": [endpoint]},
                     opts=pulumi.ResourceOptions(parent=self),
                 )
@@ -109,6 +121,12 @@ def monitored() -> dict[str, tuple[str, dict[str, str], dict[str, Any]]]:
         "assistant": (ASSISTANT.namespace, {APP_LABEL: ASSISTANT.name}, {"port": "http", **reads(ASSISTANT_KEY)}),
         "qdrant": (QDRANT.namespace, {APP_LABEL: QDRANT.name}, {"port": "http", **reads(QDRANT_READER)}),
         "models": (Namespace.MODELS, {"component": "predictor"}, {"portNumber": 8080}),
+        # Its metrics name the certificates' own namespaces.
+        "cert_manager": (
+            Namespace.CERT_MANAGER,
+            {APP_LABEL: "cert-manager"},
+            {"port": "http-metrics", "honorLabels": True},
+        ),
     }
 
 
