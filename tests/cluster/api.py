@@ -119,7 +119,7 @@ class Api:
             if {"list", "delete"} <= set(resource["verbs"]) and "/" not in resource["name"]
         ]
 
-    def wait(self, what: str, ready: Callable[[], Any], seconds: float = 30) -> Any:
+    def wait(self, what: str, ready: Callable[[], Any], seconds: float = 180) -> Any:
         """Gives what `ready` gives as soon as that is true; raises ClusterError when the time is over."""
         end = time.monotonic() + seconds
         while not (found := ready()):

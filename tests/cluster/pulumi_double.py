@@ -16,7 +16,7 @@ from tests.cluster.destroy import destroy_graph
 from tests.cluster.pulumi_run import Arrivals, Run
 from tests.cluster.pulumi_state import State
 
-PATIENCE = 120.0  # seconds that an object may take to go
+PATIENCE = 400.0  # seconds that an object may take to go
 
 
 @dataclass
