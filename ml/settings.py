@@ -91,6 +91,11 @@ class Settings(BaseSettings):
     llm_api_key: SecretStr | None = Field(None, description="key of that endpoint")
     llm_timeout: float = Field(60.0, gt=0, description="seconds to wait for the LLM's next token")
     llm_retries: int = Field(2, ge=0, description="how often a failed call to the LLM is tried again")
+    llm_rest: float = Field(
+        10.0,
+        ge=0,
+        description="seconds for which an endpoint that did not answer is left alone; the evidence answers meanwhile",
+    )
     llm_trusted_parameters: float = Field(
         1.0,
         ge=0,

@@ -10,7 +10,8 @@ from openai import Timeout
 from pydantic import SecretStr
 
 from ml.errors import ModelError
-from rag_service.llm.errors import pause_before_retry, translated
+from rag_service.llm.errors import is_away, pause_before_retry, translated
+from rag_service.llm.rest import rest_of
 
 CONNECT_SECONDS = 5.0
 NO_KEY = "none"  # the client sends a key always; an endpoint that wants none passes it over
@@ -19,13 +20,14 @@ NO_KEY = "none"  # the client sends a key always; an endpoint that wants none pa
 class EndpointChatModel(ChatOpenAI):
     """ChatOpenAI whose errors are ModelError, and which tries again only while that can help and nothing was said yet.
 
-    A time-out is not tried again: the reader waited long enough.
+    A time-out is not tried again: the reader waited long enough. An endpoint that was away is not asked for `rest_seconds`.
     """
 
     attempts: int = 1
+    rest_seconds: float = 0.0
 
     @classmethod
-    def at(cls, url: str, model: str, key: str | None, timeout: float, retries: int) -> Self:
+    def at(cls, url: str, model: str, key: str | None, timeout: float, retries: int, rest: float = 0.0) -> Self:
         """Gives the model at an address; `timeout` is how many seconds its next token may take."""
         return cls(
             base_url=url,
@@ -34,10 +36,23 @@ class EndpointChatModel(ChatOpenAI):
             timeout=Timeout(timeout, connect=min(timeout, CONNECT_SECONDS)),
             max_retries=0,
             attempts=retries + 1,
+            rest_seconds=rest,
             stream_usage=True,
         )
 
     def _stream(self, *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
+        rest = rest_of(str(self.openai_api_base))
+        rest.enter(self.rest_seconds)
+        try:
+            for chunk in self._stream_patiently(*args, **kwargs):
+                rest.end()
+                yield chunk
+        except ModelError as error:
+            if is_away(error):
+                rest.begin(self.rest_seconds, error.cause)
+            raise
+
+    def _stream_patiently(self, *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
         for attempt in range(self.attempts):
             said = False
             try:

@@ -8,6 +8,7 @@ import openai
 from ml.errors import ModelError
 
 TRANSIENT_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+AWAY_STATUS = frozenset({502, 503, 504})
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 8.0
 
@@ -33,8 +34,7 @@ def _translation(error: openai.OpenAIError) -> ModelError:
         case openai.APITimeoutError():
             return ModelError("it did not answer in time", "set llm_timeout higher, or look at the endpoint's load")
         case openai.APIConnectionError():
-            reason = error.__cause__ or error
-            return ModelError(f"no connection: {reason}", "check llm_url and that the endpoint runs")
+            return ModelError(f"no connection: {_first_line(str(_root(error)))}", "check llm_url and that the endpoint runs")
         case openai.AuthenticationError() | openai.PermissionDeniedError():
             return ModelError(f"it refuses the key, status {error.status_code}", "set llm_api_key")
         case openai.NotFoundError():
@@ -45,8 +45,22 @@ def _translation(error: openai.OpenAIError) -> ModelError:
             return ModelError(f"it reports an error: {_first_line(str(error))}", "look at the endpoint's log")
 
 
+def _root(error: BaseException) -> BaseException:
+    """Gives what began it: clients wrap each other's errors."""
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__ or error
+    return error
+
+
 def _first_line(message: str, length: int = 200) -> str:
     return " ".join(message.split())[:length]
+
+
+def is_away(error: ModelError) -> bool:
+    """Whether nobody answers at an endpoint, or only the proxy before it: asking again at once would be in vain."""
+    foreign = error.__cause__
+    status = foreign.status_code if isinstance(foreign, openai.APIStatusError) else None
+    return isinstance(foreign, openai.APIConnectionError) or status in AWAY_STATUS
 
 
 def pause_before_retry(error: ModelError, attempt: int) -> float | None:

@@ -115,7 +115,8 @@ def _endpoint(settings: "Settings", adapter: "Adapter | None") -> Llm:
         from rag_service.llm.endpoint import EndpointChatModel
 
         key = settings.llm_api_key.get_secret_value() if settings.llm_api_key else None
-        return EndpointChatModel.at(url, model, key, timeout or settings.llm_timeout, settings.llm_retries)
+        wait, rest = timeout or settings.llm_timeout, settings.llm_rest
+        return EndpointChatModel.at(url, model, key, wait, settings.llm_retries, rest)
 
     return Llm(
         name=_named(base, adapter),

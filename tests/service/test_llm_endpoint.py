@@ -1,6 +1,7 @@
 """The endpoint's chat model against a real HTTP server: each way to fail becomes a ModelError, retried where it can help."""
 
 import socket
+import threading
 import time
 from collections.abc import Iterator
 
@@ -12,8 +13,9 @@ from rag_service.llm.provider import open_llm
 from tests.support import llm_server as server
 
 
-def ask(url: str, *, retries: int = 0, timeout: float = 5.0) -> Iterator[str]:
-    settings = Settings(llm="openai", llm_url=url, llm_model="m", llm_retries=retries, llm_timeout=timeout)
+def ask(url: str, *, retries: int = 0, timeout: float = 5.0, rest: float = 10.0) -> Iterator[str]:
+    endpoint = {"llm": "openai", "llm_url": url, "llm_model": "m", "llm_timeout": timeout}
+    settings = Settings.model_validate({**endpoint, "llm_retries": retries, "llm_rest": rest})
     llm = open_llm(settings)
     assert llm is not None
     for chunk in llm.open(None).stream("Why?"):
@@ -103,3 +105,39 @@ def test_a_stream_that_broke_off_after_a_word_is_not_begun_anew() -> None:
                 said += part
         assert said == "Be"
         assert len(endpoint.requests) == 1
+
+
+def test_an_endpoint_that_is_away_is_left_alone_for_a_while() -> None:
+    with server.llm_server(server.hangs()) as endpoint:
+        with pytest.raises(ModelError, match="in time"):
+            list(ask(endpoint.url, timeout=0.2, rest=60))
+        with pytest.raises(ModelError, match=r"a moment ago.*asked again in \d+ s"):
+            list(ask(endpoint.url, timeout=0.2, rest=60))
+        assert len(endpoint.requests) == 1
+
+
+def test_after_a_rest_one_question_finds_out_whether_it_is_back() -> None:
+    gate = threading.Event()
+    with server.llm_server(server.hangs(), server.says_once(gate, "Because."), server.says("So.")) as endpoint:
+        with pytest.raises(ModelError, match="in time"):
+            list(ask(endpoint.url, timeout=0.2, rest=0.1))
+        time.sleep(0.2)
+        first = ask(endpoint.url, rest=60)
+        said: list[str] = []
+        asker = threading.Thread(target=lambda: said.extend(first))
+        asker.start()
+        while len(endpoint.requests) < 2:
+            time.sleep(0.01)
+        with pytest.raises(ModelError, match="a moment ago"):
+            list(ask(endpoint.url, rest=60))
+        gate.set()
+        asker.join()
+        assert "".join(said) == "Because."
+        assert "".join(ask(endpoint.url, rest=60)) == "So."
+
+
+def test_an_endpoint_that_refuses_is_not_left_alone() -> None:
+    with server.llm_server(server.refuses(400), server.says("Because.")) as endpoint:
+        with pytest.raises(ModelError, match="status 400"):
+            list(ask(endpoint.url, rest=60))
+        assert "".join(ask(endpoint.url, rest=60)) == "Because."

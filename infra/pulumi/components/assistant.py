@@ -38,6 +38,7 @@ DATA, ADAPTERS = "/data", "/adapters"
 INDEXER = "indexer"
 NIGHTLY = "15 2 * * *"
 HEADERS = SecretKey("langfuse-traces", "otlp-headers")
+FIRST_TOKEN = 20  # seconds: a model that is away keeps its callers waiting in Knative's activator
 LONGEST_ANSWER = 60  # seconds that a running answer gets when the pod is stopped
 
 
@@ -152,6 +153,7 @@ def environment(site: Site) -> dict[str, str | SecretKey]:
             "CODEINTEL_LLM_URL": f"http://{models.name}-predictor.{Namespace.MODELS}.svc.cluster.local/v1",
             "CODEINTEL_LLM_MODEL": models.name,
             "CODEINTEL_LLM_ADAPTER_DIR": ADAPTERS,
+            "CODEINTEL_LLM_TIMEOUT": str(FIRST_TOKEN),
         }
     if parts.has("mlflow"):
         made["CODEINTEL_MLFLOW_URL"] = MLFLOW.url
