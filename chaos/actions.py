@@ -5,13 +5,15 @@ import os
 import shlex
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import requests
 from chaoslib.exceptions import ActivityFailed
 from logzero import logger
 
-from chaos.probes import answers_in_time, answers_without_the_model, refuses_in_one_line
+from chaos.nodes import is_ready
+from chaos.probes import answers_in_time, answers_with_the_model, answers_without_the_model, refuses_in_one_line
 
 __all__ = [
     "ask_until_it_says_so",
@@ -23,6 +25,8 @@ __all__ = [
     "return_node",
     "wait_until_it_answers",
     "wait_until_it_refuses",
+    "wait_until_the_cluster_sees_it",
+    "wait_until_the_model_explains",
 ]
 
 FILLER = "filled-by-chaos"
@@ -80,32 +84,50 @@ def lose_node(provider: str, node: str, connection: str = "qemu:///system", comm
 
 
 def return_node(provider: str, node: str, connection: str = "qemu:///system", command: str = "") -> str:
-    """Gives a node its power back; see `lose_node`."""
-    return _run(_power(provider, "start", node, connection, command))
+    """Gives a node its power back; see `lose_node`. One that has it keeps it."""
+    try:
+        return _run(_power(provider, "start", node, connection, command))
+    except ActivityFailed as error:
+        if "already active" in str(error):
+            return str(error)
+        raise
 
 
 def wait_until_it_answers(
-    url: str, question: str, seconds: float = 300.0, within: float = 10.0, api_key: str = ""
+    url: str, question: str, seconds: float = 300.0, within: float = 10.0, api_key: str = "", in_a_row: int = 1
 ) -> float:
-    """Waits until a question is answered as it should be, and gives after how many seconds it was."""
-    began = time.monotonic()
-    while time.monotonic() - began < seconds:
+    """Waits until a question is answered as it should be, so often in a row; gives after how many seconds it first was."""
+    began, good = time.monotonic(), list[float]()
+
+    def answers() -> bool:
+        asked = time.monotonic()
         if answers_in_time(url, question, within, api_key):
-            took = round(time.monotonic() - began, 1)
-            logger.info("recovered after %.1f s", took)
-            return took
-        time.sleep(PAUSE)
-    raise ActivityFailed(f"no good answer within {seconds:g} s")
+            good.append(asked)
+        else:
+            good.clear()
+        return len(good) >= in_a_row
+
+    _wait(answers, "no good answer", seconds)
+    return _recovered(good[0] - began)
+
+
+def wait_until_the_model_explains(
+    url: str, question: str, seconds: float = 900.0, within: float = 30.0, api_key: str = ""
+) -> float:
+    """Waits until an answer needs no excuse for the model, and gives after how many seconds one came."""
+    return _recovered(
+        _wait(lambda: answers_with_the_model(url, question, within, api_key), "the model is away", seconds)
+    )
+
+
+def wait_until_the_cluster_sees_it(node: str, seconds: float = 120.0) -> float:
+    """Waits until the cluster (of the kubeconfig) counts on a node no longer, and gives after how many seconds."""
+    return round(_wait(lambda: not is_ready(node), f"{node} is still ready", seconds), 1)
 
 
 def wait_until_it_refuses(url: str, question: str, seconds: float = 120.0, api_key: str = "") -> None:
     """Waits until a question is refused in one line with cause and cure."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if refuses_in_one_line(url, question, api_key=api_key):
-            return
-        time.sleep(PAUSE)
-    raise ActivityFailed(f"it was not refused within {seconds:g} s")
+    _wait(lambda: refuses_in_one_line(url, question, api_key=api_key), "it was not refused", seconds)
 
 
 def ask_until_it_says_so(url: str, question: str, times: int = 50, api_key: str = "") -> int:
@@ -114,6 +136,21 @@ def ask_until_it_says_so(url: str, question: str, times: int = 50, api_key: str 
         if answers_without_the_model(url, question, api_key=api_key):
             return asked
     raise ActivityFailed(f"{times} answers, and none says that anything is wrong")
+
+
+def _wait(ready: Callable[[], bool], otherwise: str, seconds: float) -> float:
+    """Gives how many seconds it took until something was so; fails when the time is over."""
+    began = time.monotonic()
+    while time.monotonic() - began < seconds:
+        if ready():
+            return time.monotonic() - began
+        time.sleep(PAUSE)
+    raise ActivityFailed(f"{otherwise} within {seconds:g} s")
+
+
+def _recovered(seconds: float) -> float:
+    logger.info("recovered after %.1f s", seconds)
+    return round(seconds, 1)
 
 
 def _power(provider: str, verb: str, node: str, connection: str, command: str) -> list[str]:

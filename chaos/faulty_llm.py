@@ -7,17 +7,25 @@ experiments or by hand: `curl -X PUT http://127.0.0.1:9100/fault/slow`.
     slow      sends nothing for SLOW seconds, then passes on
     garbage   answers 200 with what is no answer
     away      drops the connection, as a network cut does
+    expired   shows a certificate that ended yesterday, at the TLS port (`--tls-port 9443 --tls-folder DIR`): set `llm_url`
+              to https://HOST:9443/v1, and SSL_CERT_FILE=DIR/ca.crt so that the assistant trusts the other certificate
 """
 
 import argparse
+import socket
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
 
 import requests
 
-FAULTS = ("none", "slow", "garbage", "away")
+from chaos.certificates import AUTHORITY, contexts
+
+FAULTS = ("none", "slow", "garbage", "away", "expired")
 SLOW = 30.0
 CHUNK = b'{"choices": [{"index": 0, "delta": {"content": "See `made/up.py:7` [99]."}}]}'
 CHUNK = b'{"choices": [{"index": 0, "delta": {"content": "See `made/up.py:7` [99]."}}]}'
@@ -30,10 +38,36 @@ class Proxy(ThreadingHTTPServer):
     """The proxy; `fault` is what it does to the next request."""
 
     daemon_threads = True
+    tls: "TlsPort | None" = None
 
     def __init__(self, address: tuple[str, int], target: str, slow: float = SLOW) -> None:
         super().__init__(address, Handler)
         self.target, self.slow, self.fault = target.rstrip("/"), slow, "none"
+
+    def faults(self) -> tuple[str, ...]:
+        """Gives how it can fail."""
+        return FAULTS if self.tls else FAULTS[:-1]
+
+
+class TlsPort(Proxy):
+    """The same proxy by TLS, with certificates that are made in `folder`; its faults are set at the plain port."""
+
+    def __init__(self, address: tuple[str, int], proxy: Proxy, folder: Path) -> None:
+        super().__init__(address, proxy.target, proxy.slow)
+        self._valid, self._expired = contexts(folder, address[0])
+        self._proxy, proxy.tls = proxy, self
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Takes a connection, with the certificate of the moment; the handshake is the handler's."""
+        connection, caller = super().get_request()
+        self.fault = self._proxy.fault
+        context = self._expired if self.fault == "expired" else self._valid
+        return context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False), caller
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Is quiet about callers who do not like the certificate."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -45,8 +79,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:  # http.server wants these names
         """Sets the fault."""
         fault = self.path.rpartition("/")[2]
-        if self.path != f"/fault/{fault}" or fault not in FAULTS:
-            self._reply(404, f"PUT /fault/NAME, where NAME is one of {', '.join(FAULTS)}\n".encode())
+        if self.path != f"/fault/{fault}" or fault not in self.server.faults():
+            self._reply(404, f"PUT /fault/NAME, where NAME is one of {', '.join(self.server.faults())}\n".encode())
             return
         self.server.fault = fault
         self._reply(200, f"{fault}\n".encode())
@@ -113,9 +147,16 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at")
     parser.add_argument("--port", type=int, default=9100, help="port to listen at")
     parser.add_argument("--slow", type=float, default=SLOW, help="seconds that the fault `slow` waits")
+    parser.add_argument("--tls-port", type=int, help="port to listen at by TLS too, for the fault `expired`")
+    parser.add_argument("--tls-folder", type=Path, default=Path("chaos-tls"), help="folder for its certificates")
     given = parser.parse_args()
+    proxy = Proxy((given.host, given.port), given.to, given.slow)
     print(f"http://{given.host}:{given.port} passes on to {given.to}", file=sys.stderr)
-    Proxy((given.host, given.port), given.to, given.slow).serve_forever()
+    if given.tls_port:
+        tls = TlsPort((given.host, given.tls_port), proxy, given.tls_folder)
+        threading.Thread(target=tls.serve_forever, daemon=True).start()
+        print(f"https://{given.host}:{given.tls_port} too: trust {given.tls_folder / AUTHORITY}", file=sys.stderr)
+    proxy.serve_forever()
 
 
 if __name__ == "__main__":

@@ -6,7 +6,13 @@ from typing import Any
 import requests
 from logzero import logger
 
-__all__ = ["answers_in_time", "answers_without_the_model", "citations_resolve", "refuses_in_one_line"]
+__all__ = [
+    "answers_in_time",
+    "answers_with_the_model",
+    "answers_without_the_model",
+    "citations_resolve",
+    "refuses_in_one_line",
+]
 
 SLACK = 5.0  # seconds on top of `within`, so that a late answer is told from none
 
@@ -28,6 +34,12 @@ def citations_resolve(url: str, question: str, within: float = 10.0, api_key: st
     return bool(answer and answer["citations"]) and all(
         _holds(url, citation, within, api_key) for citation in (answer or {})["citations"]
     )
+
+
+def answers_with_the_model(url: str, question: str, within: float = 10.0, api_key: str = "") -> bool:
+    """Says whether the model had its part in an answer: there is no line that excuses it."""
+    answer = _ask(url, question, within, api_key)
+    return answer is not None and bool(answer["found"]) and not answer["notices"]
 
 
 def answers_without_the_model(url: str, question: str, within: float = 10.0, api_key: str = "") -> bool:

@@ -5,13 +5,14 @@ written to the file that the configuration `page` (CODEINTEL_CHAOS_PAGE) names.
 """
 
 import html
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from logzero import logger
 
-RECOVERY = "wait until it answers as before"
+WAITING = "wait until "  # what the names of steps begin with that give how many seconds they waited
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
 <style>:root{{color-scheme:light dark}}body{{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem}}
 .row{{display:grid;grid-template-columns:20rem 1fr 12rem;gap:1rem;align-items:center;margin:.3rem 0}}
@@ -55,11 +56,22 @@ def _refused(step: dict[str, Any]) -> bool:
 
 
 def _verdict(steps: list[dict[str, Any]]) -> str:
-    recovery = [step["output"] for step in steps if step["activity"]["name"] == RECOVERY and not _failed(step)]
     failed = [step["activity"]["name"] for step in steps if _failed(step)]
     if failed:
         return f"it did not hold: {', '.join(failed)}"
-    return f"it held; recovered after {recovery[0]:.1f} s" if recovery else "it held"
+    return "; ".join(("it held", *_times(steps)))
+
+
+def _times(steps: list[dict[str, Any]]) -> Iterator[str]:
+    """Tells when what was waited for had come, counted from the last thing that was done before."""
+    done: datetime | None = None
+    for step in steps:
+        name, output = step["activity"]["name"], step.get("output")
+        if not name.startswith(WAITING):
+            done = datetime.fromisoformat(step["end"]) if step["activity"]["type"] == "action" else done
+        elif done and isinstance(output, float):
+            came = datetime.fromisoformat(step["start"]) + timedelta(seconds=output)
+            yield f"{name.removeprefix(WAITING)} after {(came - done).total_seconds():.1f} s"
 
 
 def _page(experiment: dict[str, Any], steps: list[dict[str, Any]]) -> str:

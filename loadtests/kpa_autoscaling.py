@@ -1,7 +1,7 @@
 """Steps of load on a model that KPA scales by concurrency: do pods come, on the GPU node, and do they go again?
 
-    locust -f loadtests/kpa_autoscaling.py --host http://INGRESS --host-header kpa-test.models.example.com \\
-        --namespace models --inference-service kpa-test --headless --page kpa.html
+    kubectl -n kourier-system port-forward svc/kourier-internal 8080:80 &
+    locust -f loadtests/kpa_autoscaling.py --host http://127.0.0.1:8080 --headless --page kpa.html
 
 The load goes up by `--steps` (users, each with one request under way), then stops, and the pods are watched until they
 are back at `--least-pods`. The pods are read from the cluster that the kubeconfig names. Exit code 1 where a check fails:
@@ -25,17 +25,14 @@ from loadtests import options
 from loadtests.checks import Check, recovered, scaled
 from loadtests.timeline import Timeline, finish
 
-CHAT = json.dumps(
-    {"model": "kpa-test", "messages": [{"role": "user", "content": "What does a mutex do?"}], "max_tokens": 16}
-)
+QUESTION = "What does a mutex do?"
 SERVICE_LABEL = "serving.kserve.io/inferenceservice"
-options.add(
-    "--host-header", default="", help="name that the ingress knows the model by, where it is not that of --host"
-)
+options.add("--host-header", help="name that the ingress knows the model by; by default that within the cluster")
 options.add("--path", default="/v1/chat/completions", help="where the requests go")
-options.add("--body", default=CHAT, help="what they hold; empty: GET")
-options.add("--namespace", default="models", help="namespace of the model")
-options.add("--inference-service", default="kpa-test", help="its name")
+options.add("--body", help="what they hold; by default a question of OpenAI's form; empty: GET")
+options.add("--namespace", default="codeintel-models", help="namespace of the model")
+options.add("--inference-service", default="autoscaling-test", help="its name")
+options.add("--tokens", type=int, default=16, help="how long an answer may be")
 options.add("--node-label", default="nvidia.com/gpu.present=true", help="label of the nodes it has to run on")
 options.add("--steps", default="1,3", help="users of each step")
 options.add("--step-seconds", type=float, default=40.0, help="how long a step lasts")
@@ -55,9 +52,17 @@ class Caller(HttpUser):
     def ask(self) -> None:
         """Asks the model."""
         given = options.given(self.environment)
-        headers = {"Content-Type": "application/json"} | ({"Host": given.host_header} if given.host_header else {})
-        method = "POST" if given.body else "GET"
-        self.client.request(method, given.path, data=given.body or None, headers=headers, name=given.path, timeout=60)
+        inside = f"{given.inference_service}-predictor.{given.namespace}.svc.cluster.local"
+        headers = {"Content-Type": "application/json", "Host": given.host_header or inside}
+        body = chat(given.inference_service, given.tokens) if given.body is None else given.body
+        method = "POST" if body else "GET"
+        self.client.request(method, given.path, data=body or None, headers=headers, name=given.path, timeout=60)
+
+
+def chat(model: str, tokens: int) -> str:
+    """Gives a question in OpenAI's form."""
+    message = {"role": "user", "content": QUESTION}
+    return json.dumps({"model": model, "messages": [message], "max_tokens": tokens})
 
 
 @dataclass

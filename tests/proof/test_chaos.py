@@ -1,66 +1,83 @@
 """The experiments that need no cluster, by `chaos run`, against the real service: they hold, and say what a reader saw."""
 
-import json
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
 import yaml
 
-from chaos.faulty_llm import FAULTS, Proxy
+from chaos.certificates import AUTHORITY
+from chaos.faulty_llm import FAULTS, Proxy, TlsPort
 from ml.settings import Settings
 from tests.support.llm_server import llm_server, says
 from tests.support.service import serving
+from tests.support.tools import CHAOS, EXPERIMENTS, chaos_run
 
-CHAOS = str(Path(sys.executable).with_name("chaos"))
-EXPERIMENTS = Path(__file__).parents[2] / "chaos" / "experiments"
 QUESTION = "Where is the number of attempts to charge an order set?"
 
 
 @contextmanager
 def assistant(indexed: Settings, **more: object) -> Iterator[tuple[str, str]]:
     """Runs the assistant, a model and the proxy between the two; gives the addresses of assistant and proxy."""
-    with llm_server(says("The charger retries [1].")) as llm:
-        proxy = Proxy(("127.0.0.1", 0), llm.url.removesuffix("/v1"), slow=20)
-        thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
+    with llm_server(says("The charger retries [1].")) as llm, proxied(llm.url) as proxy:
         address = f"http://127.0.0.1:{proxy.server_address[1]}"
-        endpoint = {"llm": "openai", "llm_url": f"{address}/v1", "llm_model": "m", "llm_timeout": 1.0, "llm_retries": 0}
-        try:
-            with serving(indexed.model_copy(update={**endpoint, **more})) as url:
-                yield url, address
-        finally:
-            proxy.shutdown()
-            thread.join()
-            proxy.server_close()
+        with serving(at(indexed, f"{address}/v1", **more)) as url:
+            yield url, address
 
 
-def chaos_run(name: str, working_folder: Path, **variables: str) -> dict[str, Any]:
-    given = [f"--var={key}={value}" for key, value in ({"question": QUESTION} | variables).items()]
-    command = [CHAOS, "--no-version-check", "run", f"--journal-path={working_folder / 'journal.json'}", *given]
-    done = subprocess.run(
-        [*command, str(EXPERIMENTS / f"{name}.yaml")], cwd=working_folder, capture_output=True, text=True, timeout=200
-    )
-    journal: dict[str, Any] = json.loads((working_folder / "journal.json").read_text())
-    assert (done.returncode, journal["status"], journal["deviated"]) == (0, "completed", False), done.stderr
-    return journal
+def at(indexed: Settings, llm_url: str, **more: object) -> Settings:
+    endpoint = {"llm": "openai", "llm_url": llm_url, "llm_model": "m", "llm_timeout": 1.0, "llm_retries": 0}
+    return indexed.model_copy(update={**endpoint, **more})
+
+
+@contextmanager
+def proxied(llm_url: str) -> Iterator[Proxy]:
+    proxy = Proxy(("127.0.0.1", 0), llm_url.removesuffix("/v1"), slow=20)
+    with running(proxy):
+        yield proxy
+
+
+@contextmanager
+def running(proxy: Proxy) -> Iterator[None]:
+    thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield
+    finally:
+        proxy.shutdown()
+        thread.join()
+        proxy.server_close()
 
 
 @pytest.mark.parametrize("name", ["llm-slow", "llm-garbage", "llm-cut-off"])
 def test_the_evidence_answers_while_the_model_fails(indexed: Settings, tmp_path: Path, name: str) -> None:
     with assistant(indexed) as (url, proxy):
-        journal = chaos_run(name, tmp_path, url=url, proxy=proxy, page=str(tmp_path / "page.html"))
+        journal = chaos_run(name, tmp_path, url=url, question=QUESTION, proxy=proxy, page=str(tmp_path / "page.html"))
     assert [step["output"] for step in journal["run"]][1] is True
     recovery = journal["run"][-1]
     assert recovery["activity"]["name"] == "wait until it answers as before"
     assert recovery["output"] < 60
-    assert "it held; recovered after" in (tmp_path / "page.html").read_text()
+    assert "it held; it answers as before after" in (tmp_path / "page.html").read_text()
+
+
+def test_an_expired_certificate_is_named_and_the_evidence_answers(
+    indexed: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "tls"
+    with llm_server(says("The charger retries [1].")) as llm, proxied(llm.url) as proxy:
+        tls = TlsPort(("127.0.0.1", 0), proxy, folder)
+        monkeypatch.setenv("SSL_CERT_FILE", str(folder / AUTHORITY))
+        with running(tls), serving(at(indexed, f"https://127.0.0.1:{tls.server_address[1]}/v1")) as url:
+            address = f"http://127.0.0.1:{proxy.server_address[1]}"
+            chaos_run("certificate-expired", tmp_path, url=url, question=QUESTION, proxy=address)
+            requests.put(f"{address}/fault/expired", timeout=10)
+            answer = requests.post(f"{url}/api/ask", json={"question": QUESTION}, timeout=30).json()
+    assert "certificate has expired" in answer["notices"][0]
+    assert answer["citations"]
 
 
 def test_a_full_disk_costs_the_record_and_not_the_answer(indexed: Settings, tmp_path: Path) -> None:
@@ -70,7 +87,7 @@ def test_a_full_disk_costs_the_record_and_not_the_answer(indexed: Settings, tmp_
     assert mounted.returncode == 0, "this test mounts a small volume, which needs root"
     try:
         with assistant(indexed, data_dir=str(folder)) as (url, _):
-            chaos_run("disk-full", tmp_path, url=url, folder=str(folder))
+            chaos_run("disk-full", tmp_path, url=url, question=QUESTION, folder=str(folder))
     finally:
         subprocess.run(["umount", folder], check=True)
 
@@ -80,7 +97,7 @@ def test_a_hypothesis_that_does_not_hold_is_told(indexed: Settings, tmp_path: Pa
         assistant(indexed) as (url, proxy),
         pytest.raises(AssertionError, match="it did not hold: an answer comes in time"),
     ):
-        chaos_run("llm-slow", tmp_path, url=url + "/nowhere", proxy=proxy)
+        chaos_run("llm-slow", tmp_path, url=url + "/nowhere", question=QUESTION, proxy=proxy)
 
 
 def test_the_proxy_passes_on_what_it_does_not_break(indexed: Settings) -> None:
@@ -88,7 +105,7 @@ def test_the_proxy_passes_on_what_it_does_not_break(indexed: Settings) -> None:
         reply = requests.post(f"{proxy}/v1/chat/completions", json={"stream": True}, timeout=10)
         assert "The charger retries" in reply.text
         assert requests.put(f"{proxy}/fault/flood", timeout=10).text.startswith("PUT /fault/NAME, where NAME is one of")
-        for fault in FAULTS:
+        for fault in FAULTS[:-1]:
             assert requests.put(f"{proxy}/fault/{fault}", timeout=10).text.strip() == fault
 
 

@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,16 +9,7 @@ import pytest
 from loadtests.checks import flat, recovered, scaled
 from ml.settings import Settings
 from tests.support.service import serving
-
-LOCUST = str(Path(sys.executable).with_name("locust"))
-ROOT = Path(__file__).parents[2]
-
-
-def locust(name: str, url: str, folder: Path, *options: str, code: int = 0) -> str:
-    command = [LOCUST, "-f", str(ROOT / "loadtests" / f"{name}.py"), "--host", url, "--headless", *options]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=180)
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout + done.stderr
+from tests.support.tools import locust
 
 
 def figures_in(said: str) -> dict[str, dict[str, float]]:
