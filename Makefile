@@ -97,8 +97,8 @@ test-infra: setup-platform $(SEAWEEDFS)/.done ## run the tests of the platform's
 	@tests/infra/packages.sh .cache/infra-packages
 	$(BIN)/python -m pytest tests/infra $(PYTEST_ARGS)
 
-test-cluster: setup-platform ## test on a real Kubernetes, built here (needs Go and root), or the one of KUBECONFIG_TEST=file
-	$(BIN)/python -m tests.cluster.build $(if $(KUBECONFIG_TEST),kwok,etcd control-plane kwok node coredns)
+test-cluster: setup-platform setup-proof ## test on a real Kubernetes, built here (needs Go and root), or the one of KUBECONFIG_TEST=file
+	$(BIN)/python -m tests.cluster.build $(if $(KUBECONFIG_TEST),kwok,etcd control-plane kwok node coredns knative)
 	$(if $(KUBECONFIG_TEST),,@tests/cluster/packages.sh)
 	$(if $(CRDS_TEST),,$(BIN)/python -m tests.cluster.crds)
 	$(BIN)/python -m pytest tests/cluster --timeout=900 $(PYTEST_ARGS)

@@ -34,7 +34,9 @@ def _translation(error: openai.OpenAIError) -> ModelError:
         case openai.APITimeoutError():
             return ModelError("it did not answer in time", "set llm_timeout higher, or look at the endpoint's load")
         case openai.APIConnectionError():
-            return ModelError(f"no connection: {_first_line(str(_root(error)))}", "check llm_url and that the endpoint runs")
+            return ModelError(
+                f"no connection: {_first_line(str(_root(error)))}", "check llm_url and that the endpoint runs"
+            )
         case openai.AuthenticationError() | openai.PermissionDeniedError():
             return ModelError(f"it refuses the key, status {error.status_code}", "set llm_api_key")
         case openai.NotFoundError():

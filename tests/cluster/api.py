@@ -83,7 +83,7 @@ class Api:
     def find(self, version: str, kind: str, namespace: str | None = None, **query: str) -> list[Object]:
         """Gives the live objects of a kind, in one namespace or in all; none where the kind is no longer served."""
         found = self._unless_gone(self.collection(version, kind, namespace), **query)
-        return found["items"] if found else []
+        return [{"apiVersion": version, "kind": kind, **item} for item in found["items"]] if found else []
 
     def delete(self, thing: Object, propagation: str = "Foreground") -> None:
         """Asks for an object's deletion; nothing happens where it is not there."""
@@ -118,6 +118,11 @@ class Api:
             for resource in (self._unless_gone(_root(version)) or {"resources": []})["resources"]
             if {"list", "delete"} <= set(resource["verbs"]) and "/" not in resource["name"]
         ]
+
+    def wait_for(self, thing: Object, name: str) -> None:
+        """Waits until one of an object's conditions is True."""
+        what = f"{thing['kind']} {thing['metadata']['name']}: {name}"
+        self.wait(what, lambda: condition(self.get(thing) or {}, name) == "True")
 
     def wait(self, what: str, ready: Callable[[], Any], seconds: float = 180) -> Any:
         """Gives what `ready` gives as soon as that is true; raises ClusterError when the time is over."""

@@ -15,11 +15,16 @@ from tests.cluster.build import CACHE
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.crds import FOLDER
 from tests.cluster.network import remove_cable
-from tests.cluster.nodes import PromisedNodes
+from tests.cluster.nodes import SLICES, PromisedNodes
 from tests.cluster.processes import run_folder
 
-SLICES = 5
 Namespace = Callable[..., str]
+
+
+def given_kubeconfig() -> Path | None:
+    """Gives the kubeconfig of the user's own cluster; None where the tests start theirs."""
+    given = os.environ.get("KUBECONFIG_TEST")
+    return Path(given) if given else None
 
 
 @pytest.fixture(scope="session")
@@ -31,9 +36,9 @@ def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def kubeconfig(folder: Path) -> Iterator[Path]:
-    if given := os.environ.get("KUBECONFIG_TEST"):
-        Api(Path(given)).version()
-        yield Path(given)
+    if given := given_kubeconfig():
+        Api(given).version()
+        yield given
         return
     plane = ControlPlane(folder)
     try:

@@ -12,10 +12,9 @@ from typing import Any
 import grpc  # type: ignore[import-untyped]
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory  # type: ignore[import-untyped]
 
-from tests.cluster.node import Node
+from tests.cluster.node import KUBELET_SOCKET, Node
 
 SOCKET = "nvidia.sock"
-FOLDER = "var/lib/kubelet/device-plugins"
 VERSION = "v1beta1"
 FIELD = descriptor_pb2.FieldDescriptorProto
 # The messages that are used here of k8s.io/kubelet/pkg/apis/deviceplugin/v1beta1/api.proto: field, number, type.
@@ -64,21 +63,23 @@ class DevicePlugin:
         self._server: grpc.Server | None = None
 
     def start(self) -> None:
-        """Serves, and registers with the node's kubelet."""
-        folder = self.node.root / FOLDER
-        (folder / SOCKET).unlink(missing_ok=True)
+        """Serves, and registers with the node's kubelet, which empties the folder of sockets when it starts."""
+        kubelet = self.node.root / KUBELET_SOCKET
+        self.node.processes.wait(kubelet.exists, "the kubelet's socket")
+        mine = kubelet.with_name(SOCKET)
+        mine.unlink(missing_ok=True)
         self._changes = queue.SimpleQueue()
         self._server = grpc.server(ThreadPoolExecutor(4))
         self._server.add_generic_rpc_handlers((self._handlers(),))
-        self._server.add_insecure_port(f"unix:{folder / SOCKET}")
+        self._server.add_insecure_port(f"unix:{mine}")
         self._server.start()
         request = M["RegisterRequest"](version=VERSION, endpoint=SOCKET, resource_name=self.resource)
         options = [("grpc.default_authority", "localhost")]
-        with grpc.insecure_channel(f"unix:{folder / 'kubelet.sock'}", options) as channel:
+        with grpc.insecure_channel(f"unix:{kubelet}", options) as channel:
             register = channel.unary_unary(
                 f"/{VERSION}.Registration/Register", M["RegisterRequest"].SerializeToString, M["Empty"].FromString
             )
-            register(request, timeout=10)
+            register(request, timeout=60, wait_for_ready=True)
 
     def set_health(self, device: str, healthy: bool) -> None:
         """Tells the kubelet that a device broke or was mended."""

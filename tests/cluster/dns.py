@@ -27,8 +27,8 @@ def image() -> Image:
     return Image(IMAGE, {"coredns": binary("coredns")}, ["/coredns"])
 
 
-def manifests() -> list[Object]:
-    """Gives what CoreDNS needs, in the order in which it is applied."""
+def manifests(node: str) -> list[Object]:
+    """Gives what CoreDNS needs, in the order in which it is applied; it runs on a node that keeps its power."""
     name = {"name": "coredns", "namespace": SPACE}
     labels = {"k8s-app": "kube-dns"}
     rbac = "rbac.authorization.k8s.io"
@@ -58,11 +58,11 @@ def manifests() -> list[Object]:
             "metadata": {"name": "kube-dns", "namespace": SPACE, "labels": labels},
             "spec": {"clusterIP": DNS, "selector": labels, "ports": ports},
         },
-        _deployment(labels),
+        _deployment(labels, node),
     ]
 
 
-def _deployment(labels: dict[str, str]) -> Object:
+def _deployment(labels: dict[str, str], node: str) -> Object:
     container = {
         "name": "coredns",
         "image": IMAGE,
@@ -76,7 +76,7 @@ def _deployment(labels: dict[str, str]) -> Object:
         "serviceAccountName": "coredns",
         "dnsPolicy": "Default",
         "tolerations": [GPU_TOLERATION],
-        "nodeSelector": {"kubernetes.io/hostname": "gpu"},  # the tests cut the others' power
+        "nodeSelector": {"kubernetes.io/hostname": node},
         "containers": [container],
         "volumes": [{"name": "config", "configMap": {"name": "coredns"}}],
     }

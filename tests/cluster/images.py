@@ -21,6 +21,7 @@ class Image:
     command: list[str]
     user: str = NOBODY
     links: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
 
 
 def shell_images() -> list[Image]:
@@ -35,10 +36,11 @@ def shell_images() -> list[Image]:
 def archive(image: Image, target: Path) -> Path:
     """Writes an image as an OCI archive and gives its path; the same files give the same bytes."""
     layer = _layer(image)
+    variables = [f"{name}={value}" for name, value in ({"PATH": "/bin"} | image.environment).items()]
     config = {
         "architecture": "amd64",
         "os": "linux",
-        "config": {"User": image.user, "Entrypoint": image.command, "Env": ["PATH=/bin"]},
+        "config": {"User": image.user, "Entrypoint": image.command, "Env": variables},
         "rootfs": {"type": "layers", "diff_ids": [_digest(layer)]},
     }
     settings = json.dumps(config).encode()
@@ -62,7 +64,8 @@ def archive(image: Image, target: Path) -> Path:
 def _layer(image: Image) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for folder in ("tmp", *sorted({str(Path(path).parent) for path in image.files})):
+        parents = {str(folder) for path in image.files for folder in Path(path).parents if folder.name}
+        for folder in ("tmp", *sorted(parents - {"tmp"})):
             info = tarfile.TarInfo(folder)
             info.type, info.mode = tarfile.DIRTYPE, 0o1777 if folder == "tmp" else 0o755
             tar.addfile(info)

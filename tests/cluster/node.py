@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from tests.cluster.api import Api, Object, condition
 from tests.cluster.build import binary
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.errors import ClusterError
-from tests.cluster.images import PAUSE, Image, archive
+from tests.cluster.images import PAUSE
 from tests.cluster.network import Network, ip, unplug
 from tests.cluster.nodes import GPU
 from tests.cluster.processes import Processes
@@ -32,6 +33,7 @@ PACKAGES = {
     "busybox": "busybox-static",
     "nsenter": "util-linux",
 }
+KUBELET_SOCKET = "var/lib/kubelet/device-plugins/kubelet.sock"
 PLUGINS = Path("/usr/lib/cni")
 DNS = "10.96.0.10"
 DISK = ("containerd", "kubelet", "cni", "log")  # what the node keeps over a power cut
@@ -73,26 +75,22 @@ class Node:
         self._boot()
         self._connect(peers)
         self._write_settings()
-        self._run("containerd", "containerd", "--config", self.folder / "containerd.toml")
+        self.run("containerd", "containerd", "--config", self.folder / "containerd.toml")
 
-    def serve(self, images: tuple[Image, ...] = ()) -> None:
-        """Gives the node images and lets it join the cluster; `ready` tells when it has."""
+    def serve(self, images: Iterable[Path] = ()) -> None:
+        """Gives the node images, as archives, and lets it join the cluster; `ready` tells when it has."""
         self.processes.wait(lambda: self._answers("version"), f"containerd on {self.name}")
         for image in images:
-            self.load(image)
-        self._run("kubelet", binary("kubelet"), *self._kubelet())
-        self._run("kube-proxy", binary("kube-proxy"), f"--config={self.folder / 'proxy.yaml'}")
+            self._ctr("images", "import", str(image))
+        (self.root / KUBELET_SOCKET).unlink(missing_ok=True)  # of the time before a power cut
+        self.run("kubelet", binary("kubelet"), *self._kubelet())
+        self.run("kube-proxy", binary("kube-proxy"), f"--config={self.folder / 'proxy.yaml'}")
 
     def ready(self, api: Api) -> bool:
         """Whether the cluster counts on the node."""
         self.processes.check()
         node = api.get({"apiVersion": "v1", "kind": "Node", "metadata": {"name": self.name}}) or {}
         return condition(node, "Ready") == "True"
-
-    def load(self, image: Image) -> None:
-        """Gives the node an image."""
-        file = archive(image, self.folder / "image.tar")
-        self._ctr("images", "import", str(file))
 
     def cut_power(self) -> None:
         """Kills all that runs on the node at once; `power_on` and `serve` bring it back with its disk."""
@@ -128,7 +126,8 @@ class Node:
             ip("route", "add", self.network.pods(peer), "via", self.network.address(peer), namespace=inside)
         ip("route", "replace", self.network.pods(self.number), "via", self.address)
 
-    def _run(self, name: str, *command: str | Path) -> None:
+    def run(self, name: str, *command: str | Path) -> None:
+        """Starts a program on the node, which ends with the node's power."""
         self.processes.start(name, *command, before=("nsenter", f"--target={self.pid}", "--mount", "--net", "--pid"))
 
     def _ctr(self, *arguments: str) -> None:

@@ -11,6 +11,7 @@ from tests.cluster.processes import Processes
 
 MARK = {"kwok.x-k8s.io/node": "fake"}
 GPU = "nvidia.com/gpu"
+SLICES = 5  # that the card is offered as
 STAGES = (  # what becomes of nodes and pods, as KWOK ships it
     "node/fast/node-initialize.yaml",
     "node/heartbeat-with-lease/node-heartbeat-with-lease.yaml",

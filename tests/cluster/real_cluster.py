@@ -4,24 +4,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.cluster import dns
-from tests.cluster.api import Api, condition
+from tests.cluster.api import Api
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.device_plugin import DevicePlugin
-from tests.cluster.images import Image, shell_images
+from tests.cluster.images import Image, archive, shell_images
 from tests.cluster.network import lay_cable
 from tests.cluster.node import Node, check_machine
-from tests.cluster.nodes import GPU
-
-SLICES = 5
+from tests.cluster.nodes import GPU, SLICES
 
 
 @dataclass
 class RealCluster:
-    """Starts in `folder`; `images` lie on every node."""
+    """Starts in `folder`; `images` lie on every node; the node `steady` keeps its power: names live there, and more images."""
 
     folder: Path
     size: int = 2
     images: tuple[Image, ...] = ()
+    steady: str = "gpu"
+    steady_images: tuple[Image, ...] = ()
     nodes: list[Node] = field(default_factory=list)
 
     def start(self) -> None:
@@ -36,14 +36,13 @@ class RealCluster:
             self.nodes.append(Node(number, name, self.plane, network, slices=number == 1))
         for node in self.nodes:
             node.power_on(self._peers(node))
-        for node in self.nodes:
-            node.serve((*shell_images(), dns.image(), *self.images))
+        self._serve()
         self.plugin = DevicePlugin(self.nodes[0], GPU, [f"slice-{number}" for number in range(SLICES)])
         for node in self.nodes:
             self.api.wait(f"node {node.name}", lambda node=node: node.ready(self.api), 120)  # type: ignore[misc]
         self.plugin.start()
-        things = [self.api.apply(thing) for thing in dns.manifests()]
-        self.api.wait("CoreDNS", lambda: condition(self.api.get(things[-1]) or {}, "Available") == "True", 60)
+        things = [self.api.apply(thing) for thing in dns.manifests(self.steady)]
+        self.api.wait_for(things[-1], "Available")
 
     def bring_back(self, node: Node) -> None:
         """Powers a node on again that lost its power."""
@@ -60,6 +59,17 @@ class RealCluster:
         for node in self.nodes:
             node.cut_power()
         self.plane.stop()
+
+    def _serve(self) -> None:
+        everywhere = self._archives(*shell_images(), *self.images)
+        steady = self._archives(dns.image(), *self.steady_images)
+        for node in self.nodes:
+            node.serve([*everywhere, *(steady if node.name == self.steady else ())])
+        for file in (*everywhere, *steady):
+            file.unlink()
+
+    def _archives(self, *images: Image) -> list[Path]:
+        return [archive(image, self.folder / f"{image.name.replace('/', '-')}.tar") for image in images]
 
     def _peers(self, node: Node) -> tuple[int, ...]:
         return tuple(other.number for other in self.nodes if other is not node)

@@ -1,6 +1,5 @@
 """Real nodes: pods run, reach each other through a Service, and the kubelet offers what the device plugin says."""
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,17 +7,18 @@ import pytest
 
 from tests.cluster.api import Api, Object
 from tests.cluster.build import CACHE
+from tests.cluster.conftest import given_kubeconfig
 from tests.cluster.images import SHELL
 from tests.cluster.network import remove_cable
-from tests.cluster.nodes import GPU
+from tests.cluster.nodes import GPU, SLICES
 from tests.cluster.processes import run_folder
-from tests.cluster.real_cluster import SLICES, RealCluster
+from tests.cluster.real_cluster import RealCluster
 from tests.cluster.workloads import pod
 
 SPACE = "default"
 
 pytestmark = pytest.mark.skipif(
-    "KUBECONFIG_TEST" in os.environ, reason="nodes are started here only without KUBECONFIG_TEST"
+    given_kubeconfig() is not None, reason="nodes are started here only without KUBECONFIG_TEST"
 )
 
 

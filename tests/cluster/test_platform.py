@@ -8,9 +8,8 @@ import pytest
 from infra.pulumi.settings import Components
 from tests.cluster.api import Api, Object, RefusedError
 from tests.cluster.checks import everything, goes_away, goes_up, stays
-from tests.cluster.conftest import SLICES
 from tests.cluster.crds import arrivals
-from tests.cluster.nodes import GPU, PromisedNodes
+from tests.cluster.nodes import GPU, SLICES, PromisedNodes
 from tests.cluster.pulumi_double import Double
 from tests.cluster.pulumi_state import State
 from tests.cluster.test_admission import may

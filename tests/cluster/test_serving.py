@@ -1,0 +1,172 @@
+"""The platform's models and its assistant on real nodes: a rollout without a free slice, scaling by KPA, the loss of a node.
+
+On a cluster of one's own (KUBECONFIG_TEST) INGRESS_TEST=http://… names the ingress, and the image of `python -m
+tests.cluster.python_image FILE` has to be on its nodes. With KServe's controller there, it takes the double's place. Nodes
+lose their power only where they are ours.
+"""
+
+import os
+import re
+import threading
+import urllib.error
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.cluster import assistant
+from tests.cluster.api import Api, Object
+from tests.cluster.build import CACHE
+from tests.cluster.conftest import given_kubeconfig
+from tests.cluster.models import PRODUCTION, SPACE, Models, autoscaled, production, runtime
+from tests.cluster.network import remove_cable
+from tests.cluster.nodes import GPU, SLICES
+from tests.cluster.power_switch import PowerSwitch, power_switch
+from tests.cluster.processes import run_folder
+from tests.cluster.serving_cluster import STEADY, ServingCluster
+from tests.cluster.workloads import waits
+from tests.support.tools import chaos_run, locust
+
+QUESTION = "How is an adapter promoted?"
+
+
+@pytest.fixture(scope="module")
+def serving(request: pytest.FixtureRequest, definitions: Path) -> Iterator[ServingCluster]:
+    if given_kubeconfig():
+        pytest.skip("nodes lose their power only where they were started here, without KUBECONFIG_TEST")
+    with run_folder(CACHE / "runs", lambda: request.session.testsfailed > 0, remove_cable) as folder:
+        cluster = ServingCluster(folder, definitions)
+        try:
+            cluster.start()
+            yield cluster
+        finally:
+            cluster.stop()
+
+
+@pytest.fixture(scope="module")
+def models(request: pytest.FixtureRequest) -> Models:
+    """The models' cluster: ours, or the one that KUBECONFIG_TEST and INGRESS_TEST name."""
+    given = given_kubeconfig()
+    if given is None:
+        cluster: ServingCluster = request.getfixturevalue("serving")
+        return cluster.models
+    if "INGRESS_TEST" not in os.environ:
+        pytest.skip("INGRESS_TEST=http://… names no ingress of the cluster of KUBECONFIG_TEST")
+    models = Models(Api(given), os.environ["INGRESS_TEST"])
+    models.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SPACE}})
+    models.api.apply(runtime())
+    return models
+
+
+@pytest.fixture(scope="module")
+def switch(serving: ServingCluster) -> Iterator[PowerSwitch]:
+    with power_switch(serving.cluster) as switch:
+        yield switch
+        serving.stop()  # before the switch, whose thread the returned nodes hang on
+
+
+@pytest.fixture(scope="module")
+def assistants(serving: ServingCluster) -> str:
+    """An assistant on each node without a card, and the production model; gives the address of the two."""
+    nodes = [node for node in serving.cluster.nodes if not node.slices]
+    everyone = assistant.apply(serving.api, nodes)
+    serving.models.bring(production())
+    serving.api.wait("the assistants", lambda: _replicas(serving.api, everyone) == len(nodes))
+    return assistant.address(serving.api, serving.node(STEADY))
+
+
+def _replicas(api: Api, thing: Object) -> int:
+    return int((api.get(thing) or {}).get("status", {}).get("readyReplicas", 0))
+
+
+def test_the_production_model_has_the_whole_card_and_explains(serving: ServingCluster, assistants: str) -> None:
+    (pod,) = serving.models.pods(PRODUCTION)
+    assert pod["spec"]["nodeName"] == "gpu"
+    assert len(serving.cluster.plugin.allocated[-1]) == SLICES
+    answer = assistant.ask(assistants, assistant.key(serving.api), QUESTION)
+    assert PRODUCTION in answer["model"]
+    assert answer["citations"]
+    assert not answer["notices"]
+
+
+@contextmanager
+def reader(url: str, key: str) -> Iterator[tuple[set[str], list[str]]]:
+    """Asks all the time; gives the ids of the answers that came, and what came instead of the others."""
+    answered, failed, ended = set[str](), list[str](), threading.Event()
+
+    def ask_for_ever() -> None:
+        while not ended.wait(0.3):
+            try:
+                answered.add(assistant.ask(url, key, QUESTION, seconds=15)["id"])
+            except (urllib.error.URLError, OSError) as error:
+                failed.append(str(error))
+
+    thread = threading.Thread(target=ask_for_ever, name="reader")
+    thread.start()
+    try:
+        yield answered, failed
+    finally:
+        ended.set()
+        thread.join()
+
+
+@pytest.mark.parametrize("lost", ["gpu", "node-3"])
+def test_a_lost_node_costs_no_answer_that_was_given(
+    serving: ServingCluster, switch: PowerSwitch, assistants: str, tmp_path: Path, lost: str
+) -> None:
+    nodes = {"node": lost, "provider": "command", "lose": switch.command("off", lost)}
+    with reader(assistants, assistant.key(serving.api)) as (answered, _):
+        verdict = experiment("node-lost", serving, assistants, tmp_path, **nodes, give_back=switch.command("on", lost))
+    assert answered
+    kept = [assistant.audited(node) for node in serving.cluster.nodes if not node.slices]
+    assert answered <= set.union(*kept)
+    print(f"{lost} lost: {verdict}; {len(answered)} answers meanwhile")
+
+
+def test_a_killed_model_costs_explanations_and_no_answers(
+    serving: ServingCluster, assistants: str, tmp_path: Path
+) -> None:
+    verdict = experiment("model-pod-killed", serving, assistants, tmp_path, models=SPACE, model=PRODUCTION)
+    print(f"model killed: {verdict}")
+
+
+def experiment(name: str, serving: ServingCluster, url: str, folder: Path, **variables: str) -> str:
+    """Runs an experiment on the cluster and gives what its page says of it."""
+    page = folder / "page.html"
+    asked = {"url": url, "api_key": assistant.key(serving.api), "question": QUESTION, "page": str(page)}
+    chaos_run(name, folder, {"KUBECONFIG": str(serving.api.kubeconfig)}, 600, **asked, **variables)
+    verdict = re.search(r"it held; [^<]*the model explains again after [\d.]+ s", page.read_text())
+    assert verdict
+    return verdict[0]
+
+
+def test_a_new_production_model_replaces_the_old_one_because_beside_it_there_is_no_slice(models: Models) -> None:
+    changed = production(context_tokens=1024)
+    models.bring(production())
+    models.api.apply(changed, force=True)  # what Pulumi does not do: see ADR 0011
+    new = models.api.wait("a second revision", lambda: [pod for pod in models.pods(PRODUCTION) if _second(pod)])
+    assert f"Insufficient {GPU}" in waits(models.api, new[0])
+    assert models.ask(PRODUCTION)
+    models.take_away(changed)
+    models.bring(changed)
+    assert models.ask(PRODUCTION)
+    (pod,) = models.pods(PRODUCTION)
+    assert "--max-model-len=1024" in pod["spec"]["containers"][0]["args"]
+    models.take_away(changed)
+
+
+def _second(pod: Object) -> bool:
+    return "-predictor-00002" in pod["metadata"]["name"]
+
+
+def test_pods_come_and_go_with_the_load(models: Models, tmp_path: Path) -> None:
+    models.bring(autoscaled())
+    page = tmp_path / "kpa.html"
+    load = ["--steps", "1,6", "--step-seconds", "30", "--wanted-pods", "3", "--tokens", "1", "--only-summary"]
+    where = {"KUBECONFIG": str(models.api.kubeconfig)}
+    said = locust("kpa_autoscaling", models.address, tmp_path, *load, "--page", str(page), environment=where)
+    print(re.findall(r"(?:held|FAILED) .*", said))
+    assert said.count("held  ") == 5
+    assert "data:image/svg+xml" in page.read_text()
+    models.take_away(autoscaled())
