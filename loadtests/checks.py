@@ -43,28 +43,37 @@ def flat(memory: list[tuple[float, float]], files: list[tuple[float, float]]) ->
     ]
 
 
-def scaled(ready: Series, steps: int, seconds: float, wanted: int, least: int) -> list[Check]:
-    """Checks that pods came with the last step's load and went after it, and says after how many seconds."""
-    top, end = (steps - 1) * seconds, steps * seconds
+def scaled(ready: Series, steps: Sequence[int], seconds: float, wanted: int, least: int) -> list[Check]:
+    """Checks that pods came with the highest of the steps (users) and went with the load, and says after how many seconds."""
+    highest, end = steps.index(max(steps)), len(steps) * seconds
+    top, down = highest * seconds, (highest + 1) * seconds
     before = max((count for at, count in ready if at < top), default=0.0)
+    most = max((count for _, count in ready), default=0.0)
     came = next((at for at, count in ready if at >= top and count > before), None)
     gone = next((at for at, count in ready if at >= end and count <= least), None)
-    most = max((count for _, count in ready), default=0.0)
+    checks = [
+        Check("more pods come", most >= wanted, f"{most:.0f} ready at most, {_after(came, top, 'the first new one')}")
+    ]
+    if down < end:
+        fewer = next((at for at, count in ready if down <= at < end and count < most), None)
+        checks.append(
+            Check("pods go while others answer", fewer is not None, _after(fewer, down, "the first had gone"))
+        )
     return [
-        Check("more pods come", most >= wanted, f"{most:.0f} ready at most, {_after(came, top, 'the first new one')}"),
+        *checks,
         Check(f"the pods go, down to {least}", gone is not None, _after(gone, end, "the last one had gone")),
     ]
 
 
-def recovered(latencies: Series, steps: int, seconds: float, recovery: float) -> Check:
-    """Compares the latency of the last third of the highest step with that of the lowest step's last third."""
-    alone, loaded = (
-        [value for at, value in latencies if end - seconds / 3 <= at < end] for end in (seconds, steps * seconds)
-    )
+def recovered(latencies: Series, steps: Sequence[int], seconds: float, recovery: float) -> Check:
+    """Compares the latency of the last third of the highest step with that of the first step's last third."""
+    ends = seconds, (steps.index(max(steps)) + 1) * seconds
+    alone, loaded = ([value for at, value in latencies if end - seconds / 3 <= at < end] for end in ends)
     if not alone or not loaded:
         return Check("the latency recovers", False, "no request was answered at one of the two times")
     one, many = quantile(alone, 0.5), quantile(loaded, 0.5)
-    return Check("the latency recovers", many <= recovery * one, f"{many:.0f} ms, {one:.0f} ms with {1} step")
+    seen = f"{many:.0f} ms with {max(steps)} users, {one:.0f} ms with {steps[0]}"
+    return Check("the latency recovers", many <= recovery * one, seen)
 
 
 def _after(at: float | None, since: float, what: str) -> str:

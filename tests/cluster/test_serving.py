@@ -163,10 +163,10 @@ def _second(pod: Object) -> bool:
 def test_pods_come_and_go_with_the_load(models: Models, tmp_path: Path) -> None:
     models.bring(autoscaled())
     page = tmp_path / "kpa.html"
-    load = ["--steps", "1,6", "--step-seconds", "30", "--wanted-pods", "3", "--tokens", "1", "--only-summary"]
+    load = ["--steps", "1,6,1", "--step-seconds", "30", "--wanted-pods", "3", "--tokens", "1", "--only-summary"]
     where = {"KUBECONFIG": str(models.api.kubeconfig)}
     said = locust("kpa_autoscaling", models.address, tmp_path, *load, "--page", str(page), environment=where)
     print(re.findall(r"(?:held|FAILED) .*", said))
-    assert said.count("held  ") == 5
+    assert said.count("held  ") == 6
     assert "data:image/svg+xml" in page.read_text()
     models.take_away(autoscaled())

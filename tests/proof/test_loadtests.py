@@ -68,15 +68,22 @@ READY = [(float(at), float(1 if at < 24 else 3 if at < 50 else 0)) for at in ran
 
 
 def test_scaling_is_read_from_the_ready_pods() -> None:
-    come, gone = scaled(READY, steps=2, seconds=20, wanted=3, least=0)
+    come, gone = scaled(READY, [1, 6], seconds=20, wanted=3, least=0)
     assert (come.held, come.seen) == (True, "3 ready at most, the first new one after 4 s")
     assert (gone.held, gone.seen) == (True, "the last one had gone after 10 s")
-    come, gone = scaled(READY[:45], steps=2, seconds=20, wanted=4, least=0)
+    come, gone = scaled(READY[:45], [1, 6], seconds=20, wanted=4, least=0)
     assert (come.held, gone.held, gone.seen) == (False, False, "never")
+
+
+def test_pods_that_stay_under_less_load_are_seen() -> None:
+    _, fewer, gone = scaled(READY, [1, 6, 1], seconds=18, wanted=3, least=0)
+    assert (fewer.held, fewer.seen, gone.held) == (True, "the first had gone after 14 s", True)
+    _, fewer, _ = scaled(READY[:50], [1, 6, 1], seconds=18, wanted=3, least=0)
+    assert (fewer.held, fewer.seen) == (False, "never")
 
 
 @pytest.mark.parametrize(("loaded", "held"), [(150.0, True), (900.0, False)])
 def test_a_latency_that_stays_high_has_not_recovered(loaded: float, held: bool) -> None:
     latencies = [(float(at), 100.0 if at < 20 else loaded) for at in range(40)]
-    assert recovered(latencies, steps=2, seconds=20, recovery=2.0).held is held
-    assert not recovered(latencies[:20], steps=2, seconds=20, recovery=2.0).held
+    assert recovered(latencies, [1, 6], seconds=20, recovery=2.0).held is held
+    assert not recovered(latencies[:20], [1, 6], seconds=20, recovery=2.0).held
