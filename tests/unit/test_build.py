@@ -232,7 +232,7 @@ def test_ctrl_c_ends_all_processes_and_keeps_what_was_done(tmp_path: Path, store
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=root, start_new_session=True
     )
     started = psutil.Process(process.pid)
-    while sum(child.cpu_times().user > BEGUN for child in started.children()) < 2:  # two workers, and a resource tracker
+    while sum(child.cpu_times().user > BEGUN for child in started.children()) < 2:  # the two workers
         assert process.poll() is None
         time.sleep(0.01)
     children = started.children(recursive=True)
