@@ -5,15 +5,20 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from ml.errors import ServeError
+from ml.index import open_index
+from ml.index.build import build_index
 from ml.settings import Settings
 from rag_service.http.service import Service
 from tests.support.llm_server import llm_server, says_once
 from tests.support.service import serving
+from tests.support.shop import write_shop
 
 QUESTION = {"question": "Where is the number of attempts to charge an order set?"}
 
@@ -97,6 +102,49 @@ def test_who_leaves_gives_the_place_back(indexed: Settings) -> None:
         gate.set()
         wait_until(url, 0, 0)
         assert ask(url).status_code == 200
+
+
+def test_answers_hold_while_the_index_is_renewed(tmp_path: Path) -> None:
+    """Each answer is of one state of the index: what it quotes stood at the lines that it names."""
+    code, renewed = tmp_path / "code", threading.Event()
+    settings = Settings(store=str(tmp_path / "store"), data_dir=str(tmp_path / "data"), llm="none")
+    write_shop(code)
+    versions = [index(settings, code)]
+    with serving(settings) as url, ThreadPoolExecutor() as pool:
+        asking = [pool.submit(ask_until, renewed, url) for _ in range(2)]
+        for _ in range(6):
+            charge = code / "shop/billing/charge.py"
+            charge.write_text(f"# one line more\n{charge.read_text()}")
+            versions.append(index(settings, code))
+        renewed.set()
+        replies = [reply for each in asking for reply in each.result()]
+    assert len({citation["line_start"] for citation in cited(replies)}) > 1
+    for each in cited(replies):
+        assert any(each["quote"] == "\n".join(lines[each["line_start"] - 1 : each["line_end"]]) for lines in versions)
+
+
+def index(settings: Settings, code: Path) -> list[str]:
+    """Indexes the shop and gives the lines of its charge.py."""
+    store, embedder = open_index(settings)
+    build_index(str(code), store, embedder, name="shop", max_file_bytes=settings.max_file_bytes, workers=1)
+    store.close()
+    return (code / "shop/billing/charge.py").read_text().splitlines()
+
+
+def ask_until(ended: threading.Event, url: str) -> list[httpx.Response]:
+    replies = []
+    while not ended.is_set():
+        replies.append(ask(url))
+    return [*replies, ask(url)]
+
+
+def cited(replies: list[httpx.Response]) -> list[dict[str, Any]]:
+    """Gives the citations of charge.py, of which every answer has one."""
+    assert {reply.status_code for reply in replies} == {200}
+    found = [each for reply in replies for each in reply.json()["citations"]]
+    ours = [each for each in found if each["file_path"] == "shop/billing/charge.py"]
+    assert len(ours) >= len(replies)
+    return ours
 
 
 def test_it_is_not_ready_before_index_and_llm_are_loaded(indexed: Settings) -> None:
