@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from inspect import cleandoc
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ class Outline:
     body_start: int = 0
 
 
+@lru_cache(maxsize=2048)
 def outline(chunk: Chunk) -> Outline:
     """Gives the outline of the symbol that a chunk begins with; without signature and docstring where there is none."""
     language = LANGUAGES.get(chunk.language)

@@ -1,9 +1,8 @@
 """Who calls a symbol: chunks that hold its name, each verified by the text of the calling line."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cache
 
 from ml.index import tokens
 from ml.index.asides import asides
@@ -14,11 +13,8 @@ from rag_service.answer.lines import comment_text, is_comment
 from rag_service.retrieve import Retriever
 from rag_service.retrieve.question import name_parts
 
-Quoted = Callable[[str, str], frozenset[int]]
-
 CANDIDATES = 60
 CONSTRUCTORS = frozenset(("__init__", "constructor", "initialize", "__construct", "init"))
-TRIPLE = re.compile(r'"""|\'\'\'|```')
 WITHOUT_PARENTHESES = frozenset(("bash", "ruby", "haskell", "ocaml", "elixir"))
 DEFINITION = re.compile(
     r"\b(def|class|fn|func|fun|function|interface|struct|trait|enum|type|sub|defp?|module|record)\s+$"
@@ -50,13 +46,12 @@ def callers_of(retriever: Retriever, stored: StoredLines, chunk: Chunk, where: W
     found = [hit.chunk for hit in hits]
     found = [other for other in found if other.kind != "section"]
     defining = {(other.file_path, other.symbol) for other in [chunk, *found] if last_name(other.symbol) == name}
-    quoted = cache(lambda repo, path: in_strings(stored(repo, path)))
-    calls = [call for other in found for call in _calls(other, chunk, name, quoted)]
+    calls = [call for other in found for call in _calls(other, chunk, name, stored)]
     calls.sort(key=lambda call: bool(asides(call.chunk.file_path)))
     return Callers(calls, ambiguous=len(defining) > 1)
 
 
-def _calls(other: Chunk, definition: Chunk, name: str, quoted: Quoted) -> Iterator[Call]:
+def _calls(other: Chunk, definition: Chunk, name: str, stored: StoredLines) -> Iterator[Call]:
     """Gives the first line of a chunk that calls the name; neither a symbol's own recursion nor a docstring counts."""
     if (other.file_path, other.symbol) == (definition.file_path, definition.symbol):
         return
@@ -67,20 +62,9 @@ def _calls(other: Chunk, definition: Chunk, name: str, quoted: Quoted) -> Iterat
         match = call.search(text.removesuffix(comment_text(text))) if not is_comment(text) else None
         if not match or DEFINITION.search(text[: match.start()]):
             continue
-        if number not in quoted(other.repo, other.file_path):
+        if number not in stored(other.repo, other.file_path).in_strings:
             yield Call(other, number)
             return
-
-
-def in_strings(lines: Mapping[int, str]) -> frozenset[int]:
-    """Gives the lines of a file that begin inside a triple-quoted string, as an example in a docstring does."""
-    quote, inside = "", set()
-    for at in sorted(lines):
-        if quote:
-            inside.add(at)
-        for mark in TRIPLE.findall(lines[at]):
-            quote = "" if quote == mark else quote or mark
-    return frozenset(inside)
 
 
 def _pattern(other: Chunk, definition: Chunk, name: str) -> re.Pattern[str]:

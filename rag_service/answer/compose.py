@@ -7,7 +7,7 @@ from functools import cached_property
 from ml.index.chunk import Chunk, last_name, numbered_lines
 from ml.index.outline import Outline, outline
 from ml.index.store.base import Where
-from rag_service.answer.callers import callers_of, in_strings
+from rag_service.answer.callers import callers_of
 from rag_service.answer.evidence import Numbered
 from rag_service.answer.excerpt import Excerpt, comments_near, excerpt
 from rag_service.answer.lines import Line, LineMatcher, comment_text, is_comment
@@ -240,7 +240,7 @@ class Composer:
 
     def _is_telling(self, chunk: Chunk, line: Line) -> bool:
         enough = self.matcher.share(line.score) >= TELLING
-        return enough and line.number not in in_strings(self._evidence.lines(chunk.repo, chunk.file_path))
+        return enough and line.number not in self._evidence.lines(chunk.repo, chunk.file_path).in_strings
 
 
 def _name(chunk: Chunk) -> str:

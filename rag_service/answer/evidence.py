@@ -1,25 +1,50 @@
 """From hits to numbered evidence: the parts of one symbol become one piece, and an answer may add places it finds."""
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, cached_property, lru_cache
 
 from ml.index.chunk import Chunk, digest, numbered_lines
 from ml.index.store.base import Store
 from rag_service.answer.events import Source
 from rag_service.retrieve import Hit
 
-StoredLines = Callable[[str, str], Mapping[int, str]]
+READ_FILES = 256  # files that were read last stay numbered: answers turn around the same ones
+TRIPLE = re.compile(r'"""|\'\'\'|```')
+
+
+class FileLines(dict[int, str]):
+    """The stored lines of a file, by number."""
+
+    @cached_property
+    def in_strings(self) -> frozenset[int]:
+        """The lines that begin inside a triple-quoted string, as an example in a docstring does."""
+        quote, inside = "", set()
+        for at in sorted(self):
+            if quote:
+                inside.add(at)
+            for mark in TRIPLE.findall(self[at]):
+                quote = "" if quote == mark else quote or mark
+        return frozenset(inside)
+
+
+StoredLines = Callable[[str, str], FileLines]
 
 
 def stored_lines(store: Store) -> StoredLines:
     """Gives a function (repo, path) -> {line number: text} over the store, which reads each file once."""
 
     @cache
-    def lines(repo: str, file_path: str) -> Mapping[int, str]:
-        return numbered_lines(store.chunks(repo, file_path))
+    def lines(repo: str, file_path: str) -> FileLines:
+        return _numbered(tuple(store.chunks(repo, file_path)))
 
     return lines
+
+
+@lru_cache(maxsize=READ_FILES)
+def _numbered(chunks: tuple[Chunk, ...]) -> FileLines:
+    return FileLines(numbered_lines(chunks))
 
 
 class Numbered:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from ml.index import tokens
 from ml.index.sparse import STOP_WORDS
@@ -91,6 +91,7 @@ def last_component(name: str) -> str:
     return SEPARATOR.split(name.rstrip("()"))[-1]
 
 
+@lru_cache(maxsize=65_536)
 def normal_name(name: str) -> str:
     """Gives a name as names are compared: its last component, in lower case and without underscores."""
     return last_component(name).lower().replace("_", "").replace("-", "")

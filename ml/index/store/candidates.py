@@ -1,7 +1,7 @@
 """The candidates of a query, found the same way in both backends: three lists, their union, every score filled in."""
 
 from collections.abc import Callable, Collection, Mapping
-from typing import TYPE_CHECKING, Any, Protocol, Union
+from typing import TYPE_CHECKING, Protocol, Union
 
 from ml.index.chunk import Chunk
 from ml.index.store.base import Candidate, EncodedQuery, SparseVector
@@ -27,8 +27,8 @@ class Engine(Protocol):
         """Gives for each vector's name the best ids with their scores, exactly; `ids` restricts them further."""
         ...
 
-    def payloads(self, ids: Collection[str]) -> list[tuple[str, dict[str, Any]]]:
-        """Gives id and payload of points."""
+    def chunks(self, ids: Collection[str]) -> Mapping[str, Chunk]:
+        """Gives the chunks of points by their ids."""
         ...
 
 
@@ -47,10 +47,8 @@ def find_candidates(engine: Engine, query: EncodedQuery, limit: int, admits: Cal
         return []
     scores = {name: dict(ranked) for name, ranked in engine.search(queries, len(ids), ids).items()}
     found = [
-        Candidate(
-            Chunk.from_payload(payload), *(float(scores.get(name, {}).get(point, 0.0)) for name in (DENSE, TEXT, NAMES))
-        )
-        for point, payload in engine.payloads(ids)
+        Candidate(chunk, *(float(scores.get(name, {}).get(point, 0.0)) for name in (DENSE, TEXT, NAMES)))
+        for point, chunk in engine.chunks(ids).items()
     ]
     return sorted(found, key=lambda candidate: _place(candidate.chunk))
 

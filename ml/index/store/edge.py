@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ml.errors import StoreCorruptError, StoreFullError, StoreMissingError
 from ml.index.chunk import Chunk
@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from ml.index.store.shard import Shard
 
 SHARDS = "shards"
-# How often opening is tried again because a writer replaced the shard in the same moment.
 READ_FILES = 256  # files that were read last stay in memory: answers turn around the same ones
+FOUND_CHUNKS = 8_192  # so do the chunks that searches found, of some 2 KB each
+# How often opening is tried again because a writer replaced the shard in the same moment.
 ATTEMPTS = 5
 
 
@@ -78,7 +79,7 @@ class EdgeStore:
         selection = select(where, published.files)
         if selection.is_empty or not published.manifest.chunks:
             return []
-        return find_candidates(_Selected(shard, selection), query, limit, selection.admits)
+        return find_candidates(_Selected(shard, selection, published.found), query, limit, selection.admits)
 
     def chunks(self, repo: str, file_path: str) -> list[Chunk]:
         """Gives the chunks of a file in the order of their lines."""
@@ -149,11 +150,12 @@ class EdgeStore:
 
 @dataclass(slots=True)
 class _Published:
-    """The manifest as it was read, and its shard once somebody searched."""
+    """The manifest as it was read, its shard once somebody searched, and the chunks `found` by their ids."""
 
     stamp: tuple[int, int, int]
     manifest: Manifest
     shard: "Shard | None" = None
+    found: dict[str, Chunk] = field(default_factory=dict)
     _files: "Files | None" = None
     chunks: "Callable[[str, str], tuple[Chunk, ...]]" = field(init=False)
 
@@ -175,18 +177,25 @@ class _Published:
 
 @dataclass(frozen=True, slots=True)
 class _Selected:
-    """A shard with a filter: what `find_candidates` asks."""
+    """A shard with a filter: what `find_candidates` asks. Chunks that were found before are not read again."""
 
     shard: "Shard"
     selection: "Selection"
+    found: dict[str, Chunk]
 
     def search(
         self, queries: "Mapping[str, Query]", limit: int, ids: Collection[str] | None = None
     ) -> "dict[str, Ranked]":
         return self.shard.search(self.selection, queries, limit, ids)
 
-    def payloads(self, ids: Collection[str]) -> list[tuple[str, dict[str, Any]]]:
-        return self.shard.payloads(ids)
+    def chunks(self, ids: Collection[str]) -> dict[str, Chunk]:
+        known = {point: chunk for point in ids if (chunk := self.found.get(point))}
+        new = self.shard.points(set(ids) - known.keys()) if len(known) < len(ids) else {}
+        self.found.update(new)
+        if len(self.found) > FOUND_CHUNKS:
+            for point in list(self.found)[:-FOUND_CHUNKS]:  # the oldest
+                self.found.pop(point, None)
+        return known | new
 
 
 def remove_other_shards(folder: Path, used: str) -> None:

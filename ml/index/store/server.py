@@ -269,10 +269,10 @@ class _Selected:
             for name, answer in zip(queries, answers, strict=True)
         }
 
-    def payloads(self, ids: Collection[str]) -> list[tuple[str, dict[str, Any]]]:
+    def chunks(self, ids: Collection[str]) -> dict[str, Chunk]:
         with self.store.errors():
             found = self.store.client.retrieve(self.store.code, list(ids), with_payload=True)
-        return [(str(record.id), record.payload or {}) for record in found]
+        return {str(record.id): Chunk.from_payload(record.payload or {}) for record in found}
 
 
 def _vector(query: Query) -> Any:

@@ -118,11 +118,11 @@ class Shard:
             for name, points in zip(queries, answers, strict=True)
         }
 
-    def payloads(self, ids: Collection[str]) -> list[tuple[str, dict[str, Any]]]:
-        """Gives id and payload of points."""
+    def points(self, ids: Collection[str]) -> dict[str, Chunk]:
+        """Gives the chunks of points by their ids."""
         with self._errors:
             found = self._shard.retrieve(list(ids), with_payload=True, with_vector=False)
-            return [(str(record.id), record.payload or {}) for record in found]
+            return {str(record.id): Chunk.from_payload(record.payload or {}) for record in found}
 
     def chunks(self, repo: str, file_path: str, limit: int) -> list[Chunk]:
         """Gives the chunks of a file, at most `limit`, in no order."""
