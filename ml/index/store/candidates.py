@@ -23,8 +23,10 @@ Ranked = list[tuple[str, float]]
 class Engine(Protocol):
     """What a backend does for a query; its filter is already bound."""
 
-    def search(self, queries: Mapping[str, Query], limit: int, ids: Collection[str] | None = None) -> dict[str, Ranked]:
-        """Gives for each vector's name the best ids with their scores, exactly; `ids` restricts them further."""
+    def search(
+        self, queries: Mapping[str, Query], limit: int, ids: Mapping[str, Collection[str]] | None = None
+    ) -> dict[str, Ranked]:
+        """Gives for each vector's name the best ids with their scores, exactly; `ids` restricts each name's further."""
         ...
 
     def chunks(self, ids: Collection[str]) -> Mapping[str, Chunk]:
@@ -45,12 +47,25 @@ def find_candidates(engine: Engine, query: EncodedQuery, limit: int, admits: Cal
         ids.update(_best(engine, {name: queries[name]}, ranked, limit, admits))
     if not ids:
         return []
-    scores = {name: dict(ranked) for name, ranked in engine.search(queries, len(ids), ids).items()}
+    scores = _scores(engine, queries, lists, limit + MARGIN, ids)
     found = [
         Candidate(chunk, *(float(scores.get(name, {}).get(point, 0.0)) for name in (DENSE, TEXT, NAMES)))
         for point, chunk in engine.chunks(ids).items()
     ]
     return sorted(found, key=lambda candidate: _place(candidate.chunk))
+
+
+def _scores(
+    engine: Engine, queries: Mapping[str, Query], lists: Mapping[str, Ranked], fetched: int, ids: set[str]
+) -> dict[str, dict[str, float]]:
+    """Gives the scores by each vector; asked for are those of ids that its list of `fetched` points broke off before."""
+    scores = {name: dict(ranked) for name, ranked in lists.items()}
+    missing = {name: ids - scores[name].keys() for name, ranked in lists.items() if len(ranked) == fetched}
+    missing = {name: points for name, points in missing.items() if points}
+    further = engine.search({name: queries[name] for name in missing}, len(ids), missing) if missing else {}
+    for name, ranked in further.items():
+        scores[name].update(ranked)
+    return scores
 
 
 def _place(chunk: Chunk) -> tuple[str, str, int]:

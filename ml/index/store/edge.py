@@ -184,7 +184,7 @@ class _Selected:
     found: dict[str, Chunk]
 
     def search(
-        self, queries: "Mapping[str, Query]", limit: int, ids: Collection[str] | None = None
+        self, queries: "Mapping[str, Query]", limit: int, ids: Mapping[str, Collection[str]] | None = None
     ) -> "dict[str, Ranked]":
         return self.shard.search(self.selection, queries, limit, ids)
 

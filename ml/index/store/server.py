@@ -254,12 +254,15 @@ class _Selected:
     store: ServerStore
     selection: Selection
 
-    def search(self, queries: Mapping[str, Query], limit: int, ids: Collection[str] | None = None) -> dict[str, Ranked]:
+    def search(
+        self, queries: Mapping[str, Query], limit: int, ids: Mapping[str, Collection[str]] | None = None
+    ) -> dict[str, Ranked]:
         from qdrant_client import models
 
-        wanted = self.selection.filter(models, None if ids is None else models.HasIdCondition(has_id=list(ids)))
+        among = {name: None if ids is None else models.HasIdCondition(has_id=list(ids[name])) for name in queries}
+        wanted = {name: self.selection.filter(models, condition) for name, condition in among.items()}
         requests = [
-            models.QueryRequest(query=_vector(query), using=name, filter=wanted, limit=limit, with_payload=False)
+            models.QueryRequest(query=_vector(query), using=name, filter=wanted[name], limit=limit, with_payload=False)
             for name, query in queries.items()
         ]
         with self.store.errors():

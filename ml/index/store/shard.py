@@ -103,12 +103,18 @@ class Shard:
             return int(self._shard.count(edge.CountRequest(exact=True)))
 
     def search(
-        self, selection: Selection, queries: Mapping[str, Query], limit: int, ids: Collection[str] | None = None
+        self,
+        selection: Selection,
+        queries: Mapping[str, Query],
+        limit: int,
+        ids: Mapping[str, Collection[str]] | None = None,
     ) -> dict[str, Ranked]:
         """Gives for each vector's name the best ids with their scores; see `candidates.Engine`."""
-        wanted = selection.filter(edge, None if ids is None else edge.HasIdCondition(set(ids)))
+        among = {name: None if ids is None else edge.HasIdCondition(set(ids[name])) for name in queries}
         requests = [
-            edge.QueryRequest(limit=limit, query=_nearest(name, query), filter=wanted, params=EXACT)
+            edge.QueryRequest(
+                limit=limit, query=_nearest(name, query), filter=selection.filter(edge, among[name]), params=EXACT
+            )
             for name, query in queries.items()
         ]
         with self._errors:
