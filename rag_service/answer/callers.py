@@ -55,8 +55,11 @@ def _calls(other: Chunk, definition: Chunk, name: str, stored: StoredLines) -> I
     """Gives the first line of a chunk that calls the name; neither a symbol's own recursion nor a docstring counts."""
     if (other.file_path, other.symbol) == (definition.file_path, definition.symbol):
         return
+    # The dear looks at the text and at each line are seldom needed.
+    if _word(definition, name) not in other.text:
+        return
     call = _pattern(other, definition, name)
-    if not call.search(other.text):  # the dear look at each line is seldom needed
+    if not call.search(other.text):
         return
     for number, text in enumerate(other.text.split("\n"), start=other.line_start):
         match = call.search(text.removesuffix(comment_text(text))) if not is_comment(text) else None
@@ -75,10 +78,14 @@ def _pattern(other: Chunk, definition: Chunk, name: str) -> re.Pattern[str]:
     end = r"(?![\w-])" if other.language in WITHOUT_PARENTHESES else r"\s*\("
     owner = _owner(definition)
     if definition.kind != "method" or not owner or name in CONSTRUCTORS:
-        word = owner if name in CONSTRUCTORS and owner else name
-        return re.compile(rf"(?<![\w$]){re.escape(word)}{end}")
+        return re.compile(rf"(?<![\w$]){re.escape(_word(definition, name))}{end}")
     receiver = "" if len(name_parts(name)) > 1 else rf"(?<![\w$])(?:{_receivers(owner, _owner(other))})"
     return re.compile(rf"{receiver}(?:\.|->|::){re.escape(name)}{end}")
+
+
+def _word(definition: Chunk, name: str) -> str:
+    """Gives the word that a call is written with: a constructor's is its class."""
+    return (name in CONSTRUCTORS and _owner(definition)) or name
 
 
 def _owner(chunk: Chunk) -> str:

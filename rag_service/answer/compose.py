@@ -138,7 +138,7 @@ class Composer:
         return say(self._asked.language, phrase, **values)
 
     def _piece(self, chunk: Chunk) -> Piece:
-        stored = self._retriever.store.chunks(chunk.repo, chunk.file_path) if chunk.symbol else []
+        stored = self._evidence.lines(chunk.repo, chunk.file_path).chunks if chunk.symbol else ()
         first = next((part for part in stored if (part.symbol, part.kind) == (chunk.symbol, chunk.kind)), chunk)
         return Piece(chunk, chunk if first.line_start == chunk.line_start else first)
 
@@ -187,7 +187,7 @@ class Composer:
         chunk = piece.chunk
         if Intent.HOW not in self._asked.intent or chunk.kind not in {"function", "method"}:
             return ""
-        stored = self._retriever.store.chunks(chunk.repo, chunk.file_path)
+        stored = self._evidence.lines(chunk.repo, chunk.file_path).chunks
         known = [*(source.chunk for source in self._evidence.main), *stored]
         steps = steps_of(chunk, piece.body_start, known, self.matcher, STEPS)
         items = [f"- {self._step(step.line, step.definition)}" for step in steps]

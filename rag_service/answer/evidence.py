@@ -15,7 +15,11 @@ TRIPLE = re.compile(r'"""|\'\'\'|```')
 
 
 class FileLines(dict[int, str]):
-    """The stored lines of a file, by number."""
+    """The stored lines of a file, by number, and the `chunks` that they are stored in."""
+
+    def __init__(self, chunks: Sequence[Chunk]) -> None:
+        super().__init__(numbered_lines(chunks))
+        self.chunks = chunks
 
     @cached_property
     def in_strings(self) -> frozenset[int]:
@@ -42,9 +46,7 @@ def stored_lines(store: Store) -> StoredLines:
     return lines
 
 
-@lru_cache(maxsize=READ_FILES)
-def _numbered(chunks: tuple[Chunk, ...]) -> FileLines:
-    return FileLines(numbered_lines(chunks))
+_numbered = lru_cache(maxsize=READ_FILES)(FileLines)
 
 
 class Numbered:

@@ -100,7 +100,7 @@ def normal_name(name: str) -> str:
 def _terms(words: list[str], glossary: Glossary | None) -> Iterator[Term]:
     at = 0
     while at < len(words):
-        term, taken = (glossary and glossary.term(words[at:])) or (_plain(words[at]), 1)
+        term, taken = (glossary.term(words[at:]) if glossary is not None else None) or (_plain(words[at]), 1)
         at += taken
         if term.words:
             yield term
