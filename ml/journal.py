@@ -38,13 +38,15 @@ def append(file: Path, about: Mapping[str, Any], *, max_bytes: int, keep: int) -
 
 
 def read(file: Path) -> Iterator[dict[str, Any]]:
-    """Gives every whole line of a journal, the oldest first; none where there is no such file."""
+    """Gives every whole line of a journal, the oldest first; none where there is no such file. Raises RecordError."""
     for part in (*_older(file), file):
         try:
             with part.open(encoding="utf-8", errors="replace") as lines:
                 yield from _objects(lines)
         except FileNotFoundError:
             continue
+        except OSError as error:
+            raise RecordError(f"{part} can't be read ({error.strerror})", "let this user read it") from error
 
 
 def _objects(lines: Iterator[str]) -> Iterator[dict[str, Any]]:

@@ -105,3 +105,9 @@ def test_a_folder_that_is_a_file_is_a_record_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RecordError):
         add(tmp_path / "file" / "log.jsonl", 1)
+
+
+def test_a_journal_that_can_not_be_read_is_a_record_error(tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").mkdir()
+    with pytest.raises(RecordError, match=r"log\.jsonl can't be read"):
+        numbers(tmp_path / "log.jsonl")
