@@ -9,7 +9,7 @@
     ├── ModelError               an LLM that is missing, away or too slow
     │   └── AdapterError             an adapter that can't be served
     ├── QuestionError            a question that can't be asked
-    ├── RecordError              an audit log or feedback that can't be written
+    ├── RecordError              an audit log or feedback that can't be written or read
     ├── ServeError               an address that can't be served at
     ├── DatasetError             question-answer pairs that can't be read, or are none
     ├── TrainingError            a training run that can't start or ended badly
@@ -84,7 +84,7 @@ class QuestionError(CodeIntelError):
 
 
 class RecordError(CodeIntelError):
-    """The audit log or the feedback can't be written."""
+    """The audit log or the feedback can't be written, or can't be read."""
 
 
 class ServeError(CodeIntelError):

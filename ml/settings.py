@@ -169,6 +169,13 @@ class Settings(BaseSettings):
     otlp_headers: SecretStr | None = Field(
         None, description="headers of that call, `name=value,name=value`, for example Authorization=Basic …"
     )
+    langfuse_url: str | None = Field(
+        None,
+        description="address of the Langfuse that `dataset` and `drift` read answers and feedback from, for example "
+        "https://langfuse.example; by default they read the journals in data_dir",
+    )
+    langfuse_public_key: str | None = Field(None, description="public key of a project there, pk-lf-…")
+    langfuse_secret_key: SecretStr | None = Field(None, description="secret key of that project, sk-lf-…")
     llm_prompt_price: float = Field(0.0, ge=0, description="what a million tokens read by the LLM cost, for the traces")
     llm_completion_price: float = Field(0.0, ge=0, description="what a million tokens written by the LLM cost")
     record_max_bytes: int = Field(64_000_000, gt=0, description="a longer audit log or feedback file is put aside")
@@ -182,6 +189,8 @@ class Settings(BaseSettings):
             self.embedder = "openai"
         if self.otlp_headers and not all("=" in header for header in self.otlp_headers.get_secret_value().split(",")):
             raise ValueError("otlp_headers are written name=value,name=value")
+        if self.langfuse_url and not (self.langfuse_public_key and self.langfuse_secret_key):
+            raise ValueError("langfuse_url needs both langfuse_public_key and langfuse_secret_key")
         if self.judge_url and "judge" not in self.model_fields_set:
             self.judge = "openai"
         for part, url in (("llm", self.llm_url), ("embedder", self.embedder_url), ("judge", self.judge_url)):

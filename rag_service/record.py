@@ -3,30 +3,27 @@
 Journals (`ml.journal`) in the data folder. Secrets in what a reader typed, or an LLM repeated, are taken out before.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ml import journal
 from ml.index.chunk import Chunk
+from ml.records import AUDIT, FEEDBACK
 from rag_service.answer.events import Citation
 
 if TYPE_CHECKING:
     from ml.settings import Settings
     from rag_service.answer.run import Run
 
-AUDIT = "audit.jsonl"
-FEEDBACK = "feedback.jsonl"
 LONGEST_COMMENT = 4_000
 
 
-def record_answer(settings: "Settings", run: "Run", *, complete: bool) -> None:
-    """Adds a question to the audit log; it is on the disk when this returns. Raises RecordError.
-
-    `complete` is False where the reader left early.
-    """
+def about_answer(run: "Run", *, complete: bool) -> dict[str, Any]:
+    """Gives what the audit log and the trace hold of an answer; `complete` is False where the reader left early."""
     answer = run.answer()
-    about = {
+    return {
         "id": answer.id,
         "caller": run.asker.name,
         "question": redacted(answer.question),
@@ -42,15 +39,23 @@ def record_answer(settings: "Settings", run: "Run", *, complete: bool) -> None:
         "notices": list(answer.notices),
         "complete": complete,
     }
+
+
+def record_answer(settings: "Settings", about: Mapping[str, Any]) -> None:
+    """Adds an answer (`about_answer`) to the audit log; it is on the disk when this returns. Raises RecordError."""
     _append(settings, AUDIT, about)
 
 
 def record_feedback(
     settings: "Settings", answer_id: str, verdict: Literal["up", "down"], comment: str = "", *, caller: str = ""
-) -> None:
-    """Adds what a reader thought of an answer; a comment is cut at LONGEST_COMMENT characters. Raises RecordError."""
-    comment = redacted(comment[:LONGEST_COMMENT])
-    _append(settings, FEEDBACK, {"id": answer_id, "caller": caller, "verdict": verdict, "comment": comment})
+) -> dict[str, Any]:
+    """Adds what a reader thought of an answer, and gives what was added. Raises RecordError.
+
+    A comment is cut at LONGEST_COMMENT characters.
+    """
+    about = {"id": answer_id, "caller": caller, "verdict": verdict, "comment": redacted(comment[:LONGEST_COMMENT])}
+    _append(settings, FEEDBACK, about)
+    return about
 
 
 def place(of: Citation | Chunk) -> str:
@@ -65,6 +70,6 @@ def redacted(text: str) -> str:
     return redact("question.txt", text).text if text else ""
 
 
-def _append(settings: "Settings", name: str, about: dict[str, object]) -> None:
+def _append(settings: "Settings", name: str, about: Mapping[str, Any]) -> None:
     file = Path(settings.data_dir) / name
     journal.append(file, about, max_bytes=settings.record_max_bytes, keep=settings.record_files)

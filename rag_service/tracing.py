@@ -1,5 +1,8 @@
 """Each answer as a trace: a span a stage, with tokens and cost, by OTLP/HTTP to Langfuse, MLflow or any collector.
 
+The root holds all that the audit log holds, and feedback is a span of its own, so that both can be read back
+(`ml.langfuse`).
+
 Nothing is sent, and no package of OpenTelemetry's loaded, unless `otlp_url` is set. The spans are made when an answer is
 complete, from the times that were taken on the way: a stream that passes from thread to thread has no current span.
 
@@ -7,17 +10,22 @@ Names of the attributes: OpenTelemetry's semantic conventions for generative AI 
 and documents (input.value, …); Langfuse and MLflow read both.
 """
 
+import json
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from ml.errors import SettingsError
-from rag_service.record import place, redacted
+from ml.records import attribute
+from rag_service.record import place
 
 if TYPE_CHECKING:
+    from opentelemetry.context import Context
     from opentelemetry.sdk.trace.export import SpanExporter
     from opentelemetry.util.types import AttributeValue
 
     from ml.settings import Settings
+    from rag_service.answer.asker import Asker
     from rag_service.answer.run import Run, Spent
 
 MILLION = 1_000_000
@@ -40,13 +48,13 @@ class Tracer:
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
         self._tracer = self._provider.get_tracer("codeintel")
 
-    def trace(self, run: "Run") -> None:
-        """Sends the trace of an answer, as it stands now."""
+    def trace(self, run: "Run", about: Mapping[str, Any]) -> None:
+        """Sends the trace of an answer, as it stands now; `about` is its line in the audit log."""
         from opentelemetry.trace import SpanKind, set_span_in_context
-        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-        caller = TraceContextTextMapPropagator().extract({"traceparent": run.asker.traceparent})
-        root = self._tracer.start_span("answer", caller, SpanKind.SERVER, _about(run), start_time=run.began)
+        attributes = {"openinference.span.kind": "CHAIN"} | _attributes(about)
+        caller = _caller(run.asker)
+        root = self._tracer.start_span("answer", caller, SpanKind.SERVER, attributes, start_time=run.began)
         inside = set_span_in_context(root)
         for name, stage in run.stages.items():
             if stage.began:
@@ -54,6 +62,12 @@ class Tracer:
                 span = self._tracer.start_span(name, inside, attributes=attributes, start_time=stage.began)
                 span.end(stage.ended)
         root.end(time.time_ns())
+
+    def trace_feedback(self, about: Mapping[str, Any], asker: "Asker") -> None:
+        """Sends what a reader thought of an answer; `about` is the feedback's line in the journal."""
+        from opentelemetry.trace import SpanKind
+
+        self._tracer.start_span("feedback", _caller(asker), SpanKind.SERVER, _attributes(about)).end()
 
     def close(self) -> None:
         """Sends what is left."""
@@ -98,15 +112,20 @@ def open_tracer(settings: "Settings") -> Tracer | None:
     return Tracer(settings, OTLPSpanExporter(endpoint=settings.otlp_url, headers=headers, timeout=TIMEOUT))
 
 
-def _about(run: "Run") -> "dict[str, AttributeValue]":
-    answer = run.answer()
+def _caller(asker: "Asker") -> "Context":
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+    return TraceContextTextMapPropagator().extract({"traceparent": asker.traceparent})
+
+
+def _attributes(about: Mapping[str, Any]) -> "dict[str, AttributeValue]":
+    """Gives a line as attributes; what is no plain value becomes JSON.
+
+    Model and tokens are not gen_ai.* here: a receiver adds up those of all spans, and the LLM's own span has them.
+    """
     return {
-        "openinference.span.kind": "CHAIN",
-        "codeintel.answer.id": answer.id,
-        "codeintel.found": answer.found,
-        "user.id": run.asker.name,
-        "input.value": redacted(answer.question),
-        "output.value": redacted(answer.answer),
+        attribute(name): value if isinstance(value, str | int | float) else json.dumps(value, ensure_ascii=False)
+        for name, value in about.items()
     }
 
 

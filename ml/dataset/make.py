@@ -23,6 +23,7 @@ from ml.errors import DatasetError
 from ml.index.redact import redact
 from ml.index.sources.remote import without_credentials
 from ml.index.store.base import Repository, Store
+from ml.records import Records
 from ml.training.examples import ABSENT, Example, dataset_digest
 
 SIZE, SEED = 300, 7
@@ -40,13 +41,13 @@ Paraphrase = Callable[[str], str]
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What to make: `size` pairs, absent things beside them; further pairs lie in the file `by_hand` and, rated by readers,
-    in the folder `feedback`."""
+    in the `records`."""
 
     size: int = SIZE
     seed: int = SEED
     repos: tuple[str, ...] = ()
     by_hand: Path | None = None
-    feedback: Path | None = None
+    records: Records | None = None
 
     def __post_init__(self) -> None:
         if self.size < SMALLEST:
@@ -94,7 +95,7 @@ def make_dataset(
     """Writes train.jsonl, held_out.jsonl, schema.json and card.md into `output`, which is made, each file at once.
 
     Raises DatasetError where too little can be asked about what is indexed, for a pair by hand that is none, and for an
-    output that can't be written; and the errors of the store.
+    output that can't be written; RecordError where the records can't be read; and the errors of the store.
     """
     plan = plan or Plan()
     repositories = _repositories(store, plan.repos)
@@ -155,8 +156,8 @@ class _Run:
                     yield written
                 else:
                     self.by_hand.append(written)
-        if self.plan.feedback:
-            yield from rated(self.plan.feedback, self.store, frozenset(known), self.dropped)
+        if self.plan.records:
+            yield from rated(self.plan.records, self.store, frozenset(known), self.dropped)
         yield from drafts_of(corpus, self.plan.seed)
         yield from changes_of(corpus, known, self.plan.seed)
 

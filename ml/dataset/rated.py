@@ -3,19 +3,17 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
-from ml import journal
 from ml.dataset.corpus import Symbol
 from ml.dataset.draft import Draft, Language
 from ml.dataset.questions import facts_by_kind, working_of
 from ml.index.chunk import Chunk, last_name
 from ml.index.outline import outline
 from ml.index.store.base import Store
+from ml.records import Records
 
 COMPOSED = "evidence"  # begins the record's `model` where no LLM wrote the answer
-AUDIT, FEEDBACK = "audit.jsonl", "feedback.jsonl"
 PLACE = re.compile(r"(?P<repo>.+?):(?P<path>[^:]+):(?P<start>\d+)-(?P<end>\d+)")
 CYRILLIC = re.compile(r"[а-яё]", re.IGNORECASE)
 MARK = re.compile(r"\s*\[\d[^\]]*\]")
@@ -27,22 +25,19 @@ def language_of(text: str) -> Language:
     return "ru" if CYRILLIC.search(text) else "en"
 
 
-def rated(data_dir: Path, store: Store, repos: frozenset[str], dropped: Counter[str]) -> Iterator[Draft]:
+def rated(records: Records, store: Store, repos: frozenset[str], dropped: Counter[str]) -> Iterator[Draft]:
     """Gives a draft, or several to choose from, for each answer that was rated up by some reader and down by none.
 
-    What can't be used is counted in `dropped`.
+    What can't be used is counted in `dropped`. Raises RecordError where the records can't be read.
     """
     verdicts: defaultdict[str, set[str]] = defaultdict(set)
-    for line in journal.read(data_dir / FEEDBACK):
+    for line in records.feedback():
         verdicts[str(line.get("id"))].add(str(line.get("verdict")))
-    asked = {
-        line["question"]: line
-        for line in journal.read(data_dir / AUDIT)
-        if verdicts.get(str(line.get("id"))) and isinstance(line.get("question"), str)
-    }
+    asked: dict[str, Mapping[str, Any]] = {}
     by_question: defaultdict[str, set[str]] = defaultdict(set)
-    for line in journal.read(data_dir / AUDIT):
-        by_question[str(line.get("question"))] |= verdicts.get(str(line.get("id")), set())
+    for line in records.answers(ids=verdicts):
+        asked[line["question"]] = line
+        by_question[line["question"]] |= verdicts[str(line["id"])]
     for question, line in asked.items():
         if "down" in by_question[question]:
             dropped["rated down"] += 1

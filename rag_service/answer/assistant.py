@@ -1,9 +1,9 @@
 """From a question to an answer: retrieve -> compose -> generate -> cite -> record, as a stream of events."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ml.errors import ModelError, RecordError
 from ml.index.store.base import Store, Where
@@ -17,7 +17,7 @@ from rag_service.answer.question import checked
 from rag_service.answer.run import Run
 from rag_service.answer.write import add_sentence, cited, write_answer
 from rag_service.llm.in_force import LlmInForce
-from rag_service.record import record_answer
+from rag_service.record import about_answer, record_answer
 from rag_service.retrieve import THRESHOLD, Hit, Retriever, open_retriever
 from rag_service.tracing import open_tracer
 
@@ -62,6 +62,11 @@ class Assistant:
         answers = [event for event in self.ask(question, where=where, asker=asker) if isinstance(event, Answer)]
         return answers[-1]
 
+    def trace_feedback(self, about: Mapping[str, Any], asker: Asker) -> None:
+        """Sends what a reader thought of an answer (`record_feedback` gives it) to where the traces go, if anywhere."""
+        if self._tracer:
+            self._tracer.trace_feedback(about, asker)
+
     def close(self) -> None:
         """Gives back the store's files and connections, once the last trace was sent."""
         if self._tracer:
@@ -88,10 +93,11 @@ class Assistant:
         yield run.answer()
 
     def _record(self, run: Run, *, complete: bool) -> Notice | None:
+        about = about_answer(run, complete=complete)
         if self._tracer:
-            self._tracer.trace(run)
+            self._tracer.trace(run, about)
         try:
-            record_answer(self._settings, run, complete=complete)
+            record_answer(self._settings, about)
         except RecordError as error:
             return run.note(str(error), "record")
         return None

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     "--feedback",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="Where the service's audit log and feedback lie.  [default: the data folder]",
+    help="Folder of the service's audit log and feedback.  [default: Langfuse at langfuse_url, else the data folder]",
 )
 @click.option("--paraphrase", is_flag=True, help="Let the LLM that is set put the questions into other words.")
 @options.store_option
@@ -69,11 +69,12 @@ def dataset(
 
         repos += tuple(report.repository.name for report in index_all(sources, settings))
     from ml.dataset.make import Plan, make_dataset
+    from ml.records import open_records
     from rag_service.answer.teaching import form_for, paraphraser
     from rag_service.retrieve import open_retriever
 
     data_dir = Path(settings.data_dir)
-    plan = Plan(size, seed, repos, by_hand, feedback or data_dir)
+    plan = Plan(size, seed, repos, by_hand, open_records(settings, feedback))
     retriever = open_retriever(settings)
     with _progress_bar() as progress:
         report = make_dataset(

@@ -130,6 +130,13 @@ def check_llm(settings: "Settings") -> Check:
     return Check("llm", "ok", describe_llm(settings))
 
 
+def check_records(settings: "Settings") -> Check:
+    """Says where answers and feedback are read from; Langfuse, where it is set, is called with its keys."""
+    from ml.records import open_records
+
+    return Check("records", "ok", open_records(settings).place())
+
+
 def check_tracing(_: "Settings") -> Check:
     """Says that nothing is sent anywhere, and names the libraries that could."""
     loaded = "present, held off" if find_spec("langsmith") else "absent"
@@ -145,6 +152,7 @@ CHECKS: dict[str, Callable[["Settings"], Check]] = {
     "store": check_store,
     "disk": check_disk,
     "llm": check_llm,
+    "records": check_records,
     "network": check_tracing,
 }
 

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 @click.option("--days", default=28, show_default=True, type=click.IntRange(1), help="How far back questions count.")
 @options.json_option
 def drift(dataset: str | None, days: int, as_json: bool) -> None:
-    """Compare the questions of the audit log with those of the evaluation set, and count refusals and bad ratings.
+    """Compare the questions that were asked with those of the evaluation set, and count refusals and bad ratings.
+
+    They are read from the audit log in the data folder, or from Langfuse where langfuse_url is set.
 
     Drift is said where the difference is beyond chance (p ≤ 0.01) and a fifth of the questions or more are unlike any
     that is evaluated; where nothing changed, a twentieth are. The service shows the last figures at /metrics.

@@ -1,4 +1,4 @@
-"""The questions of the audit log against those of the evaluation set, and what readers thought of the answers."""
+"""The questions that were asked against those of the evaluation set, and what readers thought of the answers."""
 
 import json
 from collections.abc import Sequence
@@ -6,12 +6,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ml import journal
 from ml.errors import EvaluationError
 from ml.evaluation.drift import MOST_QUESTIONS, Drift, measure_drift, periods
+from ml.records import open_records
 from ml.training.examples import read_examples
 from rag_service.evaluation.files import HELD_OUT, drift_file
-from rag_service.record import AUDIT, FEEDBACK
 
 if TYPE_CHECKING:
     from ml.evaluation.drift import Rows
@@ -21,13 +20,13 @@ if TYPE_CHECKING:
 def drift(settings: "Settings", dataset: Path, days: int) -> Drift:
     """Measures the drift of the last `days` days' questions (MOST_QUESTIONS at most) and keeps it for the metrics.
 
-    Raises DatasetError where there is no evaluation set, EmbedderError, and EvaluationError where the data folder can't
-    be written.
+    Raises DatasetError where there is no evaluation set, RecordError where the records can't be read, EmbedderError, and
+    EvaluationError where the data folder can't be written.
     """
     now = datetime.now(UTC)
-    folder = Path(settings.data_dir)
-    answers = [line for line in journal.read(folder / AUDIT) if _is_since(line, now - timedelta(days=days))]
-    weeks = periods(answers, journal.read(folder / FEEDBACK))
+    records, since = open_records(settings), now - timedelta(days=days)
+    answers = list(records.answers(since=since))
+    weeks = periods(answers, records.feedback(since=since))
     asked = [str(line["question"]) for line in answers][-MOST_QUESTIONS:]
     examples = read_examples(dataset / HELD_OUT)
     evaluated = list(dict.fromkeys(example.question for example in examples if not example.absent))[:MOST_QUESTIONS]
@@ -35,13 +34,6 @@ def drift(settings: "Settings", dataset: Path, days: int) -> Drift:
     found = measure_drift(made, _embedded(settings, evaluated), _embedded(settings, asked), asked, weeks)
     _keep(drift_file(settings), found.as_dict())
     return found
-
-
-def _is_since(line: dict[str, Any], since: datetime) -> bool:
-    try:
-        return bool(line["question"]) and datetime.fromisoformat(line["time"]) >= since
-    except (KeyError, TypeError, ValueError):  # a line by another hand
-        return False
 
 
 def _embedded(settings: "Settings", questions: Sequence[str]) -> "Rows":

@@ -24,7 +24,6 @@ from rag_service.http.forms import (
 )
 from rag_service.http.highlight import coloured
 from rag_service.http.security import require_key
-from rag_service.record import record_feedback
 from rag_service.retrieve import Hit
 
 ERRORS: dict[int | str, dict[str, Any]] = {
@@ -87,5 +86,4 @@ def file(
 @router.post("/feedback", status_code=204)
 def feedback(body: FeedbackRequest, service: Served, asker: Askers) -> None:
     """Record a reader's verdict on an answer."""
-    record_feedback(service.settings, body.answer_id, body.verdict, body.comment, caller=asker.name)
-    service.metrics.feedback(body.verdict)
+    service.take_feedback(body, asker)

@@ -16,9 +16,11 @@ from rag_service.evaluation.files import drift_file
 from rag_service.http.central import CentralSymbols
 from rag_service.http.metrics import Metrics
 from rag_service.llm.follow import follower
+from rag_service.record import record_feedback
 
 if TYPE_CHECKING:
     from rag_service.answer.assistant import Assistant
+    from rag_service.http.forms import FeedbackRequest
 
 
 class Service:
@@ -52,6 +54,13 @@ class Service:
     def ask(self, question: str, where: Where, asker: Asker) -> Generator[Event]:
         """Answers a question; the events are counted as they pass. Nothing is opened before the first is asked for."""
         yield from self.metrics.watch(self.assistant.ask(question, where=where, asker=asker))
+
+    def take_feedback(self, body: "FeedbackRequest", asker: Asker) -> None:
+        """Records and counts what a reader thought of an answer. Raises RecordError."""
+        about = record_feedback(self.settings, body.answer_id, body.verdict, body.comment, caller=asker.name)
+        self.metrics.feedback(body.verdict)
+        with suppress(CodeIntelError):  # without an index there is no assistant, which sends traces
+            self.assistant.trace_feedback(about, asker)
 
     def repositories(self) -> list[Repository]:
         """Gives the indexed repositories, none where there is no index."""

@@ -10,6 +10,7 @@ from ml.dataset.make import DatasetReport, Plan, make_dataset
 from ml.errors import CodeIntelError, DatasetError, SettingsError
 from ml.index import open_index
 from ml.index.build import build_index
+from ml.records import open_records
 from ml.settings import Settings
 from ml.training.examples import Example, read_examples
 from rag_service.answer.assistant import open_assistant
@@ -52,7 +53,7 @@ def settings(store: str, tmp_path: Path) -> Settings:
 
 def make(settings: Settings, output: Path, by_hand: Path | None = None) -> tuple[DatasetReport, list[Example]]:
     retriever = open_retriever(settings)
-    plan = Plan(size=60, by_hand=by_hand, feedback=Path(settings.data_dir))
+    plan = Plan(size=60, by_hand=by_hand, records=open_records(settings))
     report = make_dataset(retriever.store, form_for(retriever, settings), output, plan)
     retriever.store.close()
     return report, [example for name in ("train.jsonl", "held_out.jsonl") for example in read_examples(output / name)]

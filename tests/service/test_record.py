@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 
 from ml import journal
+from ml.records import AUDIT, FEEDBACK
 from ml.settings import Settings
 from rag_service.answer.asker import Asker
 from rag_service.answer.assistant import open_assistant
 from rag_service.answer.events import Answer
-from rag_service.record import AUDIT, FEEDBACK, record_feedback
+from rag_service.record import record_feedback
 from tests.support.llm_server import llm_server, says
 
 SECRET = "AKIA" + "IOSFODNN7EXAMPLQ"

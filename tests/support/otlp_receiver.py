@@ -41,15 +41,8 @@ def otlp_receiver() -> Iterator[Receiver]:
 
     class Traces(BaseHTTPRequestHandler):
         def do_POST(self) -> None:  # http.server wants this name
-            request = ExportTraceServiceRequest.FromString(self.rfile.read(int(self.headers["Content-Length"])))
             receiver.headers.update((name.lower(), value) for name, value in self.headers.items())
-            for resource in request.resource_spans:
-                for scope in resource.scope_spans:
-                    receiver.spans.extend(map(_span, scope.spans))
-            self.send_response(200)
-            self.send_header("Content-Type", "application/x-protobuf")
-            self.end_headers()
-            self.wfile.write(ExportTraceServiceResponse().SerializeToString())
+            receiver.spans.extend(take_spans(self))
 
         def log_message(self, *arguments: object) -> None:
             """Keeps the test's output clean."""
@@ -64,6 +57,18 @@ def otlp_receiver() -> Iterator[Receiver]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def take_spans(call: BaseHTTPRequestHandler) -> list[Span]:
+    """Gives the spans of an export, and thanks for them."""
+    request = ExportTraceServiceRequest.FromString(call.rfile.read(int(call.headers["Content-Length"])))
+    call.send_response(200)
+    call.send_header("Content-Type", "application/x-protobuf")
+    call.end_headers()
+    call.wfile.write(ExportTraceServiceResponse().SerializeToString())
+    return [
+        _span(span) for resource in request.resource_spans for scope in resource.scope_spans for span in scope.spans
+    ]
 
 
 def _span(span: Any) -> Span:

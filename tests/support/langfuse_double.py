@@ -1,0 +1,209 @@
+"""A double of Langfuse 4.4: it takes traces by OTLP and gives them back as its public API does, over real HTTP.
+
+Made from Langfuse's source at v4.4.0, as its server needs ClickHouse, Postgres and Redis:
+
+* how a span becomes an observation: packages/shared/src/server/otel/OtelIngestionProcessor.ts (`processToEvent`), type by
+  ObservationTypeMapper.ts, names and values of the metadata by flattenJsonToPathArrays and parseMetadataCHRecordToDomain;
+* `GET /api/public/v2/observations`: web/src/pages/api/public/v2/observations, its query and its cursor in
+  web/src/features/public-api/types/observations.ts, order and page in packages/shared/src/server/repositories/events.ts;
+* what is refused and how: createAuthedProjectAPIRoute.ts, apiAuth.ts, RateLimitService.ts.
+
+Left out: what our spans don't have (prompts, scores, tools, tags), the metadata of resource and scope, and the delay
+between the taking of a span and its being there.
+"""
+
+import base64
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from pydantic import SecretStr
+
+from tests.support.otlp_receiver import Span, take_spans
+
+PUBLIC, SECRET = "pk-lf-double", "sk-lf-double"
+BASIC = "Basic " + base64.b64encode(f"{PUBLIC}:{SECRET}".encode()).decode()
+TRACES, OBSERVATIONS = "/api/public/otel/v1/traces", "/api/public/v2/observations"
+REPLACED = ("/api/public/traces", "/api/public/observations")
+CUT = 200  # of a metadata value in events_core
+TYPES = {"CHAIN": "CHAIN", "RETRIEVER": "RETRIEVER", "LLM": "GENERATION"}
+GROUPS = {
+    "basic": "name level statusMessage version environment bookmarked public userId sessionId isRootObservation",
+    "io": "input output",
+    "metadata": "metadata",
+}
+CORE = "id traceId startTime endTime projectId parentObservationId type"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class Langfuse:
+    """Where it listens, the spans that it took, the queries that it got, and how it is to refuse the next ones."""
+
+    url: str
+    spans: list[Span] = field(default_factory=list)
+    queries: list[dict[str, str]] = field(default_factory=list)
+    refusals: list[tuple[int, dict[str, str]]] = field(default_factory=list)
+
+    def sending(self) -> dict[str, Any]:
+        """Gives the settings of an assistant that sends its traces there."""
+        return {"otlp_url": self.url + TRACES, "otlp_headers": SecretStr(f"Authorization={BASIC}")}
+
+    def reading(self, secret: str = SECRET) -> dict[str, Any]:
+        """Gives the settings of what reads from there."""
+        keys = {"langfuse_public_key": PUBLIC, "langfuse_secret_key": SecretStr(secret)}
+        return {"langfuse_url": self.url, **keys}
+
+
+class _Server(ThreadingHTTPServer):
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Api)
+        self.langfuse = Langfuse(f"http://127.0.0.1:{self.server_address[1]}")
+
+
+class _Api(BaseHTTPRequestHandler):
+    server: _Server
+
+    def do_POST(self) -> None:
+        if self._is_allowed():
+            self.server.langfuse.spans.extend(take_spans(self))
+
+    def do_GET(self) -> None:
+        address = urlsplit(self.path)
+        if address.path in REPLACED:
+            self._send(404, {"message": "This endpoint is not available on deployments running in events_only mode."})
+        elif address.path != OBSERVATIONS:
+            self._send(404, {"message": "Not Found"})
+        elif self._is_allowed():
+            self._answer({name: values[-1] for name, values in parse_qs(address.query).items()})
+
+    def _is_allowed(self) -> bool:
+        allowed = self.headers["Authorization"] == BASIC
+        if not allowed:
+            self._send(401, {"message": "Invalid credentials. Confirm that you've configured the correct host."})
+        return allowed
+
+    def _answer(self, query: dict[str, str]) -> None:
+        langfuse = self.server.langfuse
+        langfuse.queries.append(query)
+        if langfuse.refusals:
+            status, headers = langfuse.refusals.pop(0)
+            self._send(status, {"message": "refused"}, headers)
+        else:
+            self._send(*observations(langfuse.spans, query))
+
+    def _send(self, status: int, value: Any, headers: dict[str, str] | None = None) -> None:
+        data = json.dumps(value).encode()
+        self.send_response(status)
+        for name, text in ({"Content-Type": "application/json"} | (headers or {})).items():
+            self.send_header(name, text)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *arguments: object) -> None:
+        """Keeps the test's output clean."""
+
+
+@contextmanager
+def langfuse_double() -> Iterator[Langfuse]:
+    """Runs it on a free port."""
+    server = _Server()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield server.langfuse
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def observations(spans: list[Span], query: dict[str, str]) -> tuple[int, dict[str, Any]]:
+    """Gives status and body of the answer to a query: the newest first, `limit` of them after the cursor."""
+    limit = int(query.get("limit", "50"))
+    if not 0 <= limit <= 1000:
+        return 400, {"message": "Invalid request data", "error": [{"path": ["limit"]}]}
+    since = datetime.fromisoformat(query["fromStartTime"]) if "fromStartTime" in query else EPOCH
+    cursor = json.loads(base64.b64decode(query["cursor"])) if "cursor" in query else None
+    last = tuple(cursor[name] for name in ("lastStartTimeTo", "lastTraceId", "lastId")) if cursor else None
+    rows = [
+        row
+        for row in sorted(map(observation, spans), key=_place, reverse=True)
+        if query.get("name") in (None, row["name"])
+        and datetime.fromisoformat(row["startTime"]) >= since
+        and (last is None or _place(row) < last)
+    ]
+    page = rows[:limit]
+    names = ("lastStartTimeTo", "lastTraceId", "lastId")
+    more = base64.b64encode(json.dumps(dict(zip(names, _place(page[-1]), strict=True))).encode()) if page else b""
+    meta = {"cursor": more.decode()} if len(rows) > limit and page else {}
+    return 200, {"data": [_chosen(row, query) for row in page], "meta": meta}
+
+
+def observation(span: Span) -> dict[str, Any]:
+    """Gives a span as it is kept."""
+    held = span.attributes
+    said, answered = held.get("input.value"), held.get("output.value")
+    kept = {name: value for name, value in held.items() if name not in ("input.value", "output.value")}
+    return {
+        "id": span.id,
+        "traceId": span.trace_id,
+        "startTime": _time(span.start),
+        "endTime": _time(span.end),
+        "projectId": "codeintel",
+        "parentObservationId": span.parent or None,
+        "type": TYPES.get(str(held.get("openinference.span.kind")), "SPAN"),
+        "name": span.name,
+        "level": "DEFAULT",
+        "statusMessage": None,
+        "version": None,
+        "environment": "default",
+        "bookmarked": False,
+        "public": False,
+        "userId": held.get("user.id") or None,
+        "sessionId": None,
+        "isRootObservation": not span.parent,
+        "input": said if said or answered else None,
+        "output": answered if said or answered else None,
+        "metadata": {f"attributes.{name}": _text(value) for name, value in kept.items()},
+    }
+
+
+def _chosen(row: dict[str, Any], query: dict[str, str]) -> dict[str, Any]:
+    """Gives the fields that were asked for; metadata is whole only where it is read from events_full."""
+    groups = query.get("fields", "core,basic").split(",")
+    whole = "io" in groups or "expandMetadata" in query
+    values = {name: value if whole else value[:CUT] for name, value in row["metadata"].items()}
+    names = " ".join([CORE, *(GROUPS.get(group, "") for group in groups)]).split()
+    chosen = {name: row[name] for name in names} | dict.fromkeys("modelId inputPrice outputPrice totalPrice".split())
+    return chosen | (
+        {"metadata": {name: _parsed(text) for name, text in values.items()}} if "metadata" in groups else {}
+    )
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _time(nanoseconds: int) -> str:
+    time = EPOCH + timedelta(milliseconds=nanoseconds // 1_000_000)
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _place(row: dict[str, Any]) -> tuple[str, str, str]:
+    """Where a row stands in the order; ClickHouse takes a hash of the trace's id."""
+    return row["startTime"], row["traceId"], row["id"]
