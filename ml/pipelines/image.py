@@ -13,8 +13,12 @@ SECRET_NAMES = {
     "store-api-key": "CODEINTEL_STORE_API_KEY",
     "llm-api-key": "CODEINTEL_LLM_API_KEY",
     "judge-api-key": "CODEINTEL_JUDGE_API_KEY",
+    "langfuse-secret-key": "CODEINTEL_LANGFUSE_SECRET_KEY",
 }
-SETTING_NAMES = ("store", "embedder", "embedder_url", "embedder_model", "llm", "llm_url", "llm_model", "mlflow_url")
+SETTING_NAMES = (
+    *("store", "embedder", "embedder_url", "embedder_model", "llm", "llm_url", "llm_model"),
+    *("mlflow_url", "langfuse_url", "langfuse_public_key"),
+)
 
 
 def on_cluster(task: Any, *, retries: int = 1, cached: bool = False, gpus: bool = False) -> Any:

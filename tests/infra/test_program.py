@@ -129,8 +129,11 @@ def test_the_assistant_is_told_of_what_the_stack_has(whole: State) -> None:
     full, small = environment(whole), environment(recorded({"models": False, "langfuse": False, "mlflow": False}))
     assert full["CODEINTEL_LLM_URL"] == "http://code-assistant-predictor.codeintel-models.svc.cluster.local/v1"
     assert full["CODEINTEL_OTLP_HEADERS"]["secretKeyRef"]["name"] == "langfuse-traces"
+    assert full["CODEINTEL_LANGFUSE_URL"] == "http://langfuse-web.langfuse.svc:3000"
+    assert full["CODEINTEL_LANGFUSE_SECRET_KEY"]["secretKeyRef"] == {"name": "langfuse-traces", "key": "secret-key"}
     assert full["CODEINTEL_MLFLOW_URL"] == "http://mlflow.codeintel-data.svc:5000"
-    assert not {"CODEINTEL_LLM_URL", "CODEINTEL_OTLP_URL", "CODEINTEL_MLFLOW_URL"} & small.keys()
+    left_out = ("LLM_URL", "OTLP_URL", "LANGFUSE_URL", "MLFLOW_URL")
+    assert not {f"CODEINTEL_{name}" for name in left_out} & small.keys()
 
 
 def test_the_assistants_environment_is_one_that_it_reads(whole: State, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,6 +38,7 @@ DATA, ADAPTERS = "/data", "/adapters"
 INDEXER = "indexer"
 NIGHTLY = "15 2 * * *"
 HEADERS = SecretKey("langfuse-traces", "otlp-headers")
+LANGFUSE_PUBLIC, LANGFUSE_SECRET = SecretKey(HEADERS.secret, "public-key"), SecretKey(HEADERS.secret, "secret-key")
 FIRST_TOKEN = 20  # seconds: a model that is away keeps its callers waiting in Knative's activator
 LONGEST_ANSWER = 60  # seconds that a running answer gets when the pod is stopped
 
@@ -60,7 +61,8 @@ class Assistant(pulumi.ComponentResource):
             copied_secret(site, vectors, QDRANT_KEY.secret, space, {QDRANT_KEY.key: QDRANT_KEY.key}, mine),
         ]
         if traces is not None:
-            needed.append(copied_secret(site, traces, HEADERS.secret, space, {HEADERS.key: HEADERS.key}, mine))
+            keys = {each.key: each.key for each in (HEADERS, LANGFUSE_PUBLIC, LANGFUSE_SECRET)}
+            needed.append(copied_secret(site, traces, HEADERS.secret, space, keys, mine))
         if site.settings.components.has("models"):
             needed.append(claim(site, ADAPTERS_CLAIM, space, "10Gi", mine, shared=True))
         service(site, ASSISTANT, mine, awaited=False)
@@ -158,7 +160,14 @@ def environment(site: Site) -> dict[str, str | SecretKey]:
     if parts.has("mlflow"):
         made["CODEINTEL_MLFLOW_URL"] = MLFLOW.url
     if parts.has("langfuse"):
-        made |= {"CODEINTEL_OTLP_URL": TRACES_URL, "CODEINTEL_OTLP_HEADERS": HEADERS}
+        made |= {
+            "CODEINTEL_OTLP_URL": TRACES_URL,
+            "CODEINTEL_OTLP_HEADERS": HEADERS,
+            # Each pod has its own audit log: `codeintel drift` and `dataset` look where the answers of all are.
+            "CODEINTEL_LANGFUSE_URL": LANGFUSE.url,
+            "CODEINTEL_LANGFUSE_PUBLIC_KEY": LANGFUSE_PUBLIC,
+            "CODEINTEL_LANGFUSE_SECRET_KEY": LANGFUSE_SECRET,
+        }
     return made
 
 
