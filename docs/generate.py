@@ -13,7 +13,8 @@ TARGET = Path(__file__).with_name("reference.md")
 
 def commands() -> Iterator[str]:
     """Gives a section for each command: its own --help."""
-    root = click.Context(cli, info_name="codeintel", max_content_width=100, terminal_width=100)
+    names = cli.context_settings["help_option_names"]
+    root = click.Context(cli, info_name="codeintel", max_content_width=100, terminal_width=100, help_option_names=names)
     yield f"```\n{cli.get_help(root)}\n```\n"
     for name, command in cli.commands.items():
         context = click.Context(command, info_name=name, parent=root, max_content_width=100, terminal_width=100)
