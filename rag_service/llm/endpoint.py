@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, Self
 
 from langchain_core.outputs import ChatGenerationChunk
@@ -10,8 +11,8 @@ from openai import Timeout
 from pydantic import SecretStr
 
 from ml.errors import ModelError
+from ml.rest import Rest
 from rag_service.llm.errors import is_away, pause_before_retry, translated
-from rag_service.llm.rest import rest_of
 
 CONNECT_SECONDS = 5.0
 NO_KEY = "none"  # the client sends a key always; an endpoint that wants none passes it over
@@ -41,7 +42,7 @@ class EndpointChatModel(ChatOpenAI):
         )
 
     def _stream(self, *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
-        rest = rest_of(str(self.openai_api_base))
+        rest = _rest_of(str(self.openai_api_base))
         rest.enter(self.rest_seconds)
         try:
             for chunk in self._stream_patiently(*args, **kwargs):
@@ -77,3 +78,9 @@ class EndpointChatModel(ChatOpenAI):
             raise ModelError("it answered nothing", "check that llm_url ends in /v1 and llm_model is a chat model")
         if not finished:
             raise ModelError("its answer broke off", "look at the endpoint's log")
+
+
+@cache
+def _rest_of(url: str) -> Rest:
+    """Gives the state of the endpoint at an address, one for the whole process."""
+    return Rest(ModelError)
