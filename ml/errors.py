@@ -19,6 +19,7 @@
     ├── RegistryError            a model registry that is away or refuses
     └── StoreError               an index that can't be opened or written
         ├── StoreMissingError        nothing was indexed there yet
+        ├── StoreAwayError           its server does not answer
         ├── StoreBusyError           another process writes to it
         ├── StoreVersionError        made by another version of this program
         ├── StoreEmbedderError       made with another embedder
@@ -121,6 +122,10 @@ class StoreError(CodeIntelError):
 
 class StoreMissingError(StoreError):
     """Nothing was indexed there yet."""
+
+
+class StoreAwayError(StoreError):
+    """The index's server does not answer, or only a proxy before it."""
 
 
 class StoreBusyError(StoreError):

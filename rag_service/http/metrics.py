@@ -23,7 +23,7 @@ SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
 class Metrics:
-    """The service's own registry. `repositories` gives what is indexed; where it raises CodeIntelError, nothing is.
+    """The service's own registry. `repositories` gives what is indexed; where it raises CodeIntelError, that is not shown.
 
     `model` names what writes.
     """
@@ -114,11 +114,11 @@ class _Index(Collector):
         return _gauges([])
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        """Gives the gauges, zero where there is no index."""
+        """Gives the gauges: zero where there is no index, none where it can't be read now."""
         try:
             return _gauges(self._repositories())
         except CodeIntelError:
-            return _gauges([])
+            return []
 
 
 def _gauges(repositories: Sequence[Repository]) -> list[GaugeMetricFamily]:

@@ -14,7 +14,7 @@ def open_store(
 
     `shards` and `replicas` are for a collection that is made on a server. A place where nothing was indexed yet can be
     opened for `update`; reading it raises StoreMissingError. Raises StoreVersionError, StoreEmbedderError and
-    StoreCorruptError for one that can't be used, StoreError for a server that can't be reached.
+    StoreCorruptError for a folder that can't be used. A server is called, and found to be away, when it is first used.
     """
     if location.startswith(("http://", "https://")):
         from ml.index.store.server import Layout, open_server

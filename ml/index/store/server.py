@@ -18,20 +18,28 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ml.errors import StoreError, StoreFullError, StoreMissingError
+from ml.errors import StoreAwayError, StoreError, StoreMissingError
 from ml.index.chunk import Chunk
 from ml.index.store.base import Candidate, EncodedQuery, Repository, SparseVector, Where
 from ml.index.store.candidates import Query, Ranked, find_candidates
 from ml.index.store.manifest import FORMAT, FileRecord, check_header
 from ml.index.store.points import DENSE, INDEXED_FIELDS, NAMES, TEXT, point_id
 from ml.index.store.selection import Files, Selection, select
+from ml.rest import Rest
 
 if TYPE_CHECKING:
+    import httpx
     from qdrant_client import QdrantClient
 
     from ml.index.store.server_update import ServerUpdate
 
-TIMEOUT_SECONDS = 30
+DEFAULT_PORT = 6333
+CONNECT_SECONDS, READ_SECONDS, WRITE_SECONDS = 3, 10, 60
+# A server that does not answer is asked again after so long.
+REST_SECONDS = 2.0
+# Less than the 5 seconds after which Qdrant closes an idle connection: one that both let go at once fails.
+IDLE_SECONDS = 3.0
+IDLE_CONNECTIONS = 32
 PAGE = 1_000
 # How long the list of files that globs are compared with may be out of date.
 FILES_SECONDS = 10.0
@@ -49,14 +57,41 @@ class Layout:
 def open_server(
     url: str, embedder: str, dimension: int, *, api_key: str | None, layout: Layout | None = None
 ) -> "ServerStore":
-    """Opens the index on the server at a URL. Raises StoreError where it can't be reached."""
+    """Opens the index on the server at a URL, which is first called when something is asked.
+
+    Raises StoreError for a URL that can't be one, and where qdrant-client is not installed.
+    """
     try:
+        import httpx
         from qdrant_client import QdrantClient
     except ImportError as error:
         raise StoreError("an index on a server needs qdrant-client", "run: pip install 'codeintel[qdrant]'") from error
-    place = f"{urlsplit(url).hostname}:{urlsplit(url).port or ''}".rstrip(":")
-    client = QdrantClient(url=url, api_key=api_key, timeout=TIMEOUT_SECONDS, check_compatibility=False)
-    return ServerStore(client, place, embedder, dimension, layout or Layout())
+    limits = httpx.Limits(max_keepalive_connections=IDLE_CONNECTIONS, keepalive_expiry=IDLE_SECONDS)
+    try:
+        client = QdrantClient(
+            url=url,
+            headers={"api-key": api_key} if api_key else None,  # as `api_key` it is warned of at each plain http://
+            timeout=READ_SECONDS,
+            check_compatibility=False,
+            limits=limits,
+            event_hooks={"request": [_connect_in_time]},
+        )
+        return ServerStore(client, _place(url), embedder, dimension, layout or Layout())
+    except ValueError as error:
+        raise StoreError("the address of the index can't be read", "set --store to http://HOST:6333") from error
+
+
+def _place(url: str) -> str:
+    """Names the server of a URL, without the password that may be in it."""
+    parts = urlsplit(url)
+    if not parts.hostname:
+        raise ValueError(url)
+    return f"{parts.hostname}:{parts.port or DEFAULT_PORT}"
+
+
+def _connect_in_time(request: "httpx.Request") -> None:
+    """Gives up on a machine that is gone sooner than on a server that works."""
+    request.extensions["timeout"]["connect"] = CONNECT_SECONDS
 
 
 class ServerStore:
@@ -74,16 +109,17 @@ class ServerStore:
         self.records = f"{self.code}_files"
         self._files: tuple[float, Files] = (0.0, frozenset())
         self._exists = False
-        self.exists()
+        self._rest = Rest(StoreAwayError)
 
     def exists(self) -> bool:
-        """Tells whether the collections are there, and that this program can read them."""
+        """Tells whether the collections are there whole, and that this program can read them."""
         if not self._exists:
-            with self.errors():
-                self._exists = self.client.collection_exists(self.records)
-                found = self.client.retrieve(self.records, [FORMAT_ID]) if self._exists else []
+            with self.reading():
+                is_begun = self.client.collection_exists(self.records)
+                found = self.client.retrieve(self.records, [FORMAT_ID]) if is_begun else []
             if found:
                 check_header(self.place, found[0].payload or {}, self.embedder, self.dimension)
+            self._exists = bool(found)
         return self._exists
 
     def repositories(self) -> list[Repository]:
@@ -159,31 +195,29 @@ class ServerStore:
         """Gives the payloads of all points that a filter lets pass."""
         offset = None
         while True:
-            with self.errors():
+            with self.reading():
                 points, offset = self.client.scroll(collection, wanted, limit=PAGE, offset=offset, with_payload=True)
             yield from (point.payload or {} for point in points)
             if offset is None:
                 return
 
     @contextmanager
-    def errors(self) -> Iterator[None]:
-        """Translates the client's errors."""
-        from qdrant_client.common.client_exceptions import QdrantException
-        from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
+    def reading(self) -> Iterator[None]:
+        """Translates the client's errors. A server that is away is not asked for REST_SECONDS: who reads is told at once."""
+        from ml.index.store.server_errors import translated
 
+        self._rest.enter(REST_SECONDS)
         try:
-            yield
-        except ResponseHandlingException as error:
-            raise StoreError(
-                f"the Qdrant server at {self.place} does not answer ({error})",
-                "start it, or name another place with --store",
-            ) from error
-        except UnexpectedResponse as error:
-            raise _refused(self.place, error.status_code, str(error)) from error
-        except (ApiException, QdrantException) as error:
-            raise StoreError(f"the Qdrant server at {self.place} refuses ({error})", "try again later") from error
-        except ValueError as error:  # the client's, for an answer that it can't read
-            raise StoreError(f"what answers at {self.place} is no Qdrant server", "mend --store") from error
+            with translated(self.place):
+                yield
+        except StoreAwayError as error:
+            self._rest.begin(REST_SECONDS, error.cause)
+            raise
+        except StoreError as error:
+            self._rest.end()
+            self._exists = self._exists and not isinstance(error, StoreMissingError)
+            raise
+        self._rest.end()
 
     def _check_exists(self) -> None:
         if not self.exists():
@@ -193,7 +227,10 @@ class ServerStore:
             )
 
     def _create(self) -> None:
+        """Makes the collections, or what another did not finish; the header comes last, and says that all is there."""
         from qdrant_client import models
+
+        from ml.index.store.server_errors import translated
 
         dense = models.VectorParams(
             size=self.dimension,
@@ -202,13 +239,14 @@ class ServerStore:
             hnsw_config=models.HnswConfigDiff(m=0),  # no graph: search is exact
         )
         sparse = {name: models.SparseVectorParams(modifier=models.Modifier.IDF) for name in (TEXT, NAMES)}
-        with self.errors():
+        with translated(self.place):
             self._create_collection(self.code, {DENSE: dense}, sparse)
             self._index_fields(self.code, INDEXED_FIELDS)
             self._create_collection(self.records, {})
             self._index_fields(self.records, ("kind", "repo"))
             header = {"kind": "format", "format": FORMAT, "embedder": self.embedder, "dimension": self.dimension}
-            self.client.upsert(self.records, [models.PointStruct(id=FORMAT_ID, vector={}, payload=header)])
+            format_point = models.PointStruct(id=FORMAT_ID, vector={}, payload=header)
+            self.client.upsert(self.records, [format_point], timeout=WRITE_SECONDS)
         self._exists = True
 
     def _create_collection(self, name: str, dense: Any, sparse: Any = None) -> None:
@@ -218,7 +256,12 @@ class ServerStore:
         try:
             if not self.client.collection_exists(name):
                 self.client.create_collection(
-                    name, dense, sparse, shard_number=self.layout.shards, replication_factor=self.layout.replicas
+                    name,
+                    dense,
+                    sparse,
+                    shard_number=self.layout.shards,
+                    replication_factor=self.layout.replicas,
+                    timeout=WRITE_SECONDS,
                 )
         except (UnexpectedResponse, ValueError):  # the client's own memory raises ValueError
             if not self.client.collection_exists(name):
@@ -228,7 +271,7 @@ class ServerStore:
         from qdrant_client import models
 
         for name in fields:
-            self.client.create_payload_index(collection, name, models.PayloadSchemaType.KEYWORD)
+            self.client.create_payload_index(collection, name, models.PayloadSchemaType.KEYWORD, timeout=WRITE_SECONDS)
 
     def _known_files(self) -> Files:
         read_at, files = self._files
@@ -236,15 +279,6 @@ class ServerStore:
             files = frozenset((payload["repo"], payload["path"]) for payload in self.scroll("file"))
             self._files = time.monotonic(), files
         return files
-
-
-def _refused(place: str, status: int | None, text: str) -> StoreError:
-    said = " ".join(text.split())[:200]
-    if status in (401, 403):
-        return StoreError(f"the Qdrant server at {place} refuses the key", "set CODEINTEL_STORE_API_KEY")
-    if status == 507 or "No space left" in text:
-        return StoreFullError(f"the Qdrant server at {place} has no room ({said})", "give it more, then run again")
-    return StoreError(f"the Qdrant server at {place} refuses ({said})", "see its log")
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +299,7 @@ class _Selected:
             models.QueryRequest(query=_vector(query), using=name, filter=wanted[name], limit=limit, with_payload=False)
             for name, query in queries.items()
         ]
-        with self.store.errors():
+        with self.store.reading():
             answers = self.store.client.query_batch_points(self.store.code, requests)
         return {
             name: [(str(point.id), point.score) for point in answer.points]
@@ -273,7 +307,7 @@ class _Selected:
         }
 
     def chunks(self, ids: Collection[str]) -> dict[str, Chunk]:
-        with self.store.errors():
+        with self.store.reading():
             found = self.store.client.retrieve(self.store.code, list(ids), with_payload=True)
         return {str(record.id): Chunk.from_payload(record.payload or {}) for record in found}
 

@@ -3,39 +3,88 @@
 import os
 import socket
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from uuid import uuid4
 
 from qdrant_client import models
 
-from ml.errors import StoreBusyError, StoreError
+from ml.errors import StoreAwayError, StoreBusyError, StoreError
 from ml.index.store.base import NOTHING, EncodedChunk, Repository, SparseVector
 from ml.index.store.manifest import FileRecord, completed
 from ml.index.store.points import DENSE, NAMES, TEXT, check_vectors, chunk_id, point_id
-from ml.index.store.server import ServerStore
+from ml.index.store.server import WRITE_SECONDS, ServerStore
+from ml.index.store.server_errors import translated
 
 BATCH_POINTS = 256
 BATCH_FILES = 256
+# Qdrant takes requests of up to 32 MiB; a number of a vector is some 22 characters of JSON.
+REQUEST_BYTES, NUMBER_BYTES, CHUNK_BYTES = 8 << 20, 22, 8 << 10
 LEASE_SECONDS = 120.0
+# How long a writer waits for a server that went away; a restarted one is back within a minute.
+PAUSES: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0)
+
+HELD: set[str] = set()  # by whom this process holds leases
+
+Result = TypeVar("Result")
+
+
+class Writer:
+    """The changes that a writer makes.
+
+    Each is the same when it is made twice, so one that a restart of the server broke off is made again, for a minute.
+    """
+
+    def __init__(self, store: ServerStore) -> None:
+        self._store = store
+        self.pauses = PAUSES
+        size = NUMBER_BYTES * store.dimension + CHUNK_BYTES
+        self._most = max(1, min(BATCH_POINTS, REQUEST_BYTES // size))
+
+    def upsert(self, collection: str, points: Sequence[models.PointStruct]) -> None:
+        """Stores points, as many at once as the server takes."""
+        upsert = partial(self._store.client.upsert, collection, wait=True, timeout=WRITE_SECONDS)
+        for start in range(0, len(points), self._most):
+            self._patiently(partial(upsert, points=list(points[start : start + self._most])))
+
+    def delete(self, collection: str, which: Any) -> None:
+        """Removes points by their ids or by a filter."""
+        self._patiently(partial(self._store.client.delete, collection, which, wait=True, timeout=WRITE_SECONDS))
+
+    def payload(self, collection: str, point: str) -> dict[str, Any]:
+        """Gives the payload of a point, an empty one where there is none."""
+        found = self._patiently(partial(self._store.client.retrieve, collection, [point]))
+        return (found[0].payload or {}) if found else {}
+
+    def _patiently(self, call: Callable[[], Result]) -> Result:
+        for pause in self.pauses:
+            with suppress(StoreAwayError), translated(self._store.place):
+                return call()
+            time.sleep(pause)
+        with translated(self._store.place):
+            return call()
 
 
 class Lease:
     """The right to change a repository. It expires, so that a writer that was killed bars nobody for long.
 
+    On the machine of that writer it bars nobody at all: its process is seen to be gone.
     Best effort: two that ask within the same few milliseconds may both get it until the first renews it, and clocks of
     machines that are off by more than LEASE_SECONDS defeat it. Files stay whole all the same.
     """
 
-    def __init__(self, store: ServerStore, repo: str) -> None:
+    def __init__(self, store: ServerStore, repo: str, writer: Writer) -> None:
         self._store = store
         self._repo = repo
+        self._writer = writer
         self._id = point_id("lease", repo)
         self._owner = f"{socket.gethostname()} pid {os.getpid()} {uuid4().hex[:8]}"
         self._renewed = 0.0
+        HELD.add(self._owner)
         self.renew()
 
     def renew(self) -> None:
@@ -44,21 +93,18 @@ class Lease:
             return
         self._check()
         payload = {"kind": "lease", "repo": self._repo, "owner": self._owner, "expires": time.time() + LEASE_SECONDS}
-        with self._store.errors():
-            self._store.client.upsert(self._store.records, [record(self._id, payload)], wait=True)
+        self._writer.upsert(self._store.records, [record(self._id, payload)])
         self._check()
         self._renewed = time.monotonic()
 
     def release(self) -> None:
         """Gives the lease back."""
-        with self._store.errors():
-            self._store.client.delete(self._store.records, [self._id], wait=True)
+        HELD.discard(self._owner)
+        self._writer.delete(self._store.records, [self._id])
 
     def _check(self) -> None:
-        with self._store.errors():
-            found = self._store.client.retrieve(self._store.records, [self._id])
-        lease = (found[0].payload or {}) if found else {}
-        if lease and lease["owner"] != self._owner and lease["expires"] > time.time():
+        lease = self._writer.payload(self._store.records, self._id)
+        if lease and lease["owner"] != self._owner and lease["expires"] > time.time() and not _is_dead(lease["owner"]):
             owner = " ".join(lease["owner"].split()[:-1])
             raise StoreBusyError(
                 f"another process ({owner}) is writing to {self._repo!r} at {self._store.place}",
@@ -73,11 +119,12 @@ class ServerUpdate:
         self._store = store
         self._repo = repo
         self._version = index_version
-        self._lease = Lease(store, repo)
+        self._writer = Writer(store)
+        self._lease = Lease(store, repo, self._writer)
         try:
             stored = store.file_records(repo)
         except BaseException:
-            self._lease.release()
+            self._end()
             raise
         self._outdated = {path for path, (_, version) in stored.items() if version != index_version}
         self._files = {path: file for path, (file, version) in stored.items() if version == index_version}
@@ -113,15 +160,15 @@ class ServerUpdate:
         self._flush()
         self.delete(self._outdated)
         done = completed(repository, self._files, self._version)
-        self._write([record(_repository_id(self._repo), {"kind": "repository", "record": asdict(done)})])
+        about = record(_repository_id(self._repo), {"kind": "repository", "record": asdict(done)})
+        self._writer.upsert(self._store.records, [about])
         return done
 
     def remove(self) -> None:
         """Removes the repository."""
-        with self._store.errors():
-            self._store.client.delete(self._store.records, [_repository_id(self._repo)], wait=True)
-            self._store.client.delete(self._store.code, self._store.among(self._repo, None), wait=True)
-            self._store.client.delete(self._store.records, self._store.of_kind("file", self._repo), wait=True)
+        self._writer.delete(self._store.records, [_repository_id(self._repo)])
+        self._writer.delete(self._store.code, self._store.among(self._repo, None))
+        self._writer.delete(self._store.records, self._store.of_kind("file", self._repo))
 
     def _flush(self) -> None:
         """Writes the waiting files: new chunks first, then the old ones go, then the records say that it is done."""
@@ -131,11 +178,11 @@ class ServerUpdate:
         new = models.HasIdCondition(has_id=[point.id for point in self._points])
         old = self._store.among(self._repo, list(self._waiting))
         old.must_not = [*(old.must_not or []), new]
-        with self._store.errors():
-            if self._points:
-                self._store.client.upsert(self._store.code, self._points, wait=True)
-            self._store.client.delete(self._store.code, old, wait=True)
-        self._write([self._file_record(path, file) for path, file in self._waiting.items()])
+        self._writer.upsert(self._store.code, self._points)
+        self._writer.delete(self._store.code, old)
+        self._writer.upsert(
+            self._store.records, [self._file_record(path, file) for path, file in self._waiting.items()]
+        )
         self._files |= self._waiting
         self._outdated -= self._waiting.keys()
         self._points, self._waiting = [], {}
@@ -146,16 +193,10 @@ class ServerUpdate:
 
     def _delete(self, paths: list[str]) -> None:
         self._lease.renew()
-        with self._store.errors():
-            self._store.client.delete(self._store.code, self._store.among(self._repo, paths), wait=True)
-            ids: list[Any] = [_file_id(self._repo, path) for path in paths]
-            self._store.client.delete(self._store.records, ids, wait=True)
+        self._writer.delete(self._store.code, self._store.among(self._repo, paths))
+        self._writer.delete(self._store.records, [_file_id(self._repo, path) for path in paths])
         for path in paths:
             self._files.pop(path, None)
-
-    def _write(self, records: list[models.PointStruct]) -> None:
-        with self._store.errors():
-            self._store.client.upsert(self._store.records, records, wait=True)
 
     def __enter__(self) -> Self:
         return self
@@ -167,13 +208,34 @@ class ServerUpdate:
             if not isinstance(error, StoreError):
                 self._flush()
         finally:
-            with suppress(StoreError) if error else nullcontext():
-                self._lease.release()
+            self._end()
+
+    def _end(self) -> None:
+        """Gives the lease back, at once or not at all: it expires."""
+        self._writer.pauses = ()
+        with suppress(StoreError):
+            self._lease.release()
 
 
 def record(point: str, payload: dict[str, Any]) -> models.PointStruct:
     """Gives a point without vectors."""
     return models.PointStruct(id=point, vector={}, payload=payload)
+
+
+def _is_dead(owner: str) -> bool:
+    """Tells whether a writer was a process of this machine that is no more; of other machines nothing is known."""
+    host, _, pid, _ = owner.split()
+    if host != socket.gethostname() or os.name != "posix":
+        return False
+    if int(pid) == os.getpid():  # in a container that was restarted, the one before had it
+        return owner not in HELD
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # it is another user's
+        return False
+    return False
 
 
 def _repository_id(repo: str) -> str:

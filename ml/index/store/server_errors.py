@@ -1,0 +1,73 @@
+"""What can go wrong at a Qdrant server, translated once: every error of the client becomes a StoreError."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from qdrant_client.common.client_exceptions import QdrantException
+from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
+
+from ml.errors import StoreAwayError, StoreError, StoreFullError, StoreMissingError
+
+AWAY_STATUS = frozenset({502, 503, 504})
+LONGEST = 200  # characters of what a server says
+
+
+@contextmanager
+def translated(place: str) -> Iterator[None]:
+    """Raises what the client raises about the server at `place` as a StoreError with a cause and a cure."""
+    try:
+        yield
+    except ResponseHandlingException as error:
+        raise _no_reply(place, error.source) from error
+    except UnexpectedResponse as error:
+        raise _refused(place, error) from error
+    except (ApiException, QdrantException) as error:
+        raise StoreError(f"the Qdrant server at {place} refuses ({_line(str(error))})", "try again later") from error
+    except (ValueError, AssertionError) as error:  # the client's, for an answer that it can't read
+        raise no_qdrant(place) from error
+
+
+def no_qdrant(place: str) -> StoreError:
+    """Gives the error of an address at which something else answers."""
+    return StoreError(f"what answers at {place} is no Qdrant server", "mend --store (CODEINTEL_STORE)")
+
+
+def _no_reply(place: str, source: Exception) -> StoreError:
+    if isinstance(source, ValueError):  # an answer of another form
+        return no_qdrant(place)
+    why = _line(str(source)) or type(source).__name__
+    return StoreAwayError(
+        f"the Qdrant server at {place} does not answer ({why})", "start it, or name another place with --store"
+    )
+
+
+def _refused(place: str, error: UnexpectedResponse) -> StoreError:
+    status, said = error.status_code, _said(error)
+    if status in (401, 403):
+        return StoreError(
+            f"the Qdrant server at {place} refuses the key ({said or status})", "set CODEINTEL_STORE_API_KEY"
+        )
+    if status in AWAY_STATUS:
+        return StoreAwayError(
+            f"the Qdrant server at {place} does not answer (status {status})", "start it, or see its log"
+        )
+    if status == 404 and said:
+        return StoreMissingError(f"the index at {place} is gone ({said})", "run: codeintel index PATH_OR_URL")
+    if status == 404:
+        return no_qdrant(place)
+    if status == 507 or "No space left" in said:
+        return StoreFullError(f"the Qdrant server at {place} has no room ({said})", "give it more, then run again")
+    return StoreError(f"the Qdrant server at {place} refuses ({said or f'status {status}'})", "see its log")
+
+
+def _said(error: UnexpectedResponse) -> str:
+    """Gives the server's own words, none where a reply has no Qdrant server's form."""
+    try:
+        return _line(str(json.loads(error.content)["status"]["error"]))
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())[:LONGEST]
