@@ -1,6 +1,7 @@
 """Which LLM the settings name, and how far it is trusted. Nothing heavy is imported before it has to write."""
 
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -111,6 +112,7 @@ def _endpoint(settings: "Settings", adapter: "Adapter | None") -> Llm:
     url, base = settings.llm_url or "", settings.llm_model or ""
     model = adapter.model if adapter else base
 
+    @cache  # with its connections, and its TLS context, which takes longer to make than an answer
     def open_chat(timeout: float | None = None) -> "BaseChatModel":
         from rag_service.llm.endpoint import EndpointChatModel
 
