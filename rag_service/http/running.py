@@ -1,8 +1,9 @@
 """Runs what a question gives, which blocks, in threads, and ends it when the caller goes away."""
 
 import threading
+import time
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from typing import Final, Generic, TypeVar
 
 import anyio
@@ -18,6 +19,7 @@ from rag_service.http.admission import Admission
 Item = TypeVar("Item")
 
 STOPPING: Final = "the service is stopping"
+SELDOM = 0.1  # seconds between two looks whether the caller of a whole answer is still there
 
 
 class Lane:
@@ -42,7 +44,7 @@ class Lane:
 
     async def answer(self, events: Generator[Event], asker: Asker, request: Request) -> Answer:
         """Gives the answer. Raises ClientDisconnect, and ends the question, when the caller goes away meanwhile."""
-        async with aclosing(self._stream(events, asker)) as stream:
+        async with aclosing(self._stream(_seldom(events), asker)) as stream:
             async for event in stream:
                 if isinstance(event, Answer):
                     return event
@@ -85,6 +87,16 @@ class _Guarded(Generic[Item]):
     def close(self) -> None:
         with self._lock:
             self._items.close()
+
+
+def _seldom(events: Generator[Event]) -> Generator[Event]:
+    """Gives the answer, and until then an event every SELDOM seconds: each costs a change of threads and back."""
+    with closing(events):
+        last = time.monotonic()
+        for event in events:
+            if isinstance(event, Answer) or time.monotonic() - last > SELDOM:
+                yield event
+                last = time.monotonic()
 
 
 async def _after(first: Item, stream: AsyncGenerator[Item]) -> AsyncGenerator[Item]:
