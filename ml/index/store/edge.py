@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 SHARDS = "shards"
 READ_FILES = 256  # files that were read last stay in memory: answers turn around the same ones
 FOUND_CHUNKS = 8_192  # so do the chunks that searches found, of some 2 KB each
+SEARCHES = 128  # and what the last searches gave: who calls the symbols that everybody asks about
 # How often opening is tried again because a writer replaced the shard in the same moment.
 ATTEMPTS = 5
 
@@ -72,14 +73,8 @@ class EdgeStore:
 
     def query(self, query: EncodedQuery, where: Where, limit: int) -> list[Candidate]:
         """Gives the union of the `limit` best chunks by each vector, every score filled in."""
-        from ml.index.store.candidates import find_candidates
-        from ml.index.store.selection import select
-
-        published, shard = self._searchable()
-        selection = select(where, published.files)
-        if selection.is_empty or not published.manifest.chunks:
-            return []
-        return find_candidates(_Selected(shard, selection, published.found), query, limit, selection.admits)
+        published, _ = self._searchable()
+        return list(published.query(_Asked(query, where, limit)))
 
     def chunks(self, repo: str, file_path: str) -> list[Chunk]:
         """Gives the chunks of a file in the order of their lines."""
@@ -158,9 +153,11 @@ class _Published:
     found: dict[str, Chunk] = field(default_factory=dict)
     _files: "Files | None" = None
     chunks: "Callable[[str, str], tuple[Chunk, ...]]" = field(init=False)
+    query: "Callable[[_Asked], tuple[Candidate, ...]]" = field(init=False)
 
     def __post_init__(self) -> None:
         self.chunks = lru_cache(READ_FILES)(self._read_chunks)
+        self.query = lru_cache(SEARCHES)(self._find)
 
     @property
     def files(self) -> "Files":
@@ -173,6 +170,36 @@ class _Published:
         if not self.shard or not record or not record.chunks:
             return ()
         return tuple(sorted(self.shard.chunks(repo, file_path, record.chunks), key=lambda chunk: chunk.line_start))
+
+    def _find(self, asked: "_Asked") -> tuple[Candidate, ...]:
+        from ml.index.store.candidates import find_candidates
+        from ml.index.store.selection import select
+
+        selection = select(asked.where, self.files)
+        if not self.shard or selection.is_empty or not self.manifest.chunks:
+            return ()
+        selected = _Selected(self.shard, selection, self.found)
+        return tuple(find_candidates(selected, asked.query, asked.limit, selection.admits))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """What is searched for; equal to another one of the same content."""
+
+    query: EncodedQuery
+    where: Where
+    limit: int
+    key: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        sparse = self.query.text, self.query.names
+        object.__setattr__(self, "key", self.query.dense.tobytes() + repr((sparse, self.where, self.limit)).encode())
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Asked) and self.key == other.key
 
 
 @dataclass(frozen=True, slots=True)
