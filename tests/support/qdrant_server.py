@@ -1,11 +1,15 @@
-"""A double of a Qdrant server: the routes that the store calls, answered by qdrant-client's own memory.
+"""A double of a Qdrant server: the routes that the store calls, answered by qdrant-client's own local mode.
 
-It can go away and come back with all that it held, hang, and refuse what is too large. What else a real server does
-(segments, optimizers, a log of changes) it does not do.
+It can go away and come back with all that it held, hang, and refuse what is too large or what a key does not allow.
+What else a real server does (segments, optimizers, a log of changes) it does not do. As a program it takes a pod's
+place in the test cluster: `qdrant_server.py --folder DIR`, with its keys in Qdrant's own variables.
 """
 
+import argparse
 import json
+import os
 import re
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +19,10 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 from qdrant_client import QdrantClient, models
 
+PORT = 6333
 MOST_BYTES = 32 << 20  # Qdrant's own limit
+PROBES = ("/readyz", "/livez")  # answered without a key
+READING = ("GET /exists", "POST /points", "POST /points/scroll", "POST /points/query/batch")
 ROUTE = re.compile(r"(?P<verb>[A-Z]+) /collections/(?P<collection>[^/?]+)(?P<rest>[^?]*)")
 SELECTOR: TypeAdapter[models.FilterSelector | models.PointIdsList] = TypeAdapter(
     models.FilterSelector | models.PointIdsList
@@ -23,20 +30,27 @@ SELECTOR: TypeAdapter[models.FilterSelector | models.PointIdsList] = TypeAdapter
 
 
 class QdrantServer:
-    """A server on a port of its own.
+    """A server, by default on a port of its own with nothing in it; `folder` is where it keeps what it holds.
 
-    `requests` are those that it took, as "VERB /path"; `keys` the api-keys they had; `largest` the most bytes of one.
+    Where keys are given, `key` allows everything and `read_only_key` what changes nothing.
+    `requests` are those that it took, as "VERB /path"; `keys` the api-keys and `encodings` the accepted ones that they
+    had; `largest` the most bytes of one.
     """
 
-    def __init__(self) -> None:
-        self.memory = QdrantClient(":memory:")
+    def __init__(
+        self, address: tuple[str, int] = ("127.0.0.1", 0), folder: str = "", key: str = "", read_only_key: str = ""
+    ) -> None:
+        where: dict[str, Any] = {"path": folder} if folder else {"location": ":memory:"}
+        self.memory = QdrantClient(**where, force_disable_check_same_thread=True)
+        self.key, self.read_only_key = key, read_only_key
         self.requests: list[str] = []
         self.keys: set[str | None] = set()
+        self.encodings: set[str | None] = set()
         self.largest = 0
         self.answers = threading.Event()
         self.answers.set()
         self.turn = threading.Lock()  # the memory is for one thread at a time
-        self._http = _Http(("127.0.0.1", 0), self)
+        self._http = _Http(address, self)
         self.url = f"http://127.0.0.1:{self._http.server_port}"
         self._serve()
 
@@ -82,18 +96,32 @@ class _Handler(BaseHTTPRequestHandler):
         qdrant.requests.append(f"{self.command} {self.path}")
         qdrant.largest = max(qdrant.largest, len(body))
         qdrant.keys.add(self.headers.get("api-key"))
+        qdrant.encodings.add(self.headers.get("accept-encoding"))
         qdrant.answers.wait()
+        if self.path in PROBES:
+            self._send(200, {})
+            return
         found = ROUTE.match(f"{self.command} {self.path}")
+        collection, call = (found["collection"], f"{found['verb']} {found['rest']}") if found else ("", "GET /exists")
+        if not self._may(call):
+            self._send(403, {"status": {"error": "Forbidden"}})
+            return
+        if self.path == "/metrics":
+            self._send(200, f"collections_total {len(qdrant.memory.get_collections().collections)}\n", "text/plain")
+            return
         if len(body) > MOST_BYTES or found is None:
             self._send(413 if found else 404, {"status": {"error": "Payload reached size limit"}})
             return
-        collection, call = found["collection"], f"{found['verb']} {found['rest']}"
         with qdrant.turn:
             if not call.endswith("/exists") and call != "PUT " and not qdrant.memory.collection_exists(collection):
                 self._send(404, {"status": {"error": f"Not found: Collection `{collection}` doesn't exist!"}})
                 return
             result = _answer(qdrant.memory, collection, call, body)
         self._send(200, {"result": result, "status": "ok", "time": 0.0})
+
+    def _may(self, call: str) -> bool:
+        key, qdrant = self.headers.get("api-key") or self.headers.get("Authorization", "")[7:], self.server.qdrant
+        return not qdrant.key or key == qdrant.key or (key == qdrant.read_only_key and call in READING)
 
     def do_GET(self) -> None:
         self._reply()
@@ -104,10 +132,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         self._reply()
 
-    def _send(self, status: int, body: Any) -> None:
-        content = json.dumps(body, default=_plain).encode()
+    def _send(self, status: int, body: Any, kind: str = "application/json") -> None:
+        content = (body if isinstance(body, str) else json.dumps(body, default=_plain)).encode()
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
@@ -142,3 +170,18 @@ def _answer(memory: QdrantClient, collection: str, call: str, body: bytes) -> An
 
 def _plain(value: BaseModel) -> Any:
     return value.model_dump(mode="json")
+
+
+def main() -> None:
+    """Serves as a pod does, until it is stopped."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--folder", required=True)
+    keys = (os.environ.get(f"QDRANT__SERVICE__{name}", "") for name in ("API_KEY", "READ_ONLY_API_KEY"))
+    server = QdrantServer(("", PORT), parser.parse_args().folder, *keys)
+    signal.sigwait([signal.SIGTERM, signal.SIGINT])
+    server.go_away()
+    server.memory.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -40,6 +40,8 @@ REST_SECONDS = 2.0
 # Less than the 5 seconds after which Qdrant closes an idle connection: one that both let go at once fails.
 IDLE_SECONDS = 3.0
 IDLE_CONNECTIONS = 32
+# An answer that is compressed comes in two pieces, of which the second waits 40 ms: Nagle's algorithm, delayed ACKs.
+WHOLE = {"accept-encoding": "identity"}
 PAGE = 1_000
 # How long the list of files that globs are compared with may be out of date.
 FILES_SECONDS = 10.0
@@ -70,7 +72,7 @@ def open_server(
     try:
         client = QdrantClient(
             url=url,
-            headers={"api-key": api_key} if api_key else None,  # as `api_key` it is warned of at each plain http://
+            headers=WHOLE | ({"api-key": api_key} if api_key else {}),  # as `api_key` it is warned of at plain http://
             timeout=READ_SECONDS,
             check_compatibility=False,
             limits=limits,

@@ -44,9 +44,12 @@ def _no_reply(place: str, source: Exception) -> StoreError:
 
 def _refused(place: str, error: UnexpectedResponse) -> StoreError:
     status, said = error.status_code, _said(error)
-    if status in (401, 403):
+    if status == 401:
+        return StoreError(f"the Qdrant server at {place} refuses the key", "set CODEINTEL_STORE_API_KEY")
+    if status == 403:
         return StoreError(
-            f"the Qdrant server at {place} refuses the key ({said or status})", "set CODEINTEL_STORE_API_KEY"
+            f"the Qdrant server at {place} does not let this key change it ({said})",
+            "set CODEINTEL_STORE_API_KEY to one that may",
         )
     if status in AWAY_STATUS:
         return StoreAwayError(
