@@ -136,6 +136,19 @@ def test_the_assistant_is_told_of_what_the_stack_has(whole: State) -> None:
     assert not {f"CODEINTEL_{name}" for name in left_out} & small.keys()
 
 
+def test_only_who_indexes_may_change_the_vectors(whole: State) -> None:
+    keys = {
+        name: each["valueFrom"]["secretKeyRef"]
+        for name, spec in pods(whole)
+        for each in spec["containers"][0].get("env", [])
+        if each["name"] == "CODEINTEL_STORE_API_KEY"
+    }
+    assert keys == {
+        "assistant": {"name": "qdrant", "key": "read-only-key"},
+        "indexer": {"name": "qdrant", "key": "api-key"},
+    }
+
+
 def test_the_assistants_environment_is_one_that_it_reads(whole: State, monkeypatch: pytest.MonkeyPatch) -> None:
     from ml.settings import Settings
 

@@ -12,6 +12,7 @@ from infra.pulumi.names import (
     MLFLOW,
     QDRANT,
     QDRANT_KEY,
+    QDRANT_READER,
     Namespace,
     SecretKey,
 )
@@ -37,6 +38,8 @@ from infra.pulumi.parts.workload import (
 DATA, ADAPTERS = "/data", "/adapters"
 INDEXER = "indexer"
 NIGHTLY = "15 2 * * *"
+KEYS = (QDRANT_KEY.key, QDRANT_READER.key)  # the service reads the index, only the indexer changes it
+RESTARTS = 5  # of an indexer, 10 to 160 seconds apart: longer than a writer that was lost with its node bars the next
 HEADERS = SecretKey("langfuse-traces", "otlp-headers")
 LANGFUSE_PUBLIC, LANGFUSE_SECRET = SecretKey(HEADERS.secret, "public-key"), SecretKey(HEADERS.secret, "secret-key")
 FIRST_TOKEN = 20  # seconds: a model that is away keeps its callers waiting in Knative's activator
@@ -58,7 +61,7 @@ class Assistant(pulumi.ComponentResource):
         space = Namespace.ASSISTANT
         needed: list[pulumi.Resource] = [
             generated_secret(site, space, ASSISTANT_KEY.secret, (ASSISTANT_KEY.key,), mine),
-            copied_secret(site, vectors, QDRANT_KEY.secret, space, {QDRANT_KEY.key: QDRANT_KEY.key}, mine),
+            copied_secret(site, vectors, QDRANT_KEY.secret, space, {key: key for key in KEYS}, mine),
         ]
         if traces is not None:
             keys = {each.key: each.key for each in (HEADERS, LANGFUSE_PUBLIC, LANGFUSE_SECRET)}
@@ -81,7 +84,7 @@ class Assistant(pulumi.ComponentResource):
             self.site.image("assistant"),
             Limits(chosen.cpu, chosen.memory),
             args=["serve"],
-            env=environment(self.site),
+            env=environment(self.site, QDRANT_READER),
             ports={"http": ASSISTANT.port},
             mounts={"data": DATA, "tmp": TMP} | ({"adapters": ADAPTERS} if shares_adapters else {}),
             ready=http_probe("/readyz", ASSISTANT.port, period=5),
@@ -111,7 +114,7 @@ class Assistant(pulumi.ComponentResource):
             self.site.image("assistant"),
             Limits("1", "2Gi", "4Gi"),
             args=["index", *self.site.settings.assistant.repositories],
-            env=environment(self.site),
+            env=environment(self.site, QDRANT_KEY),
             mounts={"data": DATA, "tmp": TMP},
         )
         pod = Pod([job], volumes=[scratch("data", "20Gi"), scratch("tmp", "1Gi")], restart="OnFailure")
@@ -125,7 +128,7 @@ class Assistant(pulumi.ComponentResource):
                 concurrency_policy="Forbid",
                 job_template=k8s.batch.v1.JobTemplateSpecArgs(
                     spec=k8s.batch.v1.JobSpecArgs(
-                        backoff_limit=2,
+                        backoff_limit=RESTARTS,
                         template=k8s.core.v1.PodTemplateSpecArgs(
                             metadata=k8s.meta.v1.ObjectMetaArgs(labels={"app.kubernetes.io/name": INDEXER}),
                             spec=pod_spec(pod),
@@ -137,8 +140,8 @@ class Assistant(pulumi.ComponentResource):
         )
 
 
-def environment(site: Site) -> dict[str, str | SecretKey]:
-    """Gives the service's settings (ml/settings.py) for what this stack has."""
+def environment(site: Site, store_key: SecretKey) -> dict[str, str | SecretKey]:
+    """Gives the service's settings (ml/settings.py) for what this stack has, with a key of Qdrant's."""
     parts, models = site.settings.components, site.settings.models
     made: dict[str, str | SecretKey] = {
         "HOME": TMP,
@@ -147,7 +150,7 @@ def environment(site: Site) -> dict[str, str | SecretKey]:
         "CODEINTEL_API_KEY": ASSISTANT_KEY,
         "CODEINTEL_DATA_DIR": DATA,
         "CODEINTEL_STORE": QDRANT.url,
-        "CODEINTEL_STORE_API_KEY": QDRANT_KEY,
+        "CODEINTEL_STORE_API_KEY": store_key,
         "CODEINTEL_SHUTDOWN_SECONDS": str(LONGEST_ANSWER),
     }
     if parts.has("models"):
