@@ -19,15 +19,8 @@ from locust import HttpUser, task
 from locust.clients import ResponseContextManager
 
 from loadtests import options
+from loadtests.questions import QUESTIONS
 
-QUESTIONS = (
-    "Where is {symbol} defined?",
-    "How does {symbol} work?",
-    "What calls {symbol}?",
-    "What happens when {symbol} fails?",
-    "Где определён {symbol} и что он делает?",
-    "Кто вызывает {symbol}?",
-)
 options.add("--api-key", env_var="LOCUST_API_KEY", default="", is_secret=True, help="the assistant's key")
 options.add("--think", type=float, default=4.0, help="mean seconds that a reader thinks between two questions")
 

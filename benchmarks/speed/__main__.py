@@ -6,22 +6,19 @@ enough chunks; then asks a running service, and starts processes. Each figure st
 
 import argparse
 import json
-import os
-import platform
-import socket
-import subprocess
 import sys
 import sysconfig
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import httpx
 
-from benchmarks.speed.measure import CODEINTEL, Run, codeintel, quantile, run
+from benchmarks.figures import Figure, at_least, at_most, machine, quantile, table
+from benchmarks.processes import service
+from benchmarks.speed.measure import Run, codeintel, run
 
 QUERIES = (
     "where is the retry policy set",
@@ -37,32 +34,6 @@ QUERIES = (
     "topological sort of dependencies",
     "how does logging find the handler of a record",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One measured value beside its limit; `within` says on which side of the limit it lies."""
-
-    name: str
-    value: float
-    unit: str
-    limit: float
-    within: bool
-
-    @property
-    def ratio(self) -> float:
-        """The value as a share of its limit."""
-        return self.value / self.limit
-
-
-def at_most(name: str, value: float, unit: str, limit: float) -> Figure:
-    """A figure that has to stay at or under its limit."""
-    return Figure(name, value, unit, limit, value <= limit)
-
-
-def at_least(name: str, value: float, unit: str, limit: float) -> Figure:
-    """A figure that has to reach its limit."""
-    return Figure(name, value, unit, limit, value >= limit)
 
 
 def folders() -> list[Path]:
@@ -93,35 +64,10 @@ def indexing(reports: list[dict[str, object]], runs: list[Run], store: str) -> I
     yield at_most("second run, nothing changed, of the first one's time", again.seconds / runs[0].seconds, "", 0.05)
 
 
-@contextmanager
-def service(store: str) -> Iterator[str]:
-    """Runs `codeintel serve` on a free port; gives its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = subprocess.Popen(
-        [CODEINTEL, "serve", "--store", store, "--port", str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(300):
-            try:
-                if httpx.get(f"{address}/readyz").status_code == 200:
-                    break
-            except httpx.TransportError:
-                time.sleep(0.1)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
 def querying(store: str, rounds: int = 20) -> Iterator[Figure]:
     """Measures searches in a running service, over HTTP."""
     seconds = []
-    with service(store) as address, httpx.Client(base_url=address) as client:
+    with service(store) as served, httpx.Client(base_url=served.address) as client:
         for query in QUERIES:
             client.post("/api/search", json={"query": query})
         for _ in range(rounds):
@@ -163,11 +109,7 @@ def main() -> None:
         reports, runs = index_until(arguments.chunks, store)
         figures = [*indexing(reports, runs, store), *querying(store), *starting(store)]
     shares = stages(reports)
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
-    print("| what | measured | limit | of the limit |\n|---|---|---|---|")
-    for figure in figures:
-        mark = "" if figure.within else " **over**"
-        print(f"| {figure.name} | {figure.value:,.3g} {figure.unit} | {figure.limit:,g} | {figure.ratio:.0%}{mark} |")
+    print(f"{machine()}\n\n{table(figures)}")
     print("\nStages: " + ", ".join(f"{name} {seconds / sum(shares.values()):.0%}" for name, seconds in shares.items()))
     if arguments.output:
         document = {"figures": [asdict(figure) for figure in figures], "stages": shares}

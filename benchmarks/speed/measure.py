@@ -2,17 +2,16 @@
 
 import json
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import psutil
 
-CODEINTEL = str(Path(sys.executable).with_name("codeintel"))
+from benchmarks.processes import CODEINTEL
+
 SAMPLE_SECONDS = 0.05
 
 
@@ -69,9 +68,3 @@ class _Peak:
                 self._bytes = max(self._bytes, sum(one.memory_full_info().pss for one in family))
             except psutil.Error:
                 continue
-
-
-def quantile(values: Sequence[float], share: float) -> float:
-    """Gives the value below which that share of the values lies (nearest rank)."""
-    ranked = sorted(values)
-    return ranked[min(len(ranked) - 1, int(share * len(ranked)))]

@@ -1,0 +1,55 @@
+"""Figures beside their limits, as the benchmarks print them."""
+
+import os
+import platform
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured value beside its limit; `within` says on which side of the limit it lies."""
+
+    name: str
+    value: float
+    unit: str
+    limit: float
+    within: bool
+
+    @property
+    def ratio(self) -> float:
+        """The value as a share of its limit."""
+        return self.value / self.limit
+
+
+def at_most(name: str, value: float, unit: str, limit: float) -> Figure:
+    """A figure that has to stay at or under its limit."""
+    return Figure(name, value, unit, limit, value <= limit)
+
+
+def at_least(name: str, value: float, unit: str, limit: float) -> Figure:
+    """A figure that has to reach its limit."""
+    return Figure(name, value, unit, limit, value >= limit)
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """Gives the value below which that share of the values lies (nearest rank)."""
+    ranked = sorted(values)
+    return ranked[min(len(ranked) - 1, int(share * len(ranked)))]
+
+
+def machine() -> str:
+    """Names the machine: its processor, cores, the load by other work just now, and Python's version."""
+    load = os.getloadavg()[0]
+    return f"{platform.machine()}, {os.cpu_count()} cores, load {load:.1f}, Python {platform.python_version()}"
+
+
+def table(figures: Iterable[Figure]) -> str:
+    """Gives the figures as a table in Markdown."""
+    rows = ["| what | measured | limit | of the limit |", "|---|---|---|---|"]
+    for figure in figures:
+        mark = "" if figure.within else " **over**" if figure.ratio > 1 else " **under**"
+        rows.append(
+            f"| {figure.name} | {figure.value:,.3g} {figure.unit} | {figure.limit:,g} | {figure.ratio:.0%}{mark} |"
+        )
+    return "\n".join(rows)

@@ -1,0 +1,1 @@
+"""How much the assistant takes of a request, and of a model server's throughput: `python -m benchmarks.service`."""

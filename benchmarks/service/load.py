@@ -1,0 +1,92 @@
+"""Callers: at given times, whoever is still waiting then, or one after the other; each keeps its connection."""
+
+import http.client
+import json
+import random
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+CALLER = "X-Caller"
+MOST_AT_ONCE = 200
+TIMEOUT = 120
+Body = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back: seconds since the request was due, and the body."""
+
+    seconds: float
+    body: bytes
+
+
+class Caller:
+    """Asks at one address over a connection that is kept. Raises RuntimeError for every status but 200."""
+
+    def __init__(self, address: str, name: str) -> None:
+        self._connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=TIMEOUT)
+        self._headers = {"Content-Type": "application/json", CALLER: name}
+
+    def post(self, path: str, body: Body) -> bytes:
+        """Gives the body of the reply."""
+        try:
+            reply = self._send(path, json.dumps(body))
+        except ConnectionError:  # it was idle, and the server closed it meanwhile
+            self._connection.close()
+            reply = self._send(path, json.dumps(body))
+        data = reply.read()
+        if reply.status != http.client.OK:
+            raise RuntimeError(f"{path} answered {reply.status}: {data[:200]!r}")
+        return data
+
+    def _send(self, path: str, body: str) -> http.client.HTTPResponse:
+        self._connection.request("POST", path, body, self._headers)
+        return self._connection.getresponse()
+
+
+def arrivals(rate: float, seconds: float, seed: int = 1) -> list[float]:
+    """Gives when requests come that know nothing of each other (Poisson): seconds from the start, ascending."""
+    source, at, times = random.Random(seed), 0.0, []
+    while (at := at + source.expovariate(rate)) < seconds:
+        times.append(at)
+    return times
+
+
+def open_loop(address: str, path: str, bodies: Sequence[Body], times: Sequence[float]) -> list[Reply]:
+    """Sends each body when it is due, whatever is still unanswered, so that a queue counts for all who stand in it."""
+    mine = threading.local()
+    begin = time.perf_counter()
+
+    def ask(body: Body, at: float) -> Reply:
+        if not hasattr(mine, "caller"):
+            mine.caller = Caller(address, threading.current_thread().name)
+        data = mine.caller.post(path, body)
+        return Reply(time.perf_counter() - begin - at, data)
+
+    with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
+        asked = []
+        for body, at in zip(bodies, times, strict=True):
+            time.sleep(max(0.0, begin + at - time.perf_counter()))
+            asked.append(pool.submit(ask, body, at))
+        return [future.result() for future in asked]
+
+
+def closed_loop(address: str, path: str, bodies: Sequence[Body], callers: int) -> tuple[float, list[Reply]]:
+    """Lets so many callers send the bodies, each its next one once it has an answer; gives all seconds, and the replies."""
+    begin = time.perf_counter()
+
+    def ask(number: int) -> list[Reply]:
+        caller, replies = Caller(address, f"caller-{number}"), []
+        for body in bodies[number::callers]:
+            due = time.perf_counter()
+            data = caller.post(path, body)
+            replies.append(Reply(time.perf_counter() - due, data))
+        return replies
+
+    with ThreadPoolExecutor(callers) as pool:
+        replies = [reply for replies in pool.map(ask, range(callers)) for reply in replies]
+    return time.perf_counter() - begin, replies
