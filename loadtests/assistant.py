@@ -20,6 +20,7 @@ from locust.clients import ResponseContextManager
 
 from loadtests import options
 from loadtests.questions import QUESTIONS
+from loadtests.timeline import READER
 
 options.add("--api-key", env_var="LOCUST_API_KEY", default="", is_secret=True, help="the assistant's key")
 options.add("--think", type=float, default=4.0, help="mean seconds that a reader thinks between two questions")
@@ -111,7 +112,7 @@ class Reader(HttpUser):
 
     def _fire(self, name: str, began: float, length: int = 0, error: Exception | None = None) -> None:
         self.environment.events.request.fire(
-            request_type="reader",
+            request_type=READER,
             name=name,
             response_time=(time.perf_counter() - began) * 1000,
             response_length=length,

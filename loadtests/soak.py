@@ -50,7 +50,7 @@ def stop(environment: Environment, **_: object) -> None:
     failures = environment.stats.total.num_failures
     checks = [
         *flat(timeline.series("memory, MiB", "resident"), timeline.series("open files", "files")),
-        Check("no request failed", failures == 0, f"{failures} of {environment.stats.total.num_requests}"),
+        Check("no request failed", failures == 0, f"{failures} of {timeline.requests()}"),
     ]
-    about = f"{environment.stats.total.num_requests} requests to {environment.host} in {timeline.now():.0f} s"
+    about = f"{timeline.requests()} requests to {environment.host} in {timeline.now():.0f} s"
     finish(timeline, "Soak", about, checks, options.given(environment).page)

@@ -15,6 +15,7 @@ from locust.env import Environment
 
 from loadtests.checks import Check, quantile
 
+READER = "reader"  # the kind of what is no request, but what a reader sees of one
 COLOURS = ("#2563eb", "#ea580c", "#16a34a", "#9333ea", "#dc2626")
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
 <style>:root{{color-scheme:light dark}}body{{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem}}
@@ -52,14 +53,22 @@ class Timeline:
         """Gives the seconds since the start."""
         return time.monotonic() - self._started
 
+    def requests(self) -> int:
+        """Gives how many requests were answered."""
+        entries = self.environment.stats.entries.values()
+        return sum(entry.num_requests for entry in entries if entry.method != READER)
+
     def series(self, panel: str, name: str) -> list[tuple[float, float]]:
         """Gives a series as (seconds, value)."""
         return [
             (second.at, second.values[panel][name]) for second in self.seconds if name in second.values.get(panel, {})
         ]
 
-    def _note(self, response_time: float | None, exception: BaseException | None, **_: object) -> None:
-        self._latencies.append(response_time or 0.0)
+    def _note(
+        self, request_type: str, response_time: float | None, exception: BaseException | None, **_: object
+    ) -> None:
+        if request_type != READER:
+            self._latencies.append(response_time or 0.0)
         self._failures += exception is not None
 
     def _sample_for_ever(self) -> None:
@@ -101,7 +110,7 @@ class Timeline:
             axis.set_ylabel(panel)
             axis.set_ylim(bottom=0)
             axis.grid(alpha=0.3)
-            axis.legend(loc="upper left", fontsize="small", frameon=False)
+            axis.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(names), fontsize="small", frameon=False)
         axes[-1].set_xlabel("seconds")
         written = io.BytesIO()
         FigureCanvasSVG(figure).print_svg(written)
