@@ -97,10 +97,9 @@ test-infra: setup-platform $(SEAWEEDFS)/.done ## run the tests of the platform's
 	@tests/infra/packages.sh .cache/infra-packages
 	$(BIN)/python -m pytest tests/infra $(PYTEST_ARGS)
 
-test-cluster: setup-platform setup-proof ## test on a real Kubernetes, built here (needs Go and root), or the one of KUBECONFIG_TEST=file
-	$(BIN)/python -m tests.cluster.build $(if $(KUBECONFIG_TEST),kwok,etcd control-plane kwok node coredns knative)
+test-cluster: setup-platform setup-proof $(SEAWEEDFS)/.done ## test on a real Kubernetes, built here (needs Go and root), or the one of KUBECONFIG_TEST=file
+	$(BIN)/python -m tests.cluster.build $(if $(KUBECONFIG_TEST),kwok,etcd control-plane kwok node coredns knative kserve prometheus)
 	$(if $(KUBECONFIG_TEST),,@tests/cluster/packages.sh)
-	$(if $(CRDS_TEST),,$(BIN)/python -m tests.cluster.crds)
 	$(BIN)/python -m pytest tests/cluster --timeout=900 $(PYTEST_ARGS)
 
 test-images: setup-platform ## build the assistant's image and run it as a pod would (needs root; brings buildah on Debian)

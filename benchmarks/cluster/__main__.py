@@ -1,19 +1,18 @@
 """Times the test cluster: its start, the platform's whole program on it, the same again, its end; and real nodes.
 
-python -m benchmarks.cluster [--definitions FOLDER] [--nodes]
+python -m benchmarks.cluster [--nodes]
 """
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import click
 
 from tests.cluster.api import Api, Object
 from tests.cluster.build import CACHE, PARTS, build
 from tests.cluster.control_plane import ControlPlane
-from tests.cluster.crds import FOLDER, arrivals
+from tests.cluster.crds import arrivals
 from tests.cluster.network import remove_cable
 from tests.cluster.processes import run_folder
 from tests.cluster.pulumi_double import Double
@@ -29,14 +28,14 @@ def timed(what: str) -> Iterator[None]:
     click.echo(f"{what:<50} {time.perf_counter() - start:7.2f} s")
 
 
-def control_plane(definitions: Path) -> None:
+def control_plane() -> None:
     """Times the control plane and the platform on it; charts bring their definitions alone."""
     with run_folder(CACHE / "runs", lambda: False, remove_cable) as folder:
         plane = ControlPlane(folder)
         with timed("control plane, from cached binaries to ready"):
             plane.start()
         try:
-            platform(Double(Api(plane.kubeconfig), arrivals=arrivals(definitions)))
+            platform(Double(Api(plane.kubeconfig), arrivals=arrivals()))
         finally:
             plane.stop()
 
@@ -73,18 +72,12 @@ def nodes() -> None:
 
 
 @click.command(help=__doc__)
-@click.option(
-    "--definitions",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=FOLDER,
-    help="Folder of the charts' definitions (python -m tests.cluster.crds).",
-)
 @click.option("--nodes", "with_nodes", is_flag=True, help="Also start two real nodes (root).")
-def main(definitions: Path, with_nodes: bool) -> None:
+def main(with_nodes: bool) -> None:
     """Builds what is not built yet, outside of the times."""
     for name in ("etcd", "control-plane", *(("node", "coredns") if with_nodes else ())):
         build(PARTS[name])
-    control_plane(definitions)
+    control_plane()
     if with_nodes:
         nodes()
 

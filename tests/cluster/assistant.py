@@ -1,7 +1,7 @@
 """The platform's own assistant on real nodes: its StatefulSet as the program writes it, two of it, each with its disk.
 
-What differs: the image is made here, the index lies in each one's own volume (no Qdrant server can be had here) and is
-built before it starts, nobody shares adapters, and it waits less for a model that is away.
+What differs: the image is made here, nobody shares adapters, and it waits less for a model that is away. The platform's
+own indexer brings what lies in the image to Qdrant first.
 """
 
 import base64
@@ -9,24 +9,22 @@ import json
 import urllib.request
 from typing import Any
 
-from infra.pulumi.names import ASSISTANT, ASSISTANT_KEY, Namespace
+from infra.pulumi.components.assistant import INDEXER
+from infra.pulumi.names import ASSISTANT, ASSISTANT_KEY, QDRANT_KEY, Namespace
 from tests.cluster import python_image
 from tests.cluster.api import Api, Object
 from tests.cluster.node import Node
-from tests.infra.recorder import recorded
+from tests.cluster.written import DISK, placed, volume, written
 
 SPACE = Namespace.ASSISTANT
-STORAGE = "own-disk"
-DISK = "var/lib/kubelet/codeintel"  # on the node's disk, which it keeps without power
-CODE = "ml"
 OUTSIDE = "assistant-outside"
 COMMAND = [python_image.INTERPRETER, "-c", "from rag_service.cli import main; main()"]
-LEFT_OUT = {"CODEINTEL_STORE_API_KEY", "CODEINTEL_LLM_ADAPTER_DIR"}
-CHANGED = {"CODEINTEL_STORE": "/data/store", "CODEINTEL_LLM_TIMEOUT": "5", "CODEINTEL_LLM_REST": "3"}
+LEFT_OUT = "CODEINTEL_LLM_ADAPTER_DIR"
+CHANGED = {"CODEINTEL_LLM_TIMEOUT": "5", "CODEINTEL_LLM_REST": "3"}
 
 
 def apply(api: Api, nodes: list[Node]) -> Object:
-    """Brings one assistant to each of the nodes and gives its StatefulSet."""
+    """Indexes, brings one assistant to each of the nodes, and gives their StatefulSet."""
     for thing in manifests(nodes):
         live = api.apply(thing)
     return live
@@ -58,65 +56,45 @@ def ask(url: str, api_key: str, question: str, seconds: float = 30) -> dict[str,
 
 def audited(node: Node) -> set[str]:
     """Gives the ids of the answers that the assistant on a node has on its disk."""
-    log = node.root / DISK / "audit.jsonl"
+    log = node.root / DISK / ASSISTANT.name / "audit.jsonl"
     return {json.loads(line)["id"] for line in log.read_text().splitlines() if line.strip()} if log.exists() else set()
 
 
 def manifests(nodes: list[Node]) -> list[Object]:
     """Gives the objects in the order in which they are applied; the folder for its data is made on each node."""
-    state = recorded({"langfuse": False, "mlflow": False})
-    ours = {
-        (each.inputs["kind"], each.inputs["metadata"]["name"]): each.inputs
-        for each in state.resources.values()
-        if each.inputs.get("metadata", {}).get("namespace", SPACE) == SPACE and "kind" in each.inputs
-    }
+    service = written("Service", ASSISTANT.name, SPACE)
+    everyone = _changed(written("StatefulSet", ASSISTANT.name, SPACE), len(nodes))
     return [
-        ours["Namespace", SPACE],
-        {name: value for name, value in ours["Secret", ASSISTANT_KEY.secret].items() if name != "data"},
-        ours["Service", ASSISTANT.name],
-        _outside(ours["Service", ASSISTANT.name]),
-        *(_volume(node) for node in nodes),
-        _changed(ours["StatefulSet", ASSISTANT.name], len(nodes)),
+        *(written("Secret", name, SPACE) for name in (ASSISTANT_KEY.secret, QDRANT_KEY.secret)),
+        service,
+        _outside(service),
+        *(volume(node, everyone["spec"]["volumeClaimTemplates"][0], ASSISTANT.name) for node in nodes),
+        _now(written("CronJob", INDEXER, SPACE)),
+        everyone,
     ]
 
 
-def _changed(thing: Object, replicas: int) -> Object:
-    spec = thing["spec"]
-    pod = spec["template"]["spec"]
-    server = pod["containers"][0]
-    kept = [each for each in server["env"] if each["name"] not in LEFT_OUT | CHANGED.keys()]
-    server["env"] = [*kept, *({"name": name, "value": value} for name, value in CHANGED.items())]
-    server |= {"image": python_image.NAME, "command": COMMAND}
-    server["resources"]["requests"] = {"cpu": "100m", "memory": "256Mi"}
-    server["volumeMounts"] = [each for each in server["volumeMounts"] if each["name"] != "adapters"]
+def _changed(everyone: Object, replicas: int) -> Object:
+    pod = everyone["spec"]["template"]["spec"]
+    (server,) = pod["containers"]
+    kept = [each for each in server["env"] if each["name"] not in {LEFT_OUT, *CHANGED}]
+    environment = [*kept, *({"name": name, "value": value} for name, value in CHANGED.items())]
+    requests = {**server["resources"], "requests": {"cpu": "100m", "memory": "256Mi"}}
+    mounts = [each for each in server["volumeMounts"] if each["name"] != "adapters"]
     pod["volumes"] = [each for each in pod["volumes"] if each["name"] != "adapters"]
-    probes = ("livenessProbe", "readinessProbe", "startupProbe", "ports")
-    indexer = {name: value for name, value in server.items() if name not in probes}
-    code = f"/{python_image.PACKAGES}/{CODE}"
-    pod["initContainers"] = [{**indexer, "name": "indexer", "args": ["index", "--name", CODE, code]}]
-    spec |= {"replicas": replicas, "podManagementPolicy": "Parallel"}
-    spec["volumeClaimTemplates"][0]["spec"]["storageClassName"] = STORAGE
-    return thing
+    everyone["spec"] |= {"replicas": replicas, "podManagementPolicy": "Parallel"}
+    image = {"image": python_image.NAME, "command": COMMAND}
+    return placed(everyone, None, **image, env=environment, resources=requests, volumeMounts=mounts)
+
+
+def _now(cron_job: Object) -> Object:
+    """Gives the job that a CronJob would make at its time."""
+    spec = cron_job["spec"]["jobTemplate"]["spec"]
+    spec["template"]["spec"]["containers"][0] |= {"image": python_image.NAME, "command": COMMAND}
+    metadata = {"name": f"{INDEXER}-now", "namespace": SPACE}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
 
 
 def _outside(service: Object) -> Object:
     metadata = {**service["metadata"], "name": OUTSIDE}
     return {**service, "metadata": metadata, "spec": {**service["spec"], "type": "NodePort"}}
-
-
-def _volume(node: Node) -> Object:
-    folder = node.root / DISK
-    folder.mkdir(parents=True, exist_ok=True)
-    on = {"key": "kubernetes.io/hostname", "operator": "In", "values": [node.name]}
-    return {
-        "apiVersion": "v1",
-        "kind": "PersistentVolume",
-        "metadata": {"name": f"data-{node.name}"},
-        "spec": {
-            "capacity": {"storage": "10Gi"},
-            "accessModes": ["ReadWriteOnce"],
-            "storageClassName": STORAGE,
-            "local": {"path": f"/{DISK}"},
-            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [on]}]}},
-        },
-    }

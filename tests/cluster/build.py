@@ -25,10 +25,11 @@ VERSION = "k8s.io/component-base/version"
 
 @dataclass(frozen=True)
 class Part:
-    """Programs that are built together: binary names and their packages, all of one module's go.mod."""
+    """Programs that are built together: binary names and their packages, all of one module's go.mod, with Go's build tags."""
 
     module: str
     programs: dict[str, str]
+    tags: str = ""
 
     @property
     def folder(self) -> Path:
@@ -49,6 +50,13 @@ PARTS = {
     "coredns": Part("coredns", {"coredns": "github.com/coredns/coredns"}),
     "knative": Part(
         "knative", _named("knative.dev/serving/cmd", "activator", "autoscaler", "controller", "queue", "webhook")
+    ),
+    "kserve": Part("kserve", {"manager": "github.com/kserve/kserve/cmd/manager"}),
+    "prometheus": Part(
+        "prometheus",
+        _named("github.com/prometheus-operator/prometheus-operator/cmd", "operator", "prometheus-config-reloader")
+        | _named("github.com/prometheus/prometheus/cmd", "prometheus"),
+        tags="remove_all_sd,enable_kubernetes_sd",  # without the clouds, which are most of what it would be built of
     ),
 }
 
@@ -98,7 +106,7 @@ def _go() -> str:
 def _digest(part: Part) -> str:
     words = [(part.folder / name).read_bytes() for name in ("go.mod", "go.sum")]
     return hashlib.sha256(
-        b"\0".join([*words, go(part.folder, "env", "GOVERSION").encode(), _ldflags(part).encode()])
+        b"\0".join([*words, go(part.folder, "env", "GOVERSION").encode(), _ldflags(part).encode(), part.tags.encode()])
     ).hexdigest()[:12]
 
 
@@ -124,10 +132,11 @@ def _compile(part: Part, programs: dict[str, str], target: Path) -> None:
     names = ", ".join(programs)
     _say(f"{names}: bringing the modules")
     packages = list(programs.values())
-    total = len(go(part.folder, "list", "-deps", *packages).splitlines())
+    total = len(go(part.folder, "list", f"-tags={part.tags}", "-deps", *packages).splitlines())
     unfinished = target.with_name(f"{target.name}.{os.getpid()}")
     unfinished.mkdir(parents=True)
-    command = [_go(), "build", "-v", "-trimpath", f"-ldflags={_ldflags(part)}", "-o", f"{unfinished}/", *packages]
+    options = ["-v", "-trimpath", f"-tags={part.tags}", f"-ldflags={_ldflags(part)}"]
+    command = [_go(), "build", *options, "-o", f"{unfinished}/", *packages]
     try:
         _run(command, part.folder, names, total)
         target.mkdir(exist_ok=True)

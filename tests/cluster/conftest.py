@@ -1,7 +1,4 @@
-"""A real Kubernetes for the tests: started once a run, or the one that KUBECONFIG_TEST names.
-
-CRDS_TEST names the folder of the charts' custom resource definitions (see crds.py).
-"""
+"""A real Kubernetes for the tests: started once a run, or the one that KUBECONFIG_TEST names."""
 
 import itertools
 import os
@@ -13,7 +10,6 @@ import pytest
 from tests.cluster.api import Api, Object
 from tests.cluster.build import CACHE
 from tests.cluster.control_plane import ControlPlane
-from tests.cluster.crds import FOLDER
 from tests.cluster.network import remove_cable
 from tests.cluster.nodes import SLICES, PromisedNodes
 from tests.cluster.processes import run_folder
@@ -64,12 +60,6 @@ def nodes(api: Api, folder: Path) -> Iterator[PromisedNodes]:
         yield nodes
     finally:
         nodes.stop()
-
-
-@pytest.fixture(scope="session")
-def definitions() -> Path:
-    """The folder of the charts' definitions."""
-    return Path(os.environ.get("CRDS_TEST", FOLDER))
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import yaml
 from infra.pulumi.components.knative import CONFIG
 from tests.cluster.api import Api, Object
 from tests.cluster.build import PARTS, build, module_folder
-from tests.cluster.crds import KNATIVE
 from tests.cluster.images import Image
 
 SPACE = "knative-serving"
+MODULES = ("knative.dev/serving", "knative.dev/networking", "knative.dev/caching")
 PROGRAMS = ("activator", "autoscaler", "controller", "webhook")
 SIDECAR = "queue"
 BUILT = re.compile(r"ko://knative\.dev/serving/cmd/(\w+)")  # what Knative's own build puts an image for
@@ -51,7 +51,7 @@ def manifests(node: str) -> list[Object]:
     """Gives Knative's objects as its module holds them, on one node, with the platform's settings and the tests' over them."""
     texts = [
         BUILT.sub(lambda found: _image(found[1]), path.read_text())
-        for module in KNATIVE
+        for module in MODULES
         for path in sorted((module_folder("knative", module) / "config").rglob("*.yaml"))
         if "post-install" not in path.parts and "hpa-autoscaling" not in path.parts
     ]

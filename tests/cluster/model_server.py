@@ -34,6 +34,15 @@ class Model:
         self._runtime = Runtime(str(next(package.glob("*.gguf"))), CONTEXT)
         self._slots, self._card = threading.Semaphore(SLOTS), threading.Lock()
 
+    def metrics(self, under_way: int) -> str:
+        """Gives, under vLLM's names, how many of the requests under way run and wait, and how many were served."""
+        label = f'{{model_name="{self.name}"}}'
+        return (
+            f"vllm:num_requests_running{label} {min(under_way, SLOTS)}\n"
+            f"vllm:num_requests_waiting{label} {max(0, under_way - SLOTS)}\n"
+            f"vllm:request_success_total{label} {self.served}\n"
+        )
+
     def complete(self, messages: list[dict[str, Any]], tokens: int) -> str:
         """Gives the whole answer, no sooner than the request's cost."""
         asked = [{**message, "content": str(message["content"])[-MOST_CHARS:]} for message in messages]
@@ -62,7 +71,7 @@ class Handler(BaseHTTPRequestHandler):
             case "/v1/models":
                 self._send(json.dumps({"object": "list", "data": [{"id": self.model.name, "object": "model"}]}))
             case "/metrics":
-                self._send(f"model_requests_total {self.model.served}\n", "text/plain")
+                self._send(self.model.metrics(self.server.running), "text/plain")
             case _:
                 self.send_error(404)
 

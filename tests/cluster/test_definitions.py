@@ -1,16 +1,16 @@
 """The definitions of the charts' kinds: the API server serves them all, and checks objects by their schemas."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pulumi
 import pulumi_kubernetes as k8s
 import pytest
 
+from ml.training.runtime import RuntimeArgs, training_runtime
 from tests.cluster.api import Api, Object, RefusedError, condition
 from tests.cluster.checks import everything, goes_away, goes_up, stays
 from tests.cluster.conftest import Namespace
-from tests.cluster.crds import arrivals, knative, mirrored, sources
+from tests.cluster.crds import arrivals
 from tests.cluster.pulumi_double import Double
 
 
@@ -24,7 +24,7 @@ def inference_service(namespace: str, **predictor: object) -> Object:
     }
 
 
-def test_charts_bring_their_kinds_and_take_them_away(api: Api, definitions: Path) -> None:
+def test_charts_bring_their_kinds_and_take_them_away(api: Api) -> None:
     def program() -> None:
         labels = {"pod-security.kubernetes.io/enforce": "restricted"}
         space = k8s.core.v1.Namespace("space", metadata={"name": "test-charts", "labels": labels})
@@ -39,7 +39,7 @@ def test_charts_bring_their_kinds_and_take_them_away(api: Api, definitions: Path
             opts=pulumi.ResourceOptions(depends_on=[space, chart]),
         )
 
-    double = Double(api, arrivals=arrivals(definitions))
+    double = Double(api, arrivals=arrivals())
     before = everything(api)
     try:
         state = goes_up(double, program)
@@ -51,9 +51,9 @@ def test_charts_bring_their_kinds_and_take_them_away(api: Api, definitions: Path
 
 
 @pytest.fixture(scope="module")
-def served(api: Api, definitions: Path) -> Iterator[list[Object]]:
+def served(api: Api) -> Iterator[list[Object]]:
     """All of them, Established."""
-    whole = [*knative(), *(thing for source in sources() for thing in mirrored(source.name, definitions))]
+    whole = [thing for things in arrivals().values() for thing in things]
     before = len(api.warnings)
     for thing in whole:
         api.apply(thing)
@@ -86,3 +86,15 @@ def test_a_misspelt_or_mistyped_field_is_refused(api: Api, namespace: Namespace)
     with pytest.raises(RefusedError, match=r"spec\.predictor\.maxReplicas"):
         api.apply(inference_service(space, maxReplicas="five"))
     assert api.apply(inference_service(space, maxReplicas=5))["spec"]["predictor"]["maxReplicas"] == 5
+
+
+@pytest.mark.usefixtures("served")
+def test_a_training_runtime_is_taken_and_a_misspelt_field_refused(api: Api, namespace: Namespace) -> None:
+    space = namespace()
+    for packages in ((), ("unsloth", "peft")):
+        made = training_runtime(RuntimeArgs("example.org/trainer:1", namespace=space, packages=packages))
+        assert api.apply(made)["spec"]["template"]
+    pod = made["spec"]["template"]["spec"]["replicatedJobs"][0]["template"]["spec"]["template"]["spec"]
+    pod["nodeSelektor"] = {}
+    with pytest.raises(RefusedError, match="nodeSelektor"):
+        api.apply(made)

@@ -1,7 +1,6 @@
 """The platform's program, whole, on a real API server: it goes up, stays, is what it should be, and goes away."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -26,8 +25,8 @@ def program(components: dict[str, bool] | None = None) -> Callable[[], None]:
 
 
 @pytest.fixture
-def double(api: Api, definitions: Path) -> Iterator[Double]:
-    double = Double(api, arrivals=arrivals(definitions))
+def double(api: Api) -> Iterator[Double]:
+    double = Double(api, arrivals=arrivals())
     yield double
     double.destroy()
 
@@ -59,10 +58,10 @@ def test_with_any_component_off_what_remains_goes_up(double: Double, api: Api) -
 
 
 @pytest.fixture(scope="module")
-def up(api: Api, definitions: Path, nodes: PromisedNodes) -> Iterator[State]:
+def up(api: Api, nodes: PromisedNodes) -> Iterator[State]:
     """The platform, standing, on a cluster with a GPU node."""
     assert nodes
-    double = Double(api, arrivals=arrivals(definitions))
+    double = Double(api, arrivals=arrivals())
     yield goes_up(double, program())
     double.destroy()
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.cluster import crds
 from tests.cluster.api import Api
 from tests.cluster.build import binary
 from tests.cluster.certificates import Authority
@@ -79,18 +78,6 @@ def test_without_go_the_cure_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda name, path=None: None)
     with pytest.raises(ClusterError, match=r"Go is not on the PATH: install Go 1\.26 .*KUBECONFIG_TEST"):
         binary("etcd")
-
-
-def test_missing_definitions_name_the_command_that_brings_them(tmp_path: Path) -> None:
-    with pytest.raises(ClusterError, match=r"kserve's definition .* is not in .*: run `.*tests\.cluster\.crds`"):
-        crds.mirrored("kserve", tmp_path)
-
-
-def test_definitions_of_another_version_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "jobset").mkdir()
-    (tmp_path / "jobset" / "jobset.x-k8s.io_jobsets.yaml").write_text("kind: CustomResourceDefinition\n")
-    with pytest.raises(ClusterError, match=r"is not the version that crds\.toml locks"):
-        crds.mirrored("jobset", tmp_path)
 
 
 def test_a_cluster_that_is_away_or_no_cluster_is_said(tmp_path: Path) -> None:

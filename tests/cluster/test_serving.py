@@ -1,8 +1,7 @@
 """The platform's models and its assistant on real nodes: a rollout without a free slice, scaling by KPA, the loss of a node.
 
 On a cluster of one's own (KUBECONFIG_TEST) INGRESS_TEST=http://… names the ingress, and the image of `python -m
-tests.cluster.python_image FILE` has to be on its nodes. With KServe's controller there, it takes the double's place. Nodes
-lose their power only where they are ours.
+tests.cluster.python_image FILE` has to be on its nodes, which lose their power only where they are ours.
 """
 
 import os
@@ -15,16 +14,17 @@ from pathlib import Path
 
 import pytest
 
+from ml.serving.inference import REQUEST_SECONDS, memory_share
 from tests.cluster import assistant
 from tests.cluster.api import Api, Object
 from tests.cluster.build import CACHE
 from tests.cluster.conftest import given_kubeconfig
-from tests.cluster.models import PRODUCTION, SPACE, Models, autoscaled, production, runtime
+from tests.cluster.models import AUTOSCALED, PRODUCTION, SLOTS, SPACE, Models, autoscaled, production, runtime, weights
 from tests.cluster.network import remove_cable
 from tests.cluster.nodes import GPU, SLICES
 from tests.cluster.power_switch import PowerSwitch, power_switch
 from tests.cluster.processes import run_folder
-from tests.cluster.serving_cluster import STEADY, ServingCluster
+from tests.cluster.serving_cluster import ServingCluster
 from tests.cluster.workloads import waits
 from tests.support.tools import chaos_run, locust
 
@@ -32,11 +32,11 @@ QUESTION = "How is an adapter promoted?"
 
 
 @pytest.fixture(scope="module")
-def serving(request: pytest.FixtureRequest, definitions: Path) -> Iterator[ServingCluster]:
+def serving(request: pytest.FixtureRequest) -> Iterator[ServingCluster]:
     if given_kubeconfig():
         pytest.skip("nodes lose their power only where they were started here, without KUBECONFIG_TEST")
     with run_folder(CACHE / "runs", lambda: request.session.testsfailed > 0, remove_cable) as folder:
-        cluster = ServingCluster(folder, definitions)
+        cluster = ServingCluster(folder)
         try:
             cluster.start()
             yield cluster
@@ -55,7 +55,8 @@ def models(request: pytest.FixtureRequest) -> Models:
         pytest.skip("INGRESS_TEST=http://… names no ingress of the cluster of KUBECONFIG_TEST")
     models = Models(Api(given), os.environ["INGRESS_TEST"])
     models.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SPACE}})
-    models.api.apply(runtime())
+    for thing in (*weights(), runtime()):
+        models.api.apply(thing)
     return models
 
 
@@ -68,26 +69,32 @@ def switch(serving: ServingCluster) -> Iterator[PowerSwitch]:
 
 @pytest.fixture(scope="module")
 def assistants(serving: ServingCluster) -> str:
-    """An assistant on each node without a card, and the production model; gives the address of the two."""
-    nodes = [node for node in serving.cluster.nodes if not node.slices]
-    everyone = assistant.apply(serving.api, nodes)
+    """An assistant on each node without a card, watched by Prometheus, and the production model; gives their address."""
+    address = serving.bring_assistants()
     serving.models.bring(production())
-    serving.api.wait("the assistants", lambda: _replicas(serving.api, everyone) == len(nodes))
-    return assistant.address(serving.api, serving.node(STEADY))
-
-
-def _replicas(api: Api, thing: Object) -> int:
-    return int((api.get(thing) or {}).get("status", {}).get("readyReplicas", 0))
+    return address
 
 
 def test_the_production_model_has_the_whole_card_and_explains(serving: ServingCluster, assistants: str) -> None:
     (pod,) = serving.models.pods(PRODUCTION)
+    assert pod["spec"]["tolerations"][0]["key"] == GPU
     assert pod["spec"]["nodeName"] == "gpu"
     assert len(serving.cluster.plugin.allocated[-1]) == SLICES
     answer = assistant.ask(assistants, assistant.key(serving.api), QUESTION)
     assert PRODUCTION in answer["model"]
     assert answer["citations"]
     assert not answer["notices"]
+
+
+def test_prometheus_reads_what_the_platform_monitors(serving: ServingCluster, assistants: str) -> None:
+    ask = serving.prometheus.ask
+    assistant.ask(assistants, assistant.key(serving.api), QUESTION)
+    seen = serving.api.wait("the model's metrics", lambda: ask("vllm:request_success_total > 0"))
+    assert {name.partition("-predictor")[0] for name in seen} == {PRODUCTION}
+    assert set(ask("codeintel_index_chunks > 0")) == {"assistant-0", "assistant-1"}
+    assert set(ask("collections_total == 2")) == {"qdrant-0"}
+    assert set(ask("up").values()) == {1.0}
+    assert ask('ALERTS{alertstate="firing"}') == {}
 
 
 @contextmanager
@@ -118,9 +125,13 @@ def test_a_lost_node_costs_no_answer_that_was_given(
     nodes = {"node": lost, "provider": "command", "lose": switch.command("off", lost)}
     with reader(assistants, assistant.key(serving.api)) as (answered, _):
         verdict = experiment("node-lost", serving, assistants, tmp_path, **nodes, give_back=switch.command("on", lost))
+    assert "the model explains again" in verdict
     assert answered
     kept = [assistant.audited(node) for node in serving.cluster.nodes if not node.slices]
     assert answered <= set.union(*kept)
+    alerts = serving.prometheus.ask("max_over_time(ALERTS[15m])")
+    assert "AssistantAway" not in alerts
+    assert lost != "gpu" or "ModelAway" in alerts  # pending: it fires after five minutes
     print(f"{lost} lost: {verdict}; {len(answered)} answers meanwhile")
 
 
@@ -128,7 +139,15 @@ def test_a_killed_model_costs_explanations_and_no_answers(
     serving: ServingCluster, assistants: str, tmp_path: Path
 ) -> None:
     verdict = experiment("model-pod-killed", serving, assistants, tmp_path, models=SPACE, model=PRODUCTION)
+    assert "the model explains again" in verdict
     print(f"model killed: {verdict}")
+
+
+@pytest.mark.parametrize("store", ["qdrant-away", "object-store-away"])
+def test_a_store_that_is_away_is_named_or_not_missed(
+    serving: ServingCluster, assistants: str, tmp_path: Path, store: str
+) -> None:
+    print(f"{store}: {experiment(store, serving, assistants, tmp_path)}")
 
 
 def experiment(name: str, serving: ServingCluster, url: str, folder: Path, **variables: str) -> str:
@@ -136,7 +155,7 @@ def experiment(name: str, serving: ServingCluster, url: str, folder: Path, **var
     page = folder / "page.html"
     asked = {"url": url, "api_key": assistant.key(serving.api), "question": QUESTION, "page": str(page)}
     chaos_run(name, folder, {"KUBECONFIG": str(serving.api.kubeconfig)}, 600, **asked, **variables)
-    verdict = re.search(r"it held; [^<]*the model explains again after [\d.]+ s", page.read_text())
+    verdict = re.search(r"it held; [^<]* after [\d.]+ s(?=<)", page.read_text())
     assert verdict
     return verdict[0]
 
@@ -158,6 +177,33 @@ def test_a_new_production_model_replaces_the_old_one_because_beside_it_there_is_
 
 def _second(pod: Object) -> bool:
     return "-predictor-00002" in pod["metadata"]["name"]
+
+
+def test_kserve_makes_of_a_model_what_knative_scales(models: Models) -> None:
+    models.bring(autoscaled())
+    place = {"name": f"{AUTOSCALED}-predictor", "namespace": SPACE}
+    made = models.api.get({"apiVersion": "serving.knative.dev/v1", "kind": "Service", "metadata": place})
+    assert made
+    template = made["spec"]["template"]
+    scaling = {
+        name.partition("/")[2]: value
+        for name, value in template["metadata"]["annotations"].items()
+        if name.startswith("autoscaling.knative.dev/")
+    }
+    assert scaling == {
+        "class": "kpa.autoscaling.knative.dev",
+        "metric": "concurrency",
+        "target": str(SLOTS),
+        "target-utilization-percentage": "100",
+        "min-scale": "0",
+        "max-scale": str(SLICES),
+    }
+    assert template["spec"]["timeoutSeconds"] == REQUEST_SECONDS
+    assert template["spec"]["containerConcurrency"] == 2 * SLOTS
+    (container,) = template["spec"]["containers"]
+    assert container["resources"]["limits"][GPU] == "1"
+    assert f"--gpu-memory-utilization={memory_share(1, SLICES)}" in container["args"]
+    assert f"--served-model-name={AUTOSCALED}" in container["args"]
 
 
 def test_pods_come_and_go_with_the_load(models: Models, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ class KServe(pulumi.ComponentResource):
         space = GuardedNamespace(site, Namespace.KSERVE, "privileged", mine, foreign=True)
         crds = [self._chart(name, {}, [space]) for name in ("kserve-crd", "kserve-localmodel-crd")]
         established = Gate(site, "kserve-kinds", KINDS, [], pulumi.ResourceOptions(parent=self, depends_on=crds))
-        controller = self._chart("kserve-resources", controller_values(site), [established])
+        controller = self._chart("kserve-resources", controller_values(), [established])
         cache = self._chart("kserve-localmodel-resources", cache_values(site), [controller])
         Gate(site, "kserve", KINDS, [SAMPLE], pulumi.ResourceOptions(parent=self, depends_on=[cache]))
         self._downloads(pulumi.ResourceOptions(parent=self, depends_on=[cache]))
@@ -94,7 +94,7 @@ class KServe(pulumi.ComponentResource):
         return release(self.site, name, Namespace.KSERVE, values, opts)
 
 
-def controller_values(site: Site) -> dict[str, object]:
+def controller_values() -> dict[str, object]:
     """Gives the values of the controller's chart; Kourier is the ingress, so Istio's objects are not made."""
     gateway = {
         "domain": "svc.cluster.local",

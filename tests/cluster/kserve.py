@@ -1,0 +1,93 @@
+"""KServe's own controller from its Go module, installed by that module's charts with the values that the platform gives them.
+
+Not here: cert-manager, in whose place the cluster's authority issues the webhooks' certificate, and kube-rbac-proxy before
+the controller's metrics.
+"""
+
+import base64
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import yaml
+
+from infra.pulumi.components.kserve import controller_values
+from infra.pulumi.names import Namespace
+from tests.cluster.api import Api, Object
+from tests.cluster.build import PARTS, build, module_folder
+from tests.cluster.certificates import Authority
+from tests.cluster.errors import ClusterError
+from tests.cluster.images import Image
+
+HELM = Path(sys.executable).with_name("helm")
+MODULE, PROGRAM = "github.com/kserve/kserve", "manager"
+IMAGE = "dev.local/kserve-controller:1"
+KINDS = ("kserve-crd", "kserve-localmodel-crd")
+CERTIFICATES = ("Certificate", "Issuer")  # cert-manager's kinds
+
+
+def image() -> Image:
+    """Gives the controller as an image."""
+    return Image(IMAGE, {PROGRAM: build(PARTS["kserve"]) / PROGRAM}, [f"/{PROGRAM}"])
+
+
+def chart(name: str, values: Mapping[str, object] | None = None) -> list[Object]:
+    """Gives the objects of one of KServe's charts; raises ClusterError where Helm can't render it with these values."""
+    folder = module_folder("kserve", MODULE) / "charts" / name
+    command = [str(HELM), "template", name, str(folder), f"--namespace={Namespace.KSERVE}", "--values=-"]
+    done = subprocess.run(command, input=yaml.safe_dump(values or {}), capture_output=True, text=True)
+    if done.returncode:
+        raise ClusterError(f"the chart {name} can't be rendered: {done.stderr.strip()}", "mend the component's values")
+    return [thing for thing in yaml.load_all(done.stdout, yaml.CSafeLoader) if thing]
+
+
+def install(api: Api, node: str, authority: Authority) -> None:
+    """Brings the kinds and the controller to a node that keeps its power, and waits until its webhooks answer."""
+    api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": Namespace.KSERVE}})
+    for kind in [thing for name in KINDS for thing in chart(name)]:
+        api.apply(kind, force=True)
+        api.wait_for(kind, "Established")
+    for thing in _ordered(chart("kserve-resources", controller_values())):
+        if thing["kind"] == "Certificate":
+            api.apply(_issued(thing, authority))
+        elif thing["kind"] not in CERTIFICATES:
+            api.apply(_set_up(thing, node, authority), force=True)
+        if thing["kind"] == "Deployment":
+            api.wait_for(thing, "Available")
+
+
+def _ordered(things: list[Object]) -> list[Object]:
+    """Puts what needs the webhooks' server after it, and what it needs before."""
+    late = ("Deployment", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
+    return sorted(things, key=lambda thing: late.index(thing["kind"]) if thing["kind"] in late else -1)
+
+
+def _issued(certificate: Object, authority: Authority) -> Object:
+    """Gives the secret that cert-manager would make of a Certificate."""
+    spec, place = certificate["spec"], certificate["metadata"]["namespace"]
+    pair = authority.issue(spec["commonName"], hosts=tuple(spec["dnsNames"]))
+    data = {"tls.crt": _encoded(pair.certificate), "tls.key": _encoded(pair.key)}
+    metadata = {"name": spec["secretName"], "namespace": place}
+    return {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls", "metadata": metadata, "data": data}
+
+
+def _set_up(thing: Object, node: str, authority: Authority) -> Object:
+    for hook in thing.get("webhooks", []):
+        hook["clientConfig"]["caBundle"] = _encoded(authority.pair.certificate)
+    if thing["kind"] == "Deployment":
+        spec = thing["spec"]["template"]["spec"]
+        (controller,) = _named(spec["containers"], PROGRAM)
+        controller |= {"image": IMAGE, "imagePullPolicy": "Never", "resources": {}}
+        for probe in ("livenessProbe", "readinessProbe"):
+            controller[probe] |= {"initialDelaySeconds": 1, "periodSeconds": 1, "failureThreshold": 60}
+        spec |= {"containers": [controller], "nodeSelector": {"kubernetes.io/hostname": node}}
+    return thing
+
+
+def _named(containers: list[Object], name: str) -> Iterator[Object]:
+    return (each for each in containers if each["name"] == name)
+
+
+def _encoded(path: Path) -> str:
+    return base64.b64encode(path.read_bytes()).decode()

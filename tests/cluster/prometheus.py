@@ -1,0 +1,119 @@
+"""Prometheus as the platform has it: the operator from its Go module reads our monitors and rules, and makes its pod.
+
+Not here: the chart kube-prometheus-stack; what it adds to the operator's objects is below, with the platform's selectors.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from infra.pulumi.components.observability import stack_values
+from infra.pulumi.names import Namespace
+from tests.cluster.api import Api, Object
+from tests.cluster.build import PARTS, build, module_folder
+from tests.cluster.images import Image
+from tests.cluster.node import Node
+from tests.infra.recorder import recorded
+
+MODULE, PART = "github.com/prometheus-operator/prometheus-operator", "prometheus"
+GROUP = "monitoring.coreos.com"
+SPACE, NAME, POD = Namespace.MONITORING, "monitoring", "prometheus-monitoring-0"
+SERVER, RELOADER = "dev.local/prometheus:1", "dev.local/prometheus-config-reloader:1"
+WATCHED = ("PodMonitor", "PrometheusRule")
+OFTEN = {"scrapeInterval": "2s", "evaluationInterval": "2s"}
+RULES = [
+    {"apiGroups": [""], "resources": ["pods", "services", "endpoints"], "verbs": ["get", "list", "watch"]},
+    {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["get", "list", "watch"]},
+]
+
+
+@dataclass(frozen=True)
+class Prometheus:
+    """The cluster's Prometheus, asked by way of the API server."""
+
+    api: Api
+
+    def ask(self, query: str) -> dict[str, float]:
+        """Gives the values of an expression by the pod that they are of, or by the alert; raises ClusterError."""
+        path = f"/api/v1/namespaces/{SPACE}/pods/{POD}:9090/proxy/api/v1/query"
+        found = json.loads(self.api.text(path, query=query))["data"]["result"]
+        return {_label(each["metric"]): float(each["value"][1]) for each in found}
+
+
+def _label(metric: dict[str, str]) -> str:
+    return metric.get("alertname") or metric.get("pod", "")
+
+
+def images() -> tuple[Image, ...]:
+    """Gives Prometheus and what tells it of a new configuration."""
+    folder = build(PARTS[PART])
+    names = {SERVER: "prometheus", RELOADER: "prometheus-config-reloader"}
+    return tuple(Image(image, {f"bin/{name}": folder / name}, [f"/bin/{name}"]) for image, name in names.items())
+
+
+def kinds() -> list[Object]:
+    """Gives the operator's definitions, as its module holds them."""
+    folder = module_folder(PART, MODULE) / "jsonnet" / "prometheus-operator"
+    return [json.loads(path.read_text()) for path in sorted(folder.glob("*-crd.json"))]
+
+
+def start(api: Api, node: Node, *watching: str) -> Prometheus:
+    """Starts the operator on a node that keeps its power, and waits for the Prometheus that it makes there.
+
+    It watches by the platform's monitors and rules of the namespaces `watching`, whose secrets have to be there: the
+    operator passes over a monitor whose key it can't read, and does not look again.
+    """
+    for kind in kinds():
+        api.apply(kind, force=True)
+        api.wait_for(kind, "Established")
+    pair = node.plane.authority.issue("prometheus-operator", "system:masters")
+    node.run(
+        "prometheus-operator",
+        build(PARTS[PART]) / "operator",
+        f"--apiserver=https://{node.network.gateway}:{node.plane.ports['api']}",
+        f"--cert-file={pair.certificate}",
+        f"--key-file={pair.key}",
+        f"--ca-file={node.plane.authority.pair.certificate}",
+        f"--prometheus-config-reloader={RELOADER}",
+        "--config-reloader-cpu-limit=0",
+        "--kubelet-endpoints=false",
+    )
+    for thing in (*_watched(watching), *manifests(node.name)):
+        live = api.apply(thing)
+    api.wait_for(live, "Available")
+    return Prometheus(api)
+
+
+def manifests(node: str) -> list[Object]:
+    """Gives what the chart would make for the operator: the Prometheus, with what it may read."""
+    place = {"name": NAME, "namespace": SPACE}
+    rbac = "rbac.authorization.k8s.io"
+    spec = {
+        **stack_values()["prometheus"]["prometheusSpec"],
+        **OFTEN,
+        "image": SERVER,
+        "resources": {"requests": {"memory": "64Mi"}},
+        "serviceAccountName": NAME,
+        "nodeSelector": {"kubernetes.io/hostname": node},
+        "securityContext": {"runAsNonRoot": True, "runAsUser": 65532, "fsGroup": 65532},
+    }
+    return [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SPACE}},
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": place},
+        {"apiVersion": f"{rbac}/v1", "kind": "ClusterRole", "metadata": {"name": NAME}, "rules": RULES},
+        {
+            "apiVersion": f"{rbac}/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": NAME},
+            "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": NAME},
+            "subjects": [{"kind": "ServiceAccount", **place}],
+        },
+        {"apiVersion": f"{GROUP}/v1", "kind": "Prometheus", "metadata": place, "spec": spec},
+    ]
+
+
+def _watched(namespaces: tuple[str, ...]) -> Iterator[Object]:
+    for each in recorded().resources.values():
+        thing = each.inputs
+        if thing.get("kind") in WATCHED and thing["metadata"]["namespace"] in namespaces:
+            yield thing

@@ -1,0 +1,59 @@
+"""The platform's own objects as its program writes them, with what a cluster without registry and storage provider needs."""
+
+from functools import cache
+from typing import Any
+
+from infra.pulumi.names import Namespace
+from tests.cluster import python_image
+from tests.cluster.api import Object
+from tests.cluster.node import Node
+from tests.infra.recorder import recorded
+
+CODE = "ml"  # what the assistants are asked about: a part of this repository, which lies in their image
+SPACES = (Namespace.ASSISTANT, Namespace.DATA, Namespace.MODELS)
+STORAGE = "own-disk"
+DISK = "var/lib/kubelet/codeintel"  # on the node's disk, which it keeps without power
+
+
+def written(kind: str, name: str, namespace: str = "") -> Object:
+    """Gives one of the platform's objects; a secret's values are as the program made them, not encoded."""
+    thing = _everything()[kind, namespace, name]
+    if kind == "Secret":
+        thing["stringData"] = thing.pop("data", None) or thing["stringData"]
+    return thing
+
+
+def placed(stateful_set: Object, node: Node | None, **container: Any) -> Object:
+    """Gives a StatefulSet with parts of its container changed, whose volume is of a node; `node` is where it has to run."""
+    spec = stateful_set["spec"]
+    pod = spec["template"]["spec"]
+    pod["containers"][0] |= container
+    spec["volumeClaimTemplates"][0]["spec"]["storageClassName"] = STORAGE
+    if node:
+        pod["nodeSelector"] = {"kubernetes.io/hostname": node.name}
+    return stateful_set
+
+
+def volume(node: Node, claim: Object, name: str) -> Object:
+    """Gives a volume on a node's disk for the claims of a StatefulSet that may be made there."""
+    folder = f"{DISK}/{name}"
+    (node.root / folder).mkdir(parents=True, exist_ok=True)
+    on = {"key": "kubernetes.io/hostname", "operator": "In", "values": [node.name]}
+    spec = {
+        "capacity": claim["spec"]["resources"]["requests"],
+        "accessModes": claim["spec"]["accessModes"],
+        "storageClassName": STORAGE,
+        "local": {"path": f"/{folder}"},
+        "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [on]}]}},
+    }
+    return {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": f"{name}-{node.name}"}, "spec": spec}
+
+
+@cache
+def _everything() -> dict[tuple[str, str, str], Object]:
+    folder = f"/{python_image.PACKAGES}/{CODE}"
+    state = recorded({"langfuse": False, "mlflow": False}, assistant={"repositories": [folder]})
+    things = [each.inputs for each in state.resources.values() if "name" in each.inputs.get("metadata", {})]
+    return {
+        (thing["kind"], thing["metadata"].get("namespace", ""), thing["metadata"]["name"]): thing for thing in things
+    }
