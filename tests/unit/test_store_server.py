@@ -37,9 +37,17 @@ pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect")
 
 
 class FailingClient(QdrantClient):
-    """A client whose server goes away before its n-th change."""
+    """A client whose server goes away before its n-th change. `made` says how each collection was."""
 
     changes_left: int | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.made: dict[str, dict[str, Any]] = {}
+
+    def create_collection(self, collection_name: str, *args: Any, **kwargs: Any) -> bool:
+        self.made[collection_name] = kwargs
+        return super().create_collection(collection_name, *args, **kwargs)
 
     def _change(self) -> None:
         if self.changes_left == 0:
@@ -357,6 +365,15 @@ def test_each_embedder_has_its_own_collections(client: FailingClient) -> None:
     with pytest.raises(StoreMissingError, match="someone/other model:1"):
         texts(other)
     assert {one.name for one in client.get_collections().collections} == {"code_hash-1_16", "code_hash-1_16_files"}
+
+
+def test_what_was_replaced_soon_counts_no_longer_and_the_layout_is_that_asked_for(client: FailingClient) -> None:
+    store = ServerStore(client, "test", EMBEDDER.name, DIMENSION, server.Layout(3, 2))
+    store_files(store, [encoded("a.py", 1, "one")])
+
+    made = client.made[store.code]
+    assert (made["shard_number"], made["replication_factor"]) == (3, 2)
+    assert made["optimizers_config"].deleted_threshold == 0.05  # Qdrant's own is a fifth
 
 
 def test_collections_of_a_newer_version(client: FailingClient) -> None:

@@ -43,6 +43,8 @@ IDLE_CONNECTIONS = 32
 # An answer that is compressed comes in two pieces, of which the second waits 40 ms: Nagle's algorithm, delayed ACKs.
 WHOLE = {"accept-encoding": "identity"}
 PAGE = 1_000
+# Chunks that were replaced count in the rarity of words until Qdrant rewrites their segment, once they are this share.
+GONE_SHARE = 0.05
 # How long the list of files that globs are compared with may be out of date.
 FILES_SECONDS = 10.0
 FORMAT_ID = point_id("format")
@@ -253,6 +255,7 @@ class ServerStore:
 
     def _create_collection(self, name: str, dense: Any, sparse: Any = None) -> None:
         """Makes a collection where there is none; where another writer was first, its is as good."""
+        from qdrant_client import models
         from qdrant_client.http.exceptions import UnexpectedResponse
 
         try:
@@ -263,6 +266,7 @@ class ServerStore:
                     sparse,
                     shard_number=self.layout.shards,
                     replication_factor=self.layout.replicas,
+                    optimizers_config=models.OptimizersConfigDiff(deleted_threshold=GONE_SHARE),
                     timeout=WRITE_SECONDS,
                 )
         except (UnexpectedResponse, ValueError):  # the client's own memory raises ValueError
