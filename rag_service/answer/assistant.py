@@ -144,6 +144,6 @@ def open_assistant(settings: "Settings", adapter: Path | None = None) -> Assista
     llm = LlmInForce(settings, adapter)
     if adapter:
         llm.get()
-    tracer = open_tracer(settings)
     retriever = open_retriever(settings)
+    tracer = open_tracer(settings)
     return Assistant(retriever, retriever.store, settings, tracer, llm)
