@@ -148,7 +148,9 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="address that `codeintel serve` listens at")
     port: int = Field(8321, ge=1, le=65535, description="port that `codeintel serve` listens at")
     api_key: SecretStr | None = Field(None, description="key that callers of the HTTP service have to send, if set")
-    max_running: int = Field(16, ge=1, le=32, description="questions that are answered at once")
+    max_running: int = Field(
+        32, ge=1, le=256, description="questions that are answered at once, and so the most that the LLM writes at once"
+    )
     max_waiting: int = Field(64, ge=0, description="questions that may wait for that; more are refused with 429")
     max_per_caller: int = Field(20, ge=0, description="questions of one caller that run or wait at once; 0: any number")
     caller_header: str | None = Field(
