@@ -1,4 +1,8 @@
-"""Worker processes that end with the run: by Ctrl-C, when one of them dies, and when the caller is killed."""
+"""Worker processes that end with the run: by Ctrl-C, when one of them dies, and when the caller is killed.
+
+Each has a pipe of its own, whose other end nobody else holds: one that is killed, even half-way through a result, is seen
+at once. (`ProcessPoolExecutor` has one pipe for all results and holds both of its ends: it would wait for the rest for ever.)
+"""
 
 import multiprocessing
 import os
@@ -6,11 +10,11 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from multiprocessing.connection import wait
-from typing import TypeVar
+from multiprocessing.connection import Connection, wait
+from queue import Empty, SimpleQueue
+from typing import Any, Generic, TypeVar
 
 from ml.errors import CodeIntelError
 
@@ -22,23 +26,75 @@ AHEAD = 3
 
 def run_in_workers(work: Callable[[Task], Result], tasks: Iterable[Task], workers: int) -> Iterator[Result]:
     """Gives the results in the order of the tasks. Raises CodeIntelError when a worker dies."""
-    executor = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin)
+    pool = _Workers(work)
     waiting: deque[Future[Result]] = deque()
-    try:
-        for task in tasks:
-            with _interrupts_blocked():
-                waiting.append(executor.submit(work, task))
-            if len(waiting) >= AHEAD * workers:
+    # A thread a worker: it hands over a task and waits for the result.
+    with ThreadPoolExecutor(workers) as threads:
+        try:
+            for task in tasks:
+                waiting.append(threads.submit(pool.run, task))
+                if len(waiting) >= AHEAD * workers:
+                    yield waiting.popleft().result()
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    except BrokenProcessPool as error:
-        raise CodeIntelError(
-            "a process that reads files ended unexpectedly, most likely because memory ran out",
-            "run the same command again with fewer of them: CODEINTEL_WORKERS=1",
-        ) from error
-    finally:
-        executor.shutdown(wait=True, cancel_futures=True)
+        finally:
+            for future in waiting:
+                future.cancel()
+            pool.stop()
+
+
+class _Workers(Generic[Task, Result]):
+    """The processes, started as they are needed. `run` may be called from several threads, each for a worker of its own."""
+
+    def __init__(self, work: Callable[[Task], Result]) -> None:
+        self._work = work
+        self._context = multiprocessing.get_context("spawn")
+        self._idle: SimpleQueue[Connection] = SimpleQueue()
+        self._processes: list[Any] = []
+        self._starting = threading.Lock()
+        self._stopped = False
+
+    def run(self, task: Task) -> Result:
+        """Gives what a worker makes of a task; raises what the work raises, or CodeIntelError where the worker dies."""
+        try:
+            worker = self._take()
+            worker.send(task)
+            is_result, made = worker.recv()
+        except (EOFError, OSError) as error:
+            raise CodeIntelError(
+                "a process that reads files ended unexpectedly, most likely because memory ran out",
+                "run the same command again with fewer of them: CODEINTEL_WORKERS=1",
+            ) from error
+        self._idle.put(worker)
+        if not is_result:
+            raise made
+        result: Result = made
+        return result
+
+    def stop(self) -> None:
+        """Ends every worker, whatever it does."""
+        with self._starting:
+            self._stopped = True
+            for process in self._processes:
+                process.kill()
+            for process in self._processes:
+                process.join()
+
+    def _take(self) -> Connection:
+        try:
+            return self._idle.get_nowait()
+        except Empty:
+            return self._start()
+
+    def _start(self) -> Connection:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=_serve, args=(theirs, self._work), daemon=True)
+        with self._starting, _interrupts_blocked(), theirs:
+            if self._stopped:
+                raise EOFError
+            process.start()
+            self._processes.append(process)
+        return ours
 
 
 @contextmanager
@@ -51,8 +107,16 @@ def _interrupts_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _begin() -> None:
+def _serve(caller: Connection, work: Callable[[Any], object]) -> None:
+    """Works on one task after the other, in the worker's process, which any other error than ours ends, with its traceback."""
     threading.Thread(target=_end_with_caller, daemon=True).start()
+    while True:
+        task = caller.recv()
+        try:
+            answer: tuple[bool, object] = (True, work(task))
+        except CodeIntelError as error:
+            answer = (False, error)
+        caller.send(answer)
 
 
 def _end_with_caller() -> None:
