@@ -7,6 +7,7 @@ tests.cluster.python_image FILE` has to be on its nodes, which lose their power 
 import os
 import re
 import threading
+import time
 import urllib.error
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -122,6 +123,7 @@ def reader(url: str, key: str) -> Iterator[tuple[set[str], list[str]]]:
 def test_a_lost_node_costs_no_answer_that_was_given(
     serving: ServingCluster, switch: PowerSwitch, assistants: str, tmp_path: Path, lost: str
 ) -> None:
+    began = time.monotonic()
     nodes = {"node": lost, "provider": "command", "lose": switch.command("off", lost)}
     with reader(assistants, assistant.key(serving.api)) as (answered, _):
         verdict = experiment("node-lost", serving, assistants, tmp_path, **nodes, give_back=switch.command("on", lost))
@@ -129,7 +131,7 @@ def test_a_lost_node_costs_no_answer_that_was_given(
     assert answered
     kept = [assistant.audited(node) for node in serving.cluster.nodes if not node.slices]
     assert answered <= set.union(*kept)
-    alerts = serving.prometheus.ask("max_over_time(ALERTS[15m])")
+    alerts = serving.prometheus.ask(f"max_over_time(ALERTS[{time.monotonic() - began:.0f}s])")
     assert "AssistantAway" not in alerts
     assert lost != "gpu" or "ModelAway" in alerts  # pending: it fires after five minutes
     print(f"{lost} lost: {verdict}; {len(answered)} answers meanwhile")
