@@ -109,6 +109,7 @@ class Timeline:
                 )
             axis.set_ylabel(panel)
             axis.set_ylim(bottom=0)
+            axis.yaxis.get_major_locator().set_params(integer=True)  # half a pod is none
             axis.grid(alpha=0.3)
             axis.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(names), fontsize="small", frameon=False)
         axes[-1].set_xlabel("seconds")
