@@ -5,11 +5,11 @@ from pathlib import Path
 
 from tests.cluster.api import Api, Object
 from tests.cluster.node import Node
+from tests.cluster.workloads import rights
 
 SPACE, NAME = "traefik", "traefik"
 PORT, OUTSIDE = 8088, 8089  # for those inside the cluster, and for those outside
 PROGRAM = Path(sys.executable).with_name("traefik")
-RBAC = "rbac.authorization.k8s.io"
 RULES = [
     {"apiGroups": [""], "resources": ["services", "secrets", "nodes", "pods"], "verbs": ["get", "list", "watch"]},
     {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]},
@@ -57,18 +57,8 @@ def manifests(address: str) -> list[Object]:
     """Gives its rights, and the Service by which pods reach it where it listens."""
     name = {"name": NAME, "namespace": SPACE}
     slice_labels = {"kubernetes.io/service-name": NAME, "endpointslice.kubernetes.io/managed-by": "tests"}
-    role = {"apiGroup": RBAC, "kind": "ClusterRole", "name": NAME}
     return [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SPACE}},
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": name},
-        {"apiVersion": f"{RBAC}/v1", "kind": "ClusterRole", "metadata": {"name": NAME}, "rules": RULES},
-        {
-            "apiVersion": f"{RBAC}/v1",
-            "kind": "ClusterRoleBinding",
-            "metadata": {"name": NAME},
-            "roleRef": role,
-            "subjects": [{"kind": "ServiceAccount", **name}],
-        },
+        *rights(NAME, SPACE, RULES),
         {
             "apiVersion": "v1",
             "kind": "Service",

@@ -13,6 +13,7 @@ from tests.cluster.api import Api, Object
 from tests.cluster.build import PARTS, build, module_folder
 from tests.cluster.images import Image
 from tests.cluster.node import Node
+from tests.cluster.workloads import rights
 from tests.infra.recorder import recorded
 
 MODULE, PART = "github.com/prometheus-operator/prometheus-operator", "prometheus"
@@ -87,7 +88,6 @@ def start(api: Api, node: Node, *watching: str) -> Prometheus:
 def manifests(node: str) -> list[Object]:
     """Gives what the chart would make for the operator: the Prometheus, with what it may read."""
     place = {"name": NAME, "namespace": SPACE}
-    rbac = "rbac.authorization.k8s.io"
     spec = {
         **stack_values()["prometheus"]["prometheusSpec"],
         **OFTEN,
@@ -98,16 +98,7 @@ def manifests(node: str) -> list[Object]:
         "securityContext": {"runAsNonRoot": True, "runAsUser": 65532, "fsGroup": 65532},
     }
     return [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SPACE}},
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": place},
-        {"apiVersion": f"{rbac}/v1", "kind": "ClusterRole", "metadata": {"name": NAME}, "rules": RULES},
-        {
-            "apiVersion": f"{rbac}/v1",
-            "kind": "ClusterRoleBinding",
-            "metadata": {"name": NAME},
-            "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": NAME},
-            "subjects": [{"kind": "ServiceAccount", **place}],
-        },
+        *rights(NAME, SPACE, RULES),
         {"apiVersion": f"{GROUP}/v1", "kind": "Prometheus", "metadata": place, "spec": spec},
     ]
 

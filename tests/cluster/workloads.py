@@ -30,6 +30,23 @@ def pod(name: str, namespace: str, slices: int = 0, tolerates: bool = True, **co
     }
 
 
+def rights(name: str, namespace: str, rules: list[Object]) -> list[Object]:
+    """Gives a service account with its namespace, and what it may do in the whole cluster."""
+    group, place = "rbac.authorization.k8s.io", {"name": name, "namespace": namespace}
+    return [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}},
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": place},
+        {"apiVersion": f"{group}/v1", "kind": "ClusterRole", "metadata": {"name": name}, "rules": rules},
+        {
+            "apiVersion": f"{group}/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": name},
+            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": name},
+            "subjects": [{"kind": "ServiceAccount", **place}],
+        },
+    ]
+
+
 def placed(api: Api, thing: Object) -> str:
     """Gives the node of a pod, as soon as the scheduler has placed it."""
     where: str = api.wait(
