@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SECONDS_TO_END = 5  # what is still being answered once its time is over
 BACKLOG = 128
+# Longer than proxies and clients keep an idle connection (60 s as a rule): where both let go of it at once, a question is lost.
+IDLE_SECONDS = 75
 
 
 class Server(uvicorn.Server):
@@ -33,6 +35,7 @@ class Server(uvicorn.Server):
             log_config=None,
             access_log=False,
             server_header=False,
+            timeout_keep_alive=IDLE_SECONDS,
             timeout_graceful_shutdown=math.ceil(self._seconds_to_finish) + SECONDS_TO_END,
         )
         super().__init__(config)

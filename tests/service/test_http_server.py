@@ -1,5 +1,6 @@
 """`codeintel serve` as a process: how it starts, refuses and stops."""
 
+import http.client
 import os
 import signal
 import socket
@@ -16,6 +17,7 @@ import pytest
 
 from ml.settings import Settings
 from tests.support.llm_server import llm_server, says_once, trickles
+from tests.support.service import serving
 
 CODEINTEL = str(Path(sys.executable).with_name("codeintel"))
 
@@ -116,6 +118,16 @@ def test_an_answer_under_way_does_not_keep_it_from_stopping(indexed: Settings) -
                 next(response.iter_text())
                 running.send_signal(signal.SIGTERM)
                 running.wait(timeout=20)
+
+
+def test_a_connection_that_was_idle_for_a_while_still_serves(indexed: Settings) -> None:
+    with serving(indexed) as url:
+        connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=30)
+        for pause in (0, 6):  # more than the five seconds of most servers
+            time.sleep(pause)
+            connection.request("GET", "/healthz")
+            assert connection.getresponse().read()
+        connection.close()
 
 
 def test_a_port_in_use_is_one_line(indexed: Settings) -> None:
