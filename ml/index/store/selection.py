@@ -1,6 +1,6 @@
 """Which points a query may find: `Where` resolved against the indexed files, the same for both backends."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -38,6 +38,18 @@ class Selection:
             if values is not None
         ]
         return models.Filter(must=must if further is None else [*must, further])
+
+    def filters(
+        self,
+        models: Any,
+        names: Iterable[str],
+        ids: Mapping[str, Collection[str]] | None,
+        has_id: Callable[[Collection[str]], Any],
+    ) -> dict[str, Any]:
+        """Gives such a Filter for each vector's name; `has_id` makes the condition of those that `ids` restricts."""
+        if ids is None:
+            return dict.fromkeys(names, self.filter(models))
+        return {name: self.filter(models, has_id(ids[name])) for name in names}
 
     def admits(self, point: str) -> bool:
         """Tells whether a point that passed the filter belongs to one of the files."""

@@ -299,8 +299,7 @@ class _Selected:
     ) -> dict[str, Ranked]:
         from qdrant_client import models
 
-        among = {name: None if ids is None else models.HasIdCondition(has_id=list(ids[name])) for name in queries}
-        wanted = {name: self.selection.filter(models, condition) for name, condition in among.items()}
+        wanted = self.selection.filters(models, queries, ids, lambda points: models.HasIdCondition(has_id=list(points)))
         requests = [
             models.QueryRequest(query=_vector(query), using=name, filter=wanted[name], limit=limit, with_payload=False)
             for name, query in queries.items()

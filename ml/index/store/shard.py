@@ -110,11 +110,9 @@ class Shard:
         ids: Mapping[str, Collection[str]] | None = None,
     ) -> dict[str, Ranked]:
         """Gives for each vector's name the best ids with their scores; see `candidates.Engine`."""
-        among = {name: None if ids is None else edge.HasIdCondition(set(ids[name])) for name in queries}
+        wanted = selection.filters(edge, queries, ids, lambda points: edge.HasIdCondition(set(points)))
         requests = [
-            edge.QueryRequest(
-                limit=limit, query=_nearest(name, query), filter=selection.filter(edge, among[name]), params=EXACT
-            )
+            edge.QueryRequest(limit=limit, query=_nearest(name, query), filter=wanted[name], params=EXACT)
             for name, query in queries.items()
         ]
         with self._errors:
