@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -30,12 +30,6 @@ def at_most(name: str, value: float, unit: str, limit: float) -> Figure:
 def at_least(name: str, value: float, unit: str, limit: float) -> Figure:
     """A figure that has to reach its limit."""
     return Figure(name, value, unit, limit, value >= limit)
-
-
-def quantile(values: Sequence[float], share: float) -> float:
-    """Gives the value below which that share of the values lies (nearest rank)."""
-    ranked = sorted(values)
-    return ranked[min(len(ranked) - 1, int(share * len(ranked)))]
 
 
 def machine() -> str:

@@ -23,7 +23,7 @@ class Check:
         return f"{'held  ' if self.held else 'FAILED'}  {self.name}: {self.seen}"
 
 
-def quantile(values: list[float], share: float) -> float:
+def quantile(values: Sequence[float], share: float) -> float:
     """Gives the value that this share of the values does not exceed (nearest rank)."""
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 

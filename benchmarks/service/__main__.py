@@ -23,11 +23,12 @@ from typing import Any
 import click
 import httpx
 
-from benchmarks.figures import Figure, at_least, at_most, machine, quantile, table
+from benchmarks.figures import Figure, at_least, at_most, machine, table
 from benchmarks.processes import service
 from benchmarks.service.load import CALLER, Body, Reply, arrivals, closed_loop, open_loop
 from benchmarks.service.model import ASKED, NAME, model_server
 from benchmarks.speed.measure import codeintel
+from loadtests.checks import quantile
 from loadtests.questions import QUESTIONS
 
 ASK, CHAT = "/api/ask", "/v1/chat/completions"

@@ -16,9 +16,10 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks.figures import Figure, at_least, at_most, machine, quantile, table
+from benchmarks.figures import Figure, at_least, at_most, machine, table
 from benchmarks.processes import service
 from benchmarks.speed.measure import Run, codeintel, run
+from loadtests.checks import quantile
 
 QUERIES = (
     "where is the retry policy set",

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from benchmarks.figures import at_least, at_most, quantile, table
+from benchmarks.figures import at_least, at_most, table
 from benchmarks.service.__main__ import own_seconds
 from benchmarks.service.load import Reply, arrivals
+from loadtests.checks import quantile
 
 
 def test_a_table_marks_what_misses_its_limit_on_either_side() -> None:
