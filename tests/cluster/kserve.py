@@ -7,7 +7,7 @@ the controller's metrics.
 import base64
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -24,7 +24,6 @@ HELM = Path(sys.executable).with_name("helm")
 MODULE, PROGRAM = "github.com/kserve/kserve", "manager"
 IMAGE = "dev.local/kserve-controller:1"
 KINDS = ("kserve-crd", "kserve-localmodel-crd")
-CERTIFICATES = ("Certificate", "Issuer")  # cert-manager's kinds
 
 
 def image() -> Image:
@@ -51,7 +50,7 @@ def install(api: Api, node: str, authority: Authority) -> None:
     for thing in _ordered(chart("kserve-resources", controller_values())):
         if thing["kind"] == "Certificate":
             api.apply(_issued(thing, authority))
-        elif thing["kind"] not in CERTIFICATES:
+        elif thing["kind"] != "Issuer":
             api.apply(_set_up(thing, node, authority), force=True)
         if thing["kind"] == "Deployment":
             api.wait_for(thing, "Available")
@@ -77,16 +76,12 @@ def _set_up(thing: Object, node: str, authority: Authority) -> Object:
         hook["clientConfig"]["caBundle"] = _encoded(authority.pair.certificate)
     if thing["kind"] == "Deployment":
         spec = thing["spec"]["template"]["spec"]
-        (controller,) = _named(spec["containers"], PROGRAM)
+        controller = next(each for each in spec["containers"] if each["name"] == PROGRAM)
         controller |= {"image": IMAGE, "imagePullPolicy": "Never", "resources": {}}
         for probe in ("livenessProbe", "readinessProbe"):
             controller[probe] |= {"initialDelaySeconds": 1, "periodSeconds": 1, "failureThreshold": 60}
         spec |= {"containers": [controller], "nodeSelector": {"kubernetes.io/hostname": node}}
     return thing
-
-
-def _named(containers: list[Object], name: str) -> Iterator[Object]:
-    return (each for each in containers if each["name"] == name)
 
 
 def _encoded(path: Path) -> str:

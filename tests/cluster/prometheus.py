@@ -4,7 +4,6 @@ Not here: the chart kube-prometheus-stack; what it adds to the operator's object
 """
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from infra.pulumi.components.observability import stack_values
@@ -14,7 +13,7 @@ from tests.cluster.build import PARTS, build, module_folder
 from tests.cluster.images import Image
 from tests.cluster.node import Node
 from tests.cluster.workloads import rights
-from tests.infra.recorder import recorded
+from tests.cluster.written import written_kinds
 
 MODULE, PART = "github.com/prometheus-operator/prometheus-operator", "prometheus"
 GROUP = "monitoring.coreos.com"
@@ -79,7 +78,7 @@ def start(api: Api, node: Node, *watching: str) -> Prometheus:
         "--config-reloader-cpu-limit=0",
         "--kubelet-endpoints=false",
     )
-    for thing in (*_watched(watching), *manifests(node.name)):
+    for thing in (*written_kinds(WATCHED, watching), *manifests(node.name)):
         live = api.apply(thing)
     api.wait_for(live, "Available")
     return Prometheus(api)
@@ -101,10 +100,3 @@ def manifests(node: str) -> list[Object]:
         *rights(NAME, SPACE, RULES),
         {"apiVersion": f"{GROUP}/v1", "kind": "Prometheus", "metadata": place, "spec": spec},
     ]
-
-
-def _watched(namespaces: tuple[str, ...]) -> Iterator[Object]:
-    for each in recorded().resources.values():
-        thing = each.inputs
-        if thing.get("kind") in WATCHED and thing["metadata"]["namespace"] in namespaces:
-            yield thing

@@ -1,5 +1,7 @@
 """The platform's own objects as its program writes them, with what a cluster without registry and storage provider needs."""
 
+from collections.abc import Iterator
+from copy import deepcopy
 from functools import cache
 from typing import Any
 
@@ -17,10 +19,17 @@ DISK = "var/lib/kubelet/codeintel"  # on the node's disk, which it keeps without
 
 def written(kind: str, name: str, namespace: str = "") -> Object:
     """Gives one of the platform's objects; a secret's values are as the program made them, not encoded."""
-    thing = _everything()[kind, namespace, name]
+    thing = deepcopy(_everything()[kind, namespace, name])
     if kind == "Secret":
         thing["stringData"] = thing.pop("data", None) or thing["stringData"]
     return thing
+
+
+def written_kinds(kinds: tuple[str, ...], namespaces: tuple[str, ...]) -> Iterator[Object]:
+    """Gives all of the platform's objects of some kinds in some namespaces."""
+    for kind, namespace, name in _everything():
+        if kind in kinds and namespace in namespaces:
+            yield written(kind, name, namespace)
 
 
 def placed(stateful_set: Object, node: Node | None, **container: Any) -> Object:
