@@ -4,11 +4,10 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from ml.index import open_index
-from ml.index.build import build_index
 from ml.settings import Settings
 from rag_service.answer.asker import Asker
 from rag_service.answer.assistant import open_assistant
+from tests.support.indexing import index_folder
 from tests.support.llm_server import llm_server, says
 from tests.support.shop import write_shop
 
@@ -27,9 +26,7 @@ def test_mlflow_shows_an_answer_with_its_stages_and_tokens(mlflow_server: str, t
         otlp_url=f"{mlflow_server}/v1/traces",
         otlp_headers=SecretStr(f"x-mlflow-experiment-id={experiment}"),
     )
-    store, embedder = open_index(settings)
-    build_index(str(tmp_path / "code"), store, embedder, name="shop", max_file_bytes=1_000_000, workers=1)
-    store.close()
+    index_folder(settings, tmp_path / "code", "shop")
     with llm_server(says("The charger retries [1].")) as llm:
         endpoint = {"llm": "openai", "llm_url": llm.url, "llm_model": "small"}
         with open_assistant(settings.model_copy(update=endpoint)) as assistant:

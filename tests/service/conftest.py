@@ -2,9 +2,8 @@
 
 import pytest
 
-from ml.index import open_index
-from ml.index.build import build_index
 from ml.settings import Settings
+from tests.support.indexing import index_folder
 from tests.support.shop import write_shop
 
 
@@ -16,7 +15,5 @@ def indexed(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     settings = Settings(
         store=str(tmp_path_factory.mktemp("store")), data_dir=str(tmp_path_factory.mktemp("data")), llm="none"
     )
-    store, embedder = open_index(settings)
-    build_index(str(root), store, embedder, name="shop", max_file_bytes=settings.max_file_bytes, workers=1)
-    store.close()
+    index_folder(settings, root, "shop")
     return settings

@@ -9,10 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from ml.index import open_index
-from ml.index.build import build_index
 from ml.settings import Settings
 from rag_service.http.security import HEADERS
+from tests.support.indexing import index_folder
 from tests.support.llm_server import llm_server, says, trickles
 from tests.support.service import serving
 
@@ -207,9 +206,7 @@ def test_an_empty_index_says_what_to_run_and_is_noticed_once_it_is_there(tmp_pat
 def index_file(settings: Settings, folder: Path, text: str) -> None:
     folder.mkdir(exist_ok=True)
     (folder / "code.py").write_text(text, encoding="utf-8")
-    store, embedder = open_index(settings)
-    build_index(str(folder), store, embedder, max_file_bytes=settings.max_file_bytes, workers=1)
-    store.close()
+    index_folder(settings, folder)
 
 
 def test_a_caller_that_leaves_ends_the_answer(indexed: Settings, tmp_path: Path) -> None:

@@ -12,10 +12,9 @@ import httpx
 import pytest
 
 from ml.errors import ServeError
-from ml.index import open_index
-from ml.index.build import build_index
 from ml.settings import Settings
 from rag_service.http.service import Service
+from tests.support.indexing import index_folder
 from tests.support.llm_server import llm_server, says_once
 from tests.support.service import serving
 from tests.support.shop import write_shop
@@ -125,9 +124,7 @@ def test_answers_hold_while_the_index_is_renewed(tmp_path: Path) -> None:
 
 def index(settings: Settings, code: Path) -> list[str]:
     """Indexes the shop and gives the lines of its charge.py."""
-    store, embedder = open_index(settings)
-    build_index(str(code), store, embedder, name="shop", max_file_bytes=settings.max_file_bytes, workers=1)
-    store.close()
+    index_folder(settings, code, "shop")
     return (code / "shop/billing/charge.py").read_text().splitlines()
 
 

@@ -10,8 +10,6 @@ import pytest
 from click.testing import CliRunner
 
 from ml.evaluation.drift import LEAST_QUESTIONS
-from ml.index import open_index
-from ml.index.build import build_index
 from ml.settings import Settings, get_settings
 from ml.training.examples import Example, read_examples, write_examples
 from rag_service.answer.asker import Asker
@@ -19,6 +17,7 @@ from rag_service.answer.assistant import open_assistant
 from rag_service.cli import cli
 from rag_service.record import record_feedback
 from tests.support.depot import make_depot
+from tests.support.indexing import index_folder
 from tests.support.langfuse_double import PUBLIC, SECRET, Langfuse, langfuse_double
 
 SOURCES = ["journals", "langfuse"]
@@ -39,9 +38,7 @@ def depot(langfuse: Langfuse, tmp_path_factory: pytest.TempPathFactory) -> Setti
     """An assistant of which ASKED was asked, and two of its answers rated; its traces went to Langfuse."""
     folder = tmp_path_factory.mktemp("depot")
     settings = Settings(store=str(folder / "store"), data_dir=str(folder / "data"), llm="none")
-    store, embedder = open_index(settings)
-    build_index(str(make_depot(folder / "depot")), store, embedder, max_file_bytes=100_000, workers=1)
-    store.close()
+    index_folder(settings, make_depot(folder / "depot"))
     with open_assistant(settings.model_copy(update=langfuse.sending())) as assistant:
         ids = {question: assistant.answer(question).id for question in ASKED}
         for question, verdict in ((LIKED, "up"), (DISPUTED, "up"), (DISPUTED, "down")):

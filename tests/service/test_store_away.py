@@ -9,10 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ml.index import open_index
-from ml.index.build import build_index
 from ml.index.store import server
 from ml.settings import Settings
+from tests.support.indexing import index_folder
 from tests.support.qdrant_server import QdrantServer, qdrant_server
 from tests.support.service import serving
 from tests.support.shop import write_shop
@@ -27,9 +26,7 @@ def qdrant(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[QdrantSe
     """A server with the shop in it, for readers in a hurry."""
     with qdrant_server() as running:
         write_shop(tmp_path / "shop")
-        store, embedder = open_index(settings(running, tmp_path))
-        build_index(str(tmp_path / "shop"), store, embedder, max_file_bytes=100_000, workers=1)
-        store.close()
+        index_folder(settings(running, tmp_path), tmp_path / "shop")
         monkeypatch.setattr(server, "READ_SECONDS", READ_SECONDS)
         monkeypatch.setattr(server, "REST_SECONDS", REST_SECONDS)
         yield running
