@@ -13,7 +13,7 @@ from rag_service.answer.lines import comment_text, is_comment
 from rag_service.retrieve import Retriever
 from rag_service.retrieve.question import name_parts
 
-CANDIDATES = 60
+CANDIDATES = 100
 CONSTRUCTORS = frozenset(("__init__", "constructor", "initialize", "__construct", "init"))
 WITHOUT_PARENTHESES = frozenset(("bash", "ruby", "haskell", "ocaml", "elixir"))
 DEFINITION = re.compile(
@@ -42,13 +42,14 @@ def callers_of(retriever: Retriever, stored: StoredLines, chunk: Chunk, where: W
     name = last_name(chunk.symbol)
     if not name or chunk.kind not in {"function", "method", "class"}:
         return Callers([], ambiguous=False)
-    hits = retriever.search(name, where=replace(where, repos=[chunk.repo]), limit=CANDIDATES, spread=False)
-    found = [hit.chunk for hit in hits]
+    word = _word(chunk, name)
+    found = retriever.mentions(word, where=replace(where, repos=[chunk.repo]), limit=CANDIDATES)
     found = [other for other in found if other.kind != "section"]
-    defining = {(other.file_path, other.symbol) for other in [chunk, *found] if last_name(other.symbol) == name}
+    own = chunk.symbol if word == name else chunk.symbol.removesuffix(name).rstrip(" .:#/")
+    defined = {(other.file_path, other.symbol) for other in found if last_name(other.symbol) == word}
     calls = [call for other in found for call in _calls(other, chunk, name, stored)]
     calls.sort(key=lambda call: bool(asides(call.chunk.file_path)))
-    return Callers(calls, ambiguous=len(defining) > 1)
+    return Callers(calls, ambiguous=len(defined | {(chunk.file_path, own)}) > 1)
 
 
 def _calls(other: Chunk, definition: Chunk, name: str, stored: StoredLines) -> Iterator[Call]:

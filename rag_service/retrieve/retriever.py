@@ -52,6 +52,15 @@ class Retriever:
         ranked = self._rank(asked, candidates)
         return (_spread(ranked) if spread else ranked)[:limit]
 
+    def mentions(self, word: str, *, where: Where, limit: int) -> list[Chunk]:
+        """Gives the chunks whose text has a word (or its parts, as a name has them), by BM25 alone; best first."""
+        import numpy as np
+
+        meaningless = np.zeros(self._embedder.dimension, np.float32)
+        asked = EncodedQuery(meaningless, text=sparse.query(word), names=SparseVector([], []))
+        found = self.store.query(asked, where, limit)
+        return [candidate.chunk for candidate in sorted(found, key=lambda candidate: -candidate.text)]
+
     def understand(self, question: str) -> Question:
         """Reads a question with this retriever's glossary."""
         needed = self._glossary is not None or CYRILLIC.search(question.lower())

@@ -1,0 +1,106 @@
+"""Who calls a symbol, found by the text of the calling lines in a real index."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from ml.index.store.base import Where
+from ml.settings import Settings
+from rag_service.answer.callers import Callers, callers_of
+from rag_service.answer.evidence import stored_lines
+from rag_service.retrieve import Retriever, open_retriever
+from tests.support.indexing import index_folder
+
+# A class of more than one screen is stored by its methods.
+LONG = "".join(f"                self.append(letter, {number})\n" for number in range(80))
+FILES = {
+    "mail/box.py": '''
+        class Box:
+            """Keeps letters."""
+
+            def __init__(self, path):
+                self.path = path
+
+            def deliver_letter(self, letter):
+                """Puts a letter into the box, as in `box.deliver_letter(letter)`."""
+                if letter.parts:
+                    for part in letter.parts:
+                        self.deliver_letter(part)
+                self.append(letter)
+
+
+        class Letter:
+            def __init__(self, parts):
+                self.parts = parts
+    '''.replace("                self.append(letter)\n", LONG),
+    "mail/post.py": """
+        from mail.box import Box, Letter
+
+
+        def open_office(path):
+            return Box(path)
+
+
+        def send(office, text):
+            # office.deliver_letter(text) would take a text for a letter.
+            office.deliver_letter(Letter([text]))
+    """,
+    "tests/test_box.py": """
+        def test_a_letter_is_kept():
+            Box("here").deliver_letter(Letter([]))
+    """,
+    "mail/stamp.py": """
+        def price(letter):
+            return 1
+    """,
+    "mail/parcel.py": """
+        def price(parcel):
+            return 5
+
+
+        def total(parcels):
+            return sum(price(parcel) for parcel in parcels)
+    """,
+}
+
+
+@pytest.fixture(scope="module")
+def retriever(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Retriever]:
+    root = tmp_path_factory.mktemp("mail")
+    for path, text in FILES.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(dedent(text).lstrip("\n"), encoding="utf-8")
+    settings = Settings(store=str(tmp_path_factory.mktemp("store")))
+    index_folder(settings, Path(root), "mail")
+    opened = open_retriever(settings)
+    yield opened
+    opened.store.close()
+
+
+def called(retriever: Retriever, file_path: str, symbol: str) -> Callers:
+    """Looks for the calls of what a file defines."""
+    chunks = retriever.store.chunks("mail", file_path)
+    defined = next(chunk for chunk in chunks if chunk.symbol == symbol)
+    return callers_of(retriever, stored_lines(retriever.store), defined, Where())
+
+
+def places(found: Callers) -> list[str]:
+    return [f"{call.chunk.file_path}:{call.line}" for call in found.calls]
+
+
+def test_code_comes_before_tests_and_recursion_comments_and_docstrings_do_not_count(retriever: Retriever) -> None:
+    found = called(retriever, "mail/box.py", "Box.deliver_letter")
+    assert places(found) == ["mail/post.py:10", "tests/test_box.py:2"]
+    assert not found.ambiguous
+
+
+def test_a_constructor_is_called_by_its_class_and_others_constructors_do_not_blur_it(retriever: Retriever) -> None:
+    found = called(retriever, "mail/box.py", "Box.__init__")
+    assert places(found) == ["mail/post.py:5", "tests/test_box.py:2"]
+    assert not found.ambiguous
+
+
+def test_a_name_that_two_files_define_is_ambiguous(retriever: Retriever) -> None:
+    assert called(retriever, "mail/stamp.py", "price").ambiguous
