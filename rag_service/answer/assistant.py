@@ -1,7 +1,8 @@
 """From a question to an answer: retrieve -> compose -> generate -> cite -> record, as a stream of events."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from threading import Semaphore
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -47,6 +48,7 @@ class Assistant:
         self.retriever = retriever
         self.store = store
         self._settings = settings
+        self._turns = Semaphore(store.searches_at_once)
 
     def ask(self, question: str, *, where: Where | None = None, asker: Asker | None = None) -> Iterator[Event]:
         """Answers a question as a stream that ends with the Answer; see `rag_service.answer.events`.
@@ -103,20 +105,28 @@ class Assistant:
         return None
 
     def _events(self, run: Run) -> Iterator[Event]:
-        with run.timed("retrieve"):
-            hits = self.retriever.search(run.asked.text, where=run.asked.where, limit=self._settings.evidence)
-            run.found = self.retriever.confidence(run.asked.text, hits) >= THRESHOLD
-        if run.found:
-            yield from self._answer(run, hits)
+        with self._turns:
+            hits = self._retrieve(run)
+            composed = self._compose(run, hits) if run.found else None
+        if composed:
+            yield from self._answer(run, *composed)
         else:
             yield Evidence([])
             yield run.say(nothing_found(run.asked, [hit.chunk for hit in hits[:NEAREST]]))
 
-    def _answer(self, run: Run, hits: Sequence[Hit]) -> Iterator[Event]:
+    def _retrieve(self, run: Run) -> list[Hit]:
+        with run.timed("retrieve"):
+            hits = self.retriever.search(run.asked.text, where=run.asked.where, limit=self._settings.evidence)
+            run.found = self.retriever.confidence(run.asked.text, hits) >= THRESHOLD
+            return hits
+
+    def _compose(self, run: Run, hits: list[Hit]) -> tuple[Numbered, Composer, str]:
         with run.timed("compose"):
             evidence = Numbered(hits, stored_lines(self.store))
             composer = Composer(run.asked, evidence, self.retriever)
-            composed = composer.compose()
+            return evidence, composer, composer.compose()
+
+    def _answer(self, run: Run, evidence: Numbered, composer: Composer, composed: str) -> Iterator[Event]:
         run.citations = Citations(evidence.sources, evidence.lines)
         run.sources = evidence.sources
         yield Evidence(evidence.sources)

@@ -31,6 +31,7 @@ class Citations:
         self._sources = {source.n: source for source in sources}
         self._stored = stored
         self._cited: dict[int, tuple[int, int]] = {}
+        self._standing: dict[int, bool] = {}
 
     def check(self, segment: Segment) -> str:
         """Gives a segment's text with only such citations as hold. Code is left as it is."""
@@ -95,12 +96,14 @@ class Citations:
         return (start, end) if chunk.line_start <= start <= end <= chunk.line_end else None
 
     def _stands(self, source: Source) -> bool:
-        chunk = source.chunk
-        stored = self._stored(chunk.repo, chunk.file_path)
-        return all(
-            stored.get(number, "" if not line.strip() else None) == line
-            for number, line in enumerate(chunk.text.split("\n"), start=chunk.line_start)
-        )
+        if source.n not in self._standing:
+            chunk = source.chunk
+            stored = self._stored(chunk.repo, chunk.file_path)
+            self._standing[source.n] = all(
+                stored.get(number, "" if not line.strip() else None) == line
+                for number, line in enumerate(chunk.text.split("\n"), start=chunk.line_start)
+            )
+        return self._standing[source.n]
 
     def _citation(self, n: int, start: int, end: int) -> Citation:
         chunk = self._sources[n].chunk

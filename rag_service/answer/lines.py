@@ -5,10 +5,9 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from ml.index.chunk import Chunk
-from rag_service.retrieve.question import name_parts
+from rag_service.retrieve.question import stems_of
 
 COMMENT = re.compile(r"\s*(#(?!\[|include|define|if|endif|pragma)|//|--|/\*|\*(?!\*?\w)|;|%|<!--)")
 TRAILING_COMMENT = re.compile(r"\s(#|//|--)\s+(?P<text>\S.*)$")
@@ -26,12 +25,6 @@ class Line:
     number: int
     text: str
     score: float
-
-
-@lru_cache(maxsize=8192)
-def stems_of(text: str) -> frozenset[str]:
-    """Gives the stems of the words in a line and of the parts of its names."""
-    return frozenset(name_parts(text))
 
 
 class LineMatcher:

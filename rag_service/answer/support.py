@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ml.index.sparse import STOP_WORDS
-from rag_service.answer.lines import stems_of
+from rag_service.retrieve.question import stems_of
 
 NEW = 2
 FEWEST_WORDS = 5

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from ml.index.store.base import Candidate
 from rag_service.retrieve.glossary import Term
-from rag_service.retrieve.question import Question, name_parts
+from rag_service.retrieve.question import Question, name_parts, stems_of
 from rag_service.retrieve.rules import path_is_named, symbol_is_named
 
 BEST = 5
@@ -32,12 +32,12 @@ def confidence(question: Question, found: Sequence[Candidate]) -> float:
 
 def coverage(terms: Sequence[Term], found: Sequence[Candidate]) -> float:
     """Gives the greatest share of the terms that one candidate holds."""
-    return max(sum(_holds(_parts(each), term) for term in terms) for each in found) / len(terms)
+    return max(sum(_holds(parts, term) for term in terms) for parts in map(_parts, found)) / len(terms)
 
 
 def _parts(found: Candidate) -> frozenset[str]:
     chunk = found.chunk
-    return frozenset(name_parts(f"{chunk.file_path} {chunk.symbol} {chunk.text}"))
+    return frozenset().union(*map(stems_of, (chunk.file_path, chunk.symbol, *chunk.text.split("\n"))))
 
 
 def _holds(parts: frozenset[str], term: Term) -> bool:

@@ -65,8 +65,12 @@ class Question:
         return frozenset(part for term in self.terms for word in term.words for part in name_parts(word))
 
 
+@lru_cache(maxsize=256)
 def understand(text: str, glossary: Glossary | None = None) -> Question:
-    """Reads a question. `glossary` translates its words; None leaves all of them as they are."""
+    """Reads a question. `glossary` translates its words; None leaves all of them as they are.
+
+    One answer asks for it several times, hence the cache.
+    """
     words = [word for word in (match.group().rstrip(".:/-+*'’") for match in WORD.finditer(text)) if word]
     references = tuple(reference for word in words if (reference := _path(word)))
     terms = tuple(_terms(words, glossary)) or tuple(Term(word, (word,)) for word in words)
@@ -84,6 +88,12 @@ def understand(text: str, glossary: Glossary | None = None) -> Question:
 def name_parts(name: str) -> tuple[str, ...]:
     """Gives the stems of the words that a name is made of: "HTTPServer_v2" -> ("http", "server", "v", "2")."""
     return tuple(stem(part) for identifier in tokens.identifiers(name) for part in tokens.parts_of(identifier))
+
+
+@lru_cache(maxsize=8192)
+def stems_of(line: str) -> frozenset[str]:
+    """Gives the stems of the words in a line and of the parts of its names."""
+    return frozenset(name_parts(line))
 
 
 def last_component(name: str) -> str:

@@ -124,7 +124,12 @@ class Update(Protocol):
 
 
 class Store(Protocol):
-    """An index of repositories. Any number of readers, one writer. Errors are those under StoreError."""
+    """An index of repositories. Any number of readers, one writer. Errors are those under StoreError.
+
+    `searches_at_once` is how many threads may search before they do nothing but hold each other up.
+    """
+
+    searches_at_once: int
 
     def repositories(self) -> list[Repository]:
         """Gives the repositories, by name."""

@@ -101,6 +101,8 @@ def _connect_in_time(request: "httpx.Request") -> None:
 class ServerStore:
     """The store on a server; `place` names it in errors, `layout` is for collections that it makes."""
 
+    searches_at_once = IDLE_CONNECTIONS
+
     def __init__(
         self, client: "QdrantClient", place: str, embedder: str, dimension: int, layout: Layout = Layout()
     ) -> None:
