@@ -20,6 +20,7 @@ __all__ = [
     "break_model",
     "fill_disk",
     "free_disk",
+    "keep_asking_while_it_refuses",
     "lose_node",
     "mend_model",
     "return_node",
@@ -128,6 +129,15 @@ def wait_until_the_cluster_sees_it(node: str, seconds: float = 120.0) -> float:
 def wait_until_it_refuses(url: str, question: str, seconds: float = 120.0, api_key: str = "") -> None:
     """Waits until a question is refused in one line with cause and cure."""
     _wait(lambda: refuses_in_one_line(url, question, api_key=api_key), "it was not refused", seconds)
+
+
+def keep_asking_while_it_refuses(url: str, question: str, seconds: float = 30.0, api_key: str = "") -> None:
+    """Fails if within so many seconds readers get anything but one line with cause and cure, such as no connection."""
+    end = time.monotonic() + float(seconds)
+    while time.monotonic() < end:
+        if not refuses_in_one_line(url, question, api_key=api_key):
+            raise ActivityFailed("readers are not told what is away")
+        time.sleep(PAUSE)
 
 
 def ask_until_it_says_so(url: str, question: str, times: int = 50, api_key: str = "") -> int:

@@ -1,8 +1,8 @@
 """What a cluster asks: is the process alive, can it answer, what does it measure. No key needed, no code shown."""
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from rag_service.http.dependencies import Served
@@ -18,9 +18,17 @@ async def healthz() -> dict[str, str]:
 
 
 @router.get("/readyz", responses={503: {"model": ErrorOut, "description": "what is missing"}})
-def readyz(service: Served) -> dict[str, Any]:
+def readyz(
+    service: Served,
+    exclude: Annotated[
+        Literal["store"] | None,
+        Query(
+            description="`store`: once it was ready, what all replicas share does not count, as a cluster's probe asks"
+        ),
+    ] = None,
+) -> dict[str, Any]:
     """Say whether questions can be answered: the index opens and holds a repository."""
-    repositories = service.check_ready()
+    repositories = service.check_ready(exclude_store=exclude == "store")
     chunks = sum(repository.chunks for repository in repositories)
     return {"status": "ready", "model": service.model(), "repositories": len(repositories), "chunks": chunks}
 

@@ -34,6 +34,7 @@ class Service:
         self._open: Assistant | None = None
         self._resources = ExitStack()
         self._is_warm = threading.Event()
+        self._last_ready: list[Repository] = []
         self._follower = follower(settings)
 
     @cached_property
@@ -77,14 +78,19 @@ class Service:
                 return llm.name
         return EVIDENCE
 
-    def check_ready(self) -> list[Repository]:
-        """Gives the indexed repositories. Raises ServeError while all is being loaded, StoreMissingError without any."""
+    def check_ready(self, *, exclude_store: bool = False) -> list[Repository]:
+        """Gives the indexed repositories. Raises ServeError while all is being loaded, StoreMissingError without any.
+
+        With `exclude_store` one that was ready stays so, whatever becomes of the store, which is not asked.
+        """
+        if exclude_store and self._last_ready:
+            return self._last_ready
         if not self._is_warm.is_set():
             raise ServeError("index and LLM are being loaded", "ask again in a moment")
-        found = self.repositories()
-        if not found:
+        self._last_ready = self.repositories()
+        if not self._last_ready:
             raise StoreMissingError(f"nothing is indexed in {self.settings.store}", "run `codeintel index PATH_OR_URL`")
-        return found
+        return self._last_ready
 
     def warm_up(self) -> threading.Thread:
         """Loads index and LLM in the background, so that the first question does not wait for them."""

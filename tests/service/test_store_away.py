@@ -42,10 +42,10 @@ def service(qdrant: QdrantServer, tmp_path: Path) -> Iterator[httpx.Client]:
         yield client
 
 
-def wait_until_ready(client: httpx.Client, seconds: float = 20.0) -> None:
+def wait_until_ready(client: httpx.Client, path: str = "/readyz", seconds: float = 20.0) -> None:
     end = time.monotonic() + seconds
-    while client.get("/readyz").status_code != 200:
-        assert time.monotonic() < end, client.get("/readyz").text
+    while client.get(path).status_code != 200:
+        assert time.monotonic() < end, client.get(path).text
         time.sleep(0.05)
 
 
@@ -83,6 +83,19 @@ def test_what_is_not_known_is_not_measured(service: httpx.Client, qdrant: Qdrant
     assert metrics.status_code == 200
     assert "codeintel_index_repositories " not in metrics.text
     qdrant.come_back()
+
+
+def test_what_a_cluster_probes_leaves_out_a_store_that_was_there(qdrant: QdrantServer, tmp_path: Path) -> None:
+    probe = "/readyz?exclude=store"
+    qdrant.go_away()
+    with serving(settings(qdrant, tmp_path)) as url, httpx.Client(base_url=url, timeout=30) as client:
+        refused(client.get(probe))  # a new replica that has never seen it replaces none that has
+        qdrant.come_back()
+        wait_until_ready(client, probe)
+        qdrant.answers.clear()
+        assert client.get(probe, timeout=READ_SECONDS / 2).json()["repositories"] == 1
+        refused(client.get("/readyz"))
+        qdrant.answers.set()
 
 
 def test_a_service_that_starts_without_it_is_ready_when_it_comes(qdrant: QdrantServer, tmp_path: Path) -> None:

@@ -42,6 +42,8 @@ KEYS = (QDRANT_KEY.key, QDRANT_READER.key)  # the service reads the index, only 
 RESTARTS = 5  # of an indexer, 10 to 160 seconds apart: longer than a writer that was lost with its node bars the next
 HEADERS = SecretKey("langfuse-traces", "otlp-headers")
 LANGFUSE_PUBLIC, LANGFUSE_SECRET = SecretKey(HEADERS.secret, "public-key"), SecretKey(HEADERS.secret, "secret-key")
+# A store that all replicas share must not take them out of their Service: readers are told what is away (ADR 0014).
+READY = "/readyz?exclude=store"
 FIRST_TOKEN = 20  # seconds: a model that is away keeps its callers waiting in Knative's activator
 LONGEST_ANSWER = 60  # seconds that a running answer gets when the pod is stopped
 
@@ -87,7 +89,7 @@ class Assistant(pulumi.ComponentResource):
             env=environment(self.site, QDRANT_READER),
             ports={"http": ASSISTANT.port},
             mounts={"data": DATA, "tmp": TMP} | ({"adapters": ADAPTERS} if shares_adapters else {}),
-            ready=http_probe("/readyz", ASSISTANT.port, period=5),
+            ready=http_probe(READY, ASSISTANT.port, period=5),
             alive=http_probe("/healthz", ASSISTANT.port, period=20),
             start=http_probe("/healthz", ASSISTANT.port, period=3, failures=100),
         )
