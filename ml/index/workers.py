@@ -10,7 +10,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from queue import Empty, SimpleQueue
@@ -50,21 +50,18 @@ class _Workers(Generic[Task, Result]):
         self._work = work
         self._context = multiprocessing.get_context("spawn")
         self._idle: SimpleQueue[Connection] = SimpleQueue()
-        self._processes: list[Any] = []
+        self._processes: dict[Connection, Any] = {}
         self._starting = threading.Lock()
         self._stopped = False
 
     def run(self, task: Task) -> Result:
         """Gives what a worker makes of a task; raises what the work raises, or CodeIntelError where the worker dies."""
+        worker = self._take()
         try:
-            worker = self._take()
             worker.send(task)
             is_result, made = worker.recv()
         except (EOFError, OSError) as error:
-            raise CodeIntelError(
-                "a process that reads files ended unexpectedly, most likely because memory ran out",
-                "run the same command again with fewer of them: CODEINTEL_WORKERS=1",
-            ) from error
+            raise self._ended(worker) from error
         self._idle.put(worker)
         if not is_result:
             raise made
@@ -75,10 +72,23 @@ class _Workers(Generic[Task, Result]):
         """Ends every worker, whatever it does."""
         with self._starting:
             self._stopped = True
-            for process in self._processes:
+            for process in self._processes.values():
                 process.kill()
-            for process in self._processes:
+            for process in self._processes.values():
                 process.join()
+
+    def _ended(self, worker: Connection) -> CodeIntelError:
+        """Says why a worker may have ended: killed from outside, or by an error whose traceback it has printed."""
+        process = self._processes[worker]
+        process.join()
+        if process.exitcode > 0:
+            return CodeIntelError(
+                "a process that reads files failed with the error above", "report it together with that error"
+            )
+        return CodeIntelError(
+            "a process that reads files was killed, most likely because memory ran out",
+            "run the same command again with fewer of them: CODEINTEL_WORKERS=1",
+        )
 
     def _take(self) -> Connection:
         try:
@@ -91,9 +101,9 @@ class _Workers(Generic[Task, Result]):
         process = self._context.Process(target=_serve, args=(theirs, self._work), daemon=True)
         with self._starting, _interrupts_blocked(), theirs:
             if self._stopped:
-                raise EOFError
+                raise CancelledError
             process.start()
-            self._processes.append(process)
+            self._processes[ours] = process
         return ours
 
 

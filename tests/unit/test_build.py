@@ -18,6 +18,7 @@ from ml.index.build import IndexReport, build_index
 from ml.index.embedder.base import Vectors
 from ml.index.store import open_store
 from ml.index.store.base import Store, Where
+from ml.index.workers import run_in_workers
 from tests.support.chunks import EMBEDDER, HashEmbedder, asked
 
 KEY = "AKIA" + "Q3ZP7LMNX2RT5VWB"
@@ -198,6 +199,12 @@ def test_a_worker_that_dies_is_an_error_and_nothing_is_lost(tmp_path: Path, stor
 
     again = index(tree, store, workers=1)
     assert again.chunks == 24_000
+
+
+def test_a_worker_that_fails_by_its_own_fault_is_not_taken_for_a_killed_one(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(CodeIntelError, match="failed with the error above"):
+        list(run_in_workers(int, ["no number"], 1))
+    assert "invalid literal for int()" in capfd.readouterr().err
 
 
 def test_an_embedder_that_goes_away_loses_nothing(tmp_path: Path, store: Store) -> None:
