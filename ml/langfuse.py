@@ -22,6 +22,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from ml.errors import RecordError
 from ml.records import Line, attribute
+from ml.rest import seconds_asked
 
 if TYPE_CHECKING:
     from ml.settings import Settings
@@ -151,7 +152,7 @@ class LangfuseRecords:
         except urllib.error.HTTPError as error:
             if error.code not in BUSY or tries == 1:
                 raise
-            time.sleep(_pause(error.headers.get("Retry-After", "")))
+            time.sleep(seconds_asked(error.headers.get("Retry-After", ""), SOME_SECONDS, LONGEST_PAUSE))
         return self._read(address, tries - 1)
 
 
@@ -163,11 +164,6 @@ def open_langfuse(settings: "Settings") -> LangfuseRecords:
 
 def _key(name: str) -> str:
     return f"attributes.{attribute(name)}"
-
-
-def _pause(retry_after: str) -> float:
-    """Gives the seconds that a server asks to wait for, a few where it does not say."""
-    return min(float(retry_after), LONGEST_PAUSE) if retry_after.isdecimal() else SOME_SECONDS
 
 
 def _refusal(status: int) -> tuple[str, str]:

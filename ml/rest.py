@@ -1,4 +1,4 @@
-"""A server that did not answer is left alone for a while: who asks is told at once, and need not wait in turn."""
+"""Servers that are away or busy: who asks is told at once, and asks again when they say so."""
 
 import math
 import threading
@@ -38,3 +38,8 @@ class Rest:
         """Notes that it answered."""
         with self._lock:
             self._until = 0.0
+
+
+def seconds_asked(retry_after: str, otherwise: float, longest: float) -> float:
+    """Gives the seconds to wait by a Retry-After header, at most `longest`; `otherwise` where it names none (or a date)."""
+    return min(float(retry_after), longest) if retry_after.isdecimal() else otherwise

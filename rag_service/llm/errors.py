@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import openai
 
 from ml.errors import ModelError
+from ml.rest import seconds_asked
 
 TRANSIENT_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 AWAY_STATUS = frozenset({502, 503, 504})
@@ -78,5 +79,4 @@ def pause_before_retry(error: ModelError, attempt: int) -> float | None:
         return pause
     if not isinstance(foreign, openai.APIStatusError) or foreign.status_code not in TRANSIENT_STATUS:
         return None
-    asked = foreign.response.headers.get("retry-after", "")
-    return min(float(asked), LONGEST_PAUSE) if asked.isdecimal() else pause
+    return seconds_asked(foreign.response.headers.get("retry-after", ""), pause, LONGEST_PAUSE)
