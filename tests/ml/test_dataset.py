@@ -15,8 +15,7 @@ import pytest
 from ml.dataset.choose import SAME_CODE, SAME_WORDS
 from ml.dataset.make import DatasetReport, Plan, make_dataset
 from ml.errors import DatasetError
-from ml.index import open_index, tokens
-from ml.index.build import build_index
+from ml.index import tokens
 from ml.index.chunk import last_name, numbered_lines
 from ml.index.store.base import Candidate, Where
 from ml.settings import Settings
@@ -28,15 +27,10 @@ from rag_service.answer.teaching import form_for
 from rag_service.retrieve import Hit, open_retriever
 from tests.support.depot import MESSAGE, TOKEN, make_depot
 from tests.support.git import git, make_repository
+from tests.support.indexing import index_folder
 
 CODEINTEL = str(Path(sys.executable).with_name("codeintel"))
 SIZE = 60
-
-
-def index(root: Path, settings: Settings) -> None:
-    store, embedder = open_index(settings)
-    build_index(str(root), store, embedder, max_file_bytes=settings.max_file_bytes, workers=1)
-    store.close()
 
 
 def make(settings: Settings, output: Path, form: str = "sentence", **plan: Any) -> DatasetReport:
@@ -65,7 +59,7 @@ def settings(depot: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     made = Settings(
         store=str(tmp_path_factory.mktemp("store")), data_dir=str(tmp_path_factory.mktemp("data")), llm="none"
     )
-    index(depot, made)
+    index_folder(made, depot)
     return made
 
 
@@ -204,8 +198,8 @@ def test_absent_things_are_absent(made: tuple[Path, DatasetReport], settings: Se
     # What a repository does have is not asked for as absent: here every topic is there but one.
     everything = " ".join(sorted({word for example in absent for word in tokens.words(example.question)}))
     having = Settings(store=str(tmp_path / "store"), data_dir=str(tmp_path / "data"), llm="none")
-    index(make_depot(tmp_path / "depot"), having)
-    index(make_repository(tmp_path / "more", {"more.py": f'TEXT = """{everything}"""\n'}), having)
+    index_folder(having, make_depot(tmp_path / "depot"))
+    index_folder(having, make_repository(tmp_path / "more", {"more.py": f'TEXT = """{everything}"""\n'}))
     make(having, tmp_path / "dataset", repos=("depot", "more"))
     again = {example.question for example in examples(tmp_path / "dataset")[1] if example.absent}
     assert not again & {example.question for example in absent}
@@ -257,7 +251,7 @@ def test_a_plan_that_can_not_be_says_why(settings: Settings, tmp_path: Path, pla
 )  # fmt: skip
 def test_code_that_says_too_little(tmp_path: Path, files: dict[str, str], reason: str) -> None:
     poor = Settings(store=str(tmp_path / "store"), data_dir=str(tmp_path / "data"), llm="none")
-    index(make_repository(tmp_path / "poor", files), poor)
+    index_folder(poor, make_repository(tmp_path / "poor", files))
     with pytest.raises(DatasetError, match=reason):
         make(poor, tmp_path / "dataset")
 

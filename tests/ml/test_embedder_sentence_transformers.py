@@ -7,11 +7,11 @@ import pytest
 
 from ml.errors import EmbedderError, StoreEmbedderError
 from ml.index import open_index
-from ml.index.build import build_index
 from ml.index.embedder import open_embedder
 from ml.index.embedder.sentence_transformers import DEFAULT, KNOWN
 from ml.settings import Settings
 from ml.training.base_model import BaseModel
+from tests.support.indexing import index_folder
 from tests.support.shop import write_shop
 
 WIDTH = 32
@@ -60,9 +60,7 @@ def test_a_question_is_embedded_after_the_models_prompt_and_a_chunk_is_not(model
 def test_the_index_is_built_and_searched_with_it_and_no_other(model: str, tmp_path: Path) -> None:
     write_shop(tmp_path / "shop")
     own = settings(model, store=str(tmp_path / "store"))
-    store, embedder = open_index(own)
-    build_index(str(tmp_path / "shop"), store, embedder, name="shop", max_file_bytes=100_000, workers=1)
-    store.close()
+    index_folder(own, tmp_path / "shop")
     with pytest.raises(StoreEmbedderError):
         open_index(Settings(store=str(tmp_path / "store")))[0].repositories()
 

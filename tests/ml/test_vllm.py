@@ -12,8 +12,6 @@ from threading import Barrier
 import pytest
 
 from ml.errors import AdapterError, ModelError
-from ml.index import open_index
-from ml.index.build import build_index
 from ml.registry.deploy import deploy
 from ml.registry.mlflow_client import experiment_id, open_client, tracking_address
 from ml.registry.pointer import read_pointer
@@ -27,6 +25,7 @@ from rag_service.llm.in_force import LlmInForce
 from rag_service.llm.provider import Llm
 from tests.ml.support import write_peft_adapter
 from tests.ml.vllm_server import vllm_server
+from tests.support.indexing import index_folder
 from tests.support.shop import write_shop
 
 NAME, TOKENS = "smollm2", 24
@@ -130,9 +129,7 @@ def test_the_assistant_loses_no_question(
     monkeypatch.setattr(write, "ANSWER_TOKENS", TOKENS)
     settings = settings.model_copy(update={"store": str(tmp_path / "store")})
     write_shop(tmp_path / "shop")
-    store, embedder = open_index(settings)
-    build_index(str(tmp_path / "shop"), store, embedder, name="shop", max_file_bytes=10_000, workers=1)
-    store.close()
+    index_folder(settings, tmp_path / "shop")
     promoted(registry, tmp_path, base, 1)
     deploy(registry, settings, base)
     with open_assistant(settings) as assistant, ThreadPoolExecutor(4) as pool:

@@ -4,15 +4,13 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
-from ml.index import open_index
-from ml.index.build import build_index
 from ml.settings import Settings
+from tests.support.indexing import index_folder
 from tests.support.service import serving
 from tests.support.shop import write_shop
 
@@ -57,12 +55,6 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     for folder, name in ((shop, "shop"), (hostile, "hostile")):
         index_folder(made, folder, name)
     return made
-
-
-def index_folder(settings: Settings, folder: Path, name: str) -> None:
-    store, embedder = open_index(settings)
-    build_index(str(folder), store, embedder, name=name, max_file_bytes=settings.max_file_bytes, workers=1)
-    store.close()
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,10 @@ from playwright.sync_api import Page, expect
 from pydantic import SecretStr
 
 from ml.settings import Settings
+from tests.support.indexing import index_folder
 from tests.support.llm_server import breaks_off, llm_server, trickles
 from tests.support.service import serving
-from tests.web.conftest import ANSWERED, QUESTION, OpenPage, Watch, ask, index_folder
+from tests.web.conftest import ANSWERED, QUESTION, OpenPage, Watch, ask
 
 
 def marked_lines(page: Page) -> list[int]:
