@@ -182,10 +182,6 @@ def test_a_busy_server_is_asked_again_when_it_says(indexed: Settings, monkeypatc
         assert "answers status 500" in refused(settings).cause
 
 
-def test_no_pause_is_endless() -> None:
-    assert reader._pause("86400") == reader.LONGEST_PAUSE
-
-
 def test_the_address_needs_both_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CODEINTEL_LANGFUSE_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("CODEINTEL_LANGFUSE_PUBLIC_KEY", PUBLIC)
