@@ -1,11 +1,11 @@
-"""Finds pods in whatever carries them: a Pod, what has a template, what has a template of jobs."""
+"""Finds pods in whatever carries them: a Pod, what has a template, what has a template of jobs, a TrainingRuntime."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 
 def pod_of(properties: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Gives the specification of an object's pods, if it has any."""
+    """Gives the specifications of an object's pods, if it has any."""
     spec = properties.get("spec") or {}
     if properties.get("kind") == "Pod":
         yield spec
@@ -15,8 +15,11 @@ def pod_of(properties: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     if spec.get("jobTemplate"):
         spec = spec["jobTemplate"].get("spec") or {}
     template = spec.get("template")
-    if isinstance(template, Mapping) and (template.get("spec") or {}).get("containers"):
-        yield template["spec"]
+    inner = (template.get("spec") or {}) if isinstance(template, Mapping) else {}
+    if inner.get("containers"):
+        yield inner
+    for job in inner.get("replicatedJobs") or ():
+        yield from pod_of(job["template"])
 
 
 def containers(spec: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

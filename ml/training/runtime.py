@@ -7,10 +7,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kubeflow_trainer_api.models import IoK8sApiCoreV1Container, IoK8sApiCoreV1PodSpec
+    from kubeflow_trainer_api.models import (
+        IoK8sApiBatchV1PodFailurePolicy,
+        IoK8sApiCoreV1Container,
+        IoK8sApiCoreV1PodSpec,
+        IoK8sApiCoreV1SecurityContext,
+    )
 
 GPU = "nvidia.com/gpu"
 PACKAGES_MOUNT, MODELS_MOUNT, WORKSPACE_MOUNT = "/packages", "/models", "/workspace"
+TMP = "/tmp"  # noqa: S108  a volume of the pod's own
+NODE, NOBODY = "node", 65532
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,7 @@ class RuntimeArgs:
     memory: str = "24Gi"
     node_selector: dict[str, str] = field(default_factory=lambda: {"nvidia.com/gpu.present": "true"})
     tolerated_taints: tuple[str, ...] = (GPU,)
+    runtime_class: str | None = "nvidia"  # without it a pod holds its slices and sees no card
     model_cache_claim: str = "model-cache"
     workspace_claim: str = "training-workspace"
     restarts: int = 3
@@ -38,22 +46,30 @@ class RuntimeArgs:
 def training_runtime(args: RuntimeArgs) -> dict[str, Any]:
     """Gives the TrainingRuntime object as plain data, checked by Kubeflow's typed models.
 
-    A restarted job goes on from its last checkpoint, hence `restarts`.
+    A job that was killed is started again, `restarts` times, and goes on from its last checkpoint; one that gave up by itself
+    (Python's exit code 1) would only do so again. One process trains, however many slices or cores it
+    has: Trainer's policy for torch would start one for each, and all of them would write to the same output.
     """
     from kubeflow_trainer_api import models
 
     step = {"trainer.kubeflow.org/trainjob-ancestor-step": "trainer"}
     node = models.JobsetV1alpha2ReplicatedJob(
-        name="node",
+        name=NODE,
         template=models.IoK8sApiBatchV1JobTemplateSpec(
             metadata=models.IoK8sApimachineryPkgApisMetaV1ObjectMeta(labels=step),
             spec=models.IoK8sApiBatchV1JobSpec(
-                backoffLimit=0, template=models.IoK8sApiCoreV1PodTemplateSpec(spec=_pod(args))
+                backoffLimit=0,
+                podFailurePolicy=_gave_up(),
+                template=models.IoK8sApiCoreV1PodTemplateSpec(spec=_pod(args)),
             ),
         ),
     )
+    hopeless = models.JobsetV1alpha2FailurePolicyRule(
+        name="gaveUp", action="FailJobSet", onJobFailureReasons=["PodFailurePolicy"]
+    )
     jobs = models.JobsetV1alpha2JobSetSpec(
-        failurePolicy=models.JobsetV1alpha2FailurePolicy(maxRestarts=args.restarts), replicatedJobs=[node]
+        failurePolicy=models.JobsetV1alpha2FailurePolicy(maxRestarts=args.restarts, rules=[hopeless]),
+        replicatedJobs=[node],
     )
     runtime = models.TrainerV1alpha1TrainingRuntime(
         apiVersion="trainer.kubeflow.org/v1alpha1",
@@ -62,14 +78,26 @@ def training_runtime(args: RuntimeArgs) -> dict[str, Any]:
             name=args.name, namespace=args.namespace, labels={"trainer.kubeflow.org/framework": "torch"}
         ),
         spec=models.TrainerV1alpha1TrainingRuntimeSpec(
-            mlPolicy=models.TrainerV1alpha1MLPolicy(numNodes=1, torch=models.TrainerV1alpha1TorchMLPolicySource()),
+            mlPolicy=models.TrainerV1alpha1MLPolicy(numNodes=1),
             template=models.TrainerV1alpha1JobSetTemplateSpec(spec=jobs),
         ),
     )
     return dict(runtime.to_dict())
 
 
+def _gave_up() -> "IoK8sApiBatchV1PodFailurePolicy":
+    """Lets a Job fail by the reason PodFailurePolicy where its code ended with an error of its own."""
+    from kubeflow_trainer_api import models
+
+    own_error = models.IoK8sApiBatchV1PodFailurePolicyOnExitCodesRequirement(
+        containerName=NODE, operator="In", values=[1]
+    )
+    rule = models.IoK8sApiBatchV1PodFailurePolicyRule(action="FailJob", onExitCodes=own_error)
+    return models.IoK8sApiBatchV1PodFailurePolicy(rules=[rule])
+
+
 def _pod(args: RuntimeArgs) -> "IoK8sApiCoreV1PodSpec":
+    """Gives the pod as the Pod Security level `restricted` wants it; its user owns the volumes."""
     from kubeflow_trainer_api import models
 
     claims = {"models": args.model_cache_claim, "workspace": args.workspace_claim}
@@ -79,9 +107,24 @@ def _pod(args: RuntimeArgs) -> "IoK8sApiCoreV1PodSpec":
         )
         for name, claim in claims.items()
     ]
-    volumes.append(models.IoK8sApiCoreV1Volume(name="packages", emptyDir=models.IoK8sApiCoreV1EmptyDirVolumeSource()))
+    volumes += [
+        models.IoK8sApiCoreV1Volume(name=name, emptyDir=models.IoK8sApiCoreV1EmptyDirVolumeSource())
+        for name in ("packages", "tmp")
+    ]
     return models.IoK8sApiCoreV1PodSpec(
         restartPolicy="Never",
+        runtimeClassName=args.runtime_class,
+        automountServiceAccountToken=False,
+        enableServiceLinks=False,
+        terminationGracePeriodSeconds=1,  # the shell that Trainer's client starts passes no signal on
+        securityContext=models.IoK8sApiCoreV1PodSecurityContext(
+            runAsNonRoot=True,
+            runAsUser=NOBODY,
+            runAsGroup=NOBODY,
+            fsGroup=NOBODY,
+            fsGroupChangePolicy="OnRootMismatch",
+            seccompProfile=models.IoK8sApiCoreV1SeccompProfile(type="RuntimeDefault"),
+        ),
         nodeSelector=args.node_selector,
         tolerations=[
             models.IoK8sApiCoreV1Toleration(key=taint, operator="Exists", effect="NoSchedule")
@@ -101,11 +144,15 @@ def _node(args: RuntimeArgs) -> "IoK8sApiCoreV1Container":
     if args.gpus:
         demand[GPU] = quantity(args.gpus)
     return models.IoK8sApiCoreV1Container(
-        name="node",
+        name=NODE,
         image=args.image,
-        env=_environment({"HF_HOME": MODELS_MOUNT, "PYTHONUSERBASE": PACKAGES_MOUNT}),
+        workingDir=TMP,  # where Trainer's client lets the shell write the function
+        env=_environment({"HOME": TMP, "HF_HOME": MODELS_MOUNT, "PYTHONUSERBASE": PACKAGES_MOUNT}),
         resources=models.IoK8sApiCoreV1ResourceRequirements(limits=demand, requests=demand),
-        volumeMounts=_mounts({"models": MODELS_MOUNT, "workspace": WORKSPACE_MOUNT, "packages": PACKAGES_MOUNT}),
+        securityContext=_confined(),
+        volumeMounts=_mounts(
+            {"models": MODELS_MOUNT, "workspace": WORKSPACE_MOUNT, "packages": PACKAGES_MOUNT, "tmp": TMP}
+        ),
     )
 
 
@@ -117,8 +164,20 @@ def _packages(args: RuntimeArgs) -> "IoK8sApiCoreV1Container":
         name="packages",
         image=args.image,
         command=["python", "-m", "pip", "install", "--user", "--quiet", "--no-warn-script-location", *args.packages],
-        env=_environment({"PYTHONUSERBASE": PACKAGES_MOUNT, "PIP_BREAK_SYSTEM_PACKAGES": "1"}),
-        volumeMounts=_mounts({"packages": PACKAGES_MOUNT}),
+        env=_environment({"HOME": TMP, "PYTHONUSERBASE": PACKAGES_MOUNT, "PIP_BREAK_SYSTEM_PACKAGES": "1"}),
+        securityContext=_confined(),
+        volumeMounts=_mounts({"packages": PACKAGES_MOUNT, "tmp": TMP}),
+    )
+
+
+def _confined() -> "IoK8sApiCoreV1SecurityContext":
+    """Gives a container that can't gain rights, and writes only to what is mounted."""
+    from kubeflow_trainer_api import models
+
+    return models.IoK8sApiCoreV1SecurityContext(
+        allowPrivilegeEscalation=False,
+        readOnlyRootFilesystem=True,
+        capabilities=models.IoK8sApiCoreV1Capabilities(drop=["ALL"]),
     )
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from infra.policy.pods import pod_of
 from infra.pulumi.program import build
 from infra.pulumi.settings import read_settings
 from tests.cluster.api import Object
@@ -56,8 +57,5 @@ def before(state: State, urn: str) -> set[str]:
 def pods(state: State) -> Iterator[tuple[str, Object]]:
     """Gives each pod specification that the program itself writes, with the resource's name."""
     for each in state.resources.values():
-        spec = each.inputs.get("spec") or {}
-        if "jobTemplate" in spec:
-            spec = spec["jobTemplate"]["spec"]
-        if "template" in spec and "spec" in spec["template"] and "containers" in spec["template"]["spec"]:
-            yield each.name, spec["template"]["spec"]
+        for spec in pod_of(each.inputs):
+            yield each.name, dict(spec)

@@ -128,7 +128,13 @@ def test_what_carries_pods_does_not_matter(analyzer: Any) -> None:
     bad = changed((*MAIN, "image"), "app:latest")["spec"]["template"]
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": bad["spec"]}
     nightly = {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "c"}}
-    for thing in (pod, {**nightly, "spec": {"jobTemplate": {"spec": {"template": bad}}}}):
+    jobs = [{"name": "node", "template": {"spec": {"template": bad}}}]
+    runtime = {"apiVersion": "trainer.kubeflow.org/v1alpha1", "kind": "TrainingRuntime", "metadata": {"name": "r"}}
+    for thing in (
+        pod,
+        {**nightly, "spec": {"jobTemplate": {"spec": {"template": bad}}}},
+        {**runtime, "spec": {"template": {"spec": {"replicatedJobs": jobs}}}},
+    ):
         assert violations(analyzer, thing).keys() == {"has-a-fixed-image"}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from infra.pulumi.names import GPU
 from infra.pulumi.versions import versions
 from tests.cluster.api import Object
 from tests.cluster.pulumi_state import State
@@ -43,7 +44,9 @@ def test_every_pod_is_restricted(whole: State) -> None:
 def test_every_container_asks_for_what_it_needs_and_has_an_end(whole: State) -> None:
     for name, spec in pods(whole):
         for each in containers(spec):
-            assert each["resources"]["requests"].keys() == each["resources"]["limits"].keys() == {"cpu", "memory"}, name
+            requests, limits = each["resources"]["requests"], each["resources"]["limits"]
+            assert requests.keys() - {GPU} == limits.keys() - {GPU} == {"cpu", "memory"}, name
+            assert requests.get(GPU) == limits.get(GPU), name
 
 
 def test_no_image_and_no_chart_floats(whole: State) -> None:

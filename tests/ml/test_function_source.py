@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from kubeflow.trainer.backends.kubernetes.utils import get_command_using_train_func
-from kubeflow.trainer.constants.constants import TORCH_COMMAND
+from kubeflow.trainer.constants.constants import DEFAULT_COMMAND
 from kubeflow.trainer.types.types import Runtime, RuntimeKind, RuntimeTrainer, TrainerType
 
 from ml.settings import Settings
@@ -20,18 +20,18 @@ NASTY = "cost: $HOME `id` \\\\ {context} \"quoted\" 'and' \n{question}"
 
 
 def shipped(data: TrainingData, tmp_path: Path) -> str:
-    """Gives the file that a pod would run, as bash writes it; torchrun is the one thing that is stood in for."""
+    """Gives the file that a pod would run, as bash writes it; Python is the one thing that is stood in for."""
     trainer = RuntimeTrainer(TrainerType.CUSTOM_TRAINER, "torch", "image")
-    trainer.set_command(TORCH_COMMAND)
+    trainer.set_command(DEFAULT_COMMAND)
     base = BaseModel("/models/base", "base", "")
     custom = _custom_trainer(data, base, TINY, Path("/workspace/out"), Settings(trainer="kubernetes"))
     assert custom.env is None
     command = get_command_using_train_func(
         Runtime("codeintel-lora", trainer, RuntimeKind.TRAINING_RUNTIME), fine_tune, custom.func_args, [], None
     )
-    torchrun = tmp_path / "torchrun"
-    torchrun.write_text('#!/bin/sh\ncat "$1"\n')
-    torchrun.chmod(0o755)
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\ncat "$1"\n')
+    python.chmod(0o755)
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(command, cwd=tmp_path, env={"PATH": path}, capture_output=True, text=True, check=True)
     return done.stdout

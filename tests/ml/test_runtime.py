@@ -4,6 +4,7 @@ from ml.training.runtime import GPU, RuntimeArgs, training_runtime
 def test_it_takes_the_whole_card_and_keeps_what_it_made() -> None:
     args = RuntimeArgs(image="example.org/trainer:1", gpus=5, node_selector={"disk": "fast"}, tolerated_taints=("gpu",))
     runtime = training_runtime(args)
+    assert runtime["spec"]["mlPolicy"] == {"numNodes": 1}  # torch's would start a process for each slice or core
     assert runtime["metadata"]["labels"] == {"trainer.kubeflow.org/framework": "torch"}
     job = runtime["spec"]["template"]["spec"]["replicatedJobs"][0]["template"]
     assert job["metadata"]["labels"] == {"trainer.kubeflow.org/trainjob-ancestor-step": "trainer"}
@@ -13,6 +14,7 @@ def test_it_takes_the_whole_card_and_keeps_what_it_made() -> None:
     assert node["resources"]["limits"][GPU] == 5
     assert node["resources"]["requests"][GPU] == 5
     assert pod["nodeSelector"] == {"disk": "fast"}
+    assert pod["runtimeClassName"] == "nvidia"
     assert pod["tolerations"] == [{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}]
     claims = {
         v["name"]: v["persistentVolumeClaim"]["claimName"] for v in pod["volumes"] if "persistentVolumeClaim" in v

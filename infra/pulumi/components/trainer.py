@@ -24,10 +24,8 @@ class Trainer(pulumi.ComponentResource):
         super().__init__("codeintel:platform:Trainer", "trainer", None, opts)
         mine = pulumi.ResourceOptions(parent=self)
         space = GuardedNamespace(site, Namespace.TRAINER, "restricted", mine, foreign=True)
-        small = {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
-        values = {"manager": {"resources": small}, "runtimes": {"defaultEnabled": False}}
         after = pulumi.ResourceOptions(parent=self, depends_on=[space])
-        chart = release(site, "kubeflow-trainer", Namespace.TRAINER, values, after)
+        chart = release(site, "kubeflow-trainer", Namespace.TRAINER, controller_values(), after)
         sample = code_runtime(site)
         sample["metadata"] = {**sample["metadata"], "namespace": Namespace.GATES}
         Gate(site, "trainer", KINDS, [sample], pulumi.ResourceOptions(parent=self, depends_on=[chart]))
@@ -55,6 +53,12 @@ class CodeRuntime(pulumi.ComponentResource):
         self.register_outputs({})
 
 
+def controller_values() -> dict[str, object]:
+    """Gives the chart's values; ours is the only runtime."""
+    small = {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
+    return {"manager": {"resources": small}, "runtimes": {"defaultEnabled": False}}
+
+
 def code_runtime(site: Site) -> dict[str, Any]:
     """Gives the TrainingRuntime as ml.training describes it, at this stack's sizes; packages are baked into its image."""
     settings = site.settings
@@ -66,4 +70,6 @@ def code_runtime(site: Site) -> dict[str, Any]:
         model_cache_claim=MODEL_CACHE_CLAIM,
         workspace_claim=WORKSPACE_CLAIM,
     )
-    return training_runtime(args if settings.has_gpu else replace(args, node_selector={}, tolerated_taints=()))
+    return training_runtime(
+        args if settings.has_gpu else replace(args, node_selector={}, tolerated_taints=(), runtime_class=None)
+    )
