@@ -7,6 +7,7 @@ import sys
 import sysconfig
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from kubeflow.trainer import CustomTrainer, Runtime, TrainerClient, TrainJob
 
 JOB, LAST_LINES = "job.json", 15
+COMPLETE, FAILED = "Complete", "Failed"
+POLL, PATIENCE = 2.0, 300.0  # seconds between two looks at a job, and how long the cluster may be away meanwhile
 Progress = Callable[[str], None]
 
 
@@ -141,29 +144,52 @@ def _this_python_first() -> Iterator[None]:
 
 
 def _run(trainer: "CustomTrainer", settings: Settings, progress: Progress) -> None:
-    with _cluster_errors_translated(), _this_python_first():
+    cure = "look at the cluster, at trainer_runtime and at trainer_namespace"
+    with _cluster_errors_translated("no training job could be started", cure), _this_python_first():
         client = _client(settings)
         name = client.train(runtime=_runtime(client, settings), trainer=trainer)
     lines = _Lines(client, name, progress)
     try:
-        job = client.wait_for_job_status(
-            name, status={"Complete", "Failed"}, timeout=int(settings.training_timeout), callbacks=[lines.show]
-        )
-    except TimeoutError as error:
-        client.delete_job(name)
-        raise TrainingError("the training job took too long", "set training_timeout higher") from error
+        job = _awaited(client, name, settings, lines)
+        if job is None:
+            client.delete_job(name)
+            raise TrainingError("the training job took too long", "set training_timeout higher")
     except KeyboardInterrupt:
         client.delete_job(name)
         raise
     finally:
         _clear_up(name)
-    lines.show(job)
-    if job.status == "Failed":
+    if job.status == FAILED:
         raise TrainingError("the training job failed\n" + lines.last(), "mend that and start it again: it will go on")
 
 
+def _awaited(client: "TrainerClient", name: str, settings: Settings, lines: "_Lines") -> "TrainJob | None":
+    """Gives the job when it has ended; None where it takes too long.
+
+    The SDK's own wait gives up where the cluster fails to answer once, though the job runs on. Here it is asked again, and
+    TrainingError comes where it stays away.
+    """
+    seen = began = time.monotonic()
+    while time.monotonic() < began + settings.training_timeout:
+        try:
+            with _cluster_errors_translated(
+                f"the training job {name} is out of sight", "look at the cluster, and start it again"
+            ):
+                job = client.get_job(name)
+                lines.show()
+        except TrainingError:
+            if time.monotonic() > seen + PATIENCE:
+                raise
+        else:
+            seen = time.monotonic()
+            if job.status in (COMPLETE, FAILED):
+                return job
+        time.sleep(POLL)
+    return None
+
+
 @contextmanager
-def _cluster_errors_translated() -> Iterator[None]:
+def _cluster_errors_translated(what: str, cure: str) -> Iterator[None]:
     """Turns what Kubeflow's SDK raises where a cluster is away or lacks something into TrainingError."""
     from kubernetes.client.exceptions import ApiException
     from kubernetes.config.config_exception import ConfigException
@@ -172,20 +198,22 @@ def _cluster_errors_translated() -> Iterator[None]:
     try:
         yield
     except (RuntimeError, TimeoutError, ConfigException, ApiException, HTTPError) as error:
-        cure = "look at the cluster, at trainer_runtime and at trainer_namespace"
-        raise TrainingError(f"no training job could be started ({error})", cure) from error
+        raise TrainingError(f"{what} ({error})", cure) from error
 
 
 class _Lines:
-    """Passes on each line of a job's log once."""
+    """Passes on each line of a job's log once; where the job was started again, those of its new pod too."""
 
     def __init__(self, client: "TrainerClient", name: str, progress: Progress) -> None:
         self._client, self._name, self._progress = client, name, progress
         self._lines: list[str] = []
 
-    def show(self, job: "TrainJob") -> None:
+    def show(self) -> None:
         lines = "\n".join(self._client.get_job_logs(self._name, follow=False)).splitlines()
-        for line in lines[len(self._lines) :]:
+        if not lines:  # the new pod has not begun
+            return
+        known = len(self._lines) if lines[: len(self._lines)] == self._lines else 0
+        for line in lines[known:]:
             self._progress(line)
         self._lines = lines
 
