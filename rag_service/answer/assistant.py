@@ -1,6 +1,7 @@
 """From a question to an answer: retrieve -> compose -> generate -> cite -> record, as a stream of events."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Semaphore
 from types import TracebackType
@@ -105,7 +106,7 @@ class Assistant:
         return None
 
     def _events(self, run: Run) -> Iterator[Event]:
-        with self._turns:
+        with self._turn(run):
             hits = self._retrieve(run)
             composed = self._compose(run, hits) if run.found else None
         if composed:
@@ -113,6 +114,15 @@ class Assistant:
         else:
             yield Evidence([])
             yield run.say(nothing_found(run.asked, [hit.chunk for hit in hits[:NEAREST]]))
+
+    @contextmanager
+    def _turn(self, run: Run) -> Iterator[None]:
+        with run.timed("retrieve"):  # so that a trace shows what an answer waited for
+            self._turns.acquire()
+        try:
+            yield
+        finally:
+            self._turns.release()
 
     def _retrieve(self, run: Run) -> list[Hit]:
         with run.timed("retrieve"):
