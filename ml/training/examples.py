@@ -51,12 +51,18 @@ class Example(BaseModel):
 def read_examples(path: Path) -> list[Example]:
     """Reads a JSONL file of examples. Raises DatasetError naming the first line that is none, or where all is empty."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"the data set {path} can't be read", "make it with `codeintel dataset`") from error
-    examples = [_parse(line, f"{path}:{number}") for number, line in enumerate(lines, 1) if line.strip()]
+    return parse_examples(text, str(path))
+
+
+def parse_examples(text: str, place: str) -> list[Example]:
+    """Reads examples that came from a place, as `read_examples` does."""
+    lines = text.splitlines()
+    examples = [_parse(line, f"{place}:{number}") for number, line in enumerate(lines, 1) if line.strip()]
     if not examples:
-        raise DatasetError(f"the data set {path} is empty", "make it with `codeintel dataset`")
+        raise DatasetError(f"the data set {place} is empty", "make it with `codeintel dataset`")
     return examples
 
 

@@ -12,10 +12,15 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Compare what is asked with what is evaluated.")
-@click.option("--dataset", metavar="DIR", help="Folder with held_out.jsonl.  [default: what `dataset` made]")
+@click.option(
+    "--dataset",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Folder with held_out.jsonl.  [default: what `dataset` made, else what the last run at mlflow_url was trained with]",
+)
 @click.option("--days", default=28, show_default=True, type=click.IntRange(1), help="How far back questions count.")
 @options.json_option
-def drift(dataset: str | None, days: int, as_json: bool) -> None:
+def drift(dataset: Path | None, days: int, as_json: bool) -> None:
     """Compare the questions that were asked with those of the evaluation set, and count refusals and bad ratings.
 
     They are read from the audit log in the data folder, or from Langfuse where langfuse_url is set.
@@ -25,10 +30,8 @@ def drift(dataset: str | None, days: int, as_json: bool) -> None:
     """
     from ml.settings import get_settings
     from rag_service.evaluation.drift import drift as measured
-    from rag_service.evaluation.files import learning
 
-    settings = get_settings()
-    found = measured(settings, Path(dataset or learning(settings) / "dataset"), days)
+    found = measured(get_settings(), dataset, days)
     if as_json:
         terminal.print_json(found.as_dict())
         return

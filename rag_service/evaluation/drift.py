@@ -9,26 +9,26 @@ from typing import TYPE_CHECKING, Any
 from ml.errors import EvaluationError
 from ml.evaluation.drift import MOST_QUESTIONS, Drift, measure_drift, periods
 from ml.records import open_records
-from ml.training.examples import read_examples
-from rag_service.evaluation.files import HELD_OUT, drift_file
+from rag_service.evaluation.evaluated import held_out
+from rag_service.evaluation.files import drift_file
 
 if TYPE_CHECKING:
     from ml.evaluation.drift import Rows
     from ml.settings import Settings
 
 
-def drift(settings: "Settings", dataset: Path, days: int) -> Drift:
+def drift(settings: "Settings", dataset: Path | None, days: int) -> Drift:
     """Measures the drift of the last `days` days' questions (MOST_QUESTIONS at most) and keeps it for the metrics.
 
-    Raises DatasetError where there is no evaluation set, RecordError where the records can't be read, EmbedderError, and
-    EvaluationError where the data folder can't be written.
+    Raises what `held_out` raises, RecordError where the records can't be read, EmbedderError, and EvaluationError where the
+    data folder can't be written.
     """
     now = datetime.now(UTC)
     records, since = open_records(settings), now - timedelta(days=days)
     answers = list(records.answers(since=since))
     weeks = periods(answers, records.feedback(since=since))
     asked = [str(line["question"]) for line in answers][-MOST_QUESTIONS:]
-    examples = read_examples(dataset / HELD_OUT)
+    examples = held_out(settings, dataset)
     evaluated = list(dict.fromkeys(example.question for example in examples if not example.absent))[:MOST_QUESTIONS]
     made = now.isoformat(timespec="seconds")
     found = measure_drift(made, _embedded(settings, evaluated), _embedded(settings, asked), asked, weeks)

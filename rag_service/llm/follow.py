@@ -9,20 +9,17 @@ import logging
 import shutil
 import threading
 import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from ml.errors import AdapterError
+from ml.registry.over_http import API, artifact, get, says_none
 from ml.registry.pointer import PART, Pointer, adapters_folder, parse_pointer, published, read_pointer, write_pointer
 
 if TYPE_CHECKING:
     from ml.settings import Settings
 
-ALIAS = "api/2.0/mlflow/registered-models/alias"
-TIMEOUT = 30.0
-NO_SUCH = frozenset(("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"))
+ALIAS = f"{API}/registered-models/alias"
 log = logging.getLogger(__name__)
 
 
@@ -117,11 +114,11 @@ def _production(url: str) -> dict[str, Any] | None:
     from ml.registry.versions import NAME, PRODUCTION  # only a service that follows pays for its import
 
     try:
-        with _get(url, ALIAS, {"name": NAME, "alias": PRODUCTION}) as reply:
+        with get(url, ALIAS, {"name": NAME, "alias": PRODUCTION}) as reply:
             found: dict[str, Any] = json.load(reply)["model_version"]
             return found
     except urllib.error.HTTPError as error:
-        if _code(error) in NO_SUCH:
+        if says_none(error):
             return None
         raise AdapterError(f"MLflow at {url}: status {error.code}", "look at it there") from error
     except (OSError, http.client.HTTPException) as error:
@@ -132,23 +129,10 @@ def _production(url: str) -> dict[str, Any] | None:
 
 def _artifact(url: str, run_id: str, path: str) -> http.client.HTTPResponse:
     try:
-        return _get(url, "get-artifact", {"path": path, "run_uuid": run_id})
+        return artifact(url, run_id, path)
     except urllib.error.HTTPError as error:
         raise AdapterError(
             f"the run {run_id}, whose adapter is Production, holds no {path}", "deploy it with `codeintel promote`"
         ) from error
     except OSError as error:
         raise AdapterError(f"MLflow at {url} does not answer ({error})", "start it, or unset mlflow_url") from error
-
-
-def _get(url: str, route: str, query: dict[str, str]) -> http.client.HTTPResponse:
-    request = f"{url.rstrip('/')}/{route}?{urlencode(query)}"
-    reply: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=TIMEOUT)  # noqa: S310  # http(s) only
-    return reply
-
-
-def _code(error: urllib.error.HTTPError) -> str:
-    try:
-        return str(json.load(error)["error_code"])
-    except (ValueError, KeyError, TypeError):
-        return ""

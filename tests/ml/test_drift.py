@@ -1,6 +1,7 @@
 """Drift: two populations of questions told apart only where they are, and the answers of each week counted."""
 
 import json
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from ml.evaluation.drift import LEAST_QUESTIONS, NEW_LIMIT, P_LIMIT, Period, Population, periods, population_drift
 from ml.index.embedder.base import unit
+from ml.registry.mlflow_client import experiment_id, open_client
 from ml.settings import Settings, get_settings
 from ml.training.examples import ABSENT, Example, write_examples
 from rag_service.cli import cli
@@ -127,6 +129,13 @@ def drift(*arguments: str) -> dict[str, Any]:
     return printed
 
 
+def shown(settings: Settings) -> str:
+    """Gives what the service shows to Prometheus."""
+    metrics = Metrics(list, str)
+    metrics.watch_drift(drift_file(settings))
+    return metrics.text().decode()
+
+
 def test_questions_like_those_evaluated_do_not_drift(settings: Settings) -> None:
     ask(settings, QUESTIONS[::-1])
     ask(settings, OTHER, days_ago=40)  # too long ago
@@ -158,6 +167,44 @@ def test_too_few_questions_give_no_figure(settings: Settings) -> None:
     assert "no figure for drift: 29 questions" in CliRunner().invoke(cli, ["drift"]).stdout
 
 
+def test_where_nothing_was_made_here_the_last_runs_data_set_is_what_was_evaluated(
+    mlflow_server: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So it is on the platform: pairs are made in the pipeline's pods, and go to MLflow with the run."""
+    client, experiment = open_client(mlflow_server), "drift"
+    made = Path(settings.data_dir) / "learning" / "dataset"
+    text = (made / "held_out.jsonl").read_text()
+    shutil.rmtree(made)
+    monkeypatch.setattr("ml.registry.tracking.EXPERIMENT", experiment)
+    monkeypatch.setenv("CODEINTEL_MLFLOW_URL", mlflow_server)
+    get_settings.cache_clear()
+    ask(settings, QUESTIONS)
+    assert drift()["too_few"] == "0 questions were evaluated, a figure takes 30"
+
+    def log(held_out: str, status: str) -> None:
+        run = client.create_run(experiment_id(client, experiment)).info.run_id
+        client.log_text(run, held_out, "dataset/held_out.jsonl")
+        client.set_terminated(run, status)
+
+    log('{"question": "old?", "context": "1| x", "answer": "x"}', "FINISHED")
+    log(text, "FINISHED")
+    log("", "FAILED")
+    assert drift()["drifted"] is False
+    assert "codeintel_drift_detected 0.0" in shown(settings)
+
+    ask(settings, OTHER * 3)
+    assert drift()["drifted"] is True
+    assert "codeintel_drift_detected 1.0" in shown(settings)
+
+
+def test_an_mlflow_server_that_is_away_is_said(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.rmtree(Path(settings.data_dir) / "learning" / "dataset")
+    monkeypatch.setenv("CODEINTEL_MLFLOW_URL", "http://127.0.0.1:9")
+    get_settings.cache_clear()
+    done = CliRunner().invoke(cli, ["drift"])
+    assert "MLflow at http://127.0.0.1:9 does not answer" in str(done.exception)
+
+
 def test_a_folder_without_any_record_is_no_error(settings: Settings) -> None:
     assert drift()["asked"] == 0
 
@@ -170,13 +217,11 @@ def test_lines_by_another_hand_are_passed_over(settings: Settings) -> None:
 
 
 def test_the_service_shows_the_last_figures(settings: Settings) -> None:
-    metrics = Metrics(list, str)
-    metrics.watch_drift(drift_file(settings))
-    assert b"codeintel_drift" not in metrics.text()
+    assert "codeintel_drift" not in shown(settings)
     ask(settings, QUESTIONS[:20])
     ask(settings, OTHER, found=False)
     drift()
-    text = metrics.text().decode()
+    text = shown(settings)
     assert "codeintel_drift_detected 1.0" in text
     assert "codeintel_drift_refused_share 0.66" in text
     assert "codeintel_drift_down_share" not in text  # nothing was rated
