@@ -136,7 +136,8 @@ lock: ## resolve the versions again and write requirements/**/*.txt (needs uv)
 	$(LOCK) $(PROJECT) -c .cache/versions.txt --group platform -o requirements/platform.txt
 	$(LOCK) $(PROJECT) -c .cache/versions.txt --group proof -o requirements/proof.txt
 	$(LOCK) $(PROJECT) -c .cache/versions.txt --extra qdrant --extra tracing -o requirements/service.txt
-	$(COMPILE) requirements/trainer.in --python-version 3.12 --python-platform x86_64-manylinux_2_28 -o requirements/trainer.txt
+	$(COMPILE) requirements/trainer.in $(PROJECT) -c requirements/service.txt --group learning --extra qdrant --extra tracing \
+		--python-version 3.12 --python-platform x86_64-manylinux_2_28 -o requirements/trainer.txt
 	$(LOCK) requirements/vllm-image.in -o requirements/vllm-image.txt
 	$(LOCK) requirements/vllm.in --override requirements/vllm-overrides.in -o requirements/vllm.txt
 	for name in weights dev-weights seaweedfs examples/fastapi examples/langchain-core; do \
