@@ -4,10 +4,14 @@ import os
 from dataclasses import dataclass
 
 from infra.pulumi.errors import PlatformError
+from infra.pulumi.names import RUNTIME_CLASS
 from infra.pulumi.settings import Settings
 
 OLDEST, NEWEST = (1, 32), (1, 37)  # what KServe 0.20, Knative 1.22 and Trainer 2.3 were released for
-TOLERATING = (1, 36)  # has MutatingAdmissionPolicy, by which the cache's downloads tolerate a GPU node's taint
+POLICIES = (
+    1,
+    36,
+)  # has MutatingAdmissionPolicy, by which pods of others' controllers get onto the GPU node and see the card
 SECONDS = 10
 
 
@@ -64,14 +68,28 @@ def fitted(settings: Settings, cluster: Cluster) -> tuple[Settings, list[str]]:
     if settings.await_ready is None and not cluster.ready:
         warnings.append("no node of the cluster is ready: pods are not waited for (codeintel:awaitReady)")
         settings = settings.model_copy(update={"await_ready": False})
-    if settings.has_gpu and settings.caches_models and cluster.version < TOLERATING:
-        lacks = f"Kubernetes {'.'.join(map(str, cluster.version))} keeps KServe's downloads off a GPU node"
-        if settings.models.cache:
-            newer = ".".join(map(str, TOLERATING))
+    if settings.has_gpu and cluster.version < POLICIES:
+        settings = _without_policies(settings, ".".join(map(str, cluster.version)), warnings)
+    return settings, warnings
+
+
+def _without_policies(settings: Settings, version: str, warnings: list[str]) -> Settings:
+    """Gives the settings of a cluster that has no admission policies, and adds what that costs."""
+    newer = ".".join(map(str, POLICIES))
+    models, gpu = settings.models, settings.gpu
+    if settings.caches_models:
+        lacks = f"Kubernetes {version} keeps KServe's downloads off a GPU node"
+        if models.cache:
             raise PlatformError(f"codeintel:models.cache is true, and {lacks}", f"set false, or use {newer} or newer")
         warnings.append(f"{lacks}: each pod downloads its model when it starts (codeintel:models.cache)")
-        settings = settings.model_copy(update={"models": settings.models.model_copy(update={"cache": False})})
-    return settings, warnings
+        models = models.model_copy(update={"cache": False})
+    if settings.stages_see_card and settings.components.has("pipelines"):
+        lacks = f"Kubernetes {version} gives the pipeline's training stage no runtime class"
+        if gpu.stages:
+            raise PlatformError(f"codeintel:gpu.stages is true, and {lacks}", f"set false, or use {newer} or newer")
+        warnings.append(f"{lacks}: make {RUNTIME_CLASS} the default runtime of the GPU node (codeintel:gpu.stages)")
+        gpu = gpu.model_copy(update={"stages": False})
+    return settings.model_copy(update={"models": models, "gpu": gpu})
 
 
 def check_version(git_version: str) -> tuple[int, int]:

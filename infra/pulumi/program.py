@@ -13,10 +13,12 @@ from infra.pulumi.components.assistant import Assistant
 from infra.pulumi.components.backups import Backups
 from infra.pulumi.components.cert_manager import CertManager
 from infra.pulumi.components.device_plugin import DevicePlugin
+from infra.pulumi.components.drift import Drift
 from infra.pulumi.components.gpu_node import GpuNode
 from infra.pulumi.components.knative import Knative
 from infra.pulumi.components.kserve import KServe
 from infra.pulumi.components.langfuse import Langfuse
+from infra.pulumi.components.learning import Learning
 from infra.pulumi.components.mlflow import MLflow
 from infra.pulumi.components.models import Models
 from infra.pulumi.components.object_store import ObjectStore
@@ -87,20 +89,24 @@ def _data(site: Site, made: dict[str, pulumi.Resource]) -> None:
     postgres = Postgres(site, after(data)) if parts.has("postgres") else None
     objects = ObjectStore(site, after(data)) if parts.has("object_store") else None
     qdrant = Qdrant(site, after(data)) if parts.has("qdrant") else None
-    if parts.has("mlflow"):
-        MLflow(site, after(postgres, objects))
+    mlflow = MLflow(site, after(postgres, objects)) if parts.has("mlflow") else None
     langfuse = None
     if parts.has("langfuse") and postgres and objects:
         langfuse = Langfuse(site, postgres.secret, objects.secret, after(made.get("cert_manager"), postgres, objects))
     if parts.has("backups"):
         Backups(site, after(objects, postgres, qdrant))
-    _users(site, made, qdrant, langfuse, after)
+    if parts.has("pipelines") and qdrant and mlflow:
+        Learning(
+            site, qdrant.secret, langfuse.secret if langfuse else None, after(made.get("pipelines"), qdrant, mlflow)
+        )
+    _users(site, made, qdrant, mlflow, langfuse, after)
 
 
 def _users(
     site: Site,
     made: dict[str, pulumi.Resource],
     qdrant: Qdrant | None,
+    mlflow: MLflow | None,
     langfuse: Langfuse | None,
     after: Callable[..., pulumi.ResourceOptions],
 ) -> None:
@@ -117,6 +123,8 @@ def _users(
     assistant = None
     if parts.has("assistant") and qdrant:
         assistant = Assistant(site, qdrant.secret, langfuse.secret if langfuse else None, after(space, qdrant, models))
+        if mlflow:
+            Drift(site, after(assistant, mlflow))
     if parts.has("observability"):
         Monitors(site, after(watching, qdrant, models, assistant))
 

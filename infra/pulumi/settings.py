@@ -101,6 +101,11 @@ class Gpu(Section):
     cards: int = Field(1, ge=0, le=16, description="physical GPUs of all GPU nodes")
     slices: int = Field(5, ge=1, le=48, description="time-slices that each card is offered as")
     nodes: tuple[str, ...] = Field((), description="names of nodes to label and taint here; none: kubelets do it")
+    stages: bool | None = Field(
+        None,
+        description="gives the pipeline's training stage the card's runtime, by an admission policy; by default where "
+        "Kubernetes has those",
+    )
 
     @property
     def offered(self) -> int:
@@ -205,6 +210,11 @@ class Settings(Section):
     def has_gpu(self) -> bool:
         """Whether models and training run on a GPU here."""
         return self.components.has("gpu_node")
+
+    @property
+    def stages_see_card(self) -> bool:
+        """Whether the pipeline's training stage is given the card's runtime class; else the node's default has to be it."""
+        return self.has_gpu and self.gpu.stages is not False
 
     @property
     def caches_models(self) -> bool:

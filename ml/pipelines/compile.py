@@ -3,11 +3,16 @@
 import warnings
 from pathlib import Path
 
+from ml.pipelines.names import IMAGE
+
 COMPILED = Path(__file__).parent / "compiled"
 
 
-def compile_pipelines(folder: Path = COMPILED) -> list[Path]:
-    """Writes learning.yaml and indexing.yaml, and gives the files. The same code gives the same bytes."""
+def compile_pipelines(folder: Path = COMPILED, registry: str = "") -> list[Path]:
+    """Writes learning.yaml and indexing.yaml, and gives the files. The same code gives the same bytes.
+
+    `registry` is the prefix under which `make images` pushed the stages' image; no task can be told it.
+    """
     from kfp import compiler
 
     from ml.pipelines.indexing import indexing
@@ -20,5 +25,7 @@ def compile_pipelines(folder: Path = COMPILED) -> list[Path]:
         for pipeline in (learning, indexing):
             file = folder / f"{pipeline.name}.yaml"
             compiler.Compiler().compile(pipeline, str(file))
+            if registry:
+                file.write_text(file.read_text().replace(f"image: {IMAGE}", f"image: {registry.rstrip('/')}/{IMAGE}"))
             files.append(file)
     return files

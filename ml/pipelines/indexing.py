@@ -17,7 +17,7 @@ AT_ONCE = 16
 def indexing(shards: list) -> None:  # type: ignore[type-arg]
     """Shards, each a list of paths or URLs, in; the index is where the settings say."""
     with dsl.ParallelFor(shards, parallelism=AT_ONCE) as sources:
-        on_cluster(build_code_index(sources=sources, pinned=""), retries=3)
+        on_cluster(build_code_index(sources=sources, pinned=""), retries=3, workspace=False, indexes=True)
 
 
 def shards_of(sources: list[str], count: int) -> list[list[str]]:

@@ -75,11 +75,12 @@ def run(
 
 @pipeline.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), required=False)
-def compile(folder: Path | None) -> None:  # noqa: A001  # the command's name
+@click.option("--registry", metavar="PREFIX", default="", help="Where `make images` pushed the stages' image.")
+def compile(folder: Path | None, registry: str) -> None:  # noqa: A001  # the command's name
     """Write the pipelines as IR YAML into FOLDER, for Kubeflow Pipelines on a cluster."""
     from ml.pipelines.compile import compile_pipelines
 
-    for file in compile_pipelines(folder or Path.cwd()):
+    for file in compile_pipelines(folder or Path.cwd(), registry):
         click.echo(str(file))
 
 

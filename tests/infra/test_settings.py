@@ -81,7 +81,7 @@ def test_a_node_that_is_not_there_is_named() -> None:
 
 
 def test_where_downloads_cant_reach_the_gpu_node_pods_bring_their_model_themselves() -> None:
-    gpu = {"components": {"gpuNode": True}}
+    gpu = {"components": {"gpuNode": True, "pipelines": False}}
     old, new = Cluster((1, 35), ready=True), Cluster((1, 36), ready=True)
     assert fitted(read(**gpu), new) == (read(**gpu), [])
     settings, [warning] = fitted(read(**gpu), old)
@@ -90,6 +90,16 @@ def test_where_downloads_cant_reach_the_gpu_node_pods_bring_their_model_themselv
     assert fitted(read(), old) == (read(), [])
     with pytest.raises(PlatformError, match=r"codeintel:models\.cache is true, and Kubernetes 1\.35 .*1\.36 or newer"):
         fitted(read(**gpu, models={"cache": True}), old)
+
+
+def test_where_no_policy_gives_the_stages_the_cards_runtime_it_has_to_be_the_nodes() -> None:
+    gpu = {"components": {"gpuNode": True}, "models": {"cache": False}}
+    old = Cluster((1, 35), ready=True)
+    settings, [warning] = fitted(read(**gpu), old)
+    assert not settings.stages_see_card
+    assert "make nvidia the default runtime of the GPU node (codeintel:gpu.stages)" in warning
+    with pytest.raises(PlatformError, match=r"codeintel:gpu\.stages is true, and Kubernetes 1\.35 .*1\.36 or newer"):
+        fitted(read(**gpu, gpu={"stages": True}), old)
 
 
 def test_pods_are_not_waited_for_where_no_node_runs_them() -> None:

@@ -11,6 +11,7 @@ from ml.errors import PipelineError
 from ml.pipelines.compile import COMPILED, compile_pipelines
 from ml.pipelines.indexing import shards_of
 from ml.pipelines.local import Outcome, run_learning
+from ml.pipelines.names import IMAGE
 from ml.registry.mlflow_client import open_client, tracking_address
 from ml.registry.versions import Registry
 from ml.settings import Settings
@@ -33,6 +34,12 @@ def documents(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
     return pipeline, platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
 
 
+def test_the_registry_that_the_image_was_pushed_to_is_named(tmp_path: Path) -> None:
+    for made in compile_pipelines(tmp_path, "registry.example:5000/"):
+        own, there = made.read_text(), (COMPILED / made.name).read_text()
+        assert own == there.replace(f"image: {IMAGE}", f"image: registry.example:5000/{IMAGE}") != there
+
+
 def test_training_takes_the_whole_card_and_nobody_else_does() -> None:
     pipeline, on_cluster = documents("learning")
     executors = pipeline["deploymentSpec"]["executors"]
@@ -44,7 +51,6 @@ def test_training_takes_the_whole_card_and_nobody_else_does() -> None:
     assert set(cards.values()) == {"0"}
     training = on_cluster["exec-fine-tune-llm"]
     assert training["nodeSelector"] == {"labels": {"nvidia.com/gpu.present": "true"}}
-    assert [toleration["key"] for toleration in training["tolerations"]] == ["nvidia.com/gpu"]
 
 
 def test_every_stage_has_its_volume_its_settings_and_its_secrets_and_is_tried_again() -> None:
@@ -53,7 +59,9 @@ def test_every_stage_has_its_volume_its_settings_and_its_secrets_and_is_tried_ag
     for executor in on_cluster.values():
         assert [mount["mountPath"] for mount in executor["pvcMount"]] == ["/workspace"]
         assert executor["configMapAsEnv"][0]["configMapName"] == "codeintel-settings"
-        assert executor["secretAsEnv"][0]["secretName"] == "codeintel-secrets"
+        assert executor["secretAsEnv"][0]["secretName"] == "codeintel-store"
+        # The volume may lie on the node with the card, which takes no other pods.
+        assert [toleration["key"] for toleration in executor["tolerations"]] == ["nvidia.com/gpu"]
     tasks = pipeline["root"]["dag"]["tasks"]
     assert all(task["retryPolicy"]["maxRetryCount"] >= 1 for task in tasks.values())
     cached = {name for name, task in tasks.items() if task["cachingOptions"].get("enableCache")}

@@ -177,7 +177,12 @@ def environment(site: Site, store_key: SecretKey) -> dict[str, str | SecretKey]:
 
 
 def ways(site: Site) -> Ways:
-    """Gives who may ask it, and what it may reach: no address outside of the cluster but the git servers that are set."""
+    """Gives who may ask it, and what it may reach."""
+    return Ways(into=[Peer(ports=(ASSISTANT.port,))], out=reached(site))
+
+
+def reached(site: Site) -> list[Peer]:
+    """Gives what its settings name: no address outside of the cluster but the git servers that are set."""
     parts = site.settings.components
     out = [Peer(QDRANT.namespace, QDRANT.name, ports=(QDRANT.port,)), *_git(site)]
     if parts.has("models"):
@@ -186,7 +191,7 @@ def ways(site: Site) -> Ways:
         out.append(Peer(MLFLOW.namespace, MLFLOW.name, ports=(MLFLOW.port,)))
     if parts.has("langfuse"):
         out.append(Peer(Namespace.LANGFUSE, ports=(LANGFUSE.port,)))
-    return Ways(into=[Peer(ports=(ASSISTANT.port,))], out=out)
+    return out
 
 
 def _git(site: Site) -> list[Peer]:

@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 
 import pulumi
-import pulumi_kubernetes as k8s
 
 from infra.pulumi.names import GPU, GPU_PRESENT, Namespace
+from infra.pulumi.parts.admission import change_pods
 from infra.pulumi.parts.chart import release
 from infra.pulumi.parts.gate import Gate
 from infra.pulumi.parts.namespace import GuardedNamespace
 from infra.pulumi.parts.site import Site
-from infra.pulumi.parts.traffic import NAMESPACE_LABEL, Peer, Ways, allow
+from infra.pulumi.parts.traffic import INTERNET, Ways, allow
 
 LOCAL_KINDS = ("localmodelcaches.serving.kserve.io", "localmodelnodegroups.serving.kserve.io")
 KINDS = ("inferenceservices.serving.kserve.io", "clusterservingruntimes.serving.kserve.io", *LOCAL_KINDS)
@@ -51,43 +51,10 @@ class KServe(pulumi.ComponentResource):
         """Makes the namespace in which the cache's agent starts its downloads: KServe expects it and does not make it."""
         space = GuardedNamespace(self.site, Namespace.DOWNLOADS, "baseline", opts)
         if self.site.settings.network.downloads:
-            weights = Ways(out=[Peer(cidrs=("0.0.0.0/0",), ports=(443,))])
-            allow(self.site, Namespace.DOWNLOADS, None, weights, pulumi.ResourceOptions(parent=space))
+            allow(self.site, Namespace.DOWNLOADS, None, Ways(out=[INTERNET]), pulumi.ResourceOptions(parent=space))
         if self.site.settings.has_gpu and self.site.settings.caches_models:
-            self._let_onto_gpu_node(opts)
-
-    def _let_onto_gpu_node(self, opts: pulumi.ResourceOptions) -> None:
-        """Gives each download a toleration of the GPU node's taint: KServe sets none, and nothing makes it set one."""
-        downloads = k8s.meta.v1.LabelSelectorArgs(match_labels={NAMESPACE_LABEL: Namespace.DOWNLOADS})
-        k8s.admissionregistration.v1.MutatingAdmissionPolicy(
-            TOLERATING,
-            metadata=self.site.meta(TOLERATING),
-            spec=k8s.admissionregistration.v1.MutatingAdmissionPolicySpecArgs(
-                failure_policy="Fail",
-                reinvocation_policy="Never",
-                match_constraints=k8s.admissionregistration.v1.MatchResourcesArgs(
-                    namespace_selector=downloads,
-                    resource_rules=[
-                        k8s.admissionregistration.v1.NamedRuleWithOperationsArgs(
-                            api_groups=[""], api_versions=["v1"], resources=["pods"], operations=["CREATE"]
-                        )
-                    ],
-                ),
-                mutations=[
-                    k8s.admissionregistration.v1.MutationArgs(
-                        patch_type="JSONPatch",
-                        json_patch=k8s.admissionregistration.v1.JSONPatchArgs(expression=TOLERATE),
-                    )
-                ],
-            ),
-            opts=opts,
-        )
-        k8s.admissionregistration.v1.MutatingAdmissionPolicyBinding(
-            TOLERATING,
-            metadata=self.site.meta(TOLERATING),
-            spec=k8s.admissionregistration.v1.MutatingAdmissionPolicyBindingSpecArgs(policy_name=TOLERATING),
-            opts=opts,
-        )
+            # KServe sets no toleration of the GPU node's taint, and nothing makes it set one.
+            change_pods(self.site, TOLERATING, TOLERATE, opts, Namespace.DOWNLOADS)
 
     def _chart(self, name: str, values: Mapping[str, object], after: list[pulumi.Resource]) -> pulumi.Resource:
         opts = pulumi.ResourceOptions(parent=self, depends_on=after)

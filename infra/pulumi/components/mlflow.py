@@ -17,6 +17,7 @@ from infra.pulumi.parts.workload import (
     service,
     template,
 )
+from ml.pipelines.names import STAGE
 
 DATABASE = "mlflow"
 
@@ -28,7 +29,10 @@ class MLflow(pulumi.ComponentResource):
         super().__init__("codeintel:platform:MLflow", "mlflow", None, opts)
         mine = pulumi.ResourceOptions(parent=self)
         service(site, MLFLOW, mine)
-        users = [Peer(space, ports=(MLFLOW.port,)) for space in (Namespace.ASSISTANT, Namespace.PIPELINES)]
+        users = [
+            Peer(Namespace.ASSISTANT, ports=(MLFLOW.port,)),
+            Peer(Namespace.PIPELINES, STAGE, ports=(MLFLOW.port,)),
+        ]
         stores = [Peer(each.namespace, each.name, ports=(each.port,)) for each in (POSTGRES, OBJECTS)]
         allow(site, MLFLOW.namespace, MLFLOW.name, Ways(into=users, out=stores), mine)
         k8s.apps.v1.Deployment(

@@ -8,7 +8,7 @@ import pulumi_kubernetes as k8s
 
 from infra.pulumi.names import ADAPTERS_CLAIM, Namespace
 from infra.pulumi.parts.site import Site
-from infra.pulumi.parts.traffic import Peer, Ways, allow
+from infra.pulumi.parts.traffic import INTERNET, Peer, Ways, allow
 from infra.pulumi.parts.workload import claim
 from ml.serving import (
     AutoscalingArgs,
@@ -41,7 +41,7 @@ class Models(pulumi.ComponentResource):
         self._object(production_model(production_args(site)), pulumi.ResourceOptions.merge(after, REPLACED))
         self._object(autoscaling_model(autoscaling_args(site)), after)
         # The activator and the autoscaler of Knative, and the ingress, come in; weights come from outside where they may.
-        outside = [Peer(cidrs=("0.0.0.0/0",), ports=(443,))] if site.settings.network.downloads else []
+        outside = [INTERNET] if site.settings.network.downloads else []
         callers = [Peer(space) for space in (Namespace.KNATIVE, Namespace.KOURIER, Namespace.ASSISTANT)]
         allow(site, Namespace.MODELS, None, Ways(into=callers, out=[Peer(Namespace.KNATIVE), *outside]), mine)
         self.register_outputs({})

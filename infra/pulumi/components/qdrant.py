@@ -21,6 +21,7 @@ from infra.pulumi.parts.workload import (
     service,
     template,
 )
+from ml.pipelines.names import STAGE
 
 USER = 1000  # of the unprivileged image
 GRPC = 6334
@@ -36,7 +37,7 @@ class Qdrant(pulumi.ComponentResource):
         self.site, mine = site, pulumi.ResourceOptions(parent=self)
         self.secret = generated_secret(site, QDRANT.namespace, QDRANT.name, (QDRANT_KEY.key, QDRANT_READER.key), mine)
         service(site, QDRANT, mine, {"grpc": GRPC})
-        users = [Peer(Namespace.ASSISTANT), Peer(Namespace.PIPELINES), Peer(QDRANT.namespace, "backup")]
+        users = [Peer(Namespace.ASSISTANT), Peer(Namespace.PIPELINES, STAGE), Peer(QDRANT.namespace, "backup")]
         allow(
             site,
             QDRANT.namespace,

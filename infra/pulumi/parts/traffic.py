@@ -23,6 +23,9 @@ class Peer:
     anywhere: bool = False
 
 
+INTERNET = Peer(cidrs=("0.0.0.0/0",), ports=(443,))  # for weights, where the stack lets them be downloaded
+
+
 def everywhere(*ports: int) -> Peer:
     """Gives a peer that is anybody: for a webhook, which the API server calls from addresses that nobody knows."""
     return Peer(ports=ports, anywhere=True)

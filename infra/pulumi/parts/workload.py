@@ -37,6 +37,8 @@ class Pod:
     restart: Literal["Always", "OnFailure", "Never"] = "Always"
     grace_seconds: int | None = None
     tolerations: Sequence[k8s.core.v1.TolerationArgs] = field(default_factory=tuple)
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    beside: str | None = None  # the pod on whose node it runs, because the two share its volume
 
 
 def container(
@@ -87,6 +89,8 @@ def pod_spec(pod: Pod) -> k8s.core.v1.PodSpecArgs:
         restart_policy=pod.restart,
         termination_grace_period_seconds=pod.grace_seconds,
         tolerations=list(pod.tolerations) or None,
+        node_selector=dict(pod.node_selector) or None,
+        affinity=_beside(pod.beside) if pod.beside else None,
         security_context=k8s.core.v1.PodSecurityContextArgs(
             run_as_non_root=True,
             run_as_user=pod.user,
@@ -99,6 +103,16 @@ def pod_spec(pod: Pod) -> k8s.core.v1.PodSpecArgs:
         containers=list(pod.containers),
         volumes=list(pod.volumes) or None,
     )
+
+
+def _beside(pod: str) -> k8s.core.v1.AffinityArgs:
+    """Gives the wish for the node of a StatefulSet's pod."""
+    term = k8s.core.v1.PodAffinityTermArgs(
+        topology_key="kubernetes.io/hostname",
+        label_selector=k8s.meta.v1.LabelSelectorArgs(match_labels={"statefulset.kubernetes.io/pod-name": pod}),
+    )
+    wanted = k8s.core.v1.PodAffinityArgs(required_during_scheduling_ignored_during_execution=[term])
+    return k8s.core.v1.AffinityArgs(pod_affinity=wanted)
 
 
 def template(app: str, pod: Pod, annotations: Mapping[str, str] | None = None) -> k8s.core.v1.PodTemplateSpecArgs:

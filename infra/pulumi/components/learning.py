@@ -1,0 +1,100 @@
+"""What the learning pipeline's stages name (ml.pipelines.names), in the namespace in which Kubeflow Pipelines runs them."""
+
+from collections.abc import Mapping
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from infra.pulumi.components.assistant import LANGFUSE_PUBLIC, LANGFUSE_SECRET, environment, reached
+from infra.pulumi.names import GPU, GPU_PRESENT, QDRANT_KEY, QDRANT_READER, RUNTIME_CLASS, Namespace, SecretKey
+from infra.pulumi.parts.admission import change_pods
+from infra.pulumi.parts.secret import copied_secret
+from infra.pulumi.parts.site import Site
+from infra.pulumi.parts.traffic import INTERNET, Ways, allow
+from infra.pulumi.parts.workload import Limits, Pod, claim, claimed, container, template
+from ml.pipelines.names import (
+    READS,
+    RECORD_KEYS,
+    RECORDS_SECRET,
+    RECORDS_URL,
+    SETTING_NAMES,
+    SETTINGS,
+    STAGE,
+    STORE_SECRET,
+    WORKSPACE,
+    WORKSPACE_CLAIM,
+    WRITES,
+    key,
+    variable,
+)
+
+SPACE = Namespace.PIPELINES
+SEEING = "codeintel-stages-see-the-card"
+SEE = (
+    f'object.spec.containers.exists(each, has(each.resources.limits) && "{GPU}" in each.resources.limits)'
+    f' ? [JSONPatch{{op: "add", path: "/spec/runtimeClassName", value: "{RUNTIME_CLASS}"}}] : []'
+)
+HUB = "hf://"
+
+
+class Learning(pulumi.ComponentResource):
+    """Settings, secrets, the workspace, and the ways of the stages' pods."""
+
+    def __init__(
+        self,
+        site: Site,
+        vectors: k8s.core.v1.Secret,
+        traces: k8s.core.v1.Secret | None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("codeintel:platform:Learning", "learning", None, opts)
+        self.site, mine = site, pulumi.ResourceOptions(parent=self)
+        k8s.core.v1.ConfigMap(SETTINGS, metadata=site.meta(SETTINGS, SPACE), data=stage_settings(site), opts=mine)
+        copied_secret(site, vectors, STORE_SECRET, SPACE, {WRITES: QDRANT_KEY.key, READS: QDRANT_READER.key}, mine)
+        if traces is not None:
+            keys = dict(zip(map(key, RECORD_KEYS), (LANGFUSE_PUBLIC.key, LANGFUSE_SECRET.key), strict=True))
+            copied_secret(site, traces, RECORDS_SECRET, SPACE, keys, mine)
+        weights = [INTERNET] if site.settings.network.downloads else []
+        allow(site, SPACE, STAGE, Ways(out=[*reached(site), *weights]), mine)
+        workspace = claim(site, WORKSPACE_CLAIM, SPACE, site.settings.storage.workspace, mine)
+        self._hand_over(pulumi.ResourceOptions(parent=self, depends_on=[workspace], delete_before_replace=True))
+        if site.settings.stages_see_card:
+            change_pods(site, SEEING, SEE, mine, SPACE, STAGE)
+        self.register_outputs({})
+
+    def _hand_over(self, opts: pulumi.ResourceOptions) -> None:
+        """Starts the volume's first pod: it makes the volume the stages' own, on the node with the card.
+
+        Kubeflow lets a stage ask for neither: its pod has no fsGroup, and the first one may run on another node.
+        """
+        test = container(
+            "test",
+            self.site.image("assistant"),
+            Limits("50m", "64Mi"),
+            command=["test", "-w", WORKSPACE],
+            mounts={"workspace": WORKSPACE},
+        )
+        on_card = {GPU_PRESENT: "true"} if self.site.settings.has_gpu else {}
+        card = k8s.core.v1.TolerationArgs(key=GPU, operator="Exists", effect="NoSchedule")
+        pod = Pod(
+            [test],
+            volumes=[claimed("workspace", WORKSPACE_CLAIM)],
+            restart="OnFailure",
+            tolerations=[card],
+            node_selector=on_card,
+        )
+        k8s.batch.v1.Job(
+            WORKSPACE_CLAIM,
+            metadata=self.site.meta(WORKSPACE_CLAIM, SPACE, runs=True),
+            spec=k8s.batch.v1.JobSpecArgs(template=template("workspace", pod)),
+            opts=opts,
+        )
+
+
+def stage_settings(site: Site) -> Mapping[str, str]:
+    """Gives the ConfigMap of the stages: the assistant's own settings, and the model that they fine-tune."""
+    known: dict[str, str | SecretKey] = environment(site, QDRANT_READER)
+    if site.settings.components.has("models") and site.settings.models.base.startswith(HUB):
+        known[variable("base_model")] = site.settings.models.base.removeprefix(HUB)
+    wanted = {key(name): known.get(variable(name)) for name in (*SETTING_NAMES, RECORDS_URL)}
+    return {name: value for name, value in wanted.items() if isinstance(value, str)}

@@ -1,0 +1,44 @@
+"""Pods of somebody else's controller, changed when they are created: what it has no setting for. Needs Kubernetes 1.36."""
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from infra.pulumi.parts.site import Site
+from infra.pulumi.parts.traffic import APP_LABEL, NAMESPACE_LABEL
+
+
+def change_pods(
+    site: Site, name: str, patch: str, opts: pulumi.ResourceOptions, namespace: str, app: str | None = None
+) -> None:
+    """Changes each new pod of a namespace, or of one app there; `patch` is CEL that gives a list of JSONPatch."""
+    app_label = k8s.meta.v1.LabelSelectorArgs(match_labels={APP_LABEL: app}) if app else None
+    space = k8s.meta.v1.LabelSelectorArgs(match_labels={NAMESPACE_LABEL: namespace})
+    k8s.admissionregistration.v1.MutatingAdmissionPolicy(
+        name,
+        metadata=site.meta(name),
+        spec=k8s.admissionregistration.v1.MutatingAdmissionPolicySpecArgs(
+            failure_policy="Fail",
+            reinvocation_policy="Never",
+            match_constraints=k8s.admissionregistration.v1.MatchResourcesArgs(
+                namespace_selector=space,
+                object_selector=app_label,
+                resource_rules=[
+                    k8s.admissionregistration.v1.NamedRuleWithOperationsArgs(
+                        api_groups=[""], api_versions=["v1"], resources=["pods"], operations=["CREATE"]
+                    )
+                ],
+            ),
+            mutations=[
+                k8s.admissionregistration.v1.MutationArgs(
+                    patch_type="JSONPatch", json_patch=k8s.admissionregistration.v1.JSONPatchArgs(expression=patch)
+                )
+            ],
+        ),
+        opts=opts,
+    )
+    k8s.admissionregistration.v1.MutatingAdmissionPolicyBinding(
+        name,
+        metadata=site.meta(name),
+        spec=k8s.admissionregistration.v1.MutatingAdmissionPolicyBindingSpecArgs(policy_name=name),
+        opts=opts,
+    )

@@ -1,0 +1,219 @@
+"""What the compiled pipelines name is what the program makes: settings, secrets, keys, the claim, the image; and nothing more."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from infra.pulumi.versions import versions
+from ml.settings import Settings
+from tests.cluster.api import Object
+from tests.cluster.pulumi_state import State
+from tests.infra.recorder import before, recorded
+
+COMPILED = Path(__file__).parents[2] / "ml" / "pipelines" / "compiled"
+NAMES = ("learning", "indexing")
+SPACE = "kubeflow"
+KEPT = {"codeintel-settings", "codeintel-store", "codeintel-records", "training-workspace"}
+
+
+@pytest.fixture(scope="module")
+def whole() -> State:
+    return recorded(network={"git": ["10.1.0.0/16"], "downloads": True})
+
+
+def stages(name: str) -> Iterator[tuple[Object, Object]]:
+    """Gives each stage's container and what it asks of Kubernetes."""
+    pipeline, platform = yaml.safe_load_all((COMPILED / f"{name}.yaml").read_text())
+    on_cluster = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    for executor, content in pipeline["deploymentSpec"]["executors"].items():
+        yield content["container"], on_cluster[executor]
+
+
+def objects(state: State, kind: str, namespace: str = SPACE) -> dict[str, Object]:
+    found = [each.inputs for each in state.resources.values() if each.inputs.get("kind") == kind]
+    return {each["metadata"]["name"]: each for each in found if each["metadata"].get("namespace") == namespace}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_setting_and_every_secret_is_made_where_the_stages_run(whole: State, name: str) -> None:
+    settings, secrets = objects(whole, "ConfigMap"), objects(whole, "Secret")
+    for _, asked in stages(name):
+        for each in asked["configMapAsEnv"]:
+            assert {one["configMapKey"] for one in each["keyToEnv"]} <= settings[each["configMapName"]]["data"].keys()
+        for each in asked["secretAsEnv"]:
+            assert {one["secretKey"] for one in each["keyToEnv"]} <= secrets[each["secretName"]]["data"].keys()
+
+
+def test_every_claim_is_made_where_the_stages_run(whole: State) -> None:
+    mounted = [each["constant"] for _, asked in stages("learning") for each in asked["pvcMount"]]
+    assert set(mounted) == objects(whole, "PersistentVolumeClaim").keys()
+    assert not [asked for _, asked in stages("indexing") if "pvcMount" in asked]  # its shards run on any node
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_image_is_one_that_is_built_here(name: str) -> None:
+    built = {each.reference(None) for each in versions().images.values() if each.built_here}
+    assert (
+        {container["image"] for container, _ in stages(name)} == {versions().images["trainer"].reference(None)} <= built
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_variable_is_a_setting(name: str) -> None:
+    for container, asked in stages(name):
+        mapped = [
+            one["envVar"] for each in (*asked["configMapAsEnv"], *asked["secretAsEnv"]) for one in each["keyToEnv"]
+        ]
+        named = {*mapped, *(each["name"] for each in container.get("env", ()))} - {"HF_HOME"}
+        assert {each.removeprefix("CODEINTEL_").lower() for each in named} <= Settings.model_fields.keys()
+
+
+def test_nothing_is_made_for_the_stages_that_none_of_them_names(whole: State) -> None:
+    asked = [each for name in NAMES for _, each in stages(name)]
+    settings = {one["configMapKey"] for each in asked for part in each["configMapAsEnv"] for one in part["keyToEnv"]}
+    assert objects(whole, "ConfigMap")["codeintel-settings"]["data"].keys() == settings
+    for secret in ("codeintel-store", "codeintel-records"):
+        parts = [part for each in asked for part in each["secretAsEnv"] if part["secretName"] == secret]
+        keys = {one["secretKey"] for part in parts for one in part["keyToEnv"]}
+        assert objects(whole, "Secret")[secret]["data"].keys() == keys
+
+
+def test_the_stages_are_told_what_the_assistant_is_told(whole: State) -> None:
+    made = objects(whole, "ConfigMap")["codeintel-settings"]["data"]
+    spec = objects(whole, "StatefulSet", "codeintel")["assistant"]["spec"]["template"]["spec"]
+    environment = {each["name"]: each.get("value") for each in spec["containers"][0]["env"]}
+    own = {"base-model": "Qwen/Qwen2.5-Coder-7B-Instruct"}
+    assert made == own | {
+        name: environment[f"CODEINTEL_{name.upper().replace('-', '_')}"] for name in made.keys() - own
+    }
+
+
+def test_only_the_stage_that_indexes_may_change_the_vectors() -> None:
+    for name in NAMES:
+        for container, asked in stages(name):
+            (store,) = (each for each in asked["secretAsEnv"] if each["secretName"] == "codeintel-store")
+            indexes = "build_code_index" in container["args"]
+            assert [each["secretKey"] for each in store["keyToEnv"]] == ["api-key" if indexes else "read-only-key"]
+
+
+def test_the_keys_are_those_that_the_stores_take(whole: State) -> None:
+    secrets = objects(whole, "Secret")
+    qdrant = objects(whole, "Secret", "codeintel-data")["qdrant"]["stringData"]
+    assert secrets["codeintel-store"]["data"] == {
+        "api-key": qdrant["api-key"],
+        "read-only-key": qdrant["read-only-key"],
+    }
+    langfuse = objects(whole, "Secret", "langfuse")["langfuse"]["stringData"]
+    records = secrets["codeintel-records"]["data"]
+    assert records["langfuse-public-key"] == langfuse["public-key"]
+    assert records["langfuse-secret-key"] == langfuse["secret-key"]
+
+
+def peers(policy: Object, way: str, side: str) -> Iterator[tuple[Any, Any, tuple[int, ...]]]:
+    """Gives namespace (or address), app and ports of each peer."""
+    for rule in policy["spec"][way]:
+        ports = tuple(each["port"] for each in rule.get("ports", []))
+        for peer in rule[side]:
+            space = peer.get("namespaceSelector", {}).get("matchLabels", {}).get("kubernetes.io/metadata.name")
+            app = peer.get("podSelector", {}).get("matchLabels", {}).get("app.kubernetes.io/name")
+            yield space or peer["ipBlock"]["cidr"], app, ports
+
+
+def test_the_stages_pods_are_found_by_the_policies_and_no_other_pod_of_kubeflow(whole: State) -> None:
+    assert {each["podMetadata"]["labels"]["app.kubernetes.io/name"] for name in NAMES for _, each in stages(name)} == {
+        "learning"
+    }
+    for service, port in (("qdrant", 6333), ("mlflow", 5000)):
+        into = list(peers(objects(whole, "NetworkPolicy", "codeintel-data")[f"{service}-ways"], "ingress", "from"))
+        (way,) = (each for each in into if each[0] == SPACE)
+        assert way[1] == "learning"
+        assert port in way[2]
+
+
+def test_the_stages_reach_what_their_settings_name(whole: State) -> None:
+    policy = objects(whole, "NetworkPolicy")["learning-ways"]
+    assert policy["spec"]["podSelector"] == {"matchLabels": {"app.kubernetes.io/name": "learning"}}
+    found = set(peers(policy, "egress", "to"))
+    assert found == {
+        ("codeintel-data", "qdrant", (6333,)),
+        ("codeintel-data", "mlflow", (5000,)),
+        ("langfuse", None, (3000,)),
+        ("kourier-system", None, ()),
+        ("knative-serving", None, ()),
+        ("codeintel-models", None, ()),
+        ("10.1.0.0/16", None, (22, 443)),
+        ("0.0.0.0/0", None, (443,)),  # the base model, because downloads are on
+    }
+
+
+@pytest.mark.parametrize("lacking", ["pipelines", "qdrant", "mlflow"])
+def test_without_what_the_stages_need_nothing_is_made_for_them(lacking: str) -> None:
+    state = recorded({lacking: False})
+    named = {each.inputs["metadata"].get("name") for each in state.resources.values() if "metadata" in each.inputs}
+    assert not named & (KEPT - {"training-workspace"})
+
+
+def test_they_come_after_who_brings_their_namespace(whole: State) -> None:
+    for name in KEPT - {"training-workspace"}:
+        (urn,) = (each.urn for each in whole.resources.values() if each.inputs.get("metadata", {}).get("name") == name)
+        assert "platform-agnostic" in {
+            whole.resources[each].name.removeprefix("pipelines-") for each in before(whole, urn)
+        }
+
+
+def test_a_stack_without_models_and_langfuse_names_neither() -> None:
+    state = recorded({"models": False, "langfuse": False})
+    assert objects(state, "ConfigMap")["codeintel-settings"]["data"].keys() == {"store", "mlflow-url"}
+    assert "codeintel-records" not in objects(state, "Secret")
+
+
+def test_the_first_pod_of_the_workspace_makes_it_the_stages_own_on_the_node_with_the_card(whole: State) -> None:
+    pod = objects(whole, "Job")["training-workspace"]["spec"]["template"]["spec"]
+    assert pod["securityContext"]["fsGroup"] == 65532  # of the image's user, platform/images/trainer
+    assert pod["nodeSelector"] == {"nvidia.com/gpu.present": "true"}
+    small = recorded({"gpuNode": False, "devicePlugin": False})
+    assert "nodeSelector" not in objects(small, "Job")["training-workspace"]["spec"]["template"]["spec"]
+
+
+def test_the_stage_that_trains_sees_the_card() -> None:
+    def policies(state: State) -> set[str]:
+        return {each.name for each in state.resources.values() if each.type.endswith(":MutatingAdmissionPolicy")}
+
+    assert "codeintel-stages-see-the-card" in policies(recorded())
+    assert "codeintel-stages-see-the-card" not in policies(recorded(gpu={"stages": False}))
+    assert not policies(recorded({"gpuNode": False, "devicePlugin": False}))
+
+
+def drift(state: State) -> Object:
+    return dict(objects(state, "CronJob", "codeintel")["drift"]["spec"]["jobTemplate"]["spec"]["template"]["spec"])
+
+
+def test_drift_is_looked_at_every_night_and_its_figures_are_left_to_an_assistant(whole: State) -> None:
+    pod, assistant = drift(whole), objects(whole, "StatefulSet", "codeintel")["assistant"]["spec"]
+    (job,) = pod["containers"]
+    (server,) = assistant["template"]["spec"]["containers"]
+    assert job["args"] == ["drift"]
+    (shared,) = (
+        each["persistentVolumeClaim"]["claimName"] for each in pod["volumes"] if "persistentVolumeClaim" in each
+    )
+    assert shared == f"{assistant['volumeClaimTemplates'][0]['metadata']['name']}-assistant-0"
+    beside = pod["affinity"]["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"][0]
+    assert beside["labelSelector"]["matchLabels"] == {"statefulset.kubernetes.io/pod-name": "assistant-0"}
+    ours, theirs = ({each["name"]: each for each in one["env"]} for one in (job, server))
+    assert all(theirs[name] == each for name, each in ours.items())
+    assert {each.removeprefix("CODEINTEL_") for each in ours} == {
+        "HOME", "DATA_DIR", "MLFLOW_URL", "LANGFUSE_URL", "LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY",
+    }  # fmt: skip
+    mounts = {each["mountPath"] for each in job["volumeMounts"]}
+    assert ours["CODEINTEL_DATA_DIR"]["value"] in mounts
+    reached = peers(objects(whole, "NetworkPolicy", "codeintel")["drift-ways"], "egress", "to")
+    assert set(reached) == {("codeintel-data", "mlflow", (5000,)), ("langfuse", None, (3000,))}
+
+
+def test_without_langfuse_drift_reads_the_assistants_own_log() -> None:
+    names = {each["name"] for each in drift(recorded({"langfuse": False}))["containers"][0]["env"]}
+    assert names == {"HOME", "CODEINTEL_DATA_DIR", "CODEINTEL_MLFLOW_URL"}
+    assert "drift" not in objects(recorded({"mlflow": False}), "CronJob", "codeintel")
