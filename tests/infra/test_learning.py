@@ -171,11 +171,16 @@ def test_a_stack_without_models_and_langfuse_names_neither() -> None:
 
 
 def test_the_first_pod_of_the_workspace_makes_it_the_stages_own_on_the_node_with_the_card(whole: State) -> None:
-    pod = objects(whole, "Job")["training-workspace"]["spec"]["template"]["spec"]
+    def first_pod(state: State) -> Object:
+        (job,) = objects(state, "Job").values()
+        return dict(job["spec"]["template"]["spec"])
+
+    pod = first_pod(whole)
     assert pod["securityContext"]["fsGroup"] == 65532  # of the image's user, platform/images/trainer
     assert pod["nodeSelector"] == {"nvidia.com/gpu.present": "true"}
     small = recorded({"gpuNode": False, "devicePlugin": False})
-    assert "nodeSelector" not in objects(small, "Job")["training-workspace"]["spec"]["template"]["spec"]
+    assert "nodeSelector" not in first_pod(small)
+    assert objects(small, "Job").keys() != objects(whole, "Job").keys()  # a job's template can't be changed
 
 
 def test_the_stage_that_trains_sees_the_card() -> None:

@@ -1,5 +1,6 @@
 """What the learning pipeline's stages name (ml.pipelines.names), in the namespace in which Kubeflow Pipelines runs them."""
 
+import hashlib
 from collections.abc import Mapping
 
 import pulumi
@@ -67,14 +68,15 @@ class Learning(pulumi.ComponentResource):
 
         Kubeflow lets a stage ask for neither: its pod has no fsGroup, and the first one may run on another node.
         """
+        image = self.site.image("assistant")
+        on_card = {GPU_PRESENT: "true"} if self.site.settings.has_gpu else {}
         test = container(
             "test",
-            self.site.image("assistant"),
+            image,
             Limits("50m", "64Mi"),
             command=["test", "-w", WORKSPACE],
             mounts={"workspace": WORKSPACE},
         )
-        on_card = {GPU_PRESENT: "true"} if self.site.settings.has_gpu else {}
         card = k8s.core.v1.TolerationArgs(key=GPU, operator="Exists", effect="NoSchedule")
         pod = Pod(
             [test],
@@ -83,9 +85,11 @@ class Learning(pulumi.ComponentResource):
             tolerations=[card],
             node_selector=on_card,
         )
+        # A job's template can't be changed: another image or node makes another job.
+        digest = hashlib.sha256(f"{image} {on_card}".encode()).hexdigest()[:8]
         k8s.batch.v1.Job(
             WORKSPACE_CLAIM,
-            metadata=self.site.meta(WORKSPACE_CLAIM, SPACE, runs=True),
+            metadata=self.site.meta(f"{WORKSPACE_CLAIM}-{digest}", SPACE, runs=True),
             spec=k8s.batch.v1.JobSpecArgs(template=template("workspace", pod)),
             opts=opts,
         )
