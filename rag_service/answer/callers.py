@@ -56,19 +56,24 @@ def _calls(other: Chunk, definition: Chunk, name: str, stored: StoredLines) -> I
     """Gives the first line of a chunk that calls the name; neither a symbol's own recursion nor a docstring counts."""
     if (other.file_path, other.symbol) == (definition.file_path, definition.symbol):
         return
-    # The dear looks at the text and at each line are seldom needed.
+    # The dear looks at a line are for those that hold the name.
     if _word(definition, name) not in other.text:
         return
     call = _pattern(other, definition, name)
-    if not call.search(other.text):
-        return
-    for number, text in enumerate(other.text.split("\n"), start=other.line_start):
+    for number, text in _lines_with(call, other):
         match = call.search(text.removesuffix(comment_text(text))) if not is_comment(text) else None
         if not match or DEFINITION.search(text[: match.start()]):
             continue
         if number not in stored(other.repo, other.file_path).in_strings:
             yield Call(other, number)
             return
+
+
+def _lines_with(pattern: re.Pattern[str], chunk: Chunk) -> Iterator[tuple[int, str]]:
+    """Gives the number and the text of each line in which a pattern begins."""
+    rows = dict.fromkeys(chunk.text.count("\n", 0, found.start()) for found in pattern.finditer(chunk.text))
+    lines = chunk.text.split("\n") if rows else []
+    return ((chunk.line_start + row, lines[row]) for row in rows)
 
 
 def _pattern(other: Chunk, definition: Chunk, name: str) -> re.Pattern[str]:
