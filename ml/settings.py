@@ -106,7 +106,8 @@ class Settings(BaseSettings):
         description="production: with the fine-tuned adapter that is Production; none: the base model alone",
     )
     llm_adapter_dir: str | None = Field(
-        None, description="folder of adapters that vLLM sees at the same path, for an LLM at an endpoint"
+        None,
+        description="folder of adapters that vLLM sees at the same path; none: vLLM's pod brings them from mlflow_url itself",
     )
     llm_adapter_poll: float = Field(
         30.0,

@@ -74,5 +74,5 @@ LANGFUSE_LOGIN = SecretKey("langfuse", "first-password")
 
 BUCKETS = ("mlflow", "langfuse", "backups")
 DATABASES = ("mlflow", "langfuse")
-ADAPTERS_CLAIM, MODEL_CACHE_CLAIM, WORKSPACE_CLAIM = "adapters", "model-cache", "training-workspace"
+MODEL_CACHE_CLAIM, WORKSPACE_CLAIM = "model-cache", "training-workspace"
 RUNTIME_CLASS = "nvidia"

@@ -13,6 +13,7 @@ from ml.errors import AdapterError
 from ml.registry.pointer import (
     PART,
     Pointer,
+    adapter_name,
     adapters_folder,
     parse_pointer,
     published,
@@ -23,10 +24,9 @@ from ml.registry.versions import Registry, Version
 from ml.settings import Settings
 from ml.training.base_model import BaseModel, file_digest
 from ml.training.gguf_adapter import write_gguf
-from ml.training.result import base_digest_of, texts_of
+from ml.training.result import WEIGHTS, base_digest_of, texts_of
 
 KEPT = 2  # the one in force, and the one before, which answers may still be written with
-WEIGHTS = "adapter_model.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def _for_llama_cpp(registry: Registry, settings: Settings, base: BaseModel, vers
 def _publish_gguf(registry: Registry, base: BaseModel, version: Version, scratch: Path) -> Pointer:
     """Converts an adapter and puts it with its run, the pointer last: who finds that finds the file too."""
     adapter = registry.download(version, scratch)
-    file = write_gguf(adapter, base, scratch / f"{_name(registry, version)}.gguf")
+    file = write_gguf(adapter, base, scratch / f"{adapter_name(registry.name, version.number, version.run_id)}.gguf")
     system, prompt = texts_of(adapter)
     pointer = Pointer(
         version=version.number,
@@ -108,7 +108,7 @@ def _publish_gguf(registry: Registry, base: BaseModel, version: Version, scratch
 
 
 def _for_vllm(registry: Registry, settings: Settings, base: BaseModel, version: Version) -> tuple[Pointer, Path]:
-    from ml.registry.vllm import load_adapter, place_adapter
+    from ml.registry.vllm import offer_adapter
 
     with tempfile.TemporaryDirectory() as scratch:
         adapter = registry.download(version, Path(scratch))
@@ -125,17 +125,11 @@ def _for_vllm(registry: Registry, settings: Settings, base: BaseModel, version: 
             digest=file_digest(adapter / WEIGHTS),
             system=system,
             prompt=prompt,
-            model=_name(registry, version),
+            model=adapter_name(registry.name, version.number, version.run_id),
         )
-        place = place_adapter(settings, adapter, pointer.model)
-    load_adapter(settings, pointer.model, place)
+        place = offer_adapter(settings, adapter, pointer.model)
     registry.add_text(version, pointer.to_json(), published("openai.json"))
     return pointer, place
-
-
-def _name(registry: Registry, version: Version) -> str:
-    """Names a version's adapter so that the same name never means other weights."""
-    return f"{registry.name}-{version.number}-{version.run_id[:8]}"
 
 
 def _check_base(pointer: Pointer, base: BaseModel) -> None:

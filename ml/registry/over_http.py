@@ -1,37 +1,92 @@
-"""An MLflow server by plain HTTP: what the service reads there, whose installation holds no MLflow."""
+"""An MLflow server by plain HTTP: for the service and what runs beside vLLM, whose installation holds no MLflow.
+
+Raised is what urllib raises, and ValueError or KeyError by what is no MLflow; `translated` makes errors of ours of both.
+"""
 
 import http.client
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlencode
+
+from ml.errors import CodeIntelError
 
 API = "api/2.0/mlflow"
 TIMEOUT = 30.0
 NO_SUCH = frozenset(("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"))
 
 
-def get(url: str, route: str, query: Mapping[str, str]) -> http.client.HTTPResponse:
-    """Gives what a server answers at a route. Raises HTTPError, OSError, HTTPException."""
-    return _open(urllib.request.Request(f"{url.rstrip('/')}/{route}?{urlencode(query)}"))  # noqa: S310  # http(s) only
+@contextmanager
+def translated(url: str, kind: type[CodeIntelError]) -> Iterator[None]:
+    """Raises an error of ours where the server is away, refuses, or is no MLflow."""
+    try:
+        yield
+    except urllib.error.HTTPError as error:
+        raise kind(f"MLflow at {url}: status {error.code}", "look at it there") from error
+    except (OSError, http.client.HTTPException) as error:
+        raise kind(f"MLflow at {url} does not answer ({error})", "start it, or unset mlflow_url") from error
+    except (ValueError, KeyError) as error:
+        raise kind(f"{url} is no MLflow server", "mend mlflow_url") from error
 
 
-def post(url: str, route: str, body: Mapping[str, Any]) -> http.client.HTTPResponse:
-    """Gives what a server answers to a body; raises as `get`."""
+def production(url: str) -> tuple[int, str] | None:
+    """Gives the version that is Production and its run; None: the base model alone."""
+    from ml.registry.versions import NAME, PRODUCTION  # only who asks for it pays for its import
+
+    found = _known(url, "registered-models/alias", {"name": NAME, "alias": PRODUCTION})
+    return (int(found["model_version"]["version"]), str(found["model_version"]["run_id"])) if found else None
+
+
+def finished_runs(url: str, limit: int) -> list[str]:
+    """Gives the training runs that finished, the newest first."""
+    from ml.registry.tracking import EXPERIMENT
+
+    experiment = _known(url, "experiments/get-by-name", {"experiment_name": EXPERIMENT})
+    if experiment is None:
+        return []
+    wanted = {
+        "experiment_ids": [experiment["experiment"]["experiment_id"]],
+        "filter": "attributes.status = 'FINISHED'",
+        "order_by": ["attributes.start_time DESC"],
+        "max_results": limit,
+    }
     headers = {"Content-Type": "application/json"}
-    address = f"{url.rstrip('/')}/{route}"
-    return _open(urllib.request.Request(address, json.dumps(body).encode(), headers))  # noqa: S310  # http(s) only
+    address = f"{url.rstrip('/')}/{API}/runs/search"
+    with _open(urllib.request.Request(address, json.dumps(wanted).encode(), headers)) as reply:  # noqa: S310  # http(s)
+        return [str(run["info"]["run_id"]) for run in json.load(reply).get("runs", [])]
+
+
+def artifacts(url: str, run_id: str, folder: str) -> list[str]:
+    """Gives the paths of the files in a folder of a run's artifacts; none where it is not there."""
+    listed = _known(url, "artifacts/list", {"run_id": run_id, "path": folder}) or {}
+    return [str(file["path"]) for file in listed.get("files", []) if not file["is_dir"]]
 
 
 def artifact(url: str, run_id: str, path: str) -> http.client.HTTPResponse:
-    """Gives a file of a run, which the server passes on from wherever it lies; raises as `get`."""
-    return get(url, "get-artifact", {"path": path, "run_uuid": run_id})
+    """Gives a file of a run, which the server passes on from wherever it lies."""
+    return _get(url, "get-artifact", {"path": path, "run_uuid": run_id})
 
 
-def says_none(error: urllib.error.HTTPError) -> bool:
-    """Says whether what was asked for is not there, and the server is well."""
+def _known(url: str, route: str, query: Mapping[str, str]) -> dict[str, Any] | None:
+    """Gives what a server knows; None where it is well and knows no such thing."""
+    try:
+        with _get(url, f"{API}/{route}", query) as reply:
+            found: dict[str, Any] = json.load(reply)
+            return found
+    except urllib.error.HTTPError as error:
+        if _says_none(error):
+            return None
+        raise
+
+
+def _get(url: str, route: str, query: Mapping[str, str]) -> http.client.HTTPResponse:
+    return _open(urllib.request.Request(f"{url.rstrip('/')}/{route}?{urlencode(query)}"))  # noqa: S310  # http(s) only
+
+
+def _says_none(error: urllib.error.HTTPError) -> bool:
     try:
         return json.load(error)["error_code"] in NO_SUCH
     except (ValueError, KeyError, TypeError):

@@ -53,6 +53,11 @@ def published(name: str) -> str:
     return f"{PUBLISHED}/{name}"
 
 
+def adapter_name(registry: str, version: int, run_id: str) -> str:
+    """Names a version's adapter so that the same name never means other weights."""
+    return f"{registry}-{version}-{run_id[:8]}"
+
+
 def parse_pointer(text: str | bytes, place: str) -> Pointer:
     """Reads a pointer. Raises AdapterError naming the place that it came from."""
     try:

@@ -1,5 +1,7 @@
 """Gives vLLM an adapter: a folder that it sees at the same path, and the call that loads it.
 
+That folder is shared with it (llm_adapter_dir), or in vLLM's own pod, where `ml.serving.adapters` brings it from MLflow.
+
 Each version has a name of its own. Loaded in place of the one before, under its name (`load_inplace`), an adapter would
 change weights in the middle of answers, and vLLM 0.32 would read the folder again at each request, and dies where that is
 gone (docs/adr/0006). The base's name goes into the adapter's configuration, for vLLM's filesystem resolver: a server with
@@ -10,6 +12,7 @@ import http.client
 import json
 import shutil
 import tempfile
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -17,10 +20,51 @@ from typing import Any
 
 from ml.errors import AdapterError
 from ml.settings import Settings
+from ml.training.result import CONFIG
 
-CONFIG = "adapter_config.json"
 TIMEOUT = 300.0
-LOADED_ALREADY = "already been loaded"
+LOADED_ALREADY, NOT_THERE = "already been loaded", "No adapter found"
+IN_POD = Path("/adapters")  # where vLLM's pod has what was brought from MLflow
+BROUGHT_SECONDS, PAUSE = 300.0, 2.0
+
+
+class AdapterNotThereError(AdapterError):
+    """vLLM finds nothing in the folder that an adapter should be in."""
+
+
+def candidate_name(digest: str) -> str:
+    """Names an adapter that is to be measured by its weights."""
+    return f"candidate-{digest[:12]}"
+
+
+def offer_adapter(settings: Settings, adapter: Path, name: str) -> Path:
+    """Lets vLLM load an adapter (peft's folder) under a name, and gives where vLLM has it.
+
+    Raises AdapterError where there is no way for it to get there, or vLLM refuses it or is away.
+    """
+    if settings.llm_adapter_dir:
+        place = place_adapter(settings, adapter, name)
+        load_adapter(settings, name, place)
+        return place
+    if not (settings.mlflow_url or "").startswith(("http://", "https://")):
+        raise AdapterError("no folder is set that vLLM reads adapters from", "set llm_adapter_dir to one it sees too")
+    _base_card(settings)
+    _load_once_brought(settings, name)
+    return IN_POD / name
+
+
+def _load_once_brought(settings: Settings, name: str) -> None:
+    end = time.monotonic() + BROUGHT_SECONDS
+    while True:
+        try:
+            return load_adapter(settings, name, IN_POD / name)
+        except AdapterNotThereError as error:
+            if time.monotonic() > end:
+                raise AdapterError(
+                    f"{name} did not come from {settings.mlflow_url} into vLLM's pod",
+                    "look at the log of the pod's container adapters, or set llm_adapter_dir to a folder that vLLM sees too",
+                ) from error
+        time.sleep(PAUSE)
 
 
 def place_adapter(settings: Settings, adapter: Path, name: str) -> Path:
@@ -59,7 +103,8 @@ def load_adapter(settings: Settings, name: str, folder: Path) -> None:
     except urllib.error.HTTPError as error:
         said = error.read().decode("utf-8", "replace")
         if LOADED_ALREADY not in said:
-            raise AdapterError(f"vLLM refuses {name}: {_message(said, error.code)}", _cure(error.code)) from error
+            kind = AdapterNotThereError if NOT_THERE in said else AdapterError
+            raise kind(f"vLLM refuses {name}: {_message(said, error.code)}", _cure(error.code)) from error
     except (OSError, http.client.HTTPException) as error:
         raise _away(settings, error) from error
 

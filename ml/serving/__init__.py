@@ -1,10 +1,11 @@
 """The models on the cluster, as objects that KServe's own SDK has typed: Pulumi hands them to Kubernetes."""
 
 from ml.serving.cache import CacheArgs, model_cache
-from ml.serving.inference import AutoscalingArgs, ProductionArgs, autoscaling_model, production_model
+from ml.serving.inference import AdapterSource, AutoscalingArgs, ProductionArgs, autoscaling_model, production_model
 from ml.serving.runtime import VllmArgs, vllm_runtime
 
 __all__ = [
+    "AdapterSource",
     "AutoscalingArgs",
     "CacheArgs",
     "ProductionArgs",

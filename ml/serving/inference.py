@@ -9,7 +9,7 @@ A canary is for cards that hold two: `canary_percent` asks for half of the slice
 from dataclasses import dataclass, field
 from typing import Any
 
-from ml.serving.runtime import ADAPTERS, FORMAT, LOADING_SECONDS, RUNTIME, plain
+from ml.serving.runtime import ADAPTERS, FORMAT, LOADING_SECONDS, PORT, RUNTIME, hardened, plain
 
 GPU = "nvidia.com/gpu"
 KNATIVE = {
@@ -33,8 +33,17 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
+class AdapterSource:
+    """Where adapters come from: an MLflow server, asked by a container of this image beside vLLM (ml.serving.adapters)."""
+
+    image: str
+    mlflow_url: str
+    size: str = "10Gi"
+
+
+@dataclass(frozen=True, slots=True)
 class ProductionArgs:
-    """The production model: its base, the adapters' shared volume, and its share of the card's memory.
+    """The production model: its base, where its adapters come from, and its share of the card's memory.
 
     `slices` is how many the card is offered as; `speculate` guesses that many tokens from the prompt itself (code and
     answers quote it); `canary_percent` sends that share of requests to the new revision.
@@ -45,7 +54,7 @@ class ProductionArgs:
     placement: Placement
     slices: int = 5
     namespace: str = "codeintel-models"
-    adapters_claim: str | None = None
+    adapters: AdapterSource | None = None
     adapter_rank: int = 16
     context_tokens: int = 16_384
     speculate: int = 4
@@ -88,9 +97,11 @@ def production_model(args: ProductionArgs) -> dict[str, Any]:
         flags.append(f"--speculative-config={guess}")
     scaling = {"min_replicas": 1, "max_replicas": 1 if args.canary_percent is None else 2}
     environment = {"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True"}
-    if args.adapters_claim:
+    if args.adapters:
         environment |= {"VLLM_PLUGINS": "lora_filesystem_resolver", "VLLM_LORA_RESOLVER_CACHE_DIR": ADAPTERS}
-    predictor = _predictor(args.base, args.placement, flags, environment, args.adapters_claim)
+    predictor = _predictor(args.base, args.placement, flags, environment)
+    if args.adapters:
+        predictor |= _with_adapters(predictor["model"], args.name, args.adapters)
     return _service(
         args.name, args.namespace, {**predictor, **scaling, "canary_traffic_percent": args.canary_percent}, {}
     )
@@ -108,7 +119,7 @@ def autoscaling_model(args: AutoscalingArgs) -> dict[str, Any]:
     }
     # The target itself, not 70 % of it: a pod more comes when a pod's places are taken.
     annotations = {"autoscaling.knative.dev/target-utilization-percentage": "100"}
-    predictor = _predictor(args.base, args.placement, flags, {}, None)
+    predictor = _predictor(args.base, args.placement, flags, {})
     return _service(args.name, args.namespace, {**predictor, **scaling}, annotations)
 
 
@@ -130,9 +141,7 @@ def _service(name: str, namespace: str, predictor: dict[str, Any], annotations: 
     return plain(made)
 
 
-def _predictor(
-    base: str, placement: Placement, flags: list[str], environment: dict[str, str], adapters: str | None
-) -> dict[str, Any]:
+def _predictor(base: str, placement: Placement, flags: list[str], environment: dict[str, str]) -> dict[str, Any]:
     from kserve import V1beta1ModelFormat, V1beta1ModelSpec
     from kubernetes import client
 
@@ -146,9 +155,6 @@ def _predictor(
         args=flags,
         env=[client.V1EnvVar(name=name, value=value) for name, value in environment.items()] or None,
         resources=client.V1ResourceRequirements(requests=asked, limits=asked),
-        volume_mounts=[client.V1VolumeMount(name="adapters", mount_path=ADAPTERS, read_only=True)]
-        if adapters
-        else None,
     )
     return {
         "model": model,
@@ -160,12 +166,30 @@ def _predictor(
             for taint in placement.tolerated_taints
         ]
         or None,
-        "volumes": [_claimed("adapters", adapters)] if adapters else None,
     }
 
 
-def _claimed(name: str, claim: str) -> Any:
+def _with_adapters(model: Any, name: str, adapters: AdapterSource) -> dict[str, Any]:
+    """Mounts the adapters' folder into vLLM, and gives the container that fills it, with its volume."""
     from kubernetes import client
 
-    source = client.V1PersistentVolumeClaimVolumeSource(claim_name=claim, read_only=True)
-    return client.V1Volume(name=name, persistent_volume_claim=source)
+    model.volume_mounts = [client.V1VolumeMount(name="adapters", mount_path=ADAPTERS, read_only=True)]
+    environment = {
+        "CODEINTEL_LLM_URL": f"http://127.0.0.1:{PORT}/v1",
+        "CODEINTEL_LLM_MODEL": name,
+        "CODEINTEL_LLM_ADAPTER_DIR": ADAPTERS,
+        "CODEINTEL_MLFLOW_URL": adapters.mlflow_url,
+    }
+    bringing = client.V1Container(
+        name="adapters",
+        image=adapters.image,
+        command=["python", "-m", "ml.serving.adapters"],
+        env=[client.V1EnvVar(name=each, value=value) for each, value in environment.items()],
+        resources=client.V1ResourceRequirements(
+            requests={"cpu": "10m", "memory": "128Mi"}, limits={"cpu": "1", "memory": "512Mi"}
+        ),
+        volume_mounts=[client.V1VolumeMount(name="adapters", mount_path=ADAPTERS)],
+        security_context=hardened(),
+    )
+    folder = client.V1EmptyDirVolumeSource(size_limit=adapters.size)
+    return {"containers": [bringing], "volumes": [client.V1Volume(name="adapters", empty_dir=folder)]}

@@ -7,6 +7,7 @@ from pathlib import Path
 from ml.errors import TrainingError
 
 RESULT, ADAPTER, ABOUT = "result.json", "adapter", "codeintel.json"
+CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"  # of an adapter, as peft names them
 
 
 @dataclass(frozen=True, slots=True)

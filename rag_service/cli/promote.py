@@ -57,7 +57,7 @@ def reports_of(run: Path, reports: Path) -> "tuple[Report, Report]":
     """Gives what was measured of a run's adapter and of its base. Raises EvaluationError where it was of another."""
     from ml.evaluation.report import read_report
     from ml.training.base_model import file_digest
-    from rag_service.evaluation.adapter import WEIGHTS
+    from ml.training.result import WEIGHTS
     from rag_service.evaluation.reports import BASE, CANDIDATE
 
     candidate = read_report(reports / CANDIDATE)

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 from ml.errors import AdapterError, EvaluationError
 from ml.evaluation.page import Losses
+from ml.training.result import CONFIG, WEIGHTS
 
 if TYPE_CHECKING:
     from ml.settings import Settings
-
-CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +87,10 @@ def _as_gguf(folder: Path, settings: "Settings", scratch: Path) -> Path:
 
 
 def _at_endpoint(folder: Path, digest: str, settings: "Settings") -> "Settings":
-    from ml.registry.vllm import load_adapter, place_adapter
+    from ml.registry.vllm import candidate_name, offer_adapter
 
-    name = f"candidate-{digest[:12]}"
-    load_adapter(settings, name, place_adapter(settings, folder, name))
+    name = candidate_name(digest)
+    offer_adapter(settings, folder, name)
     return settings.model_copy(update={"llm_model": name})
 
 

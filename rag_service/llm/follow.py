@@ -4,22 +4,20 @@ Plain HTTP, because the service's installation holds no MLflow; the server passe
 """
 
 import http.client
-import json
 import logging
 import shutil
 import threading
 import urllib.error
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ml.errors import AdapterError
-from ml.registry.over_http import API, artifact, get, says_none
+from ml.registry.over_http import artifact, production, translated
 from ml.registry.pointer import PART, Pointer, adapters_folder, parse_pointer, published, read_pointer, write_pointer
 
 if TYPE_CHECKING:
     from ml.settings import Settings
 
-ALIAS = f"{API}/registered-models/alias"
 log = logging.getLogger(__name__)
 
 
@@ -68,11 +66,12 @@ def follow(settings: "Settings", url: str) -> int:
 
     Raises AdapterError where the server is away, or what it holds was not deployed; what was in force then stays.
     """
-    production = _production(url)
-    if production is None:
+    with translated(url, AdapterError):
+        found = production(url)
+    if found is None:
         write_pointer(settings, None)
         return 0
-    version, run_id = int(production["version"]), str(production["run_id"])
+    version, run_id = found
     if _is_in_force(settings, version, run_id):
         return version
     name = published(f"{settings.llm}.json")
@@ -108,23 +107,6 @@ def _bring(settings: "Settings", url: str, pointer: Pointer) -> None:
         raise AdapterError(
             f"adapter {pointer.version} can't be brought from {url} ({error})", "it is tried again"
         ) from error
-
-
-def _production(url: str) -> dict[str, Any] | None:
-    from ml.registry.versions import NAME, PRODUCTION  # only a service that follows pays for its import
-
-    try:
-        with get(url, ALIAS, {"name": NAME, "alias": PRODUCTION}) as reply:
-            found: dict[str, Any] = json.load(reply)["model_version"]
-            return found
-    except urllib.error.HTTPError as error:
-        if says_none(error):
-            return None
-        raise AdapterError(f"MLflow at {url}: status {error.code}", "look at it there") from error
-    except (OSError, http.client.HTTPException) as error:
-        raise AdapterError(f"MLflow at {url} does not answer ({error})", "start it, or unset mlflow_url") from error
-    except (ValueError, KeyError) as error:
-        raise AdapterError(f"{url} is no MLflow server", "mend mlflow_url") from error
 
 
 def _artifact(url: str, run_id: str, path: str) -> http.client.HTTPResponse:

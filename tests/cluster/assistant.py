@@ -19,7 +19,6 @@ from tests.cluster.written import DISK, placed, volume, written
 SPACE = Namespace.ASSISTANT
 OUTSIDE = "assistant-outside"
 COMMAND = [python_image.INTERPRETER, "-c", "from rag_service.cli import main; main()"]
-LEFT_OUT = "CODEINTEL_LLM_ADAPTER_DIR"
 CHANGED = {"CODEINTEL_LLM_TIMEOUT": "5", "CODEINTEL_LLM_REST": "3"}
 
 
@@ -77,14 +76,12 @@ def manifests(nodes: list[Node]) -> list[Object]:
 def _changed(everyone: Object, replicas: int) -> Object:
     pod = everyone["spec"]["template"]["spec"]
     (server,) = pod["containers"]
-    kept = [each for each in server["env"] if each["name"] not in {LEFT_OUT, *CHANGED}]
+    kept = [each for each in server["env"] if each["name"] not in CHANGED]
     environment = [*kept, *({"name": name, "value": value} for name, value in CHANGED.items())]
     requests = {**server["resources"], "requests": {"cpu": "100m", "memory": "256Mi"}}
-    mounts = [each for each in server["volumeMounts"] if each["name"] != "adapters"]
-    pod["volumes"] = [each for each in pod["volumes"] if each["name"] != "adapters"]
     everyone["spec"] |= {"replicas": replicas, "podManagementPolicy": "Parallel"}
     image = {"image": python_image.NAME, "command": COMMAND}
-    return placed(everyone, None, **image, env=environment, resources=requests, volumeMounts=mounts)
+    return placed(everyone, None, **image, env=environment, resources=requests)
 
 
 def _now(cron_job: Object) -> Object:

@@ -164,6 +164,26 @@ def test_the_assistants_environment_is_one_that_it_reads(whole: State, monkeypat
     assert (settings.llm, settings.port, settings.host) == ("openai", 8321, "0.0.0.0")
 
 
+def test_adapters_come_to_vllm_from_mlflow_and_over_no_shared_volume(
+    whole: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ml.serving.adapters import Adapters
+    from ml.settings import Settings
+
+    served = next(each.inputs for each in whole.resources.values() if each.name == "inferenceservice-code-assistant")
+    predictor = served["spec"]["predictor"]
+    (bringing,) = predictor["containers"]
+    for each in bringing["env"]:
+        monkeypatch.setenv(each["name"], each["value"])
+    assert Adapters(Settings(data_dir=".")).bring
+    (mount,) = predictor["model"]["volumeMounts"]
+    assert (mount["mountPath"], mount["readOnly"]) == (Settings().llm_adapter_dir, True)
+    assert predictor["volumes"] == [{"name": mount["name"], "emptyDir": {"sizeLimit": "10Gi"}}]
+    claims = [each.inputs["spec"] for each in whole.resources.values() if each.type.endswith(":PersistentVolumeClaim")]
+    assert claims
+    assert all(claim["accessModes"] == ["ReadWriteOnce"] for claim in claims)  # all that k3s' own volumes give
+
+
 def test_the_card_is_offered_as_slices_under_its_own_name(whole: State) -> None:
     values = next(each["values"] for each in whole.charts if each.get("chart") == "nvidia-device-plugin")
     sharing = json.loads(values["config"]["map"][values["config"]["default"]])["sharing"]["timeSlicing"]

@@ -1,6 +1,7 @@
 """A real vLLM on the CPU: base and adapter answer differently, and a roll-over loses no answer that runs through it."""
 
 import json
+import os
 import shutil
 import urllib.request
 from collections.abc import Iterator
@@ -12,15 +13,21 @@ from threading import Barrier
 import pytest
 
 from ml.errors import AdapterError, ModelError
+from ml.registry import vllm as at_vllm
 from ml.registry.deploy import deploy
 from ml.registry.mlflow_client import experiment_id, open_client, tracking_address
 from ml.registry.pointer import read_pointer
+from ml.registry.tracking import EXPERIMENT
+from ml.registry.versions import NAME as REGISTERED
 from ml.registry.versions import Registry, Version
 from ml.registry.vllm import load_adapter
+from ml.serving.adapters import KEPT, Adapters
 from ml.settings import Settings
 from ml.training.base_model import BaseModel
 from rag_service.answer import write
 from rag_service.answer.assistant import open_assistant
+from rag_service.evaluation.adapter import open_candidate
+from rag_service.llm.follow import follow
 from rag_service.llm.in_force import LlmInForce
 from rag_service.llm.provider import Llm
 from tests.ml.support import write_peft_adapter
@@ -196,3 +203,63 @@ def test_a_server_that_forgot_finds_the_adapter_again(
         said(in_force.get())
     deploy(registry, settings, base)
     assert said(in_force.get()) == before
+
+
+def test_adapters_come_from_mlflow_into_vllms_pod_and_no_folder_is_shared(
+    mlflow_server: str,
+    settings: Settings,
+    shared: Path,
+    base: BaseModel,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(at_vllm, "IN_POD", shared)
+    monkeypatch.setattr(at_vllm, "PAUSE", 0.1)
+    in_pod = Adapters(settings.model_copy(update={"mlflow_url": mlflow_server}))
+    stage, assistant = (
+        settings.model_copy(
+            update={"llm_adapter_dir": None, "mlflow_url": mlflow_server, "data_dir": str(tmp_path / name)}
+        )
+        for name in ("stage", "assistant")
+    )
+    assert in_pod.bring() == []
+
+    adapter = write_peft_adapter(tmp_path / "run" / "adapter", base, 7)
+    client = open_client(mlflow_server)
+    run_id: str = client.create_run(experiment_id(client, EXPERIMENT)).info.run_id
+    client.log_artifacts(run_id, str(adapter), "adapter")
+    client.set_terminated(run_id)
+    with ThreadPoolExecutor(1) as pool:
+        measuring = pool.submit(lambda: open_candidate(tmp_path / "run", stage).__enter__())
+        (candidate,) = in_pod.bring()
+        measured = measuring.result(120)
+    assert measured.settings.llm_model == candidate
+
+    registry = Registry(mlflow_server, REGISTERED)
+    version = registry.register(run_id)
+    assert registry.succeed(len(registry.history()), version)
+    assert len(in_pod.bring()) == 2
+    deployed = deploy(registry, stage, base)
+    assert deployed
+    assert follow(assistant, mlflow_server) == version.number
+    text, model = said(LlmInForce(assistant).get())
+    assert model == deployed.place.name
+    assert text == said(LlmInForce(measured.settings).get())[0]
+
+    for number in range(KEPT + 1):
+        (shared / f"old-{number}").mkdir()
+        os.utime(shared / f"old-{number}", (number, number))
+    in_pod.bring()
+    assert {deployed.place.name, candidate} <= {path.name for path in shared.iterdir()}
+    assert not (shared / "old-0").exists()
+
+
+def test_an_adapter_that_nobody_brings_is_said(
+    settings: Settings, tmp_path: Path, base: BaseModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(at_vllm, "BROUGHT_SECONDS", 0)
+    alone = settings.model_copy(update={"llm_adapter_dir": None, "mlflow_url": "http://127.0.0.1:9"})
+    with pytest.raises(AdapterError, match=r"did not come from http://127\.0\.0\.1:9 into vLLM's pod"):
+        at_vllm.offer_adapter(alone, write_peft_adapter(tmp_path / "adapter", base, 1), "codeintel-adapter-1-none")
+    with pytest.raises(AdapterError, match="does not answer"):
+        Adapters(settings.model_copy(update={"mlflow_url": "http://127.0.0.1:9"})).bring()

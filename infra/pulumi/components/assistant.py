@@ -5,7 +5,6 @@ import pulumi_kubernetes as k8s
 
 from infra.pulumi.components.langfuse import TRACES_URL
 from infra.pulumi.names import (
-    ADAPTERS_CLAIM,
     ASSISTANT,
     ASSISTANT_KEY,
     LANGFUSE,
@@ -23,9 +22,7 @@ from infra.pulumi.parts.workload import (
     TMP,
     Limits,
     Pod,
-    claim,
     claim_template,
-    claimed,
     container,
     http_probe,
     pod_spec,
@@ -35,7 +32,7 @@ from infra.pulumi.parts.workload import (
     template,
 )
 
-DATA, ADAPTERS = "/data", "/adapters"
+DATA = "/data"
 INDEXER = "indexer"
 NIGHTLY = "15 2 * * *"
 KEYS = (QDRANT_KEY.key, QDRANT_READER.key)  # the service reads the index, only the indexer changes it
@@ -68,8 +65,6 @@ class Assistant(pulumi.ComponentResource):
         if traces is not None:
             keys = {each.key: each.key for each in (HEADERS, LANGFUSE_PUBLIC, LANGFUSE_SECRET)}
             needed.append(copied_secret(site, traces, HEADERS.secret, space, keys, mine))
-        if site.settings.components.has("models"):
-            needed.append(claim(site, ADAPTERS_CLAIM, space, "10Gi", mine, shared=True))
         service(site, ASSISTANT, mine, awaited=False)
         allow(site, space, ASSISTANT.name, ways(site), mine)
         after = pulumi.ResourceOptions(parent=self, depends_on=needed)
@@ -80,7 +75,6 @@ class Assistant(pulumi.ComponentResource):
 
     def _server(self, opts: pulumi.ResourceOptions) -> None:
         chosen = self.site.settings.assistant
-        shares_adapters = self.site.settings.components.has("models")
         server = container(
             "assistant",
             self.site.image("assistant"),
@@ -88,13 +82,12 @@ class Assistant(pulumi.ComponentResource):
             args=["serve"],
             env=environment(self.site, QDRANT_READER),
             ports={"http": ASSISTANT.port},
-            mounts={"data": DATA, "tmp": TMP} | ({"adapters": ADAPTERS} if shares_adapters else {}),
+            mounts={"data": DATA, "tmp": TMP},
             ready=http_probe(READY, ASSISTANT.port, period=5),
             alive=http_probe("/healthz", ASSISTANT.port, period=20),
             start=http_probe("/healthz", ASSISTANT.port, period=3, failures=100),
         )
-        volumes = [scratch("tmp", "1Gi")] + ([claimed("adapters", ADAPTERS_CLAIM)] if shares_adapters else [])
-        pod = Pod([server], volumes=volumes, grace_seconds=LONGEST_ANSWER + 10)
+        pod = Pod([server], volumes=[scratch("tmp", "1Gi")], grace_seconds=LONGEST_ANSWER + 10)
         k8s.apps.v1.StatefulSet(
             "assistant",
             # It is ready when something is indexed, which is after the first `up`.
@@ -159,7 +152,6 @@ def environment(site: Site, store_key: SecretKey) -> dict[str, str | SecretKey]:
         made |= {
             "CODEINTEL_LLM_URL": f"http://{models.name}-predictor.{Namespace.MODELS}.svc.cluster.local/v1",
             "CODEINTEL_LLM_MODEL": models.name,
-            "CODEINTEL_LLM_ADAPTER_DIR": ADAPTERS,
             "CODEINTEL_LLM_TIMEOUT": str(FIRST_TOKEN),
         }
     if parts.has("mlflow"):

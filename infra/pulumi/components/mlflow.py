@@ -31,6 +31,7 @@ class MLflow(pulumi.ComponentResource):
         service(site, MLFLOW, mine)
         users = [
             Peer(Namespace.ASSISTANT, ports=(MLFLOW.port,)),
+            Peer(Namespace.MODELS, ports=(MLFLOW.port,)),
             Peer(Namespace.PIPELINES, STAGE, ports=(MLFLOW.port,)),
         ]
         stores = [Peer(each.namespace, each.name, ports=(each.port,)) for each in (POSTGRES, OBJECTS)]

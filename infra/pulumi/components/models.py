@@ -6,11 +6,11 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
-from infra.pulumi.names import ADAPTERS_CLAIM, Namespace
+from infra.pulumi.names import MLFLOW, Namespace
 from infra.pulumi.parts.site import Site
 from infra.pulumi.parts.traffic import INTERNET, Peer, Ways, allow
-from infra.pulumi.parts.workload import claim
 from ml.serving import (
+    AdapterSource,
     AutoscalingArgs,
     CacheArgs,
     ProductionArgs,
@@ -32,16 +32,16 @@ class Models(pulumi.ComponentResource):
     def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("codeintel:platform:Models", "models", None, opts)
         self.site, mine = site, pulumi.ResourceOptions(parent=self)
-        # The assistant deploys adapters to it, vLLM reads them.
-        adapters = claim(site, ADAPTERS_CLAIM, Namespace.MODELS, "10Gi", mine, shared=True)
         runtime = self._object(vllm_runtime(VllmArgs(site.image("vllm"), Namespace.MODELS)), mine)
         kept = model_cache(cache_args(site)) if site.settings.caches_models else []
         caches = [self._object(each, mine) for each in kept]
-        after = pulumi.ResourceOptions(parent=self, depends_on=[adapters, runtime, *caches])
+        after = pulumi.ResourceOptions(parent=self, depends_on=[runtime, *caches])
         self._object(production_model(production_args(site)), pulumi.ResourceOptions.merge(after, REPLACED))
         self._object(autoscaling_model(autoscaling_args(site)), after)
         # The activator and the autoscaler of Knative, and the ingress, come in; weights come from outside where they may.
         outside = [INTERNET] if site.settings.network.downloads else []
+        if site.settings.components.has("mlflow"):
+            outside.append(Peer(MLFLOW.namespace, MLFLOW.name, ports=(MLFLOW.port,)))
         callers = [Peer(space) for space in (Namespace.KNATIVE, Namespace.KOURIER, Namespace.ASSISTANT)]
         allow(site, Namespace.MODELS, None, Ways(into=callers, out=[Peer(Namespace.KNATIVE), *outside]), mine)
         self.register_outputs({})
@@ -74,7 +74,7 @@ def production_args(site: Site) -> ProductionArgs:
         placement=placement(site, site.settings.production_gpus),
         slices=gpu.slices,
         namespace=Namespace.MODELS,
-        adapters_claim=ADAPTERS_CLAIM,
+        adapters=AdapterSource(site.image("assistant"), MLFLOW.url) if site.settings.components.has("mlflow") else None,
         adapter_rank=models.adapter_rank,
     )
 

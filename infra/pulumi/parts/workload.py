@@ -149,21 +149,21 @@ def service(
 
 
 def claim(
-    site: Site, name: str, namespace: str, size: str, opts: pulumi.ResourceOptions, shared: bool = False
+    site: Site, name: str, namespace: str, size: str, opts: pulumi.ResourceOptions
 ) -> k8s.core.v1.PersistentVolumeClaim:
     """Gives a volume that outlives its pods; it is not waited for, as many classes bind it to the first pod's node."""
     return k8s.core.v1.PersistentVolumeClaim(
         f"{namespace}-{name}",
         metadata=site.meta(name, namespace, annotations={"pulumi.com/skipAwait": "true"}),
-        spec=claim_spec(site, size, shared),
+        spec=claim_spec(site, size),
         opts=opts,
     )
 
 
-def claim_spec(site: Site, size: str, shared: bool = False) -> k8s.core.v1.PersistentVolumeClaimSpecArgs:
-    """Gives what a volume is asked for by; a shared one is written by pods of several nodes."""
+def claim_spec(site: Site, size: str) -> k8s.core.v1.PersistentVolumeClaimSpecArgs:
+    """Gives what a volume is asked for by: by pods of one node, which is all that a node's own disk can give."""
     return k8s.core.v1.PersistentVolumeClaimSpecArgs(
-        access_modes=["ReadWriteMany" if shared else "ReadWriteOnce"],
+        access_modes=["ReadWriteOnce"],
         storage_class_name=site.settings.storage.class_name,
         resources=k8s.core.v1.VolumeResourceRequirementsArgs(requests={"storage": size}),
     )

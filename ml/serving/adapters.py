@@ -1,0 +1,108 @@
+"""Brings adapters from MLflow to vLLM, in whose pod it runs: what git-sync is to a web server's pages.
+
+    python -m ml.serving.adapters     (settings: llm_url, llm_model, llm_adapter_dir, mlflow_url)
+
+Brought are the adapter that is Production, and those of the newest training runs, which an evaluation asks for as
+candidates. Who deploys or measures one then tells vLLM to load it by its name (ml.registry.vllm); after a restart vLLM's
+filesystem resolver does so at the first question that names it. Nobody needs a volume that pods of two namespaces share.
+"""
+
+import logging
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from ml.errors import AdapterError, CodeIntelError
+from ml.registry import over_http
+from ml.registry.pointer import adapter_name
+from ml.registry.tracking import ADAPTER
+from ml.registry.versions import NAME
+from ml.registry.vllm import candidate_name, place_adapter
+from ml.settings import Settings, get_settings
+from ml.training.base_model import file_digest
+from ml.training.result import WEIGHTS
+
+CANDIDATES = 3
+KEPT = 2  # folders that are wanted no more: answers may still be written with them
+SECONDS = 5.0
+log = logging.getLogger(__name__)
+
+
+class Adapters:
+    """The folder that vLLM reads, made to hold what MLflow says. A kill at any point leaves whole adapters."""
+
+    def __init__(self, settings: Settings) -> None:
+        if not (settings.mlflow_url and settings.llm_adapter_dir):
+            raise AdapterError("no adapters can be brought", "set mlflow_url and llm_adapter_dir")
+        self._settings, self._url = settings, settings.mlflow_url
+        self._folder = Path(settings.llm_adapter_dir)
+        self._brought: dict[tuple[str, bool], str] = {}
+
+    def bring(self) -> list[str]:
+        """Brings what is wanted and not there, removes what was wanted before, and gives the names of what is wanted.
+
+        Raises AdapterError where MLflow or vLLM is away; what is there then stays.
+        """
+        with over_http.translated(self._url, AdapterError):
+            production = over_http.production(self._url)
+            runs = over_http.finished_runs(self._url, CANDIDATES)
+            names = [self._candidate(run_id) for run_id in runs]
+            if production:
+                names.append(self._version(*production))
+        wanted = [name for name in names if name]
+        self._sweep(wanted)
+        return wanted
+
+    def _version(self, version: int, run_id: str) -> str:
+        return self._there(run_id, True, lambda _: adapter_name(NAME, version, run_id))
+
+    def _candidate(self, run_id: str) -> str:
+        return self._there(run_id, False, lambda adapter: candidate_name(file_digest(adapter / WEIGHTS)))
+
+    def _there(self, run_id: str, is_version: bool, named: Callable[[Path], str]) -> str:
+        """Gives the name of a run's adapter, which is in the folder then; "" for a run without one."""
+        name = self._brought.get((run_id, is_version), "")
+        if name and (self._folder / name).is_dir():
+            return name
+        with tempfile.TemporaryDirectory(dir=self._folder, prefix=".part-") as scratch:
+            adapter = Path(scratch)
+            for path in over_http.artifacts(self._url, run_id, ADAPTER):
+                with (
+                    over_http.artifact(self._url, run_id, path) as reply,
+                    (adapter / Path(path).name).open("wb") as file,
+                ):
+                    shutil.copyfileobj(reply, file)
+            if not (adapter / WEIGHTS).is_file():
+                return ""
+            name = named(adapter)
+            place_adapter(self._settings, adapter, name)
+        log.info("brought %s", name)
+        self._brought[run_id, is_version] = name
+        return name
+
+    def _sweep(self, wanted: list[str]) -> None:
+        others = [path for path in self._folder.iterdir() if path.is_dir() and path.name not in {*wanted, "lost+found"}]
+        others.sort(key=lambda path: path.stat().st_mtime)
+        for path in others[: -KEPT or None]:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def main() -> None:
+    """Looks at MLflow every few seconds until the pod ends; what goes wrong is logged once, and tried again."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    adapters, said = Adapters(get_settings()), ""
+    while True:
+        try:
+            text = f"at hand: {', '.join(adapters.bring()) or 'none'}"
+        except CodeIntelError as error:
+            text = str(error)
+        if text != said:
+            log.info(text)
+        said = text
+        time.sleep(SECONDS)
+
+
+if __name__ == "__main__":
+    main()
