@@ -175,7 +175,7 @@ def test_adapters_come_to_vllm_from_mlflow_and_over_no_shared_volume(
     (bringing,) = predictor["containers"]
     for each in bringing["env"]:
         monkeypatch.setenv(each["name"], each["value"])
-    assert Adapters(Settings(data_dir=".")).bring
+    Adapters(Settings())
     (mount,) = predictor["model"]["volumeMounts"]
     assert (mount["mountPath"], mount["readOnly"]) == (Settings().llm_adapter_dir, True)
     assert predictor["volumes"] == [{"name": mount["name"], "emptyDir": {"sizeLimit": "10Gi"}}]
