@@ -9,6 +9,8 @@ filesystem resolver does so at the first question that names it. Nobody needs a 
 
 import logging
 import shutil
+import signal
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -92,6 +94,8 @@ class Adapters:
 def main() -> None:
     """Looks at MLflow every few seconds until the pod ends; what goes wrong is logged once, and tried again."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    # A container's first process takes no signal that it has no handler for: the pod would wait out its grace period.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     adapters, said = Adapters(get_settings()), ""
     while True:
         try:
