@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
@@ -99,10 +100,12 @@ class _Workers(Generic[Task, Result]):
     def _start(self) -> Connection:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=_serve, args=(theirs, self._work), daemon=True)
-        with self._starting, _interrupts_blocked(), theirs:
+        with self._starting, theirs:
             if self._stopped:
                 raise CancelledError
-            process.start()
+            resource_tracker.ensure_running()  # its start, in the midst of a worker's, would unblock what is blocked here
+            with _interrupts_blocked():
+                process.start()
             self._processes[ours] = process
         return ours
 
