@@ -132,9 +132,19 @@ class Registry:
             for found in self._client.search_model_versions(f"name = '{self.name}'"):
                 tagged, wanted = PRODUCTION in found.tags, int(found.version) == head
                 if wanted and not tagged:
-                    self._client.set_model_version_tag(self.name, str(found.version), PRODUCTION, "true")
+                    self._tag_production(str(found.version))
                 if tagged and not wanted:
                     self._client.delete_model_version_tag(self.name, str(found.version), PRODUCTION)
+
+    def _tag_production(self, version: str) -> None:
+        """Sets the tag; where another process did so in the same moment MLflow's database refuses, and it is there."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self._client.set_model_version_tag(self.name, version, PRODUCTION, "true")
+        except MlflowException:
+            if PRODUCTION not in self._client.get_model_version(self.name, version).tags:
+                raise
 
     def _append(self, entry: Entry) -> bool:
         with translated(self.address):
