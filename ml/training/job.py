@@ -22,6 +22,7 @@ from ml.training.examples import PROMPT, SYSTEM, dataset_digest, read_examples
 from ml.training.function import fine_tune
 from ml.training.recipe import Recipe
 from ml.training.result import TrainingResult, read_result, write_about
+from ml.training.runtime import PASSIVE
 
 if TYPE_CHECKING:
     from kubeflow.trainer import CustomTrainer, Runtime, TrainerClient, TrainJob
@@ -122,7 +123,7 @@ def _local_environment(base: BaseModel) -> dict[str, str]:
     return kept | {
         "PATH": _path_with_this_python(),
         "PYTHONPATH": os.pathsep.join(dict.fromkeys((packages["purelib"], packages["platlib"]))),
-        "OMP_WAIT_POLICY": "PASSIVE",  # threads that spin while they wait: three times slower where cores are shared
+        "OMP_WAIT_POLICY": PASSIVE,
         "HF_HUB_OFFLINE": "1" if Path(base.path).is_dir() else "0",
         "TOKENIZERS_PARALLELISM": "false",
     }

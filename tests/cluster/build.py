@@ -58,6 +58,13 @@ PARTS = {
         | _named("github.com/prometheus/prometheus/cmd", "prometheus"),
         tags="remove_all_sd,enable_kubernetes_sd",  # without the clouds, which are most of what it would be built of
     ),
+    "trainer": Part(
+        "trainer",
+        {
+            "trainer-controller-manager": "github.com/kubeflow/trainer/v2/cmd/trainer-controller-manager",
+            "jobset": "sigs.k8s.io/jobset",
+        },
+    ),
 }
 
 

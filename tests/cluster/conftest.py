@@ -13,6 +13,7 @@ from tests.cluster.control_plane import ControlPlane
 from tests.cluster.network import remove_cable
 from tests.cluster.nodes import SLICES, PromisedNodes
 from tests.cluster.processes import run_folder
+from tests.cluster.serving_cluster import ServingCluster
 
 Namespace = Callable[..., str]
 
@@ -60,6 +61,20 @@ def nodes(api: Api, folder: Path) -> Iterator[PromisedNodes]:
         yield nodes
     finally:
         nodes.stop()
+
+
+@pytest.fixture(scope="session")
+def serving(request: pytest.FixtureRequest) -> Iterator[ServingCluster]:
+    """Real nodes that serve models and train them; started for the first test that wants them."""
+    if given_kubeconfig():
+        pytest.skip("nodes lose their power only where they were started here, without KUBECONFIG_TEST")
+    with run_folder(CACHE / "runs", lambda: request.session.testsfailed > 0, remove_cable) as folder:
+        cluster = ServingCluster(folder)
+        try:
+            cluster.start()
+            yield cluster
+        finally:
+            cluster.stop()
 
 
 @pytest.fixture

@@ -5,22 +5,17 @@ the controller's metrics.
 """
 
 import base64
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
-
-import yaml
 
 from infra.pulumi.components.kserve import controller_values
 from infra.pulumi.names import Namespace
 from tests.cluster.api import Api, Object
 from tests.cluster.build import PARTS, build, module_folder
 from tests.cluster.certificates import Authority
-from tests.cluster.errors import ClusterError
+from tests.cluster.charts import made_here, render
 from tests.cluster.images import Image
 
-HELM = Path(sys.executable).with_name("helm")
 MODULE, PROGRAM = "github.com/kserve/kserve", "manager"
 IMAGE = "dev.local/kserve-controller:1"
 KINDS = ("kserve-crd", "kserve-localmodel-crd")
@@ -32,13 +27,8 @@ def image() -> Image:
 
 
 def chart(name: str, values: Mapping[str, object] | None = None) -> list[Object]:
-    """Gives the objects of one of KServe's charts; raises ClusterError where Helm can't render it with these values."""
-    folder = module_folder("kserve", MODULE) / "charts" / name
-    command = [str(HELM), "template", name, str(folder), f"--namespace={Namespace.KSERVE}", "--values=-"]
-    done = subprocess.run(command, input=yaml.safe_dump(values or {}), capture_output=True, text=True)
-    if done.returncode:
-        raise ClusterError(f"the chart {name} can't be rendered: {done.stderr.strip()}", "mend the component's values")
-    return [thing for thing in yaml.load_all(done.stdout, yaml.CSafeLoader) if thing]
+    """Gives the objects of one of KServe's charts."""
+    return render(module_folder("kserve", MODULE) / "charts" / name, Namespace.KSERVE, values)
 
 
 def install(api: Api, node: str, authority: Authority) -> None:
@@ -74,14 +64,7 @@ def _issued(certificate: Object, authority: Authority) -> Object:
 def _set_up(thing: Object, node: str, authority: Authority) -> Object:
     for hook in thing.get("webhooks", []):
         hook["clientConfig"]["caBundle"] = _encoded(authority.pair.certificate)
-    if thing["kind"] == "Deployment":
-        spec = thing["spec"]["template"]["spec"]
-        controller = next(each for each in spec["containers"] if each["name"] == PROGRAM)
-        controller |= {"image": IMAGE, "imagePullPolicy": "Never", "resources": {}}
-        for probe in ("livenessProbe", "readinessProbe"):
-            controller[probe] |= {"initialDelaySeconds": 1, "periodSeconds": 1, "failureThreshold": 60}
-        spec |= {"containers": [controller], "nodeSelector": {"kubernetes.io/hostname": node}}
-    return thing
+    return made_here(thing, PROGRAM, IMAGE, node) if thing["kind"] == "Deployment" else thing
 
 
 def _encoded(path: Path) -> str:

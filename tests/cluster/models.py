@@ -5,12 +5,21 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from infra.pulumi.names import Namespace
-from ml.serving import AutoscalingArgs, ProductionArgs, VllmArgs, autoscaling_model, production_model, vllm_runtime
+from infra.pulumi.names import MLFLOW, Namespace
+from ml.serving import (
+    AdapterSource,
+    AutoscalingArgs,
+    ProductionArgs,
+    VllmArgs,
+    autoscaling_model,
+    production_model,
+    vllm_runtime,
+)
 from ml.serving.inference import Placement
 from tests.cluster import python_image
 from tests.cluster.api import Api, Object, condition
 from tests.cluster.nodes import SLICES
+from tests.cluster.written import read_only
 
 SPACE = Namespace.MODELS
 PRODUCTION, AUTOSCALED = "code-assistant", "autoscaling-test"
@@ -83,25 +92,16 @@ def runtime(image: str = python_image.NAME) -> Object:
 
 def weights() -> list[Object]:
     """Gives the volume that KServe mounts as the models' weights: it is empty, because theirs are in the image."""
-    size = {"storage": "1Gi"}
-    shared = {"accessModes": ["ReadOnlyMany"], "storageClassName": ""}
-    folder = {"path": "/var/lib/kubelet/codeintel-weights", "type": "DirectoryOrCreate"}
-    volume = {"capacity": size, "hostPath": folder, "claimRef": {"name": WEIGHTS, "namespace": SPACE}, **shared}
-    claim = {"volumeName": WEIGHTS, "resources": {"requests": size}, **shared}
-    return [
-        {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": WEIGHTS}, "spec": volume},
-        {
-            "apiVersion": "v1",
-            "kind": "PersistentVolumeClaim",
-            "metadata": {"name": WEIGHTS, "namespace": SPACE},
-            "spec": claim,
-        },
-    ]
+    return read_only(WEIGHTS, SPACE, "/var/lib/kubelet/codeintel-weights")
 
 
 def production(slices: int = SLICES, **more: Any) -> Object:
     """Gives the platform's production model, on so many slices."""
-    return _small(production_model(ProductionArgs(PRODUCTION, "hf://base/model", _place(slices), **more)), 0)
+    source = AdapterSource(python_image.NAME, MLFLOW.url)  # where nobody answers here: it goes on asking
+    made = production_model(ProductionArgs(PRODUCTION, "hf://base/model", _place(slices), adapters=source, **more))
+    (bringing,) = made["spec"]["predictor"]["containers"]
+    bringing["command"][0] = python_image.INTERPRETER
+    return _small(made, 0)
 
 
 def autoscaled() -> Object:

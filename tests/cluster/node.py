@@ -240,6 +240,8 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
   conf_dir = "{folder / "net.d"}"
 [{cri}.containerd.runtimes.runc]
   runtime_type = "io.containerd.runc.v2"
+[{cri}.containerd.runtimes.nvidia]
+  runtime_type = "io.containerd.runc.v2"
 """
 
 

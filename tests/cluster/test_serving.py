@@ -18,31 +18,15 @@ import pytest
 from ml.serving.inference import REQUEST_SECONDS, memory_share
 from tests.cluster import assistant
 from tests.cluster.api import Api, Object
-from tests.cluster.build import CACHE
 from tests.cluster.conftest import given_kubeconfig
 from tests.cluster.models import AUTOSCALED, PRODUCTION, SLOTS, SPACE, Models, autoscaled, production, runtime, weights
-from tests.cluster.network import remove_cable
 from tests.cluster.nodes import GPU, SLICES
 from tests.cluster.power_switch import PowerSwitch, power_switch
-from tests.cluster.processes import run_folder
 from tests.cluster.serving_cluster import ServingCluster
 from tests.cluster.workloads import waits
 from tests.support.tools import chaos_run, locust
 
 QUESTION = "How is an adapter promoted?"
-
-
-@pytest.fixture(scope="module")
-def serving(request: pytest.FixtureRequest) -> Iterator[ServingCluster]:
-    if given_kubeconfig():
-        pytest.skip("nodes lose their power only where they were started here, without KUBECONFIG_TEST")
-    with run_folder(CACHE / "runs", lambda: request.session.testsfailed > 0, remove_cable) as folder:
-        cluster = ServingCluster(folder)
-        try:
-            cluster.start()
-            yield cluster
-        finally:
-            cluster.stop()
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +45,7 @@ def models(request: pytest.FixtureRequest) -> Models:
     return models
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # as its cluster is
 def switch(serving: ServingCluster) -> Iterator[PowerSwitch]:
     with power_switch(serving.cluster) as switch:
         yield switch

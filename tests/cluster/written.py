@@ -58,6 +58,20 @@ def volume(node: Node, claim: Object, name: str) -> Object:
     return {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": f"{name}-{node.name}"}, "spec": spec}
 
 
+def read_only(name: str, namespace: str, folder: str) -> list[Object]:
+    """Gives a volume that is a folder of whatever node it is mounted on, and the claim to it."""
+    size = {"storage": "1Gi"}
+    shared = {"accessModes": ["ReadOnlyMany"], "storageClassName": ""}
+    place = {"name": name, "namespace": namespace}
+    path = {"path": folder, "type": "DirectoryOrCreate"}
+    volume = {"capacity": size, "hostPath": path, "claimRef": place, **shared}
+    claim = {"volumeName": name, "resources": {"requests": size}, **shared}
+    return [
+        {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name}, "spec": volume},
+        {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": place, "spec": claim},
+    ]
+
+
 @cache
 def _everything() -> dict[tuple[str, str, str], Object]:
     folder = f"/{python_image.PACKAGES}/{CODE}"

@@ -18,9 +18,7 @@ from ml.training.base_model import BaseModel, open_base_model
 from ml.training.examples import write_examples
 from ml.training.job import TrainingData, train
 from ml.training.result import TrainingResult
-from tests.ml.support import TINY, facts
-
-CACHE = Path(__file__).parents[2] / ".cache" / "tests-ml"
+from tests.ml.support import CACHE, TINY, facts
 
 
 @pytest.fixture(scope="session", autouse=True)

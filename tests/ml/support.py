@@ -9,6 +9,7 @@ from ml.training.examples import Example
 from ml.training.recipe import Recipe
 from ml.training.result import write_about
 
+CACHE = Path(__file__).parents[2] / ".cache" / "tests-ml"
 VERBS = ("load", "parse", "send", "open", "close", "merge", "split", "encode", "rank", "fetch", "write", "drop")
 TINY = Recipe(batch=4, max_steps=6, checkpoint_steps=2, learning_rate=1e-3, warmup_steps=1, max_tokens=160, threads=2)
 

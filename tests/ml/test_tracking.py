@@ -12,8 +12,7 @@ from ml.settings import Settings
 from ml.training.base_model import BaseModel
 from ml.training.job import TrainingData
 from ml.training.result import TrainingResult
-from tests.ml.conftest import CACHE
-from tests.ml.support import TINY
+from tests.ml.support import CACHE, TINY
 
 
 @pytest.fixture(scope="module")

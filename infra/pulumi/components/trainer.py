@@ -33,7 +33,7 @@ class Trainer(pulumi.ComponentResource):
 
 
 class CodeRuntime(pulumi.ComponentResource):
-    """The TrainingRuntime, its volumes, and the right to start jobs in it."""
+    """The TrainingRuntime and its volumes."""
 
     def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("codeintel:platform:CodeRuntime", "code-runtime", None, opts)

@@ -1,4 +1,4 @@
-// Kubeflow Trainer and JobSet: their definitions are what the tests need.
+// Kubeflow Trainer and JobSet: their controllers, and the chart that brings both.
 module codeintel.test/cluster/trainer
 
 go 1.26.0

@@ -1,0 +1,178 @@
+"""Training under Kubeflow Trainer's and JobSet's own controllers: the client of ml.training starts jobs on a real node.
+
+What holds the card beside it is a pod with a slice: that the production model is one, test_serving.py shows.
+
+In the place of the training function, which needs torch, stands a small one; where torch is installed (`make setup-ml`) the
+real one runs too.
+"""
+
+import json
+import shutil
+import signal
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+
+import psutil
+import pytest
+
+from infra.pulumi.names import Namespace
+from ml.errors import TrainingError
+from ml.settings import Settings
+from ml.training.base_model import BaseModel, open_base_model
+from ml.training.examples import write_examples
+from ml.training.function import fine_tune
+from ml.training.job import TrainingData, train
+from ml.training.recipe import Recipe
+from ml.training.result import TrainingResult, base_digest_of
+from tests.cluster.api import Api, Object, RefusedError
+from tests.cluster.nodes import SLICES
+from tests.cluster.serving_cluster import ServingCluster
+from tests.cluster.training import HOLD, POD, SPACE, small_training
+from tests.cluster.workloads import placed, pod, waits
+from tests.cluster.written import written
+from tests.ml.support import CACHE, TINY, facts
+
+
+@dataclass
+class Client:
+    """Starts jobs whose files lie in a folder that it shares with them."""
+
+    shared: Path
+    data: TrainingData
+    base: BaseModel
+    recipe: Recipe = TINY
+
+    def output(self, name: str) -> Path:
+        """Makes the folder of a job, which is nobody where its client is root."""
+        folder = self.shared / name
+        folder.mkdir()
+        folder.chmod(0o777)
+        return folder
+
+    def train(self, output: Path, progress: Callable[[str], None] = print) -> TrainingResult:
+        settings = Settings(trainer="kubernetes", training_timeout=120)
+        return train(self.data, self.base, self.recipe, output, settings, progress)
+
+
+@pytest.fixture(scope="module")
+def shared(serving: ServingCluster) -> Path:
+    """Where clients and jobs see the same files; Trainer is there, and the platform's runtime."""
+    return serving.bring_trainer()
+
+
+@pytest.fixture
+def client(serving: ServingCluster, shared: Path, monkeypatch: pytest.MonkeyPatch) -> Client:
+    monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(serving.api.kubeconfig))
+    monkeypatch.setattr("ml.training.job.POLL", 0.3)
+    monkeypatch.setattr("ml.training.job.fine_tune", small_training)
+    data = TrainingData(shared / "train.jsonl", shared / "held_out.jsonl")
+    write_examples(data.train, facts(4, seed=1))
+    write_examples(data.held_out, facts(1, seed=2))
+    return Client(shared, data, BaseModel(str(shared), "none", ""))
+
+
+def training_pod(api: Api, phase: str) -> Object:
+    """Gives the pod that trains as soon as it is in a phase."""
+
+    def found() -> Object | None:
+        pods = api.find("v1", "Pod", SPACE, labelSelector=POD, fieldSelector=f"status.phase={phase}")
+        return pods[0] if pods else None
+
+    pod: Object = api.wait(f"training that is {phase}", found)
+    return pod
+
+
+def restarts(api: Api) -> int:
+    """Gives how often the last job was started again."""
+    sets = api.find("jobset.x-k8s.io/v1alpha2", "JobSet", SPACE)
+    last = max(sets, key=lambda each: each["metadata"]["creationTimestamp"])
+    return int(last["status"].get("restarts", 0))
+
+
+@pytest.mark.usefixtures("shared")
+def test_the_webhook_takes_what_the_gate_tries_and_refuses_a_runtime_that_trains_nothing(
+    serving: ServingCluster,
+) -> None:
+    serving.api.apply(written("Namespace", Namespace.GATES))
+    (text,) = written("ConfigMap", "gate-trainer", Namespace.GATES)["data"].values()
+    sample = json.loads(text)
+    serving.api.apply(sample, dry_run=True)
+    job = sample["spec"]["template"]["spec"]["replicatedJobs"][0]["template"]
+    job["spec"]["template"]["spec"]["containers"][0]["name"] = "other"
+    with pytest.raises(RefusedError, match=r"validator\.trainingruntime\.trainer\.kubeflow\.org"):
+        serving.api.apply(sample, dry_run=True)
+
+
+def test_training_waits_for_the_card_and_then_has_it_whole(serving: ServingCluster, client: Client) -> None:
+    api, output = serving.api, client.output("exclusive")
+    (output / HOLD).touch()
+    model = api.create(pod("model", SPACE, slices=1))
+    assert placed(api, model) == "gpu"
+    with ThreadPoolExecutor(1) as pool:
+        ended = pool.submit(client.train, output)
+        assert "Insufficient nvidia.com/gpu" in waits(api, training_pod(api, "Pending"))
+        api.delete(model)
+        assert training_pod(api, "Running")["spec"]["nodeName"] == "gpu"
+        assert len(serving.cluster.plugin.allocated[-1]) == SLICES
+        api.wait("the model's end", lambda: api.get(model) is None)
+        model = api.create(pod("model", SPACE, slices=1))
+        assert "Insufficient nvidia.com/gpu" in waits(api, model)
+        (output / HOLD).unlink()
+        assert ended.result().adapter.is_dir()
+    assert placed(api, model) == "gpu"
+    api.delete(model)
+
+
+def test_a_job_that_gives_up_says_why_and_is_not_started_again(serving: ServingCluster, client: Client) -> None:
+    lost = replace(client, base=BaseModel(str(client.shared / "nowhere"), "nowhere", ""))
+    with pytest.raises(TrainingError, match=r"failed\nno checkpoint in .*/nowhere"):
+        lost.train(client.output("lost"))
+    assert restarts(serving.api) == 0
+
+
+def test_a_killed_job_goes_on_from_its_checkpoint(serving: ServingCluster, client: Client) -> None:
+    output, lines = client.output("killed"), list[str]()
+    (output / HOLD).touch()
+
+    def kill_at_step_3(line: str) -> None:
+        lines.append(line)
+        if line.startswith("step 3/") and (output / HOLD).exists():
+            kill_training(serving.node("gpu").pid)
+            (output / HOLD).unlink()
+
+    assert client.train(output, kill_at_step_3).first_step == 3
+    ours = [line.partition("/")[0] for line in lines if "Killed" not in line]  # what the shell says, if it is seen
+    assert ours == [
+        "training", "step 1", "step 2", "step 3", "going on from 3", "step 4", "step 5", "step 6"
+    ]  # fmt: skip
+    assert restarts(serving.api) == 1
+
+
+def kill_training(node: int) -> None:
+    """Kills the function's process on a node, as the kernel does where memory runs out."""
+    script = Path(small_training.__code__.co_filename).name
+    for process in psutil.Process(node).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if process.cmdline()[1:] == [script]:
+                process.send_signal(signal.SIGKILL)
+                return
+    raise AssertionError("nothing to kill")
+
+
+@pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed: make setup-ml")
+def test_the_real_function_trains_an_adapter(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ml.training.job.fine_tune", fine_tune)
+    base = open_base_model(cache=CACHE)
+    folder = shutil.copytree(base.path, client.shared / "base", copy_function=shutil.copyfile)  # for all to read
+    short = replace(TINY, batch=1, max_steps=2, checkpoint_steps=2, threads=1)
+    real = replace(client, base=replace(base, path=str(folder)), recipe=short)
+    result = real.train(client.output("real"))
+    assert len(result.losses) == short.max_steps
+    assert result.held_out_loss_after < result.held_out_loss_before
+    assert result.device == "cpu"
+    assert (result.adapter / "adapter_model.safetensors").is_file()
+    assert base_digest_of(result.adapter) == base.digest
