@@ -44,7 +44,7 @@ def placed(stateful_set: Object, node: Node | None, **container: Any) -> Object:
 
 
 def volume(node: Node, claim: Object, name: str) -> Object:
-    """Gives a volume on a node's disk for the claims of a StatefulSet that may be made there."""
+    """Gives a volume on a node's disk for a claim, or for those of a StatefulSet that may be made there."""
     folder = f"{DISK}/{name}"
     (node.root / folder).mkdir(parents=True, exist_ok=True)
     on = {"key": "kubernetes.io/hostname", "operator": "In", "values": [node.name]}
@@ -55,6 +55,9 @@ def volume(node: Node, claim: Object, name: str) -> Object:
         "local": {"path": f"/{folder}"},
         "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [on]}]}},
     }
+    place = claim["metadata"]
+    if "namespace" in place:  # else another claim might have it that is as big
+        spec["claimRef"] = {"name": place["name"], "namespace": place["namespace"]}
     return {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": f"{name}-{node.name}"}, "spec": spec}
 
 
