@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -54,8 +55,23 @@ def working_folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Starts a real MLflow server on SQLite and gives its address."""
-    folder = tmp_path_factory.mktemp("mlflow")
+    """A real MLflow server, with what the tests before left in it."""
+    with mlflow_on(tmp_path_factory.mktemp("mlflow")) as address:
+        yield address
+
+
+@pytest.fixture
+def empty_mlflow_server(tmp_path: Path) -> Iterator[str]:
+    """One with nothing in it."""
+    folder = tmp_path / "mlflow"
+    folder.mkdir()
+    with mlflow_on(folder) as address:
+        yield address
+
+
+@contextmanager
+def mlflow_on(folder: Path) -> Iterator[str]:
+    """Starts a real MLflow server on SQLite in a folder, and gives its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

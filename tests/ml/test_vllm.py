@@ -206,7 +206,7 @@ def test_a_server_that_forgot_finds_the_adapter_again(
 
 
 def test_adapters_come_from_mlflow_into_vllms_pod_and_no_folder_is_shared(
-    mlflow_server: str,
+    empty_mlflow_server: str,
     settings: Settings,
     shared: Path,
     base: BaseModel,
@@ -215,17 +215,17 @@ def test_adapters_come_from_mlflow_into_vllms_pod_and_no_folder_is_shared(
 ) -> None:
     monkeypatch.setattr(at_vllm, "IN_POD", shared)
     monkeypatch.setattr(at_vllm, "PAUSE", 0.1)
-    in_pod = Adapters(settings.model_copy(update={"mlflow_url": mlflow_server}))
+    in_pod = Adapters(settings.model_copy(update={"mlflow_url": empty_mlflow_server}))
     stage, assistant = (
         settings.model_copy(
-            update={"llm_adapter_dir": None, "mlflow_url": mlflow_server, "data_dir": str(tmp_path / name)}
+            update={"llm_adapter_dir": None, "mlflow_url": empty_mlflow_server, "data_dir": str(tmp_path / name)}
         )
         for name in ("stage", "assistant")
     )
     assert in_pod.bring() == []
 
     adapter = write_peft_adapter(tmp_path / "run" / "adapter", base, 7)
-    client = open_client(mlflow_server)
+    client = open_client(empty_mlflow_server)
     run_id: str = client.create_run(experiment_id(client, EXPERIMENT)).info.run_id
     client.log_artifacts(run_id, str(adapter), "adapter")
     client.set_terminated(run_id)
@@ -235,13 +235,13 @@ def test_adapters_come_from_mlflow_into_vllms_pod_and_no_folder_is_shared(
         measured = measuring.result(120)
     assert measured.settings.llm_model == candidate
 
-    registry = Registry(mlflow_server, REGISTERED)
+    registry = Registry(empty_mlflow_server, REGISTERED)
     version = registry.register(run_id)
     assert registry.succeed(len(registry.history()), version)
     assert len(in_pod.bring()) == 2
     deployed = deploy(registry, stage, base)
     assert deployed
-    assert follow(assistant, mlflow_server) == version.number
+    assert follow(assistant, empty_mlflow_server) == version.number
     text, model = said(LlmInForce(assistant).get())
     assert model == deployed.place.name
     assert text == said(LlmInForce(measured.settings).get())[0]
