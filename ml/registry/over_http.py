@@ -13,10 +13,17 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ml.errors import CodeIntelError
+from ml.settings import Settings
 
 API = "api/2.0/mlflow"
 TIMEOUT = 30.0
 NO_SUCH = frozenset(("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"))
+
+
+def server(settings: Settings) -> str:
+    """Gives the address of the MLflow server that is set; "" where none is, or a database."""
+    url = settings.mlflow_url or ""
+    return url if url.startswith(("http://", "https://")) else ""
 
 
 @contextmanager

@@ -19,12 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from ml.errors import AdapterError
+from ml.registry import over_http
+from ml.serving.runtime import ADAPTERS
 from ml.settings import Settings
 from ml.training.result import CONFIG
 
 TIMEOUT = 300.0
 LOADED_ALREADY, NOT_THERE = "already been loaded", "No adapter found"
-IN_POD = Path("/adapters")  # where vLLM's pod has what was brought from MLflow
+IN_POD = Path(ADAPTERS)  # where vLLM's pod has what was brought from MLflow
 BROUGHT_SECONDS, PAUSE = 300.0, 2.0
 
 
@@ -46,7 +48,7 @@ def offer_adapter(settings: Settings, adapter: Path, name: str) -> Path:
         place = place_adapter(settings, adapter, name)
         load_adapter(settings, name, place)
         return place
-    if not (settings.mlflow_url or "").startswith(("http://", "https://")):
+    if not over_http.server(settings):
         raise AdapterError("no folder is set that vLLM reads adapters from", "set llm_adapter_dir to one it sees too")
     _base_card(settings)
     _load_once_brought(settings, name)

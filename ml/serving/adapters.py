@@ -40,7 +40,7 @@ class Adapters:
             raise AdapterError("no adapters can be brought", "set mlflow_url and llm_adapter_dir")
         self._settings, self._url = settings, settings.mlflow_url
         self._folder = Path(settings.llm_adapter_dir)
-        self._brought: dict[tuple[str, bool], str] = {}
+        self._candidates: dict[str, str] = {}  # run: the name by its weights, which are known once they are here
 
     def bring(self) -> list[str]:
         """Brings what is wanted and not there, removes what was wanted before, and gives the names of what is wanted.
@@ -58,16 +58,18 @@ class Adapters:
         return wanted
 
     def _version(self, version: int, run_id: str) -> str:
-        return self._there(run_id, True, lambda _: adapter_name(NAME, version, run_id))
+        name = adapter_name(NAME, version, run_id)
+        return name if (self._folder / name).is_dir() else self._bring(run_id, lambda _: name)
 
     def _candidate(self, run_id: str) -> str:
-        return self._there(run_id, False, lambda adapter: candidate_name(file_digest(adapter / WEIGHTS)))
+        name = self._candidates.get(run_id, "")
+        if not (name and (self._folder / name).is_dir()):
+            name = self._bring(run_id, lambda adapter: candidate_name(file_digest(adapter / WEIGHTS)))
+            self._candidates[run_id] = name
+        return name
 
-    def _there(self, run_id: str, is_version: bool, named: Callable[[Path], str]) -> str:
-        """Gives the name of a run's adapter, which is in the folder then; "" for a run without one."""
-        name = self._brought.get((run_id, is_version), "")
-        if name and (self._folder / name).is_dir():
-            return name
+    def _bring(self, run_id: str, named: Callable[[Path], str]) -> str:
+        """Brings a run's adapter into the folder, and gives the name that it has there; "" for a run without one."""
         with tempfile.TemporaryDirectory(dir=self._folder, prefix=".part-") as scratch:
             adapter = Path(scratch)
             for path in over_http.artifacts(self._url, run_id, ADAPTER):
@@ -81,7 +83,6 @@ class Adapters:
             name = named(adapter)
             place_adapter(self._settings, adapter, name)
         log.info("brought %s", name)
-        self._brought[run_id, is_version] = name
         return name
 
     def _sweep(self, wanted: list[str]) -> None:

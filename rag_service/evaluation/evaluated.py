@@ -20,8 +20,8 @@ def held_out(settings: "Settings", dataset: Path | None = None) -> "list[Example
     no data set, RegistryError where the server is away.
     """
     file = (dataset or learning(settings) / "dataset") / HELD_OUT
-    url = settings.mlflow_url or ""
-    if dataset or file.is_file() or not url.startswith(("http://", "https://")):
+    url = over_http.server(settings)
+    if dataset or file.is_file() or not url:
         return read_examples(file)
     return _of_last_run(url)
 

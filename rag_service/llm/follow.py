@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml.errors import AdapterError
-from ml.registry.over_http import artifact, production, translated
+from ml.registry.over_http import artifact, production, server, translated
 from ml.registry.pointer import PART, Pointer, adapters_folder, parse_pointer, published, read_pointer, write_pointer
 
 if TYPE_CHECKING:
@@ -56,9 +56,9 @@ class Follower:
 
 def follower(settings: "Settings") -> Follower | None:
     """Gives what follows the MLflow server that the settings name, if they do."""
-    url = settings.mlflow_url or ""
+    url = server(settings)
     wanted = settings.llm != "none" and settings.llm_adapter == "production" and settings.llm_adapter_poll
-    return Follower(settings, url) if wanted and url.startswith(("http://", "https://")) else None
+    return Follower(settings, url) if wanted and url else None
 
 
 def follow(settings: "Settings", url: str) -> int:
@@ -110,11 +110,10 @@ def _bring(settings: "Settings", url: str, pointer: Pointer) -> None:
 
 
 def _artifact(url: str, run_id: str, path: str) -> http.client.HTTPResponse:
-    try:
-        return artifact(url, run_id, path)
-    except urllib.error.HTTPError as error:
-        raise AdapterError(
-            f"the run {run_id}, whose adapter is Production, holds no {path}", "deploy it with `codeintel promote`"
-        ) from error
-    except OSError as error:
-        raise AdapterError(f"MLflow at {url} does not answer ({error})", "start it, or unset mlflow_url") from error
+    with translated(url, AdapterError):
+        try:
+            return artifact(url, run_id, path)
+        except urllib.error.HTTPError as error:
+            raise AdapterError(
+                f"the run {run_id}, whose adapter is Production, holds no {path}", "deploy it with `codeintel promote`"
+            ) from error
