@@ -25,7 +25,7 @@ from infra.pulumi.parts.workload import (
     claim_template,
     container,
     http_probe,
-    pod_spec,
+    nightly,
     scratch,
     selector,
     service,
@@ -115,24 +115,7 @@ class Assistant(pulumi.ComponentResource):
         pod = Pod([job], volumes=[scratch("data", "20Gi"), scratch("tmp", "1Gi")], restart="OnFailure")
         out = [Peer(QDRANT.namespace, QDRANT.name, ports=(QDRANT.port,)), *_git(self.site)]
         allow(self.site, ASSISTANT.namespace, INDEXER, Ways(out=out), pulumi.ResourceOptions(parent=self))
-        k8s.batch.v1.CronJob(
-            INDEXER,
-            metadata=self.site.meta(INDEXER, ASSISTANT.namespace),
-            spec=k8s.batch.v1.CronJobSpecArgs(
-                schedule=NIGHTLY,
-                concurrency_policy="Forbid",
-                job_template=k8s.batch.v1.JobTemplateSpecArgs(
-                    spec=k8s.batch.v1.JobSpecArgs(
-                        backoff_limit=RESTARTS,
-                        template=k8s.core.v1.PodTemplateSpecArgs(
-                            metadata=k8s.meta.v1.ObjectMetaArgs(labels={"app.kubernetes.io/name": INDEXER}),
-                            spec=pod_spec(pod),
-                        ),
-                    )
-                ),
-            ),
-            opts=opts,
-        )
+        nightly(self.site, INDEXER, ASSISTANT.namespace, NIGHTLY, template(INDEXER, pod), opts, RESTARTS)
 
 
 def environment(site: Site, store_key: SecretKey) -> dict[str, str | SecretKey]:

@@ -18,7 +18,7 @@ from infra.pulumi.names import (
 )
 from infra.pulumi.parts.site import ROOT, Site
 from infra.pulumi.parts.traffic import Peer, Ways, allow
-from infra.pulumi.parts.workload import TMP, Limits, Pod, container, scratch, template
+from infra.pulumi.parts.workload import TMP, Limits, Pod, container, nightly, scratch, template
 
 SCRIPT = ROOT / "platform" / "backup" / "backup.py"
 APP, DUMP = "backup", "/dump/all.sql"
@@ -65,18 +65,7 @@ class Backups(pulumi.ComponentResource):
             volumes=[script, scratch("dump", "20Gi"), scratch("tmp", "20Gi")],
             restart="Never",
         )
-        k8s.batch.v1.CronJob(
-            f"backup-{what}",
-            metadata=self.site.meta(f"backup-{what}", Namespace.DATA),
-            spec=k8s.batch.v1.CronJobSpecArgs(
-                schedule=TIMES[what],
-                concurrency_policy="Forbid",
-                job_template=k8s.batch.v1.JobTemplateSpecArgs(
-                    spec=k8s.batch.v1.JobSpecArgs(backoff_limit=2, template=template(APP, pod))
-                ),
-            ),
-            opts=opts,
-        )
+        nightly(self.site, f"backup-{what}", Namespace.DATA, TIMES[what], template(APP, pod), opts)
 
     def _dump(self) -> k8s.core.v1.ContainerArgs:
         everything = ["--host", POSTGRES.host, "--username", "postgres", "--clean", "--if-exists", "--file", DUMP]

@@ -1,13 +1,12 @@
 """The nightly look at drift: do people still ask what was evaluated? The assistant shows the figures, an alert reads them."""
 
 import pulumi
-import pulumi_kubernetes as k8s
 
 from infra.pulumi.components.assistant import DATA, environment
 from infra.pulumi.names import ASSISTANT, LANGFUSE, MLFLOW, QDRANT_READER, Namespace
 from infra.pulumi.parts.site import Site
 from infra.pulumi.parts.traffic import Peer, Ways, allow
-from infra.pulumi.parts.workload import TMP, Limits, Pod, claimed, container, scratch, template
+from infra.pulumi.parts.workload import TMP, Limits, Pod, claimed, container, nightly, scratch, template
 
 APP = "drift"
 NIGHTLY = "45 4 * * *"
@@ -39,18 +38,5 @@ class Drift(pulumi.ComponentResource):
         )
         volumes = [claimed("data", f"data-{SHOWS}"), scratch("tmp", "1Gi")]
         pod = Pod([job], volumes=volumes, restart="OnFailure", beside=SHOWS)
-        k8s.batch.v1.CronJob(
-            APP,
-            metadata=site.meta(APP, ASSISTANT.namespace),
-            spec=k8s.batch.v1.CronJobSpecArgs(
-                schedule=NIGHTLY,
-                concurrency_policy="Forbid",
-                job_template=k8s.batch.v1.JobTemplateSpecArgs(
-                    spec=k8s.batch.v1.JobSpecArgs(
-                        backoff_limit=2, active_deadline_seconds=LONGEST, template=template(APP, pod)
-                    )
-                ),
-            ),
-            opts=mine,
-        )
+        nightly(site, APP, ASSISTANT.namespace, NIGHTLY, template(APP, pod), mine, longest_seconds=LONGEST)
         self.register_outputs({})

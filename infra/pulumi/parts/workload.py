@@ -123,6 +123,30 @@ def template(app: str, pod: Pod, annotations: Mapping[str, str] | None = None) -
     )
 
 
+def nightly(
+    site: Site,
+    name: str,
+    namespace: str,
+    schedule: str,
+    pod: k8s.core.v1.PodTemplateSpecArgs,
+    opts: pulumi.ResourceOptions,
+    retries: int = 2,
+    longest_seconds: int | None = None,
+) -> k8s.batch.v1.CronJob:
+    """Gives a job at a time of the day, never two at once; `schedule` is cron's."""
+    job = k8s.batch.v1.JobSpecArgs(backoff_limit=retries, active_deadline_seconds=longest_seconds, template=pod)
+    return k8s.batch.v1.CronJob(
+        name,
+        metadata=site.meta(name, namespace),
+        spec=k8s.batch.v1.CronJobSpecArgs(
+            schedule=schedule,
+            concurrency_policy="Forbid",
+            job_template=k8s.batch.v1.JobTemplateSpecArgs(spec=job),
+        ),
+        opts=opts,
+    )
+
+
 def selector(app: str) -> k8s.meta.v1.LabelSelectorArgs:
     """Gives the selector of an app's pods."""
     return k8s.meta.v1.LabelSelectorArgs(match_labels={APP_LABEL: app})
