@@ -3,7 +3,9 @@
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -13,9 +15,11 @@ from tests.cluster.control_plane import ControlPlane
 from tests.cluster.network import remove_cable
 from tests.cluster.nodes import SLICES, PromisedNodes
 from tests.cluster.processes import run_folder
+from tests.cluster.real_cluster import RealCluster
 from tests.cluster.serving_cluster import ServingCluster
 
 Namespace = Callable[..., str]
+Cluster = TypeVar("Cluster", RealCluster, ServingCluster)
 
 
 def given_kubeconfig() -> Path | None:
@@ -24,10 +28,27 @@ def given_kubeconfig() -> Path | None:
     return Path(given) if given else None
 
 
+def run_of(session: pytest.Session) -> AbstractContextManager[Path]:
+    """Gives a folder for files and logs, which stay until the next run where a test failed."""
+    return run_folder(CACHE / "runs", lambda: session.testsfailed > 0, remove_cable)
+
+
+@contextmanager
+def started(kind: Callable[[Path], Cluster], session: pytest.Session) -> Iterator[Cluster]:
+    """Starts a cluster of nodes of its own, and stops it at the end."""
+    with run_of(session) as folder:
+        cluster = kind(folder)
+        try:
+            cluster.start()
+            yield cluster
+        finally:
+            cluster.stop()
+
+
 @pytest.fixture(scope="session")
 def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
-    """This run's files and logs, which stay until the next run where a test failed."""
-    with run_folder(CACHE / "runs", lambda: request.session.testsfailed > 0, remove_cable) as folder:
+    """This run's files and logs."""
+    with run_of(request.session) as folder:
         yield folder
 
 
@@ -68,13 +89,8 @@ def serving(request: pytest.FixtureRequest) -> Iterator[ServingCluster]:
     """Real nodes that serve models and train them; started for the first test that wants them."""
     if given_kubeconfig():
         pytest.skip("nodes lose their power only where they were started here, without KUBECONFIG_TEST")
-    with run_folder(CACHE / "runs", lambda: request.session.testsfailed > 0, remove_cable) as folder:
-        cluster = ServingCluster(folder)
-        try:
-            cluster.start()
-            yield cluster
-        finally:
-            cluster.stop()
+    with started(ServingCluster, request.session) as cluster:
+        yield cluster
 
 
 @pytest.fixture

@@ -6,12 +6,9 @@ from typing import Any
 import pytest
 
 from tests.cluster.api import Api, Object
-from tests.cluster.build import CACHE
-from tests.cluster.conftest import given_kubeconfig
+from tests.cluster.conftest import given_kubeconfig, started
 from tests.cluster.images import SHELL
-from tests.cluster.network import remove_cable
 from tests.cluster.nodes import GPU, SLICES
-from tests.cluster.processes import run_folder
 from tests.cluster.real_cluster import RealCluster
 from tests.cluster.workloads import pod
 
@@ -24,13 +21,8 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def cluster(request: pytest.FixtureRequest) -> Iterator[RealCluster]:
-    with run_folder(CACHE / "runs", lambda: request.session.testsfailed > 0, remove_cable) as folder:
-        cluster = RealCluster(folder)
-        try:
-            cluster.start()
-            yield cluster
-        finally:
-            cluster.stop()
+    with started(RealCluster, request.session) as cluster:
+        yield cluster
 
 
 def running(api: Api, thing: Object, node: str = "", **container: Any) -> Object:

@@ -1,8 +1,6 @@
 """Who calls a symbol, found by the text of the calling lines in a real index."""
 
 from collections.abc import Iterator
-from pathlib import Path
-from textwrap import dedent
 
 import pytest
 
@@ -11,6 +9,7 @@ from ml.settings import Settings
 from rag_service.answer.callers import Callers, callers_of
 from rag_service.answer.evidence import stored_lines
 from rag_service.retrieve import Retriever, open_retriever
+from tests.support.git import unindented, write_files
 from tests.support.indexing import index_folder
 
 # A class of more than one screen is stored by its methods.
@@ -69,11 +68,9 @@ FILES = {
 @pytest.fixture(scope="module")
 def retriever(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Retriever]:
     root = tmp_path_factory.mktemp("mail")
-    for path, text in FILES.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(dedent(text).lstrip("\n"), encoding="utf-8")
+    write_files(root, unindented(FILES))
     settings = Settings(store=str(tmp_path_factory.mktemp("store")))
-    index_folder(settings, Path(root), "mail")
+    index_folder(settings, root, "mail")
     opened = open_retriever(settings)
     yield opened
     opened.store.close()

@@ -12,6 +12,7 @@ from ml.index.store import open_store
 from ml.index.store.base import Where
 from ml.settings import Settings
 from rag_service.retrieve import THRESHOLD, Hit, Retriever
+from tests.support.git import unindented, write_files
 
 ACTIONS = ("create", "cancel", "pay", "ship", "return", "split", "merge", "archive", "export")
 ORDER_SERVICE = '''
@@ -120,9 +121,7 @@ FILES = {
 @pytest.fixture(scope="module")
 def retriever(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Retriever]:
     root = tmp_path_factory.mktemp("shop")
-    for path, text in FILES.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(dedent(text).lstrip("\n"), encoding="utf-8")
+    write_files(root, unindented(FILES))
     embedder = open_embedder(Settings())
     store = open_store(str(tmp_path_factory.mktemp("store")), embedder.name, embedder.dimension)
     build_index(str(root), store, embedder, name="shop", max_file_bytes=1_000_000, workers=1)

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from textwrap import dedent
 
-from tests.support.git import IDENTITY, commit, git, make_repository
+from tests.support.git import IDENTITY, commit, git, make_repository, unindented
 
 TOKEN = "ghp_" + "a1B2c3D4e5F6g7H8i9J0" + "k1L2m3N4o5P6q7R8"
 MESSAGE = "Refuse parcels that are heavier than a courier may lift"
@@ -229,10 +229,11 @@ CHANGED = """
 
 def make_depot(root: Path) -> Path:
     """Makes the repository: a first commit with all files, and two changes, one with a secret in its message."""
-    make_repository(root, {path: dedent(text).lstrip("\n") for path, text in FILES.items()})
-    parcels = dedent(FILES["depot/parcels.py"]).lstrip("\n") + "\n" + dedent(CHANGED)
+    files = unindented(FILES)
+    make_repository(root, files)
+    parcels = files["depot/parcels.py"] + "\n" + dedent(CHANGED)
     _change(root, {"depot/parcels.py": parcels}, f"fix(parcels): {MESSAGE} (#41)")
-    scales = dedent(FILES["depot/scales.py"]).lstrip("\n").replace("is_expired()", "is_expired(now())")
+    scales = files["depot/scales.py"].replace("is_expired()", "is_expired(now())")
     _change(root, {"depot/scales.py": scales}, f"Warn about expired scales with {TOKEN} once")
     return root
 

@@ -4,6 +4,7 @@ import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import dedent
 
 IDENTITY = {
     "GIT_AUTHOR_NAME": "Ann",
@@ -22,6 +23,11 @@ def git(folder: Path, *arguments: str) -> str:
     command = ["git", "-c", "protocol.file.allow=always", *arguments]
     done = subprocess.run(command, cwd=folder, env={**os.environ, **IDENTITY}, capture_output=True, check=True)
     return done.stdout.decode("utf-8", "surrogateescape").strip()
+
+
+def unindented(files: Mapping[str, str]) -> dict[str, str]:
+    """Gives files that are indented in a test's source as they are written."""
+    return {path: dedent(text).lstrip("\n") for path, text in files.items()}
 
 
 def write_files(folder: Path, files: Mapping[str, str | bytes]) -> Path:

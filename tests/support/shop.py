@@ -1,7 +1,8 @@
 """A small shop: the repository that the tests of the service ask about."""
 
 from pathlib import Path
-from textwrap import dedent
+
+from tests.support.git import unindented, write_files
 
 FILES = {
     "shop/billing/charge.py": '''
@@ -124,6 +125,4 @@ FILES = {
 
 def write_shop(root: Path) -> None:
     """Writes the shop's files under a folder."""
-    for path, text in FILES.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(dedent(text).lstrip("\n"), encoding="utf-8")
+    write_files(root, unindented(FILES))
