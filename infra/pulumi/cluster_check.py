@@ -8,10 +8,8 @@ from infra.pulumi.names import RUNTIME_CLASS
 from infra.pulumi.settings import Settings
 
 OLDEST, NEWEST = (1, 32), (1, 37)  # what KServe 0.20, Knative 1.22 and Trainer 2.3 were released for
-POLICIES = (
-    1,
-    36,
-)  # has MutatingAdmissionPolicy, by which pods of others' controllers get onto the GPU node and see the card
+# From there on MutatingAdmissionPolicy is served, by which pods of others' controllers get onto the GPU node and see the card.
+POLICIES = (1, 36)
 SECONDS = 10
 
 

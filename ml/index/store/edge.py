@@ -35,8 +35,6 @@ SHARDS = "shards"
 READ_FILES = 256  # files that were read last stay in memory: answers turn around the same ones
 FOUND_CHUNKS = 8_192  # so do the chunks that searches found, of some 2 KB each
 SEARCHES = 128  # and what the last searches gave: who calls the symbols that everybody asks about
-# What ranks and cites what was found holds Python's lock: threads that take turns at it all finish later.
-SEARCHES_AT_ONCE = 1
 # How often opening is tried again because a writer replaced the shard in the same moment.
 ATTEMPTS = 5
 
@@ -44,7 +42,8 @@ ATTEMPTS = 5
 class EdgeStore:
     """The store in a folder. Safe to use from several threads; a change by another process is seen at the next call."""
 
-    searches_at_once = SEARCHES_AT_ONCE
+    # What ranks and cites what was found holds Python's lock: threads that share it all finish late.
+    searches_at_once = 1
 
     def __init__(self, folder: Path, embedder: str, dimension: int) -> None:
         self.folder = folder
