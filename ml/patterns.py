@@ -1,0 +1,74 @@
+"""Regular expressions over text from outside that cannot hold the program up.
+
+Python's engine backtracks and keeps the interpreter lock while it does: one long token in a file or a question is
+enough to stop every thread. So a pattern of the product is one of three:
+
+- `linear(…)`: RE2, whose time grows with the text alone. No look-around, no back-references, ASCII classes.
+- `bounded(…)`: Python's engine behind a check of the length; longer text does not match.
+- `re.compile(…)` at module level, as long as it stays linear over its worst repetition.
+
+`tests/hostile/test_patterns.py` finds every pattern by walking the modules and measures it. So that it can, nothing
+but this module compiles a pattern inside a function.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import TypeAlias, cast
+
+Pattern: TypeAlias = "re.Pattern[str] | Bounded"
+
+
+def linear(pattern: str) -> re.Pattern[str]:
+    """Compile a pattern with RE2. Its flags are written inline: `(?i)`, `(?m)`, `(?s)`.
+
+    `\\w`, `\\d`, `\\s` and `\\b` mean ASCII: write `[\\pL\\pN_]` for a letter, a digit or "_" of any language.
+    Raise `re2.error` for what RE2 does not know: look-around, back-references, possessive quantifiers.
+    """
+    import re2
+
+    options = re2.Options()
+    options.log_errors = False
+    return cast("re.Pattern[str]", re2.compile(pattern, options))
+
+
+def whole_word(name: str) -> re.Pattern[str]:
+    """Compile a pattern for a name that is not part of a longer one."""
+    return re.compile(rf"(?<![\w$]){re.escape(name)}(?![\w$])")
+
+
+class Bounded:
+    """A pattern of Python's engine that finds nothing in text of more than `longest` characters."""
+
+    def __init__(self, pattern: str, flags: int, longest: int) -> None:
+        self.pattern = pattern
+        self.flags = flags
+        self.longest = longest
+        self._compiled = re.compile(pattern, flags)
+
+    def search(self, text: str) -> re.Match[str] | None:
+        """Return the first match anywhere in the text."""
+        return self._compiled.search(text) if len(text) <= self.longest else None
+
+    def match(self, text: str) -> re.Match[str] | None:
+        """Return the match at the start of the text."""
+        return self._compiled.match(text) if len(text) <= self.longest else None
+
+    def fullmatch(self, text: str) -> re.Match[str] | None:
+        """Return the match of the whole text."""
+        return self._compiled.fullmatch(text) if len(text) <= self.longest else None
+
+    def finditer(self, text: str) -> Iterator[re.Match[str]]:
+        """Yield the matches from left to right."""
+        return self._compiled.finditer(text) if len(text) <= self.longest else iter(())
+
+    def sub(self, replacement: str, text: str, count: int = 0) -> str:
+        """Return the text with its matches replaced."""
+        return self._compiled.sub(replacement, text, count=count) if len(text) <= self.longest else text
+
+
+def bounded(pattern: str, flags: int = 0, *, longest: int = 2_000) -> Bounded:
+    """Compile a pattern for text whose length is checked before each use.
+
+    Choose `longest` as what the text is at most where it is well formed: a line, a path, a question.
+    """
+    return Bounded(pattern, flags, longest)
