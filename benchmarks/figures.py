@@ -33,13 +33,13 @@ def at_least(name: str, value: float, unit: str, limit: float) -> Figure:
 
 
 def machine() -> str:
-    """Names the machine: its processor, cores, the load by other work just now, and Python's version."""
+    """Name the machine: its processor, cores, the load by other work just now, and Python's version."""
     load = os.getloadavg()[0]
     return f"{platform.machine()}, {os.cpu_count()} cores, load {load:.1f}, Python {platform.python_version()}"
 
 
 def table(figures: Iterable[Figure]) -> str:
-    """Gives the figures as a table in Markdown."""
+    """Return the figures as a table in Markdown."""
     rows = ["| what | measured | limit | of the limit |", "|---|---|---|---|"]
     for figure in figures:
         mark = "" if figure.within else " **over**" if figure.ratio > 1 else " **under**"

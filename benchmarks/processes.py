@@ -25,13 +25,13 @@ class Served:
     process: psutil.Process
 
     def cpu_seconds(self) -> float:
-        """Gives the seconds of CPU that it has used so far."""
+        """Return the seconds of CPU that it has used so far."""
         times = self.process.cpu_times()
         return float(times.user + times.system)
 
 
 def free_port() -> int:
-    """Gives a port that nobody listens at."""
+    """Return a port that nobody listens at."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -39,7 +39,7 @@ def free_port() -> int:
 
 @contextmanager
 def server(command: Sequence[str], port: int, ready: str, settings: Mapping[str, str]) -> Iterator[Served]:
-    """Runs a server until the block ends; it answers at the path `ready` before the block begins."""
+    """Run a server until the block ends; it answers at the path `ready` before the block begins."""
     process = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, **settings}
     )
@@ -54,7 +54,7 @@ def server(command: Sequence[str], port: int, ready: str, settings: Mapping[str,
 
 @contextmanager
 def service(store: str, **settings: str) -> Iterator[Served]:
-    """Runs `codeintel serve` over an index, with settings by their names."""
+    """Run `codeintel serve` over an index, with settings by their names."""
     port = free_port()
     command = [CODEINTEL, "serve", "--store", store, "--port", str(port)]
     environment = {f"CODEINTEL_{name.upper()}": value for name, value in settings.items()}

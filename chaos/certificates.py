@@ -15,7 +15,7 @@ DAY = datetime.timedelta(days=1)
 
 
 def contexts(folder: Path, host: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Gives what a server at `host` speaks TLS with: validly, and with a certificate that ended yesterday.
+    """Return what a server at `host` speaks TLS with: validly, and with a certificate that ended yesterday.
 
     The authority's certificate, the two and their key are written to `folder`, which only the owner may read.
     """
@@ -45,7 +45,7 @@ def _certificate(
     end: datetime.datetime,
     names: x509.SubjectAlternativeName | None = None,
 ) -> x509.Certificate:
-    """Gives a certificate that the authority (the same key) signs: a server's with `names`, its own without."""
+    """Return a certificate that the authority (the same key) signs: a server's with `names`, its own without."""
     subject, issuer = (
         x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, each)]) for each in (name, "chaos.faulty_llm")
     )

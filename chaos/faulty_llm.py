@@ -45,7 +45,7 @@ class Proxy(ThreadingHTTPServer):
         self.target, self.slow, self.fault = target.rstrip("/"), slow, "none"
 
     def faults(self) -> tuple[str, ...]:
-        """Gives how it can fail."""
+        """Return how it can fail."""
         return FAULTS if self.tls else FAULTS[:-1]
 
 
@@ -58,7 +58,7 @@ class TlsPort(Proxy):
         self._proxy, proxy.tls = proxy, self
 
     def get_request(self) -> tuple[socket.socket, Any]:
-        """Takes a connection, with the certificate of the moment; the handshake is the handler's."""
+        """Take a connection, with the certificate of the moment; the handshake is the handler's."""
         connection, caller = super().get_request()
         self.fault = self._proxy.fault
         context = self._expired if self.fault == "expired" else self._valid
@@ -77,7 +77,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_PUT(self) -> None:  # http.server wants these names
-        """Sets the fault."""
+        """Set the fault."""
         fault = self.path.rpartition("/")[2]
         if self.path != f"/fault/{fault}" or fault not in self.server.faults():
             self._reply(404, f"PUT /fault/NAME, where NAME is one of {', '.join(self.server.faults())}\n".encode())
@@ -86,11 +86,11 @@ class Handler(BaseHTTPRequestHandler):
         self._reply(200, f"{fault}\n".encode())
 
     def do_GET(self) -> None:
-        """Passes a request on, or fails it."""
+        """Pass a request on, or fails it."""
         self._fail_or_pass_on(b"")
 
     def do_POST(self) -> None:
-        """Passes a request on, or fails it."""
+        """Pass a request on, or fails it."""
         self._fail_or_pass_on(self.rfile.read(int(self.headers.get("Content-Length", 0))))
 
     def log_message(self, *arguments: object) -> None:
@@ -141,7 +141,7 @@ def _parts(reply: requests.Response) -> Iterator[bytes]:
 
 
 def main() -> None:
-    """Runs the proxy until stopped."""
+    """Run the proxy until stopped."""
     parser = argparse.ArgumentParser(prog="python -m chaos.faulty_llm", description=__doc__.splitlines()[0])
     parser.add_argument("--to", required=True, metavar="URL", help="the model's address, without /v1")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at")

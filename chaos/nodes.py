@@ -6,7 +6,7 @@ __all__ = ["is_ready"]
 
 
 def is_ready(node: str) -> bool:
-    """Says whether the cluster counts on a node."""
+    """Return whether the cluster counts on a node."""
     from kubernetes import client, config
 
     try:

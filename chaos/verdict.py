@@ -25,7 +25,7 @@ PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</t
 def after_experiment_control(
     context: dict[str, Any], state: dict[str, Any], configuration: dict[str, Any] | None = None, **_: object
 ) -> None:
-    """Judges the journal of a run that has ended."""
+    """Judge the journal of a run that has ended."""
     steps = _steps(state)
     failed = [step for step in steps if _failed(step)]
     for step in failed:
@@ -40,7 +40,7 @@ def after_experiment_control(
 
 
 def _steps(journal: dict[str, Any]) -> list[dict[str, Any]]:
-    """Gives every step in its order: the first steady state, the method, the second, the rollbacks."""
+    """Return every step in its order: the first steady state, the method, the second, the rollbacks."""
     states = journal.get("steady_states") or {}
     before, after = ((states.get(when) or {}).get("probes", []) for when in ("before", "after"))
     return [*before, *journal.get("run", []), *after, *journal.get("rollbacks", [])]
@@ -63,7 +63,7 @@ def _verdict(steps: list[dict[str, Any]]) -> str:
 
 
 def _times(steps: list[dict[str, Any]]) -> Iterator[str]:
-    """Tells when what was waited for had come, counted from the last thing that was done before."""
+    """Tell when what was waited for had come, counted from the last thing that was done before."""
     done: datetime | None = None
     for step in steps:
         name, output = step["activity"]["name"], step.get("output")

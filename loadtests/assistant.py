@@ -30,7 +30,7 @@ class Reader(HttpUser):
     """One person at the assistant's page."""
 
     def on_start(self) -> None:
-        """Opens the page, and looks what is indexed."""
+        """Open the page, and looks what is indexed."""
         self.client.headers.update(options.headers(options.given(self.environment).api_key))
         repositories = self.client.get("/api/repos").json()
         self.symbols = [symbol for repository in repositories for symbol in repository["central_symbols"]]
@@ -38,13 +38,13 @@ class Reader(HttpUser):
             raise SystemExit("error: nothing is indexed there: run `codeintel index` first")
 
     def wait_time(self) -> float:
-        """Thinks: seldom long, often short."""
+        """Think: seldom long, often short."""
         mean: float = options.given(self.environment).think
         return random.expovariate(1 / mean) if mean else 0.0
 
     @task(8)
     def ask(self) -> None:
-        """Asks, reads the stream, and opens the first source."""
+        """Ask, reads the stream, and opens the first source."""
         question = random.choice(QUESTIONS).format(symbol=random.choice(self.symbols))
         answer = self._ask(question)
         if answer:
@@ -56,7 +56,7 @@ class Reader(HttpUser):
 
     @task(2)
     def search(self) -> None:
-        """Searches for a symbol."""
+        """Search for a symbol."""
         with self.client.post(
             "/api/search", json={"query": random.choice(self.symbols)}, catch_response=True
         ) as response:
@@ -122,7 +122,7 @@ class Reader(HttpUser):
 
 
 def events(lines: Iterator[str]) -> Iterator[tuple[str, Any]]:
-    """Gives server-sent events as (name, data)."""
+    """Yield server-sent events as (name, data)."""
     name = ""
     for line in lines:
         if line.startswith("event: "):

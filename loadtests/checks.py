@@ -24,12 +24,12 @@ class Check:
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """Gives the value that this share of the values does not exceed (nearest rank)."""
+    """Return the value that this share of the values does not exceed (nearest rank)."""
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
 def flat(memory: list[tuple[float, float]], files: list[tuple[float, float]]) -> list[Check]:
-    """Checks the growth of memory (MiB) and of open files over time, once the first quarter is over."""
+    """Check the growth of memory (MiB) and of open files over time, once the first quarter is over."""
     if len(memory) < 8:
         return [Check("there are figures", False, f"{len(memory)} samples: let it run longer")]
     memory, files = (series[int(len(series) * WARM) :] for series in (memory, files))
@@ -46,7 +46,7 @@ def flat(memory: list[tuple[float, float]], files: list[tuple[float, float]]) ->
 
 
 def scaled(ready: Series, steps: Sequence[int], seconds: float, wanted: int, least: int) -> list[Check]:
-    """Checks that pods came with the highest of the steps (users) and went with the load, and says after how many seconds."""
+    """Check that pods came with the highest of the steps (users) and went with the load, and says after how many seconds."""
     highest, end = steps.index(max(steps)), len(steps) * seconds
     top, down = highest * seconds, (highest + 1) * seconds
     before = max((count for at, count in ready if at < top), default=0.0)
@@ -68,7 +68,7 @@ def scaled(ready: Series, steps: Sequence[int], seconds: float, wanted: int, lea
 
 
 def recovered(latencies: Series, steps: Sequence[int], seconds: float, recovery: float) -> Check:
-    """Compares the latency of the last third of the highest step with that of the first step's last third."""
+    """Compare the latency of the last third of the highest step with that of the first step's last third."""
     ends = seconds, (steps.index(max(steps)) + 1) * seconds
     alone, loaded = ([value for at, value in latencies if end - seconds / 3 <= at < end] for end in ends)
     if not alone or not loaded:

@@ -50,7 +50,7 @@ class Caller(HttpUser):
 
     @task
     def ask(self) -> None:
-        """Asks the model."""
+        """Ask the model."""
         given = options.given(self.environment)
         inside = f"{given.inference_service}-predictor.{given.namespace}.svc.cluster.local"
         headers = {"Content-Type": "application/json", "Host": given.host_header or inside}
@@ -60,7 +60,7 @@ class Caller(HttpUser):
 
 
 def chat(model: str, tokens: int) -> str:
-    """Gives a question in OpenAI's form."""
+    """Return a question in OpenAI's form."""
     message = {"role": "user", "content": QUESTION}
     return json.dumps({"model": model, "messages": [message], "max_tokens": tokens})
 
@@ -82,7 +82,7 @@ class Pods:
         self._nodes = {node.metadata.name for node in nodes if (node.metadata.labels or {}).get(label) == value}
 
     def counted(self) -> dict[str, float]:
-        """Counts the pods that are ready, and those that come or go; notes who runs on another node."""
+        """Count the pods that are ready, and those that come or go; notes who runs on another node."""
         pods = self._api.list_namespaced_pod(
             self.namespace, label_selector=f"{SERVICE_LABEL}={self.service}", _request_timeout=10
         ).items
@@ -112,7 +112,7 @@ _running: dict[str, Test] = {}
 
 @events.test_start.add_listener
 def start(environment: Environment, **_: object) -> None:
-    """Watches the pods from now on."""
+    """Watch the pods from now on."""
     given = options.given(environment)
     pods = Pods(given.namespace, given.inference_service, given.node_label)
 
@@ -127,7 +127,7 @@ class Steps(LoadTestShape):
     """Up the steps, then no load until the pods are gone, or their time is over."""
 
     def tick(self) -> tuple[int, float] | None:
-        """Gives the users of this second."""
+        """Return the users of this second."""
         given = options.given(self.runner.environment) if self.runner else None
         if given is None:
             return None
@@ -143,7 +143,7 @@ class Steps(LoadTestShape):
 
 
 def users(steps: str) -> list[int]:
-    """Reads `--steps`."""
+    """Read `--steps`."""
     try:
         return [int(step) for step in steps.split(",")]
     except ValueError:
@@ -152,7 +152,7 @@ def users(steps: str) -> list[int]:
 
 @events.quitting.add_listener
 def stop(environment: Environment, **_: object) -> None:
-    """Says what came of it."""
+    """Return what came of it."""
     test, given = _running["test"], options.given(environment)
     total, steps = environment.stats.total, users(given.steps)
     ready, latencies = test.timeline.series("pods", "ready"), test.timeline.series("latency, ms", "median")

@@ -8,7 +8,7 @@ from locust.env import Environment
 
 
 def add(*names: str, **about: Any) -> None:
-    """Adds an option, as `ArgumentParser.add_argument` takes it."""
+    """Add an option, as `ArgumentParser.add_argument` takes it."""
 
     @events.init_command_line_parser.add_listener
     def _(parser: ArgumentParser, **_: object) -> None:
@@ -16,10 +16,10 @@ def add(*names: str, **about: Any) -> None:
 
 
 def given(environment: Environment) -> Namespace:
-    """Gives what was set; nothing where no command line was read."""
+    """Return what was set; nothing where no command line was read."""
     return environment.parsed_options or Namespace()
 
 
 def headers(key: str) -> dict[str, str]:
-    """Gives the headers that carry a key, none where there is none."""
+    """Return the headers that carry a key, none where there is none."""
     return {"Authorization": f"Bearer {key}"} if key else {}

@@ -26,7 +26,7 @@ _running: dict[str, Timeline] = {}
 
 @events.test_start.add_listener
 def start(environment: Environment, **_: object) -> None:
-    """Watches the service from now on."""
+    """Watch the service from now on."""
     host = str(environment.host)
 
     def probe() -> Mapping[str, Mapping[str, float]]:
@@ -45,7 +45,7 @@ def start(environment: Environment, **_: object) -> None:
 
 @events.quitting.add_listener
 def stop(environment: Environment, **_: object) -> None:
-    """Says what came of it."""
+    """Return what came of it."""
     timeline = _running["timeline"]
     failures = environment.stats.total.num_failures
     checks = [

@@ -45,21 +45,21 @@ class Timeline:
     _started: float = field(default_factory=time.monotonic)
 
     def watch(self) -> None:
-        """Takes a sample a second from now on."""
+        """Take a sample a second from now on."""
         self.environment.events.request.add_listener(self._note)
         gevent.spawn(self._sample_for_ever)
 
     def now(self) -> float:
-        """Gives the seconds since the start."""
+        """Return the seconds since the start."""
         return time.monotonic() - self._started
 
     def requests(self) -> int:
-        """Gives how many requests were answered."""
+        """Return how many requests were answered."""
         entries = self.environment.stats.entries.values()
         return sum(entry.num_requests for entry in entries if entry.method != READER)
 
     def series(self, panel: str, name: str) -> list[tuple[float, float]]:
-        """Gives a series as (seconds, value)."""
+        """Return a series as (seconds, value)."""
         return [
             (second.at, second.values[panel][name]) for second in self.seconds if name in second.values.get(panel, {})
         ]
@@ -84,7 +84,7 @@ class Timeline:
             self.seconds.append(Second(self.now(), panels))
 
     def write_page(self, file: Path, title: str, about: str, checks: Iterable[Check]) -> None:
-        """Writes the checks and the picture, all panels on one time axis, as one HTML file."""
+        """Write the checks and the picture, all panels on one time axis, as one HTML file."""
         rows = "".join(
             f'<tr><td class="{"held" if check.held else "failed"}">{"✓" if check.held else "✗"}'
             f"<td>{html.escape(check.name)}<td>{html.escape(check.seen)}"
@@ -119,7 +119,7 @@ class Timeline:
 
 
 def finish(timeline: Timeline, title: str, about: str, checks: list[Check], page: str) -> None:
-    """Prints the checks, writes the page where one is wanted, and sets the exit code."""
+    """Print the checks, writes the page where one is wanted, and sets the exit code."""
     for check in checks:
         print(check)
     if page:

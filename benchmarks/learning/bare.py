@@ -9,7 +9,7 @@ from typing import Any
 
 
 def main() -> None:
-    """Trains as `sys.argv[1]`, a JSON object, says."""
+    """Train as `sys.argv[1]`, a JSON object, says."""
     given: dict[str, Any] = json.loads(sys.argv[1])
 
     import torch

@@ -24,7 +24,7 @@ class PlainBM25:
         self._average = sum(self._lengths) / max(len(self._lengths), 1)
 
     def search(self, query: str) -> list[Place]:
-        """Gives the ten best windows."""
+        """Return the ten best windows."""
         scores: defaultdict[int, float] = defaultdict(float)
         for token in TOKEN.findall(query.lower()):
             postings = self._postings.get(token, [])

@@ -40,7 +40,7 @@ class Repo:
 
 
 def read_repos(folder: Path) -> list[Repo]:
-    """Reads `repos.json` and each repository's questions; every other one by name is held out."""
+    """Read `repos.json` and each repository's questions; every other one by name is held out."""
     entries = sorted(
         json.loads((folder / "repos.json").read_text(encoding="utf-8")), key=lambda entry: str(entry["name"])
     )
@@ -48,13 +48,13 @@ def read_repos(folder: Path) -> list[Repo]:
 
 
 def read_lines(name: str, text: str = "query") -> list[Ask]:
-    """Reads the project's own questions; `text` names the field with the question."""
+    """Read the project's own questions; `text` names the field with the question."""
     lines = (DATA / name).read_text(encoding="utf-8").splitlines()
     return [_own(json.loads(line), text) for line in lines]
 
 
 def find_checkout(repo: Repo, checkouts: Path, *, clone: bool) -> Path | None:
-    """Gives the folder to index: from the checkouts, cloned where that is allowed, or else a released package's source.
+    """Return the folder to index: from the checkouts, cloned where that is allowed, or else a released package's source.
 
     None where it can't be had.
     """
@@ -67,7 +67,7 @@ def find_checkout(repo: Repo, checkouts: Path, *, clone: bool) -> Path | None:
 
 
 def released(name: str) -> Path:
-    """Gives the source of a released package, installed by `make` where it is not there yet."""
+    """Return the source of a released package, installed by `make` where it is not there yet."""
     if not (EXAMPLES / name / RELEASES[name]).is_dir():
         _run("make", "-C", str(PROJECT), str((EXAMPLES / ".done").relative_to(PROJECT)))
     return EXAMPLES / name / RELEASES[name]

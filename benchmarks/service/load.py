@@ -32,7 +32,7 @@ class Caller:
         self._headers = {"Content-Type": "application/json", CALLER: name}
 
     def post(self, path: str, body: Body) -> bytes:
-        """Gives the body of the reply."""
+        """Return the body of the reply."""
         try:
             reply = self._send(path, json.dumps(body))
         except ConnectionError:  # it was idle, and the server closed it meanwhile
@@ -49,7 +49,7 @@ class Caller:
 
 
 def arrivals(rate: float, seconds: float, seed: int = 1) -> list[float]:
-    """Gives when requests come that know nothing of each other (Poisson): seconds from the start, ascending."""
+    """Return when requests come that know nothing of each other (Poisson): seconds from the start, ascending."""
     source, at, times = random.Random(seed), 0.0, []
     while (at := at + source.expovariate(rate)) < seconds:
         times.append(at)
@@ -57,7 +57,7 @@ def arrivals(rate: float, seconds: float, seed: int = 1) -> list[float]:
 
 
 def open_loop(address: str, path: str, bodies: Sequence[Body], times: Sequence[float]) -> list[Reply]:
-    """Sends each body when it is due, whatever is still unanswered, so that a queue counts for all who stand in it."""
+    """Send each body when it is due, whatever is still unanswered, so that a queue counts for all who stand in it."""
     mine = threading.local()
     begin = time.perf_counter()
 
@@ -76,7 +76,7 @@ def open_loop(address: str, path: str, bodies: Sequence[Body], times: Sequence[f
 
 
 def closed_loop(address: str, path: str, bodies: Sequence[Body], callers: int) -> tuple[float, list[Reply]]:
-    """Lets so many callers send the bodies, each its next one once it has an answer; gives all seconds, and the replies."""
+    """Let so many callers send the bodies, each its next one once it has an answer; gives all seconds, and the replies."""
     begin = time.perf_counter()
 
     def ask(number: int) -> list[Reply]:

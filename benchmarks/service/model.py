@@ -50,7 +50,7 @@ class Telling(Handler):
 
 @contextmanager
 def model_server(cost: float, slots: int) -> Iterator[Served]:
-    """Runs it until the block ends."""
+    """Run it until the block ends."""
     port = free_port()
     command = [sys.executable, "-m", "benchmarks.service.model", "--port", str(port)]
     with server(command, port, "/health", {**SMALL, "COST": str(cost), "SLOTS": str(slots)}) as served:
@@ -58,7 +58,7 @@ def model_server(cost: float, slots: int) -> Iterator[Served]:
 
 
 def main() -> None:
-    """Serves until it is told to end."""
+    """Serve until it is told to end."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # llama.cpp takes as many threads; they spin as they wait

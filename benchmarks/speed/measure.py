@@ -24,12 +24,12 @@ class Run:
     output: str
 
     def json(self) -> Any:
-        """Gives what it printed as JSON."""
+        """Return what it printed as JSON."""
         return json.loads(self.output)
 
 
 def run(arguments: Sequence[str]) -> Run:
-    """Runs a command to its end. Raises CalledProcessError where it fails."""
+    """Run a command to its end. Raise CalledProcessError where it fails."""
     start = time.perf_counter()
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     peak = _Peak(process.pid)
@@ -41,7 +41,7 @@ def run(arguments: Sequence[str]) -> Run:
 
 
 def codeintel(*arguments: str) -> Run:
-    """Runs the installed `codeintel`."""
+    """Run the installed `codeintel`."""
     return run((CODEINTEL, *arguments))
 
 

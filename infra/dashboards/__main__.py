@@ -14,7 +14,7 @@ DASHBOARDS: tuple[Callable[[], str], ...] = (assistant, gpu, qdrant, vllm)
 
 
 def write(folder: Path) -> None:
-    """Writes each dashboard to a file of its name in the folder."""
+    """Write each dashboard to a file of its name in the folder."""
     for make in DASHBOARDS:
         (folder / f"{make.__name__}.json").write_text(make(), encoding="utf-8")
 

@@ -7,7 +7,7 @@ RATE = "$__rate_interval"
 
 
 def share(part: str, whole: str, window: str) -> str:
-    """Gives the expression of one counter's part in another's growth, nothing where the whole did not grow."""
+    """Return the expression of one counter's part in another's growth, nothing where the whole did not grow."""
     return f"sum(increase({part}[{window}])) / (sum(increase({whole}[{window}])) > 0)"
 
 
@@ -122,7 +122,7 @@ STAGES = Row(
 
 
 def assistant() -> str:
-    """Gives the assistant's dashboard as JSON."""
+    """Return the assistant's dashboard as JSON."""
     return dashboard(
         "codeintel-assistant",
         "Assistant",

@@ -62,5 +62,5 @@ LIMITS = Row(
 
 
 def gpu() -> str:
-    """Gives the GPUs' dashboard as JSON."""
+    """Return the GPUs' dashboard as JSON."""
     return dashboard("codeintel-gpu", "GPU", "NVIDIA's DCGM exporter.", [NOW, USE, LIMITS])

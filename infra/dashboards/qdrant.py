@@ -76,5 +76,5 @@ WORK = Row(
 
 
 def qdrant() -> str:
-    """Gives the vector store's dashboard as JSON."""
+    """Return the vector store's dashboard as JSON."""
     return dashboard("codeintel-qdrant", "Vector store", "Qdrant.", [STATE, LATENCY, WORK])

@@ -145,7 +145,7 @@ SCALING = Row(
 
 
 def vllm() -> str:
-    """Gives the models' dashboard as JSON."""
+    """Return the models' dashboard as JSON."""
     prices = [
         Entry("prompt_price", "A million tokens read, $", "0.20"),
         Entry("completion_price", "A million tokens written, $", "0.80"),

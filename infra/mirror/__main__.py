@@ -51,7 +51,7 @@ def main(folder: Path, registry: str | None, no_images: bool, listing: bool) -> 
 
 
 def contents(locked: Versions, with_images: bool) -> Iterator[tuple[str, str, str]]:
-    """Gives kind, name and version of everything that is brought."""
+    """Yield kind, name and version of everything that is brought."""
     yield from (("chart", each.name, each.version) for each in locked.charts.values())
     yield from (("manifest", each.name, each.version) for each in locked.manifests.values())
     yield from (("archive", each.name, each.version) for each in locked.archives.values())
@@ -60,7 +60,7 @@ def contents(locked: Versions, with_images: bool) -> Iterator[tuple[str, str, st
 
 
 def bring(locked: Versions, folder: Path, site: Site) -> Found:
-    """Brings charts, manifests and archives; gives their digests. Raises PlatformError at the first that can't be had."""
+    """Bring charts, manifests and archives; gives their digests. Raise PlatformError at the first that can't be had."""
     found: Found = {}
     with _bar() as bar:
 
@@ -85,7 +85,7 @@ def bring(locked: Versions, folder: Path, site: Site) -> Found:
 
 
 def bring_images(locked: Versions, folder: Path, registry: str | None) -> Found:
-    """Brings the images that registries have; those of platform/images are pushed by who builds them."""
+    """Bring the images that registries have; those of platform/images are pushed by who builds them."""
     found: Found = {}
     console = Console(stderr=True)
     for image in locked.images.values():
@@ -96,7 +96,7 @@ def bring_images(locked: Versions, folder: Path, registry: str | None) -> Found:
 
 
 def unpack_pipelines(folder: Path, archive: Path) -> None:
-    """Lays Kubeflow Pipelines' manifests out beside our overlay, which then points at them and not at the internet."""
+    """Lay Kubeflow Pipelines' manifests out beside our overlay, which then points at them and not at the internet."""
     place = folder / PIPELINES
     shutil.rmtree(place, ignore_errors=True)
     with tarfile.open(archive) as packed:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def write_digests(file: Path, found: Mapping[tuple[str, str], str]) -> int:
-    """Adds `sha256` to entries that have none, by section and name; gives how many. Written whole, or not at all."""
+    """Add `sha256` to entries that have none, by section and name; gives how many. Written whole, or not at all."""
     text, added = file.read_text(), 0
     for (section, name), sha256 in found.items():
         heading = re.escape(f"[{section}.") + rf'"?{re.escape(name)}"?\]\n'

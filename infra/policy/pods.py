@@ -5,7 +5,7 @@ from typing import Any
 
 
 def pod_of(properties: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Gives the specifications of an object's pods, if it has any."""
+    """Yield the specifications of an object's pods, if it has any."""
     spec = properties.get("spec") or {}
     if properties.get("kind") == "Pod":
         yield spec
@@ -23,11 +23,11 @@ def pod_of(properties: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def containers(spec: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Gives a pod's containers, those that run first included."""
+    """Yield a pod's containers, those that run first included."""
     for part in ("initContainers", "containers", "ephemeralContainers"):
         yield from spec.get(part) or ()
 
 
 def workload_name(properties: Mapping[str, Any]) -> str:
-    """Gives the name that a person knows an object by."""
+    """Return the name that a person knows an object by."""
     return str((properties.get("metadata") or {}).get("name", properties.get("kind", "the object")))

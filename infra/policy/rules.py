@@ -43,7 +43,7 @@ def writes_only_to_volumes(properties: Properties) -> Iterator[str]:
 
 
 def asks_and_is_bounded(properties: Properties) -> Iterator[str]:
-    """Requests and limits of CPU and memory, so that one pod can't take a node."""
+    """Request and limits of CPU and memory, so that one pod can't take a node."""
     for spec in pod_of(properties):
         for each in containers(spec):
             resources = each.get("resources") or {}
@@ -134,5 +134,5 @@ def _denies_all(spec: Properties) -> bool:
 
 
 def _plain(value: object) -> bool:
-    """Says whether an environment value is a value, and not empty or one made of others: `$(NAME)`."""
+    """Return whether an environment value is a value, and not empty or one made of others: `$(NAME)`."""
     return isinstance(value, str) and value != "" and "$(" not in value

@@ -15,7 +15,7 @@ from infra.pulumi.settings import read_settings
 
 
 def main() -> None:
-    """Ends with one line where a person has to mend something."""
+    """End with one line where a person has to mend something."""
     provider = pulumi.Config("kubernetes")
     try:
         settings = read_settings({**get_config_env(), **CONFIG.get()})

@@ -30,9 +30,9 @@ class Cluster:
 
 
 def check_cluster(target: Target, settings: Settings) -> Cluster:
-    """Gives what the cluster is.
+    """Return what the cluster is.
 
-    Raises PlatformError when it is away, too old, too new, or lacks the GPU nodes that the settings name.
+    Raise PlatformError when it is away, too old, too new, or lacks the GPU nodes that the settings name.
     """
     from kubernetes import client, config
     from kubernetes.config import ConfigException
@@ -58,9 +58,9 @@ def check_cluster(target: Target, settings: Settings) -> Cluster:
 
 
 def fitted(settings: Settings, cluster: Cluster) -> tuple[Settings, list[str]]:
-    """Gives the settings with what was left to the cluster, and a warning for each thing that it can't do.
+    """Return the settings with what was left to the cluster, and a warning for each thing that it can't do.
 
-    Raises PlatformError for a setting that it can't fulfil.
+    Raise PlatformError for a setting that it can't fulfil.
     """
     warnings = []
     if settings.await_ready is None and not cluster.ready:
@@ -72,7 +72,7 @@ def fitted(settings: Settings, cluster: Cluster) -> tuple[Settings, list[str]]:
 
 
 def _without_policies(settings: Settings, version: str, warnings: list[str]) -> Settings:
-    """Gives the settings of a cluster that has no admission policies, and adds what that costs."""
+    """Return the settings of a cluster that has no admission policies, and adds what that costs."""
     newer = ".".join(map(str, POLICIES))
     models, gpu = settings.models, settings.gpu
     if settings.caches_models:
@@ -91,7 +91,7 @@ def _without_policies(settings: Settings, version: str, warnings: list[str]) -> 
 
 
 def check_version(git_version: str) -> tuple[int, int]:
-    """Gives major and minor; raises PlatformError for a Kubernetes that the components were not released for."""
+    """Return major and minor; raises PlatformError for a Kubernetes that the components were not released for."""
     parts = git_version.removeprefix("v").split("+")[0].split(".")
     found = (int(parts[0]), int(parts[1]))
     if not OLDEST <= found <= NEWEST:
@@ -103,7 +103,7 @@ def check_version(git_version: str) -> tuple[int, int]:
 
 
 def check_nodes(settings: Settings, names: set[str]) -> None:
-    """Raises PlatformError when a node that shall be marked is not in the cluster."""
+    """Raise PlatformError when a node that shall be marked is not in the cluster."""
     for node in settings.gpu.nodes if settings.has_gpu else ():
         if node not in names:
             there = ", ".join(sorted(names)) or "none"

@@ -49,7 +49,7 @@ CONTROLLERS: dict[str, tuple[Controller, tuple[str, ...]]] = {
 
 
 def build(settings: Settings) -> None:
-    """Registers the platform that the settings ask for, and exports where it is reached."""
+    """Register the platform that the settings ask for, and exports where it is reached."""
     site = Site(settings)
     for name, need in settings.components.left_out().items():
         pulumi.log.warn(f"{name} is left out: it needs {need}, which is off")
@@ -79,7 +79,7 @@ def _space(site: Site, name: str, level: Level, after: list[pulumi.Resource]) ->
 
 
 def _data(site: Site, made: dict[str, pulumi.Resource]) -> None:
-    """Registers our own objects: stores, then who uses them, then models and the assistant."""
+    """Register our own objects: stores, then who uses them, then models and the assistant."""
     parts = site.settings.components
 
     def after(*resources: pulumi.Resource | None) -> pulumi.ResourceOptions:
@@ -130,7 +130,7 @@ def _users(
 
 
 def _export(settings: Settings) -> None:
-    """Exports addresses, how to reach them from a desk, and where the first passwords are."""
+    """Export addresses, how to reach them from a desk, and where the first passwords are."""
     reached = {
         "assistant": (names.ASSISTANT, "assistant", names.ASSISTANT_KEY),
         "langfuse": (names.LANGFUSE, "langfuse", names.LANGFUSE_LOGIN),
@@ -153,5 +153,5 @@ def _export(settings: Settings) -> None:
 
 
 def _local(port: int) -> int:
-    """Gives the port on the user's machine: one below 1024 would need root."""
+    """Return the port on the user's machine: one below 1024 would need root."""
     return port if port >= 1024 else 8000 + port

@@ -78,7 +78,7 @@ class Components(Section):
     backups: Installed = Presence.INSTALL
 
     def left_out(self) -> dict[str, str]:
-        """Gives each component that is on and can't be, with the component that it lacks."""
+        """Return each component that is on and can't be, with the component that it lacks."""
         lacking: dict[str, str] = {}
         for name in [*NEEDS, *NEEDS]:  # twice: what is left out may be needed by another
             for need in NEEDS[name]:
@@ -87,11 +87,11 @@ class Components(Section):
         return lacking
 
     def has(self, name: str) -> bool:
-        """Says whether the cluster will have the component, from here or from somebody else."""
+        """Return whether the cluster will have the component, from here or from somebody else."""
         return getattr(self, name) != Presence.OFF and name not in self.left_out()
 
     def installs(self, name: str) -> bool:
-        """Says whether this program brings the component's chart or manifests."""
+        """Return whether this program brings the component's chart or manifests."""
         return getattr(self, name) == Presence.INSTALL and name not in self.left_out()
 
 
@@ -223,16 +223,16 @@ class Settings(Section):
 
     @property
     def production_gpus(self) -> int:
-        """Slices that production and training take: all of them, as a lock on the card; none without a GPU."""
+        """Slice that production and training take: all of them, as a lock on the card; none without a GPU."""
         if not self.has_gpu:
             return 0
         return self.models.gpus if self.models.gpus is not None else self.gpu.offered
 
 
 def read_settings(config: Mapping[str, str]) -> Settings:
-    """Gives the settings of a stack's configuration, `codeintel:name` → value or JSON.
+    """Return the settings of a stack's configuration, `codeintel:name` → value or JSON.
 
-    Raises PlatformError that names the setting and a valid value.
+    Raise PlatformError that names the setting and a valid value.
     """
     values = {key.removeprefix(PREFIX): _value(text) for key, text in config.items() if key.startswith(PREFIX)}
     try:
@@ -249,7 +249,7 @@ def _value(text: str) -> Any:
 
 
 def _explained(error: ValidationError) -> PlatformError:
-    """Says of the first thing that is wrong: which setting, what it is, what it may be."""
+    """Say of the first thing that is wrong: which setting, what it is, what it may be."""
     first = error.errors()[0]
     where = PREFIX + ".".join(str(part) for part in first["loc"] if part not in ("literal", "enum"))
     if first["type"] == "extra_forbidden":
@@ -268,7 +268,7 @@ def _known(place: tuple[int | str, ...]) -> str:
 
 
 def _valid(error: Any) -> str:
-    """Gives what may stand there, in words of the settings and not of the library that checks them."""
+    """Return what may stand there, in words of the settings and not of the library that checks them."""
     context = error.get("ctx", {})
     if error["type"] in ("enum", "literal_error"):
         words = str(context["expected"])

@@ -50,7 +50,7 @@ class Image:
         return self.repository.startswith("codeintel/")
 
     def reference(self, registry: str | None) -> str:
-        """Gives what a container names; from a mirror's registry the same path under its prefix."""
+        """Return what a container names; from a mirror's registry the same path under its prefix."""
         place = f"{registry.rstrip('/')}/{self.repository}" if registry else self.repository
         return f"{place}:{self.tag}" + (f"@sha256:{self.sha256}" if self.sha256 else "")
 
@@ -67,7 +67,7 @@ class Versions:
 
 @cache
 def versions(file: Path = FILE) -> Versions:
-    """Gives what the file locks; raises PlatformError when it can't be read."""
+    """Return what the file locks; raises PlatformError when it can't be read."""
     try:
         data = tomllib.loads(file.read_text())
         return Versions(

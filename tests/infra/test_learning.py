@@ -25,7 +25,7 @@ def whole() -> State:
 
 
 def stages(name: str) -> Iterator[tuple[Object, Object]]:
-    """Gives each stage's container and what it asks of Kubernetes."""
+    """Yield each stage's container and what it asks of Kubernetes."""
     pipeline, platform = yaml.safe_load_all((COMPILED / f"{name}.yaml").read_text())
     on_cluster = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
     for executor, content in pipeline["deploymentSpec"]["executors"].items():
@@ -113,7 +113,7 @@ def test_the_keys_are_those_that_the_stores_take(whole: State) -> None:
 
 
 def peers(policy: Object, way: str, side: str) -> Iterator[tuple[Any, Any, tuple[int, ...]]]:
-    """Gives namespace (or address), app and ports of each peer."""
+    """Yield namespace (or address), app and ports of each peer."""
     for rule in policy["spec"][way]:
         ports = tuple(each["port"] for each in rule.get("ports", []))
         for peer in rule[side]:

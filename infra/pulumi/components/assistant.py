@@ -119,7 +119,7 @@ class Assistant(pulumi.ComponentResource):
 
 
 def environment(site: Site, store_key: SecretKey) -> dict[str, str | SecretKey]:
-    """Gives the service's settings (ml/settings.py) for what this stack has, with a key of Qdrant's."""
+    """Return the service's settings (ml/settings.py) for what this stack has, with a key of Qdrant's."""
     parts, models = site.settings.components, site.settings.models
     made: dict[str, str | SecretKey] = {
         "HOME": TMP,
@@ -152,12 +152,12 @@ def environment(site: Site, store_key: SecretKey) -> dict[str, str | SecretKey]:
 
 
 def ways(site: Site) -> Ways:
-    """Gives who may ask it, and what it may reach."""
+    """Return who may ask it, and what it may reach."""
     return Ways(into=[Peer(ports=(ASSISTANT.port,))], out=reached(site))
 
 
 def reached(site: Site) -> list[Peer]:
-    """Gives what its settings name: no address outside of the cluster but the git servers that are set."""
+    """Return what its settings name: no address outside of the cluster but the git servers that are set."""
     parts = site.settings.components
     out = [Peer(QDRANT.namespace, QDRANT.name, ports=(QDRANT.port,)), *_git(site)]
     if parts.has("models"):

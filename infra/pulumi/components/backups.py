@@ -81,7 +81,7 @@ class Backups(pulumi.ComponentResource):
 
 
 def environment(site: Site) -> Mapping[str, str | SecretKey]:
-    """Gives where copies go: our own object store, which a lost disk takes with it, or the one that the settings name."""
+    """Return where copies go: our own object store, which a lost disk takes with it, or the one that the settings name."""
     target = site.settings.backups
     here: Sequence[SecretKey] = (OBJECTS_ID, OBJECTS_KEY)
     there = [SecretKey(ELSEWHERE, each.key) for each in here] if target.endpoint else here

@@ -32,7 +32,7 @@ class DevicePlugin(pulumi.ComponentResource):
 
 
 def device_plugin_values(site: Site) -> dict[str, object]:
-    """Gives the chart's values."""
+    """Return the chart's values."""
     slicing = {
         "renameByDefault": False,
         "failRequestsGreaterThanOne": False,

@@ -48,7 +48,7 @@ class KServe(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _downloads(self, opts: pulumi.ResourceOptions) -> None:
-        """Makes the namespace in which the cache's agent starts its downloads: KServe expects it and does not make it."""
+        """Make the namespace in which the cache's agent starts its downloads: KServe expects it and does not make it."""
         space = GuardedNamespace(self.site, Namespace.DOWNLOADS, "baseline", opts)
         if self.site.settings.network.downloads:
             allow(self.site, Namespace.DOWNLOADS, None, Ways(out=[INTERNET]), pulumi.ResourceOptions(parent=space))
@@ -62,7 +62,7 @@ class KServe(pulumi.ComponentResource):
 
 
 def controller_values() -> dict[str, object]:
-    """Gives the values of the controller's chart; Kourier is the ingress, so Istio's objects are not made."""
+    """Return the values of the controller's chart; Kourier is the ingress, so Istio's objects are not made."""
     gateway = {
         "domain": "svc.cluster.local",
         "ingressGateway": {"className": "kourier", "createGateway": False},
@@ -78,7 +78,7 @@ def controller_values() -> dict[str, object]:
 
 
 def cache_values(site: Site) -> dict[str, object]:
-    """Gives the values of the cache's chart: the agent runs where the models are kept."""
+    """Return the values of the cache's chart: the agent runs where the models are kept."""
     return {
         "kserve": {
             "createSharedResources": False,  # the controller's chart has made them
@@ -89,7 +89,7 @@ def cache_values(site: Site) -> dict[str, object]:
 
 
 def _placed(site: Site) -> dict[str, object]:
-    """Gives the nodes of the agent; a null takes the chart's own label away, as Helm merges maps."""
+    """Return the nodes of the agent; a null takes the chart's own label away, as Helm merges maps."""
     if not site.settings.has_gpu:
         return {"nodeSelector": {CHARTS_LABEL: None}}
     return {

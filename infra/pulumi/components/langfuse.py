@@ -60,7 +60,7 @@ class Langfuse(pulumi.ComponentResource):
 
 
 def _project(_: Mapping[str, str]) -> dict[str, str]:
-    """Gives the project's keys, the header by which traces come in, and the key that Langfuse encrypts with."""
+    """Return the project's keys, the header by which traces come in, and the key that Langfuse encrypts with."""
     public, secret = f"pk-lf-{secrets.token_hex(16)}", f"sk-lf-{secrets.token_hex(24)}"
     basic = b64encode(f"{public}:{secret}".encode()).decode()
     return {
@@ -72,7 +72,7 @@ def _project(_: Mapping[str, str]) -> dict[str, str]:
 
 
 def langfuse_values() -> dict[str, Any]:
-    """Gives the chart's values: every password by reference, no telemetry, nobody can sign up."""
+    """Return the chart's values: every password by reference, no telemetry, nobody can sign up."""
     name = LANGFUSE_LOGIN.secret
     first = {
         "LANGFUSE_INIT_ORG_ID": "codeintel",

@@ -64,7 +64,7 @@ class Learning(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _hand_over(self, opts: pulumi.ResourceOptions) -> None:
-        """Starts the volume's first pod: it makes the volume the stages' own, on the node with the card.
+        """Start the volume's first pod: it makes the volume the stages' own, on the node with the card.
 
         Kubeflow lets a stage ask for neither: its pod has no fsGroup, and the first one may run on another node.
         """
@@ -96,7 +96,7 @@ class Learning(pulumi.ComponentResource):
 
 
 def stage_settings(site: Site) -> Mapping[str, str]:
-    """Gives the ConfigMap of the stages: the assistant's own settings, and the model that they fine-tune."""
+    """Return the ConfigMap of the stages: the assistant's own settings, and the model that they fine-tune."""
     known: dict[str, str | SecretKey] = environment(site, QDRANT_READER)
     if site.settings.components.has("models") and site.settings.models.base.startswith(HUB):
         known[variable("base_model")] = site.settings.models.base.removeprefix(HUB)

@@ -51,7 +51,7 @@ class MLflow(pulumi.ComponentResource):
 
 
 def server(site: Site) -> k8s.core.v1.ContainerArgs:
-    """Gives the container; artifacts go through it, so that nobody else needs the object store's key."""
+    """Return the container; artifacts go through it, so that nobody else needs the object store's key."""
     hosts = ",".join(f"{name}:{MLFLOW.port}" for name in (MLFLOW.name, MLFLOW.host, f"{MLFLOW.host}.cluster.local"))
     environment: dict[str, str | SecretKey] = {
         "DATABASE_PASSWORD": SecretKey(POSTGRES.name, DATABASE),

@@ -59,14 +59,14 @@ class Models(pulumi.ComponentResource):
 
 
 def placement(site: Site, gpus: int) -> Placement:
-    """Gives where a model runs: on the GPU node with its slices, or on a CPU anywhere."""
+    """Return where a model runs: on the GPU node with its slices, or on a CPU anywhere."""
     if site.settings.has_gpu:
         return Placement(gpus=gpus)
     return Placement(0, node_selector={}, tolerated_taints=(), runtime_class=None, memory="8Gi")
 
 
 def production_args(site: Site) -> ProductionArgs:
-    """Gives the production model of this stack."""
+    """Return the production model of this stack."""
     models, gpu = site.settings.models, site.settings.gpu
     return ProductionArgs(
         name=models.name,
@@ -80,7 +80,7 @@ def production_args(site: Site) -> ProductionArgs:
 
 
 def autoscaling_args(site: Site) -> AutoscalingArgs:
-    """Gives the autoscaling test of this stack: one slice a pod."""
+    """Return the autoscaling test of this stack: one slice a pod."""
     models, gpu = site.settings.models, site.settings.gpu
     return AutoscalingArgs(
         base=models.autoscaling_base,
@@ -92,7 +92,7 @@ def autoscaling_args(site: Site) -> AutoscalingArgs:
 
 
 def cache_args(site: Site) -> CacheArgs:
-    """Gives what is kept on the GPU node's disk, or on any node's where there is no GPU."""
+    """Return what is kept on the GPU node's disk, or on any node's where there is no GPU."""
     models = site.settings.models
     kept = {models.name: (models.base, models.size), "autoscaling-test": (models.autoscaling_base, "10Gi")}
     args = CacheArgs(kept, site.settings.storage.model_cache)

@@ -87,7 +87,7 @@ class ObjectStore(pulumi.ComponentResource):
 
 
 def identities(keys: Mapping[str, str]) -> str:
-    """Gives SeaweedFS's file of who may do what: one user, for our buckets alone; nobody else reads or lists."""
+    """Return SeaweedFS's file of who may do what: one user, for our buckets alone; nobody else reads or lists."""
     credentials = [{"accessKey": keys[OBJECTS_ID.key], "secretKey": keys[OBJECTS_KEY.key]}]
     actions = [f"{action}:{bucket}" for bucket in BUCKETS for action in ("Admin", "Read", "Write", "List", "Tagging")]
     return json.dumps({"identities": [{"name": "platform", "credentials": credentials, "actions": actions}]})

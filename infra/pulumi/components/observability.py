@@ -86,7 +86,7 @@ class Boards(pulumi.ComponentResource):
 
 
 def alerts(site: Site, file: Path) -> list[dict[str, Any]]:
-    """Gives a file's groups of rules, without those of a component that the stack has not: they would fire for ever."""
+    """Return a file's groups of rules, without those of a component that the stack has not: they would fire for ever."""
     groups = yaml.safe_load(file.read_text())["groups"]
     for group in groups:
         group["rules"] = [each for each in group["rules"] if site.settings.components.has(each["labels"]["component"])]
@@ -112,7 +112,7 @@ class Monitors(pulumi.ComponentResource):
 
 
 def monitored() -> dict[str, tuple[str, dict[str, str], dict[str, Any]]]:
-    """Gives for each component its namespace, its pods' labels, and where they show their metrics."""
+    """Return for each component its namespace, its pods' labels, and where they show their metrics."""
 
     def reads(key: SecretKey) -> dict[str, Any]:
         return {"authorization": {"type": "Bearer", "credentials": {"name": key.secret, "key": key.key}}}
@@ -131,7 +131,7 @@ def monitored() -> dict[str, tuple[str, dict[str, str], dict[str, Any]]]:
 
 
 def stack_values() -> dict[str, Any]:
-    """Gives the chart's values: every rule and monitor of the cluster counts, and no password is in them."""
+    """Return the chart's values: every rule and monitor of the cluster counts, and no password is in them."""
     small = {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
     large = {"requests": {"cpu": "200m", "memory": "1Gi"}, "limits": {"cpu": "2", "memory": "3Gi"}}
     prometheus = {
@@ -165,7 +165,7 @@ def stack_values() -> dict[str, Any]:
 
 
 def exporter_values() -> dict[str, Any]:
-    """Gives the values of the GPU's exporter, which runs on GPU nodes only."""
+    """Return the values of the GPU's exporter, which runs on GPU nodes only."""
     return {
         "runtimeClassName": RUNTIME_CLASS,
         "nodeSelector": {"nvidia.com/gpu.present": "true"},

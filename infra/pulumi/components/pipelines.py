@@ -58,7 +58,7 @@ class Pipelines(pulumi.ComponentResource):
 
 
 def kinds_directory(site: Site) -> str:
-    """Gives where the definitions come from: the overlay's repository at its version, or the mirror."""
+    """Return where the definitions come from: the overlay's repository at its version, or the mirror."""
     if site.settings.mirror.folder is not None:
         return str(_mirror(site) / "cluster-scoped-resources")
     base = next(line for line in (OVERLAY / "kustomization.yaml").read_text().splitlines() if "?ref=" in line)

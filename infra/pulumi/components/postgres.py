@@ -87,7 +87,7 @@ class Postgres(pulumi.ComponentResource):
 
 
 def databases(passwords: Mapping[str, str]) -> str:
-    """Gives the SQL that makes each database with its user; it runs when the volume is empty, and never again."""
+    """Return the SQL that makes each database with its user; it runs when the volume is empty, and never again."""
     lines = []
     for name in DATABASES:
         lines += [

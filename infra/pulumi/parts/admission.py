@@ -10,7 +10,7 @@ from infra.pulumi.parts.traffic import APP_LABEL, NAMESPACE_LABEL
 def change_pods(
     site: Site, name: str, patch: str, opts: pulumi.ResourceOptions, namespace: str, app: str | None = None
 ) -> None:
-    """Changes each new pod of a namespace, or of one app there; `patch` is CEL that gives a list of JSONPatch."""
+    """Change each new pod of a namespace, or of one app there; `patch` is CEL that gives a list of JSONPatch."""
     app_label = k8s.meta.v1.LabelSelectorArgs(match_labels={APP_LABEL: app}) if app else None
     space = k8s.meta.v1.LabelSelectorArgs(match_labels={NAMESPACE_LABEL: namespace})
     k8s.admissionregistration.v1.MutatingAdmissionPolicy(

@@ -49,7 +49,7 @@ class Gate(pulumi.ComponentResource):
         return self.site.meta(self.name, Namespace.GATES)
 
     def _role(self, samples: Sequence[Mapping[str, Any]], opts: pulumi.ResourceOptions) -> pulumi.Resource:
-        """Gives the right to read definitions and to create what the samples are, and nothing else."""
+        """Return the right to read definitions and to create what the samples are, and nothing else."""
         wanted = sorted({(each["apiVersion"].rpartition("/")[0], each["kind"].lower() + "s") for each in samples})
         rules = [
             k8s.rbac.v1.PolicyRuleArgs(

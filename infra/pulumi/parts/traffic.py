@@ -27,7 +27,7 @@ INTERNET = Peer(cidrs=("0.0.0.0/0",), ports=(443,))  # for weights, where the st
 
 
 def everywhere(*ports: int) -> Peer:
-    """Gives a peer that is anybody: for a webhook, which the API server calls from addresses that nobody knows."""
+    """Return a peer that is anybody: for a webhook, which the API server calls from addresses that nobody knows."""
     return Peer(ports=ports, anywhere=True)
 
 
@@ -40,7 +40,7 @@ class Ways:
 
 
 def allow(site: Site, namespace: str, app: str | None, ways: Ways, opts: pulumi.ResourceOptions) -> None:
-    """Opens ways into and out of an app's pods; without an app, of all the namespace's pods."""
+    """Open ways into and out of an app's pods; without an app, of all the namespace's pods."""
     types = [name for name, peers in (("Ingress", ways.into), ("Egress", ways.out)) if peers]
     k8s.networking.v1.NetworkPolicy(
         f"{namespace}-{app or 'all'}-ways",
