@@ -1,4 +1,4 @@
-"""The peer that retrieval is measured beside: BM25 over windows of 40 lines, plain tokens, no ranking rules."""
+"""The baseline of retrieval: BM25 over windows of 40 lines, plain tokens, no ranking rules."""
 
 import re
 from collections import Counter, defaultdict

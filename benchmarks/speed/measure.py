@@ -1,4 +1,4 @@
-"""Runs `codeintel` as its users do and measures it from outside."""
+"""Run `codeintel` as its users do and measure it from outside."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ SAMPLE_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A finished process: wall seconds, the peak of its and its children's memory in bytes, what it printed."""
+    """A finished process: wall seconds, peak memory with children in bytes, output."""
 
     seconds: float
     peak_bytes: int
@@ -29,7 +29,7 @@ class Run:
 
 
 def run(arguments: Sequence[str]) -> Run:
-    """Run a command to its end. Raise CalledProcessError where it fails."""
+    """Run a command to its end. Raise CalledProcessError if it fails."""
     start = time.perf_counter()
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     peak = _Peak(process.pid)

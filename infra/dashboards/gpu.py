@@ -1,4 +1,4 @@
-"""The cards: use, memory, heat, power, faults."""
+"""The GPUs: utilisation, memory, temperature, power, errors."""
 
 from infra.dashboards.panels import Query, Row, dashboard, figure, graph
 

@@ -1,4 +1,4 @@
-"""The vector store: how fast it answers, how full it is, whether it is whole."""
+"""The vector store: latency, size, health."""
 
 from infra.dashboards.panels import Query, Row, dashboard, figure, graph, quantile
 

@@ -1,4 +1,4 @@
-"""The LLM server: tokens, time to the first one, its cache, its queue, and what the tokens cost."""
+"""The LLM server: throughput, time to first token, cache, queue, cost per token."""
 
 from infra.dashboards.panels import Entry, Query, Row, dashboard, figure, graph, quantile
 

@@ -18,7 +18,7 @@ KINDS = ("trainjobs.trainer.kubeflow.org", "trainingruntimes.trainer.kubeflow.or
 
 
 class Trainer(pulumi.ComponentResource):
-    """Brings the controllers; the gate tries with the very runtime that comes after it."""
+    """The controllers, and a gate that dry-runs the very runtime created after it."""
 
     def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("codeintel:platform:Trainer", "trainer", None, opts)
