@@ -40,19 +40,19 @@ class Api:
         self._lock = threading.Lock()
 
     def version(self) -> str:
-        """Gives the API server's version, such as v1.37.2; raises ClusterError where none answers."""
+        """Return the API server's version, such as v1.37.2; raises ClusterError where none answers."""
         return str(self.request("GET", "/version")["gitVersion"])
 
     def request(self, method: str, path: str, body: Any = None, content: str = "application/json", **query: str) -> Any:
-        """Gives the answer to one request, parsed; raises RefusedError with the API server's own message."""
+        """Return the answer to one request, parsed; raises RefusedError with the API server's own message."""
         return json.loads(self._send(method, path, body, content, "application/json", query) or "{}")
 
     def text(self, path: str, **query: str) -> str:
-        """Gives what a path answers as it is, such as a pod's log."""
+        """Return what a path answers as it is, such as a pod's log."""
         return self._send("GET", path, None, "application/json", "*/*", query).decode()
 
     def apply(self, thing: Object, manager: str = "tests", force: bool = False, dry_run: bool = False) -> Object:
-        """Applies an object on the server's side and gives the live one."""
+        """Apply an object on the server's side and gives the live one."""
         query = {"fieldManager": manager, "force": str(force).lower(), "fieldValidation": "Strict"}
         if dry_run:
             query["dryRun"] = "All"
@@ -66,27 +66,27 @@ class Api:
         return answer
 
     def create(self, thing: Object) -> Object:
-        """Creates an object (reviews have no name) and gives the live one."""
+        """Create an object (reviews have no name) and gives the live one."""
         collection = self.collection(thing["apiVersion"], thing["kind"], thing.get("metadata", {}).get("namespace"))
         answer: Object = self.request("POST", collection, thing)
         return answer
 
     def patch(self, thing: Object, change: Object, subresource: str = "") -> Object:
-        """Merges a change into an object, or into its status."""
+        """Merge a change into an object, or into its status."""
         answer: Object = self.request("PATCH", self.path(thing) + subresource, change, MERGE)
         return answer
 
     def get(self, thing: Object) -> Object | None:
-        """Gives the live object of the same kind, namespace and name; None where there is none."""
+        """Return the live object of the same kind, namespace and name; None where there is none."""
         return self._unless_gone(self.path(thing))
 
     def find(self, version: str, kind: str, namespace: str | None = None, **query: str) -> list[Object]:
-        """Gives the live objects of a kind, in one namespace or in all; none where the kind is no longer served."""
+        """Return the live objects of a kind, in one namespace or in all; none where the kind is no longer served."""
         found = self._unless_gone(self.collection(version, kind, namespace), **query)
         return [{"apiVersion": version, "kind": kind, **item} for item in found["items"]] if found else []
 
     def delete(self, thing: Object, propagation: str = "Foreground") -> None:
-        """Asks for an object's deletion; nothing happens where it is not there."""
+        """Ask for an object's deletion; nothing happens where it is not there."""
         try:
             self.request("DELETE", self.path(thing), {"propagationPolicy": propagation})
         except RefusedError as error:
@@ -94,12 +94,12 @@ class Api:
                 raise
 
     def path(self, thing: Object) -> str:
-        """Gives the path of an object."""
+        """Return the path of an object."""
         metadata = thing["metadata"]
         return f"{self.collection(thing['apiVersion'], thing['kind'], metadata.get('namespace'))}/{metadata['name']}"
 
     def collection(self, version: str, kind: str, namespace: str | None = None) -> str:
-        """Gives the path of a kind's objects; raises ClusterError where the cluster does not know the kind."""
+        """Return the path of a kind's objects; raises ClusterError where the cluster does not know the kind."""
         resource = self._resource(version, kind)
         within = f"/namespaces/{namespace}" if namespace and resource["namespaced"] else ""
         return f"{_root(version)}{within}/{resource['name']}"
@@ -109,7 +109,7 @@ class Api:
         return bool(self._resource(thing["apiVersion"], thing["kind"])["namespaced"])
 
     def preferred_kinds(self) -> list[tuple[str, str]]:
-        """Gives (apiVersion, kind) of all that can be listed and deleted, each group at its preferred version."""
+        """Return (apiVersion, kind) of all that can be listed and deleted, each group at its preferred version."""
         groups = self.request("GET", "/apis")["groups"]
         versions = ["v1", *(group["preferredVersion"]["groupVersion"] for group in groups)]
         return [
@@ -120,12 +120,12 @@ class Api:
         ]
 
     def wait_for(self, thing: Object, name: str) -> None:
-        """Waits until one of an object's conditions is True."""
+        """Wait until one of an object's conditions is True."""
         what = f"{thing['kind']} {thing['metadata']['name']}: {name}"
         self.wait(what, lambda: condition(self.get(thing) or {}, name) == "True")
 
     def wait(self, what: str, ready: Callable[[], Any], seconds: float = 180) -> Any:
-        """Gives what `ready` gives as soon as that is true; raises ClusterError when the time is over."""
+        """Return what `ready` gives as soon as that is true; raises ClusterError when the time is over."""
         end = time.monotonic() + seconds
         while not (found := ready()):
             if time.monotonic() > end:
@@ -149,7 +149,7 @@ class Api:
         return known[kind]
 
     def _unless_gone(self, path: str, **query: str) -> Object | None:
-        """Gives what is at a path; None where nothing is (discovery names a kind a little longer than it is served)."""
+        """Return what is at a path; None where nothing is (discovery names a kind a little longer than it is served)."""
         try:
             answer: Object = self.request("GET", path, **query)
         except RefusedError as error:
@@ -182,19 +182,19 @@ class Api:
         return data
 
     def _keep_warnings(self, headers: list[str]) -> None:
-        """Keeps the text of `299 - "text"`."""
+        """Keep the text of `299 - "text"`."""
         with self._lock:
             self.warnings += [header.split('"', 1)[-1].rstrip('"') for header in headers]
 
 
 def key(thing: Object) -> tuple[str, str, str, str]:
-    """Gives what tells an object from all others: kind, group, namespace, name."""
+    """Return what tells an object from all others: kind, group, namespace, name."""
     metadata = thing["metadata"]
     return thing["kind"], thing["apiVersion"].rpartition("/")[0], metadata.get("namespace", ""), metadata["name"]
 
 
 def condition(thing: Object, name: str) -> str | None:
-    """Gives the status (True, False, Unknown) of one of an object's conditions."""
+    """Return the status (True, False, Unknown) of one of an object's conditions."""
     conditions = thing.get("status", {}).get("conditions") or []
     return next((each["status"] for each in conditions if each["type"] == name), None)
 

@@ -23,21 +23,21 @@ CHANGED = {"CODEINTEL_LLM_TIMEOUT": "5", "CODEINTEL_LLM_REST": "3"}
 
 
 def apply(api: Api, nodes: list[Node]) -> Object:
-    """Indexes, brings one assistant to each of the nodes, and gives their StatefulSet."""
+    """Index, brings one assistant to each of the nodes, and gives their StatefulSet."""
     for thing in manifests(nodes):
         live = api.apply(thing)
     return live
 
 
 def address(api: Api, node: Node) -> str:
-    """Gives where it is reached from outside of the cluster, by way of a node."""
+    """Return where it is reached from outside of the cluster, by way of a node."""
     service = api.get({"apiVersion": "v1", "kind": "Service", "metadata": {"name": OUTSIDE, "namespace": SPACE}})
     assert service
     return f"http://{node.address}:{service['spec']['ports'][0]['nodePort']}"
 
 
 def key(api: Api) -> str:
-    """Gives the key that the platform made for its callers."""
+    """Return the key that the platform made for its callers."""
     place = {"name": ASSISTANT_KEY.secret, "namespace": SPACE}
     secret = api.get({"apiVersion": "v1", "kind": "Secret", "metadata": place})
     assert secret
@@ -45,7 +45,7 @@ def key(api: Api) -> str:
 
 
 def ask(url: str, api_key: str, question: str, seconds: float = 30) -> dict[str, Any]:
-    """Gives an answer."""
+    """Return an answer."""
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {api_key}"}
     request = urllib.request.Request(f"{url}/api/ask", json.dumps({"question": question}).encode(), headers)
     with urllib.request.urlopen(request, timeout=seconds) as reply:
@@ -54,13 +54,13 @@ def ask(url: str, api_key: str, question: str, seconds: float = 30) -> dict[str,
 
 
 def audited(node: Node) -> set[str]:
-    """Gives the ids of the answers that the assistant on a node has on its disk."""
+    """Return the ids of the answers that the assistant on a node has on its disk."""
     log = node.root / DISK / ASSISTANT.name / "audit.jsonl"
     return {json.loads(line)["id"] for line in log.read_text().splitlines() if line.strip()} if log.exists() else set()
 
 
 def manifests(nodes: list[Node]) -> list[Object]:
-    """Gives the objects in the order in which they are applied; the folder for its data is made on each node."""
+    """Return the objects in the order in which they are applied; the folder for its data is made on each node."""
     service = written("Service", ASSISTANT.name, SPACE)
     everyone = _changed(written("StatefulSet", ASSISTANT.name, SPACE), len(nodes))
     return [
@@ -85,7 +85,7 @@ def _changed(everyone: Object, replicas: int) -> Object:
 
 
 def _now(cron_job: Object) -> Object:
-    """Gives the job that a CronJob would make at its time."""
+    """Return the job that a CronJob would make at its time."""
     spec = cron_job["spec"]["jobTemplate"]["spec"]
     spec["template"]["spec"]["containers"][0] |= {"image": python_image.NAME, "command": COMMAND}
     metadata = {"name": f"{INDEXER}-now", "namespace": SPACE}

@@ -69,16 +69,16 @@ PARTS = {
 
 
 def binary(name: str) -> Path:
-    """Gives the path of a program, building the part that it belongs to where it is not there.
+    """Return the path of a program, building the part that it belongs to where it is not there.
 
-    Raises ClusterError where Go is missing or the build fails.
+    Raise ClusterError where Go is missing or the build fails.
     """
     part = next(part for part in PARTS.values() if name in part.programs)
     return build(part) / name
 
 
 def build(part: Part) -> Path:
-    """Gives the folder with a part's programs, built where they are not there yet."""
+    """Return the folder with a part's programs, built where they are not there yet."""
     target = CACHE / "bin" / f"{part.module}-{_digest(part)}"
     with _alone(target.name):
         missing = {name: package for name, package in part.programs.items() if not (target / name).exists()}
@@ -88,7 +88,7 @@ def build(part: Part) -> Path:
 
 
 def go(folder: Path, *arguments: str) -> str:
-    """Gives what a go command prints that runs in a module's folder."""
+    """Return what a go command prints that runs in a module's folder."""
     try:
         done = subprocess.run([_go(), *arguments], cwd=folder, capture_output=True, text=True, check=True)
     except subprocess.CalledProcessError as error:
@@ -97,7 +97,7 @@ def go(folder: Path, *arguments: str) -> str:
 
 
 def module_folder(module: str, path: str) -> Path:
-    """Gives the source of a Go module at the version that our module's go.mod pins, brought by Go where it is not there."""
+    """Return the source of a Go module at the version that our module's go.mod pins, brought by Go where it is not there."""
     folder = MODULES / module
     pinned = go(folder, "list", "-m", "-f", "{{.Path}}@{{.Version}}", path)
     return Path(json.loads(go(folder, "mod", "download", "-json", pinned))["Dir"])
@@ -128,7 +128,7 @@ def _ldflags(part: Part) -> str:
 
 @contextmanager
 def _alone(name: str) -> Iterator[None]:
-    """Lets only one process at a time build a part."""
+    """Let only one process at a time build a part."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -159,7 +159,7 @@ def _output(package: str) -> str:
 
 
 def _run(command: list[str], folder: Path, names: str, total: int) -> None:
-    """Compiles, and says every hundred packages how far it is; the cache of Go may hold some already."""
+    """Compile, and says every hundred packages how far it is; the cache of Go may hold some already."""
     environment = {**os.environ, "CGO_ENABLED": "0"}
     with subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
@@ -178,7 +178,7 @@ def _say(text: str) -> None:
 
 
 def main() -> None:
-    """Builds the parts named on the command line, or all."""
+    """Build the parts named on the command line, or all."""
     wanted = sys.argv[1:] or list(PARTS)
     if unknown := set(wanted) - set(PARTS):
         raise SystemExit(f"error: no part {', '.join(sorted(unknown))}: name some of {', '.join(PARTS)}")

@@ -36,7 +36,7 @@ class Authority:
         self.pair = self._write("ca", builder.sign(self._key, hashes.SHA256()), self._key)
 
     def issue(self, user: str, group: str | None = None, hosts: tuple[str, ...] = ()) -> Pair:
-        """Gives a pair for a user (CN) in a group (O), valid as a server's at hosts (names and addresses)."""
+        """Return a pair for a user (CN) in a group (O), valid as a server's at hosts (names and addresses)."""
         key = ec.generate_private_key(ec.SECP256R1())
         builder = _builder(_name(user, group), self._name, key).add_extension(x509.ExtendedKeyUsage(USES), False)
         if hosts:
@@ -44,7 +44,7 @@ class Authority:
         return self._write(user.replace(":", "-"), builder.sign(self._key, hashes.SHA256()), key)
 
     def token_key(self) -> Pair:
-        """Gives the key pair that service-account tokens are signed with (`certificate` is the public key)."""
+        """Return the key pair that service-account tokens are signed with (`certificate` is the public key)."""
         key = ec.generate_private_key(ec.SECP256R1())
         public = key.public_key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
@@ -55,7 +55,7 @@ class Authority:
         return pair
 
     def kubeconfig(self, server: str, user: str, group: str | None = None) -> Path:
-        """Gives a kubeconfig with everything inside it, by which a user of a group speaks to server."""
+        """Return a kubeconfig with everything inside it, by which a user of a group speaks to server."""
         pair = self.issue(user, group)
         inline = {"client-certificate-data": _base64(pair.certificate), "client-key-data": _base64(pair.key)}
         cluster = {"server": server, "certificate-authority-data": _base64(self.pair.certificate)}

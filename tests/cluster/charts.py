@@ -15,7 +15,7 @@ OFTEN = {"initialDelaySeconds": 1, "periodSeconds": 1, "failureThreshold": 60}
 
 
 def render(chart: Path, namespace: str, values: Mapping[str, object] | None = None) -> list[Object]:
-    """Gives the objects of the chart in a folder; raises ClusterError where Helm can't render it with these values."""
+    """Return the objects of the chart in a folder; raises ClusterError where Helm can't render it with these values."""
     options = [f"--namespace={namespace}", "--include-crds", "--values=-"]
     command = [str(HELM), "template", chart.name, str(chart), *options]
     done = subprocess.run(command, input=yaml.safe_dump(values or {}), capture_output=True, text=True)
@@ -27,7 +27,7 @@ def render(chart: Path, namespace: str, values: Mapping[str, object] | None = No
 
 
 def made_here(deployment: Object, program: str, image: str, node: str) -> Object:
-    """Gives a controller's Deployment with the one container `program`, from an image made here, on a node."""
+    """Return a controller's Deployment with the one container `program`, from an image made here, on a node."""
     spec = deployment["spec"]["template"]["spec"]
     controller = next(each for each in spec["containers"] if each["name"] == program)
     controller |= {"image": image, "imagePullPolicy": "Never", "resources": {}}

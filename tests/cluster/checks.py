@@ -12,14 +12,14 @@ Keys = set[tuple[str, str, str, str]]
 
 
 def everything(api: Api) -> Keys:
-    """Gives what there is in the cluster: kind, group, namespace and name of each object that was made on purpose."""
+    """Return what there is in the cluster: kind, group, namespace and name of each object that was made on purpose."""
     kinds = [(version, kind) for version, kind in api.preferred_kinds() if kind not in PASSING]
     found = [(version, kind, each) for version, kind in kinds for each in api.find(version, kind)]
     return {key({"apiVersion": version, "kind": kind, **each}) for version, kind, each in found}
 
 
 def goes_up(double: Double, program: Callable[[], None]) -> State:
-    """Runs a program, and gives its state when the API server took all of it without a warning."""
+    """Run a program, and gives its state when the API server took all of it without a warning."""
     before = len(double.api.warnings)
     state = double.up(program)
     assert double.api.warnings[before:] == []
@@ -27,7 +27,7 @@ def goes_up(double: Double, program: Callable[[], None]) -> State:
 
 
 def stays(double: Double, program: Callable[[], None]) -> None:
-    """Runs it once more: the preview and the objects' versions must say that nothing was to be done."""
+    """Run it once more: the preview and the objects' versions must say that nothing was to be done."""
     live = [double.api.get(each) or {} for each in double.state.objects]
     versions = {key(each): _version(each) for each in live}
     assert {urn: what for urn, what in double.preview(program).items() if what != "same"} == {}
@@ -36,11 +36,11 @@ def stays(double: Double, program: Callable[[], None]) -> None:
 
 
 def _version(live: Object) -> object:
-    """Gives what a change by a program moves, and what controllers write into the status doesn't."""
+    """Return what a change by a program moves, and what controllers write into the status doesn't."""
     return live["metadata"].get("generation") or {**lasting(live), "status": None}
 
 
 def goes_away(double: Double, before: Keys) -> None:
-    """Destroys what the program made; the cluster holds what it held before."""
+    """Destroy what the program made; the cluster holds what it held before."""
     double.destroy()
     assert everything(double.api) - before == set()

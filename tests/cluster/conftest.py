@@ -23,19 +23,19 @@ Cluster = TypeVar("Cluster", RealCluster, ServingCluster)
 
 
 def given_kubeconfig() -> Path | None:
-    """Gives the kubeconfig of the user's own cluster; None where the tests start theirs."""
+    """Return the kubeconfig of the user's own cluster; None where the tests start theirs."""
     given = os.environ.get("KUBECONFIG_TEST")
     return Path(given) if given else None
 
 
 def run_of(session: pytest.Session) -> AbstractContextManager[Path]:
-    """Gives a folder for files and logs, which stay until the next run where a test failed."""
+    """Return a folder for files and logs, which stay until the next run where a test failed."""
     return run_folder(CACHE / "runs", lambda: session.testsfailed > 0, remove_cable)
 
 
 @contextmanager
 def started(kind: Callable[[Path], Cluster], session: pytest.Session) -> Iterator[Cluster]:
-    """Starts a cluster of nodes of its own, and stops it at the end."""
+    """Start a cluster of nodes of its own, and stops it at the end."""
     with run_of(session) as folder:
         cluster = kind(folder)
         try:
@@ -95,7 +95,7 @@ def serving(request: pytest.FixtureRequest) -> Iterator[ServingCluster]:
 
 @pytest.fixture
 def namespace(api: Api) -> Iterator[Namespace]:
-    """Makes namespaces with labels, and removes them."""
+    """Make namespaces with labels, and removes them."""
     made: list[Object] = []
     numbers = itertools.count()
 
@@ -113,6 +113,6 @@ def namespace(api: Api) -> Iterator[Namespace]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Says what was left out, and why."""
+    """Return what was left out, and why."""
     for report in terminalreporter.stats.get("skipped", []):
         terminalreporter.write_line(f"left out: {report.nodeid}: {report.longrepr[2]}")

@@ -34,7 +34,7 @@ class ControlPlane:
         self.kubeconfig = self.authority.kubeconfig(self.server, "admin", "system:masters")
 
     def start(self) -> None:
-        """Starts the four and waits until each says that it is ready; raises ClusterError with a log's end."""
+        """Start the four and waits until each says that it is ready; raises ClusterError with a log's end."""
         programs = {
             name: binary(name) for name in ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
         }
@@ -47,7 +47,7 @@ class ControlPlane:
             self.processes.wait(lambda name=name: self._answers(name, "/healthz"), f"the {name}")  # type: ignore[misc]
 
     def stop(self) -> None:
-        """Kills all of them."""
+        """Kill all of them."""
         self.processes.stop()
 
     def _etcd(self) -> list[str]:

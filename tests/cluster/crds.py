@@ -12,7 +12,7 @@ from tests.cluster.build import module_folder
 
 @cache
 def arrivals() -> dict[str, list[Object]]:
-    """Gives for each chart or manifest (by the last part of its address) the definitions that come with it."""
+    """Return for each chart or manifest (by the last part of its address) the definitions that come with it."""
     return {
         **{name: kserve.chart(name) for name in kserve.KINDS},
         trainer.NAME: trainer.kinds(),
@@ -22,7 +22,7 @@ def arrivals() -> dict[str, list[Object]]:
 
 
 def _definitions(module: str) -> Iterator[Object]:
-    """Gives the definitions among the manifests of one of Knative's modules."""
+    """Yield the definitions among the manifests of one of Knative's modules."""
     for file in sorted((module_folder("knative", module) / "config").rglob("*.yaml")):
         text = file.read_text()
         if "kind: CustomResourceDefinition" in text:

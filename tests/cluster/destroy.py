@@ -13,9 +13,9 @@ AT_ONCE = 16
 def destroy_graph(
     api: Api, needs: Mapping[str, frozenset[str]], objects: Mapping[str, list[Object]], seconds: float
 ) -> None:
-    """Deletes the objects of each node after those of all the nodes that need it.
+    """Delete the objects of each node after those of all the nodes that need it.
 
-    Raises ClusterError, with what its finalizers wait for, when an object is not gone within `seconds`.
+    Raise ClusterError, with what its finalizers wait for, when an object is not gone within `seconds`.
     """
     sorter = graphlib.TopologicalSorter(_dependents(needs))
     sorter.prepare()
@@ -30,7 +30,7 @@ def destroy_graph(
 
 
 def _dependents(needs: Mapping[str, frozenset[str]]) -> dict[str, set[str]]:
-    """Turns the graph around: who must be gone before each node may go."""
+    """Turn the graph around: who must be gone before each node may go."""
     backwards: dict[str, set[str]] = {urn: set() for urn in needs}
     for urn, wanted in needs.items():
         for other in wanted & needs.keys():

@@ -33,7 +33,7 @@ MESSAGES: dict[str, list[tuple[str, int, str]]] = {
 
 
 def _messages() -> dict[str, Any]:
-    """Gives the classes of MESSAGES."""
+    """Return the classes of MESSAGES."""
     file = descriptor_pb2.FileDescriptorProto(name="deviceplugin.proto", package=VERSION, syntax="proto3")
     for name, fields in MESSAGES.items():
         message = file.message_type.add(name=name)
@@ -63,7 +63,7 @@ class DevicePlugin:
         self._server: grpc.Server | None = None
 
     def start(self) -> None:
-        """Serves, and registers with the node's kubelet, which empties the folder of sockets when it starts."""
+        """Serve, and registers with the node's kubelet, which empties the folder of sockets when it starts."""
         kubelet = self.node.root / KUBELET_SOCKET
         self.node.processes.wait(kubelet.exists, "the kubelet's socket")
         mine = kubelet.with_name(SOCKET)
@@ -82,12 +82,12 @@ class DevicePlugin:
             register(request, timeout=60, wait_for_ready=True)
 
     def set_health(self, device: str, healthy: bool) -> None:
-        """Tells the kubelet that a device broke or was mended."""
+        """Tell the kubelet that a device broke or was mended."""
         self.health[device] = "Healthy" if healthy else "Unhealthy"
         self._changes.put(True)
 
     def stop(self) -> None:
-        """Ends the service; the kubelet keeps what it allocated."""
+        """End the service; the kubelet keeps what it allocated."""
         self._changes.put(False)
         if self._server:
             self._server.stop(0).wait()

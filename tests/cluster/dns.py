@@ -23,12 +23,12 @@ COREFILE = f"""
 
 
 def image() -> Image:
-    """Gives CoreDNS as an image."""
+    """Return CoreDNS as an image."""
     return Image(IMAGE, {"coredns": binary("coredns")}, ["/coredns"])
 
 
 def manifests(node: str) -> list[Object]:
-    """Gives what CoreDNS needs, in the order in which it is applied; it runs on a node that keeps its power."""
+    """Return what CoreDNS needs, in the order in which it is applied; it runs on a node that keeps its power."""
     name = {"name": "coredns", "namespace": SPACE}
     labels = {"k8s-app": "kube-dns"}
     rbac = "rbac.authorization.k8s.io"

@@ -25,7 +25,7 @@ class Image:
 
 
 def shell_images() -> list[Image]:
-    """Gives what each node needs: the sandbox's image, and a small shell with a web server and `nc`."""
+    """Return what each node needs: the sandbox's image, and a small shell with a web server and `nc`."""
     links = {f"bin/{name}": "busybox" for name in ("sh", "sleep", "httpd", "cat", "id", "nc", "nslookup")}
     return [
         Image(PAUSE, {"bin/busybox": BUSYBOX}, ["/bin/busybox", "sleep", "2147483647"]),
@@ -34,7 +34,7 @@ def shell_images() -> list[Image]:
 
 
 def archive(image: Image, target: Path) -> Path:
-    """Writes an image as an OCI archive and gives its path; the same files give the same bytes."""
+    """Write an image as an OCI archive and gives its path; the same files give the same bytes."""
     layer = _layer(image)
     variables = [f"{name}={value}" for name, value in ({"PATH": "/bin"} | image.environment).items()]
     config = {

@@ -22,7 +22,7 @@ RULES = [
 
 
 def start(api: Api, node: Node) -> str:
-    """Starts it on a node and gives the address at which what is in the cluster is reached."""
+    """Start it on a node and gives the address at which what is in the cluster is reached."""
     for thing in manifests(node.address):
         api.apply(thing)
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": NAME, "namespace": SPACE}}
@@ -54,7 +54,7 @@ def start(api: Api, node: Node) -> str:
 
 
 def manifests(address: str) -> list[Object]:
-    """Gives its rights, and the Service by which pods reach it where it listens."""
+    """Return its rights, and the Service by which pods reach it where it listens."""
     name = {"name": NAME, "namespace": SPACE}
     slice_labels = {"kubernetes.io/service-name": NAME, "endpointslice.kubernetes.io/managed-by": "tests"}
     return [

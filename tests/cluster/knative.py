@@ -25,13 +25,13 @@ TESTED = {
 
 
 def images(*names: str) -> tuple[Image, ...]:
-    """Gives some of Knative's programs as images."""
+    """Return some of Knative's programs as images."""
     folder = build(PARTS["knative"])
     return tuple(Image(_image(name), {name: folder / name}, [f"/{name}"]) for name in names)
 
 
 def install(api: Api, node: str) -> None:
-    """Brings Knative to a node that keeps its power, and waits until its programs and its webhook answer."""
+    """Bring Knative to a node that keeps its power, and waits until its programs and its webhook answer."""
     things = sorted(manifests(node), key=_rank)
     kinds = [thing for thing in things if thing["kind"] == "CustomResourceDefinition"]
     for thing in things:
@@ -48,7 +48,7 @@ def install(api: Api, node: str) -> None:
 
 
 def manifests(node: str) -> list[Object]:
-    """Gives Knative's objects as its module holds them, on one node, with the platform's settings and the tests' over them."""
+    """Return Knative's objects as its module holds them, on one node, with the platform's settings and the tests' over them."""
     texts = [
         BUILT.sub(lambda found: _image(found[1]), path.read_text())
         for module in MODULES

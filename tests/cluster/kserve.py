@@ -22,17 +22,17 @@ KINDS = ("kserve-crd", "kserve-localmodel-crd")
 
 
 def image() -> Image:
-    """Gives the controller as an image."""
+    """Return the controller as an image."""
     return Image(IMAGE, {PROGRAM: build(PARTS["kserve"]) / PROGRAM}, [f"/{PROGRAM}"])
 
 
 def chart(name: str, values: Mapping[str, object] | None = None) -> list[Object]:
-    """Gives the objects of one of KServe's charts."""
+    """Return the objects of one of KServe's charts."""
     return render(module_folder("kserve", MODULE) / "charts" / name, Namespace.KSERVE, values)
 
 
 def install(api: Api, node: str, authority: Authority) -> None:
-    """Brings the kinds and the controller to a node that keeps its power, and waits until its webhooks answer."""
+    """Bring the kinds and the controller to a node that keeps its power, and waits until its webhooks answer."""
     api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": Namespace.KSERVE}})
     for kind in [thing for name in KINDS for thing in chart(name)]:
         api.apply(kind, force=True)
@@ -47,13 +47,13 @@ def install(api: Api, node: str, authority: Authority) -> None:
 
 
 def _ordered(things: list[Object]) -> list[Object]:
-    """Puts what needs the webhooks' server after it, and what it needs before."""
+    """Put what needs the webhooks' server after it, and what it needs before."""
     late = ("Deployment", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
     return sorted(things, key=lambda thing: late.index(thing["kind"]) if thing["kind"] in late else -1)
 
 
 def _issued(certificate: Object, authority: Authority) -> Object:
-    """Gives the secret that cert-manager would make of a Certificate."""
+    """Return the secret that cert-manager would make of a Certificate."""
     spec, place = certificate["spec"], certificate["metadata"]["namespace"]
     pair = authority.issue(spec["commonName"], hosts=tuple(spec["dnsNames"]))
     data = {"tls.crt": _encoded(pair.certificate), "tls.key": _encoded(pair.key)}

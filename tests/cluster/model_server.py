@@ -35,7 +35,7 @@ class Model:
         self._slots, self._card = threading.Semaphore(SLOTS), threading.Lock()
 
     def metrics(self, under_way: int) -> str:
-        """Gives, under vLLM's names, how many of the requests under way run and wait, and how many were served."""
+        """Return, under vLLM's names, how many of the requests under way run and wait, and how many were served."""
         label = f'{{model_name="{self.name}"}}'
         return (
             f"vllm:num_requests_running{label} {min(under_way, SLOTS)}\n"
@@ -44,7 +44,7 @@ class Model:
         )
 
     def complete(self, messages: list[dict[str, Any]], tokens: int) -> str:
-        """Gives the whole answer, no sooner than the request's cost."""
+        """Return the whole answer, no sooner than the request's cost."""
         asked = [{**message, "content": str(message["content"])[-MOST_CHARS:]} for message in messages]
         with self._slots:
             end = time.monotonic() + COST
@@ -64,7 +64,7 @@ class Handler(BaseHTTPRequestHandler):
     model: Model
 
     def do_GET(self) -> None:
-        """Says that it is well, which model it has, and how much it has served."""
+        """Return that it is well, which model it has, and how much it has served."""
         match self.path:
             case "/health":
                 self._send("")
@@ -76,7 +76,7 @@ class Handler(BaseHTTPRequestHandler):
                 self.send_error(404)
 
     def do_POST(self) -> None:
-        """Answers a chat."""
+        """Answer a chat."""
         with self.server.answering():
             self._answer()
 
@@ -113,7 +113,7 @@ class Server(ThreadingHTTPServer):
 
     @contextmanager
     def answering(self) -> Iterator[None]:
-        """Counts an answer as running."""
+        """Count an answer as running."""
         with self.changed:
             self.running += 1
         try:
@@ -124,7 +124,7 @@ class Server(ThreadingHTTPServer):
                 self.changed.notify_all()
 
     def serve(self) -> None:
-        """Serves until `shutdown`, and then until nothing runs."""
+        """Serve until `shutdown`, and then until nothing runs."""
         self.serve_forever(poll_interval=0.1)
         with self.changed:
             self.changed.wait_for(lambda: not self.running)
@@ -135,7 +135,7 @@ def _choice(name: str, message: dict[str, str]) -> dict[str, object]:
 
 
 def main() -> None:
-    """Serves until it is told to end, as process 1 of a pod."""
+    """Serve until it is told to end, as process 1 of a pod."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--served-model-name", default="model")

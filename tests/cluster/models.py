@@ -45,22 +45,22 @@ class Models:
         return condition(self.api.get(service) or {}, "Ready") == "True"
 
     def bring(self, service: Object) -> None:
-        """Applies an InferenceService and waits until it is ready."""
+        """Apply an InferenceService and waits until it is ready."""
         self.api.apply(service, force=True)
         self.api.wait(f"model {service['metadata']['name']}", lambda: self.ready(service))
 
     def take_away(self, service: Object) -> None:
-        """Deletes an InferenceService and waits until its pods have given their slices back."""
+        """Delete an InferenceService and waits until its pods have given their slices back."""
         self.api.delete(service)
         name = service["metadata"]["name"]
         self.api.wait(f"the end of {name}", lambda: not self.pods(name) and self.api.get(service) is None)
 
     def pods(self, name: str) -> list[Object]:
-        """Gives the pods of an InferenceService."""
+        """Return the pods of an InferenceService."""
         return self.api.find("v1", "Pod", SPACE, labelSelector=f"{LABEL}={name}")
 
     def ask(self, name: str, seconds: float = 60) -> str:
-        """Gives what a model answers through the ingress."""
+        """Return what a model answers through the ingress."""
         body = {"model": name, "messages": [{"role": "user", "content": "What does a mutex do?"}], "max_tokens": 8}
         connection = http.client.HTTPConnection(self.address.removeprefix("http://"), timeout=seconds)
         try:
@@ -75,12 +75,12 @@ class Models:
 
 
 def host(name: str) -> str:
-    """Gives the name by which the ingress knows a model."""
+    """Return the name by which the ingress knows a model."""
     return f"{name}-predictor.{SPACE}.svc.cluster.local"
 
 
 def runtime(image: str = python_image.NAME) -> Object:
-    """Gives the platform's runtime, with our model server where vLLM is; a pod starts it with the same arguments."""
+    """Return the platform's runtime, with our model server where vLLM is; a pod starts it with the same arguments."""
     made = vllm_runtime(VllmArgs(image, SPACE))
     container = made["spec"]["containers"][0]
     container["command"] = [python_image.INTERPRETER, f"/{python_image.SERVER}"]
@@ -91,12 +91,12 @@ def runtime(image: str = python_image.NAME) -> Object:
 
 
 def weights() -> list[Object]:
-    """Gives the volume that KServe mounts as the models' weights: it is empty, because theirs are in the image."""
+    """Return the volume that KServe mounts as the models' weights: it is empty, because theirs are in the image."""
     return read_only(WEIGHTS, SPACE, "/var/lib/kubelet/codeintel-weights")
 
 
 def production(slices: int = SLICES, **more: Any) -> Object:
-    """Gives the platform's production model, on so many slices."""
+    """Return the platform's production model, on so many slices."""
     source = AdapterSource(python_image.NAME, MLFLOW.url)  # where nobody answers here: it goes on asking
     made = production_model(ProductionArgs(PRODUCTION, "hf://base/model", _place(slices), adapters=source, **more))
     (bringing,) = made["spec"]["predictor"]["containers"]
@@ -105,13 +105,13 @@ def production(slices: int = SLICES, **more: Any) -> Object:
 
 
 def autoscaled() -> Object:
-    """Gives the platform's autoscaling test: a slice a pod."""
+    """Return the platform's autoscaling test: a slice a pod."""
     args = AutoscalingArgs("hf://small/model", _place(1), name=AUTOSCALED, concurrency=SLOTS)
     return _small(autoscaling_model(args), COST)
 
 
 def _small(service: Object, seconds: float) -> Object:
-    """Gives a model whose requests take so long at least, on any core that is free."""
+    """Return a model whose requests take so long at least, on any core that is free."""
     model = service["spec"]["predictor"]["model"]
     model["storageUri"] = f"pvc://{WEIGHTS}"
     model["env"] = [*model.get("env", []), {"name": "COST", "value": str(seconds)}]

@@ -30,20 +30,20 @@ class Network:
         return f"10.{128 + self.number}.0.0/16"
 
     def cable(self, node: int) -> str:
-        """Gives the name of a node's cable at the machine's end."""
+        """Return the name of a node's cable at the machine's end."""
         return f"{self.bridge}n{node}"
 
     def address(self, node: int) -> str:
-        """Gives a node's address; nodes are counted from 1."""
+        """Return a node's address; nodes are counted from 1."""
         return f"10.89.{self.number}.{10 + node}"
 
     def pods(self, node: int) -> str:
-        """Gives the range of a node's pods."""
+        """Return the range of a node's pods."""
         return f"10.{128 + self.number}.{node}.0/24"
 
 
 def lay_cable(folder: Path) -> Network:
-    """Makes a bridge that no other cluster has; raises ClusterError where this machine lets us make none."""
+    """Make a bridge that no other cluster has; raises ClusterError where this machine lets us make none."""
     for number in range(MOST):
         network = Network(number)
         done = subprocess.run(["ip", "link", "add", network.bridge, "type", "bridge"], capture_output=True, text=True)
@@ -60,7 +60,7 @@ def lay_cable(folder: Path) -> Network:
 
 
 def remove_cable(folder: Path) -> None:
-    """Removes the bridge of a cluster and the cables of its nodes, wherever its run ended."""
+    """Remove the bridge of a cluster and the cables of its nodes, wherever its run ended."""
     if (folder / FILE).is_file():
         bridge = (folder / FILE).read_text()
         cables = [each.name for each in Path("/sys/class/net").glob(f"{bridge}n*")]
@@ -69,12 +69,12 @@ def remove_cable(folder: Path) -> None:
 
 
 def unplug(name: str) -> None:
-    """Removes a link, if it is there; the kernel may keep one for the connections of processes that were killed."""
+    """Remove a link, if it is there; the kernel may keep one for the connections of processes that were killed."""
     subprocess.run(["ip", "link", "delete", name], capture_output=True, check=False)
 
 
 def ip(*arguments: str, namespace: int | None = None) -> None:
-    """Runs `ip`, in the network namespace of a process where one is named."""
+    """Run `ip`, in the network namespace of a process where one is named."""
     inside = ["nsenter", f"--net=/proc/{namespace}/ns/net"] if namespace else []
     done = subprocess.run([*inside, "ip", *arguments], capture_output=True, text=True)
     if done.returncode:

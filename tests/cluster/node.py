@@ -69,7 +69,7 @@ class Node:
         self.address = self.network.address(self.number)
 
     def power_on(self, peers: tuple[int, ...]) -> None:
-        """Boots the node, with routes to its peers, as far as containerd."""
+        """Boot the node, with routes to its peers, as far as containerd."""
         for name in DISK:
             (self.folder / name).mkdir(exist_ok=True)
         self._boot()
@@ -78,7 +78,7 @@ class Node:
         self.run("containerd", "containerd", "--config", self.folder / "containerd.toml")
 
     def serve(self, images: Iterable[Path] = ()) -> None:
-        """Gives the node images, as archives, and lets it join the cluster; `ready` tells when it has."""
+        """Return the node images, as archives, and lets it join the cluster; `ready` tells when it has."""
         self.processes.wait(lambda: self._answers("version"), f"containerd on {self.name}")
         for image in images:
             self._ctr("images", "import", str(image))
@@ -93,7 +93,7 @@ class Node:
         return condition(node, "Ready") == "True"
 
     def cut_power(self) -> None:
-        """Kills all that runs on the node at once; `power_on` and `serve` bring it back with its disk."""
+        """Kill all that runs on the node at once; `power_on` and `serve` bring it back with its disk."""
         self.processes.stop()
         unplug(self.network.cable(self.number))
 
@@ -115,7 +115,7 @@ class Node:
         self.processes.wait(lambda: self.pid > 0 and (self.root / "run/booted").exists(), f"node {self.name}")
 
     def _connect(self, peers: tuple[int, ...]) -> None:
-        """Plugs the node into the bridge; every node, and the machine itself, knows the way to its pods."""
+        """Plug the node into the bridge; every node, and the machine itself, knows the way to its pods."""
         outside, inside = self.network.cable(self.number), self.pid
         ip("link", "add", outside, "type", "veth", "peer", "name", "eth0", "netns", str(inside))
         ip("link", "set", outside, "master", self.network.bridge, "up")
@@ -127,7 +127,7 @@ class Node:
         ip("route", "replace", self.network.pods(self.number), "via", self.address)
 
     def run(self, name: str, *command: str | Path) -> None:
-        """Starts a program on the node, which ends with the node's power."""
+        """Start a program on the node, which ends with the node's power."""
         self.processes.start(name, *command, before=("nsenter", f"--target={self.pid}", "--mount", "--net", "--pid"))
 
     def _ctr(self, *arguments: str) -> None:
@@ -216,7 +216,7 @@ class Node:
 
 
 def check_machine() -> None:
-    """Raises ClusterError, with the command that brings it, where this machine lacks what nodes need."""
+    """Raise ClusterError, with the command that brings it, where this machine lacks what nodes need."""
     missing = [package for program, package in PACKAGES.items() if not shutil.which(program)]
     if not (PLUGINS / "bridge").exists():
         missing.append("containernetworking-plugins")

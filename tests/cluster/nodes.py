@@ -33,7 +33,7 @@ class PromisedNodes:
         self.nodes: list[Object] = []
 
     def start(self) -> None:
-        """Starts KWOK, for the nodes that bear its mark and no other."""
+        """Start KWOK, for the nodes that bear its mark and no other."""
         selector = ",".join(f"{name}={value}" for name, value in MARK.items())
         marked = f"--manage-nodes-with-annotation-selector={selector}"
         stages = module_folder("kwok", "sigs.k8s.io/kwok") / "kustomize" / "stage"
@@ -41,7 +41,7 @@ class PromisedNodes:
         self.processes.start("kwok", binary("kwok"), f"--kubeconfig={self.api.kubeconfig}", marked, *configs)
 
     def add(self, name: str, slices: int = 0) -> Object:
-        """Gives a Ready node; with slices it is the GPU node, labelled and tainted as the platform's is."""
+        """Return a Ready node; with slices it is the GPU node, labelled and tainted as the platform's is."""
         room = {**ROOM, **({GPU: str(slices)} if slices else {})}
         labels = {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}
         node = {
@@ -60,7 +60,7 @@ class PromisedNodes:
         return ready
 
     def stop(self) -> None:
-        """Removes the nodes and ends KWOK."""
+        """Remove the nodes and ends KWOK."""
         for node in self.nodes:
             self.api.delete(node)
         self.processes.stop()

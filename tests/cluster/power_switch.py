@@ -25,13 +25,13 @@ class PowerSwitch:
     url: str
 
     def command(self, position: str, node: str) -> str:
-        """Gives the command line that puts a node's switch to `on` or `off`; what is so already stays so."""
+        """Return the command line that puts a node's switch to `on` or `off`; what is so already stays so."""
         return shlex.join([sys.executable, "-c", POST, f"{self.url}/{position}/{node}"])
 
 
 @contextmanager
 def power_switch(cluster: RealCluster) -> Iterator[PowerSwitch]:
-    """Serves the switch. Whoever brings nodes back by it has to stop the cluster before it ends."""
+    """Serve the switch. Whoever brings nodes back by it has to stop the cluster before it ends."""
 
     def put(position: str, name: str) -> None:
         node = next(node for node in cluster.nodes if node.name == name)
@@ -48,7 +48,7 @@ def power_switch(cluster: RealCluster) -> Iterator[PowerSwitch]:
             self.end_headers()
 
         def log_message(self, *arguments: object) -> None:
-            """Keeps the test's output clean."""
+            """Keep the test's output clean."""
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="power-switch")

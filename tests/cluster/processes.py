@@ -28,14 +28,14 @@ class Processes:
         self.running: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, name: str, *command: str | Path, before: tuple[str, ...] = ()) -> subprocess.Popen[bytes]:
-        """Starts a server, by `before` (nsenter and the like) where given."""
+        """Start a server, by `before` (nsenter and the like) where given."""
         whole = ["setpriv", "--pdeathsig", "KILL", *before, *map(str, command)]
         with (self.logs / f"{name}.log").open("ab") as log:
             self.running[name] = subprocess.Popen(whole, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         return self.running[name]
 
     def wait(self, ready: Callable[[], bool], what: str, seconds: float = 60) -> None:
-        """Waits for a condition; raises ClusterError when a server ends meanwhile or the time is over."""
+        """Wait for a condition; raises ClusterError when a server ends meanwhile or the time is over."""
         end = time.monotonic() + seconds
         while not ready():
             self.check()
@@ -44,7 +44,7 @@ class Processes:
             time.sleep(0.05)
 
     def check(self) -> None:
-        """Raises ClusterError, with the end of its log, where a server is no more."""
+        """Raise ClusterError, with the end of its log, where a server is no more."""
         for name, process in self.running.items():
             if process.poll() is not None:
                 log = self.logs / f"{name}.log"
@@ -52,13 +52,13 @@ class Processes:
                 raise ClusterError(f"{name} ended with {process.returncode}:\n{tail}", f"see {log}")
 
     def kill(self, name: str) -> None:
-        """Kills one server as a power cut would (an API server that is asked politely drains for 20 s)."""
+        """Kill one server as a power cut would (an API server that is asked politely drains for 20 s)."""
         process = self.running.pop(name)
         process.kill()
         process.wait()
 
     def stop(self) -> None:
-        """Kills every server, the last one started first."""
+        """Kill every server, the last one started first."""
         for name in reversed(list(self.running)):
             self.kill(name)
 
@@ -67,7 +67,7 @@ class Processes:
 def run_folder(
     parent: Path, keep: Callable[[], bool], clean: Callable[[Path], None] = lambda folder: None
 ) -> Iterator[Path]:
-    """Gives this run a folder of its own, after `clean` of those that dead runs left.
+    """Yield this run a folder of its own, after `clean` of those that dead runs left.
 
     It goes at the end, unless `keep` says that something failed: then its logs stay until the next run.
     """
@@ -88,7 +88,7 @@ def run_folder(
 
 
 def _free(parent: Path) -> Path:
-    """Makes the first folder PID-N that is not there; one process may run several clusters."""
+    """Make the first folder PID-N that is not there; one process may run several clusters."""
     number = 0
     while True:
         folder = parent / f"{os.getpid()}-{number}"

@@ -34,7 +34,7 @@ class Prometheus:
     api: Api
 
     def ask(self, query: str) -> dict[str, float]:
-        """Gives the values of an expression by the pod that they are of, or by the alert; raises ClusterError."""
+        """Return the values of an expression by the pod that they are of, or by the alert; raises ClusterError."""
         path = f"/api/v1/namespaces/{SPACE}/pods/{POD}:9090/proxy/api/v1/query"
         found = json.loads(self.api.text(path, query=query))["data"]["result"]
         return {_label(each["metric"]): float(each["value"][1]) for each in found}
@@ -45,20 +45,20 @@ def _label(metric: dict[str, str]) -> str:
 
 
 def images() -> tuple[Image, ...]:
-    """Gives Prometheus and what tells it of a new configuration."""
+    """Return Prometheus and what tells it of a new configuration."""
     folder = build(PARTS[PART])
     names = {SERVER: "prometheus", RELOADER: "prometheus-config-reloader"}
     return tuple(Image(image, {f"bin/{name}": folder / name}, [f"/bin/{name}"]) for image, name in names.items())
 
 
 def kinds() -> list[Object]:
-    """Gives the operator's definitions, as its module holds them."""
+    """Return the operator's definitions, as its module holds them."""
     folder = module_folder(PART, MODULE) / "jsonnet" / "prometheus-operator"
     return [json.loads(path.read_text()) for path in sorted(folder.glob("*-crd.json"))]
 
 
 def start(api: Api, node: Node, *watching: str) -> Prometheus:
-    """Starts the operator on a node that keeps its power, and waits for the Prometheus that it makes there.
+    """Start the operator on a node that keeps its power, and waits for the Prometheus that it makes there.
 
     It watches by the platform's monitors and rules of the namespaces `watching`, whose secrets have to be there: the
     operator passes over a monitor whose key it can't read, and does not look again.
@@ -85,7 +85,7 @@ def start(api: Api, node: Node, *watching: str) -> Prometheus:
 
 
 def manifests(node: str) -> list[Object]:
-    """Gives what the chart would make for the operator: the Prometheus, with what it may read."""
+    """Return what the chart would make for the operator: the Prometheus, with what it may read."""
     place = {"name": NAME, "namespace": SPACE}
     spec = {
         **stack_values()["prometheus"]["prometheusSpec"],

@@ -34,7 +34,7 @@ class Double:
     state: State = field(default_factory=State)
 
     def up(self, program: Callable[[], None]) -> State:
-        """Gives the state after the program; what it no longer makes is deleted. A failed run keeps what it did."""
+        """Return the state after the program; what it no longer makes is deleted. A failed run keeps what it did."""
         run = Run(self.api, self.arrivals, self.state, dry_run=False)
         try:
             run.run(program, self.project, self.stack, self.config)
@@ -44,13 +44,13 @@ class Double:
         return self.state
 
     def preview(self, program: Callable[[], None]) -> dict[str, str]:
-        """Gives for each URN what an `up` would do: create, update, same or delete. Nothing is changed."""
+        """Return for each URN what an `up` would do: create, update, same or delete. Nothing is changed."""
         run = Run(self.api, self.arrivals, self.state, dry_run=True)
         run.run(program, self.project, self.stack, self.config)
         return {**run.plan, **{urn: "delete" for urn in self.state.resources if urn not in run.state.resources}}
 
     def destroy(self) -> None:
-        """Deletes what the state holds, dependents first; raises ClusterError when an object does not go."""
+        """Delete what the state holds, dependents first; raises ClusterError when an object does not go."""
         self._destroy(set(self.state.resources))
 
     def _destroy(self, urns: set[str]) -> None:

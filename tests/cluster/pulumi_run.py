@@ -36,7 +36,7 @@ class Run(mocks.Mocks):
         self.monitor = _Monitor(self)
 
     def run(self, program: Callable[[], None], project: str, stack: str, settings: Mapping[str, str]) -> State:
-        """Runs the program in a context of its own, so that nothing of another run is left, and gives the new state."""
+        """Run the program in a context of its own, so that nothing of another run is left, and gives the new state."""
         contextvars.Context().run(self._run, program, project, stack, dict(settings))
         return self.state
 
@@ -49,11 +49,11 @@ class Run(mocks.Mocks):
         asyncio.run(_run_quietly(program))
 
     def call(self, args: mocks.MockCallArgs) -> tuple[Object, None]:
-        """Answers a provider's function: none is used that needs an answer of its own."""
+        """Answer a provider's function: none is used that needs an answer of its own."""
         return dict(args.args), None
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, Object]:
-        """Brings one resource to the cluster and gives its id and outputs."""
+        """Bring one resource to the cluster and gives its id and outputs."""
         here = self.monitor.current
         inputs = self._unchanged(here, _plain(args.inputs))
         resource = Resource(here.urn, args.typ, args.name, inputs, here.needs, parent=here.parent, kept=here.kept)
@@ -71,7 +71,7 @@ class Run(mocks.Mocks):
         return identity, outputs
 
     def _unchanged(self, here: "_Here", inputs: Object) -> Object:
-        """Gives the inputs with those of the state where the program said that their changes don't count."""
+        """Return the inputs with those of the state where the program said that their changes don't count."""
         before = self.before.resources.get(here.urn)
         kept = {name: before.inputs[name] for name in here.ignored if name in before.inputs} if before else {}
         return {**inputs, **kept}
@@ -85,7 +85,7 @@ class Run(mocks.Mocks):
         return identity, found
 
     def _arrive(self, resource: Resource) -> tuple[str, Object]:
-        """Records a chart or a manifest, and applies what is known to come with it."""
+        """Record a chart or a manifest, and applies what is known to come with it."""
         things = [*_documents(resource.inputs), *self._brought(resource.inputs)]
         for thing in sorted(things, key=_first):
             if not self.dry_run:
@@ -111,13 +111,13 @@ class Run(mocks.Mocks):
         return _identity(live), live
 
     def _placed(self, thing: Object) -> Object:
-        """Puts an object that names no namespace into `default`, as the provider does."""
+        """Put an object that names no namespace into `default`, as the provider does."""
         if not self.dry_run and self.api.namespaced(thing):
             thing["metadata"].setdefault("namespace", "default")
         return thing
 
     def _difference(self, thing: Object) -> tuple[str, Object]:
-        """Gives what an `up` would do, and what is known of the object: all of it where nothing would change."""
+        """Return what an `up` would do, and what is known of the object: all of it where nothing would change."""
         try:
             live = self.api.get(thing)
             if live is None:
@@ -130,7 +130,7 @@ class Run(mocks.Mocks):
         return ("same", live) if lasting(live) == lasting(new) else ("update", thing)
 
     def _settle(self, thing: Object) -> Object:
-        """Waits until the API server serves a new kind, and drops what only costs memory."""
+        """Wait until the API server serves a new kind, and drops what only costs memory."""
         if thing["kind"] == "CustomResourceDefinition":
             name = thing["metadata"]["name"]
             self.api.wait(f"the kind {name}", lambda: condition(self.api.get(thing) or {}, "Established") == "True")
@@ -139,7 +139,7 @@ class Run(mocks.Mocks):
         return thing
 
     def _other(self, resource: Resource) -> tuple[str, Object]:
-        """Gives a resource of another provider; what is random stays as the state has it."""
+        """Return a resource of another provider; what is random stays as the state has it."""
         known = self.before.resources.get(resource.urn)
         if known and known.inputs == resource.inputs:
             return resource.name, known.outputs
@@ -187,7 +187,7 @@ class _Monitor(mocks.MockMonitor):
 
 
 async def _run_quietly(program: Callable[[], None]) -> None:
-    """Runs a program; where it fails, its first error is raised, and what follows from that is not reported again.
+    """Run a program; where it fails, its first error is raised, and what follows from that is not reported again.
 
     By default asyncio writes of each such task when it is collected, at any moment later (and ast.parse, which Python
     3.11 formats tracebacks with, does not bear that moment to be its own).
@@ -197,7 +197,7 @@ async def _run_quietly(program: Callable[[], None]) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Gives a value as the provider gets it: secrets opened, whole numbers whole; a preview's unknown values left out."""
+    """Return a value as the provider gets it: secrets opened, whole numbers whole; a preview's unknown values left out."""
     if rpc.is_rpc_secret(value):
         return _plain(rpc.unwrap_rpc_secret(value))
     if isinstance(value, dict):
@@ -210,7 +210,7 @@ def _plain(value: Any) -> Any:
 
 
 def _documents(inputs: Object) -> list[Object]:
-    """Gives the objects of a manifest resource that lie in its inputs or in files on this machine."""
+    """Return the objects of a manifest resource that lie in its inputs or in files on this machine."""
     files = [*inputs.get("files", []), *([inputs["file"]] if "file" in inputs else [])]
     texts = [Path(name).read_text() for name in files if "://" not in name]
     whole = inputs.get("yaml", "")
@@ -223,13 +223,13 @@ def _last(address: str) -> str:
 
 
 def _first(thing: Object) -> int:
-    """Namespaces and kinds come before what needs them."""
+    """Namespace and kinds come before what needs them."""
     order = ["Namespace", "CustomResourceDefinition"]
     return order.index(thing["kind"]) if thing["kind"] in order else len(order)
 
 
 def _kind(token: str) -> tuple[str, str]:
-    """Gives (apiVersion, kind) of a type such as kubernetes:core/v1:Secret."""
+    """Return (apiVersion, kind) of a type such as kubernetes:core/v1:Secret."""
     _, version, kind = token.split(":")
     return version.removeprefix("core/"), kind
 

@@ -42,7 +42,7 @@ LEFT_OUT = {
 
 
 def image() -> Image:
-    """Gives the image; a pod names what it starts."""
+    """Return the image; a pod names what it starts."""
     packages = {**_packages(), **_ours()}
     files = {**_standard_library(), INTERPRETER.lstrip("/"): Path(INTERPRETER), **packages}
     files[SERVER] = Path(__file__).with_name("model_server.py")
@@ -65,7 +65,7 @@ def _ours() -> dict[str, Path]:
 
 
 def _packages() -> dict[str, Path]:
-    """Gives the files of each package that the assistant needs, and of the LLM's weights without what those ask for."""
+    """Return the files of each package that the assistant needs, and of the LLM's weights without what those ask for."""
     found = [metadata.distribution(WEIGHTS), *_needed("codeintel", {}).values()]
     return {
         f"{PACKAGES}/{file}": Path(str(file.locate()))
@@ -89,7 +89,7 @@ def _needed(name: str, found: dict[str, metadata.Distribution]) -> dict[str, met
 
 
 def _libraries(natives: list[Path]) -> dict[str, Path]:
-    """Gives the C libraries that the dynamic linker finds here, and the linker."""
+    """Return the C libraries that the dynamic linker finds here, and the linker."""
     printed = subprocess.run(["ldd", *map(str, natives)], capture_output=True, text=True).stdout
     found = re.findall(r"(?:=> |^\s+)(/\S+) \(0x", printed, re.MULTILINE)
     found += [path.replace(C_LIBRARY, part) for path in found if path.endswith(C_LIBRARY) for part in ITS_PARTS]

@@ -25,7 +25,7 @@ class RealCluster:
     nodes: list[Node] = field(default_factory=list)
 
     def start(self) -> None:
-        """Brings it up; every node is Ready then, names resolve, and the GPU's slices are offered."""
+        """Bring it up; every node is Ready then, names resolve, and the GPU's slices are offered."""
         check_machine()
         network = lay_cable(self.folder)
         self.plane = ControlPlane(self.folder, network.gateway)
@@ -45,7 +45,7 @@ class RealCluster:
         self.api.wait_for(things[-1], "Available")
 
     def bring_back(self, node: Node) -> None:
-        """Powers a node on again that lost its power."""
+        """Power a node on again that lost its power."""
         node.power_on(self._peers(node))
         node.serve()
         if node is self.nodes[0]:
@@ -53,7 +53,7 @@ class RealCluster:
             self.plugin.start()
 
     def stop(self) -> None:
-        """Cuts everybody's power."""
+        """Cut everybody's power."""
         if self.nodes:
             self.plugin.stop()
         for node in self.nodes:

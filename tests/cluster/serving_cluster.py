@@ -24,7 +24,7 @@ class ServingCluster:
     cluster: RealCluster = field(init=False)
 
     def start(self) -> None:
-        """Brings it up as far as models can be applied."""
+        """Bring it up as far as models can be applied."""
         control = (*knative.images(*knative.PROGRAMS), kserve.image(), *trainer.images())
         control += (*prometheus.images(), *stores.images())
         self.cluster = RealCluster(
@@ -39,7 +39,7 @@ class ServingCluster:
             self.api.apply(thing)
 
     def bring_assistants(self) -> str:
-        """Brings the stores, an assistant to each node without a card, and Prometheus; gives the assistants' address."""
+        """Bring the stores, an assistant to each node without a card, and Prometheus; gives the assistants' address."""
         stores.apply(self.api, self.node(STEADY))
         nodes = [node for node in self.cluster.nodes if not node.slices]
         everyone = assistant.apply(self.api, nodes)
@@ -48,12 +48,12 @@ class ServingCluster:
         return assistant.address(self.api, self.node(STEADY))
 
     def bring_trainer(self) -> Path:
-        """Brings Trainer with JobSet, and the platform's runtime to the node with the card; gives the jobs' folder."""
+        """Bring Trainer with JobSet, and the platform's runtime to the node with the card; gives the jobs' folder."""
         trainer.install(self.api, STEADY)
         return training.apply(self.api, self.node("gpu"))
 
     def stop(self) -> None:
-        """Ends it."""
+        """End it."""
         if hasattr(self, "cluster"):
             self.cluster.stop()
 
@@ -63,5 +63,5 @@ class ServingCluster:
         return self.cluster.api
 
     def node(self, name: str) -> Node:
-        """Gives a node by its name."""
+        """Return a node by its name."""
         return next(node for node in self.cluster.nodes if node.name == name)

@@ -17,12 +17,12 @@ COMMAND = [python_image.INTERPRETER, f"/{python_image.QDRANT}"]
 
 
 def images() -> tuple[Image, ...]:
-    """Gives what they run, beside the image of this Python."""
+    """Return what they run, beside the image of this Python."""
     return (Image(SEAWEEDFS, {"bin/weed": WEED}, ["/bin/weed"]),)
 
 
 def apply(api: Api, node: Node) -> None:
-    """Brings both to a node, and waits until they are ready."""
+    """Bring both to a node, and waits until they are ready."""
     vectors = _server(QDRANT, node, image=python_image.NAME, command=COMMAND, args=["--folder=/qdrant/storage"])
     objects = _server(OBJECTS, node, image=SEAWEEDFS)
     for thing in (*vectors, *objects):
@@ -32,7 +32,7 @@ def apply(api: Api, node: Node) -> None:
 
 
 def ready(api: Api, stateful_set: Object) -> int:
-    """Gives how many pods of a StatefulSet are ready."""
+    """Return how many pods of a StatefulSet are ready."""
     return int((api.get(stateful_set) or {}).get("status", {}).get("readyReplicas", 0))
 
 

@@ -8,7 +8,7 @@ from tests.cluster.workloads import pod
 
 
 def may(api: Api, user: str, verb: str, resource: str, namespace: str, group: str = "") -> bool:
-    """Asks the API server whether a user may do something, by a SubjectAccessReview."""
+    """Ask the API server whether a user may do something, by a SubjectAccessReview."""
     attributes = {"verb": verb, "resource": resource, "namespace": namespace, "group": group}
     review = {
         "apiVersion": "authorization.k8s.io/v1",

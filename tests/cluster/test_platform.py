@@ -71,7 +71,7 @@ def live(state: State, kind: str, name: str) -> Object:
 
 
 def model_pod(state: State, name: str, number: int = 0) -> Object:
-    """Gives the pod that KServe would make of an InferenceService, as far as the scheduler looks at it."""
+    """Return the pod that KServe would make of an InferenceService, as far as the scheduler looks at it."""
     predictor = live(state, "InferenceService", name)["spec"]["predictor"]
     return pod(f"{name}-{number}", "codeintel-models") | {
         "spec": {
@@ -91,7 +91,7 @@ def model_pod(state: State, name: str, number: int = 0) -> Object:
 
 @pytest.fixture
 def started(api: Api) -> Iterator[Callable[[Object], Object]]:
-    """Makes pods, and gives their slices back at the end."""
+    """Make pods, and gives their slices back at the end."""
     made: list[Object] = []
 
     def start(thing: Object) -> Object:
@@ -133,7 +133,7 @@ def test_a_download_of_the_model_cache_comes_onto_the_gpu_node(
 
 
 def _tolerating(thing: Object) -> list[Object]:
-    """Gives its tolerations of a GPU node: a new policy holds after a moment."""
+    """Return its tolerations of a GPU node: a new policy holds after a moment."""
     return [each for each in thing["spec"].get("tolerations") or [] if each.get("key") == GPU]
 
 
@@ -186,7 +186,7 @@ def test_each_pod_of_ours_is_let_in_where_it_belongs(api: Api, up: State) -> Non
 
 
 def _without_claims(spec: Object) -> Object:
-    """Gives a pod's specification with what its StatefulSet would add: a volume for each mount."""
+    """Return a pod's specification with what its StatefulSet would add: a volume for each mount."""
     named = {each["name"] for each in spec.get("volumes") or []}
     mounts = {mount["name"] for each in spec["containers"] for mount in each.get("volumeMounts") or []}
     added = [{"name": name, "emptyDir": {}} for name in sorted(mounts - named)]

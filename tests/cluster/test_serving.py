@@ -84,7 +84,7 @@ def test_prometheus_reads_what_the_platform_monitors(serving: ServingCluster, as
 
 @contextmanager
 def reader(url: str, key: str) -> Iterator[tuple[set[str], list[str]]]:
-    """Asks all the time; gives the ids of the answers that came, and what came instead of the others."""
+    """Ask all the time; gives the ids of the answers that came, and what came instead of the others."""
     answered, failed, ended = set[str](), list[str](), threading.Event()
 
     def ask_for_ever() -> None:
@@ -140,7 +140,7 @@ def test_a_qdrant_that_is_away_is_named_for_longer_than_a_probe_bears(
 
 
 def experiment(name: str, serving: ServingCluster, url: str, folder: Path, **variables: str) -> str:
-    """Runs an experiment on the cluster and gives what its page says of it."""
+    """Run an experiment on the cluster and gives what its page says of it."""
     page = folder / "page.html"
     asked = {"url": url, "api_key": assistant.key(serving.api), "question": QUESTION, "page": str(page)}
     chaos_run(name, folder, {"KUBECONFIG": str(serving.api.kubeconfig)}, 600, **asked, **variables)

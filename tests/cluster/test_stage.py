@@ -64,7 +64,7 @@ def api(serving: ServingCluster) -> Api:
 
 
 def _keys(api: Api) -> Object:
-    """Gives the stages' secret with the keys of the Qdrant that runs."""
+    """Return the stages' secret with the keys of the Qdrant that runs."""
     place = {"name": QDRANT.name, "namespace": QDRANT.namespace}
     live = api.get({"apiVersion": "v1", "kind": "Secret", "metadata": place})
     assert live
@@ -73,7 +73,7 @@ def _keys(api: Api) -> Object:
 
 
 def stage(name: str, arguments: dict[str, Any]) -> Object:
-    """Gives the pod of a compiled stage: its command, its environment from settings and secrets, its claim."""
+    """Return the pod of a compiled stage: its command, its environment from settings and secrets, its claim."""
     pipeline, platform = yaml.safe_load_all((COMPILED / "learning.yaml").read_text())
     container = pipeline["deploymentSpec"]["executors"][f"exec-{name}"]["container"]
     asked = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"][f"exec-{name}"]
@@ -133,7 +133,7 @@ def test_the_stage_that_trains_sees_the_card(api: Api) -> None:
     indexing["metadata"]["name"] = "another"
 
     def runtime(pod: Object) -> str | None:
-        """Gives the runtime class of a pod as the API server would make it."""
+        """Return the runtime class of a pod as the API server would make it."""
         name: str | None = api.apply(pod, dry_run=True)["spec"].get("runtimeClassName")
         return name
 

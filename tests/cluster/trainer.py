@@ -28,7 +28,7 @@ CONTROLLERS = {  # Deployment: its program, its container, its image
 
 
 def images() -> tuple[Image, ...]:
-    """Gives the two controllers."""
+    """Return the two controllers."""
     folder = build(PARTS[PART])
     return tuple(
         Image(image, {PROGRAM: folder / program}, [f"/{PROGRAM}"]) for program, _, image in CONTROLLERS.values()
@@ -37,12 +37,12 @@ def images() -> tuple[Image, ...]:
 
 @cache
 def kinds() -> list[Object]:
-    """Gives the definitions of both projects, as the chart brings them."""
+    """Return the definitions of both projects, as the chart brings them."""
     return [thing for thing in _chart() if thing["kind"] == "CustomResourceDefinition"]
 
 
 def install(api: Api, node: str) -> None:
-    """Brings the kinds and the controllers to a node that keeps its power, and waits until their webhooks answer."""
+    """Bring the kinds and the controllers to a node that keeps its power, and waits until their webhooks answer."""
     for thing in (written("Namespace", Namespace.TRAINER), *kinds()):
         api.apply(thing, force=True)
     for kind in kinds():
@@ -54,7 +54,7 @@ def install(api: Api, node: str) -> None:
 
 
 def _chart() -> list[Object]:
-    """Gives all objects, from the chart as it would be published."""
+    """Return all objects, from the chart as it would be published."""
     source = module_folder(PART, TRAINER) / "charts" / NAME
     about = yaml.safe_load((source / "Chart.yaml").read_text())
     about["dependencies"] = [each for each in about["dependencies"] if each["name"] == "jobset"]

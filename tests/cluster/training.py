@@ -23,7 +23,7 @@ MOST = {"cpu": "2", "memory": "3Gi"}
 
 
 def apply(api: Api, node: Node) -> Path:
-    """Brings the runtime and its volumes, and gives the folder that its jobs see at the same path as this machine."""
+    """Bring the runtime and its volumes, and gives the folder that its jobs see at the same path as this machine."""
     shared = node.folder / Path(DISK).relative_to("var/lib") / WORKSPACE_CLAIM
     for thing in (written("RuntimeClass", RUNTIME_CLASS), *_volumes(node), _runtime(shared)):
         api.apply(thing)
@@ -54,7 +54,7 @@ def _runtime(shared: Path) -> Object:
 
 
 def small_training(**named: object) -> None:
-    """Stands in the training function's place where no torch is: leaves a checkpoint at each step, an adapter and a result.
+    """Stand in the training function's place where no torch is: leaves a checkpoint at each step, an adapter and a result.
 
     At step 3 it waits as long as there is a file to hold it.
     """

@@ -12,7 +12,7 @@ RESTRICTED = {
 
 
 def pod(name: str, namespace: str, slices: int = 0, tolerates: bool = True, **container: object) -> Object:
-    """Gives a pod that fits the Pod Security level `restricted` and asks for some slices of the GPU."""
+    """Return a pod that fits the Pod Security level `restricted` and asks for some slices of the GPU."""
     resources = {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "32Mi"}}
     if slices:
         resources = {part: {**each, GPU: str(slices)} for part, each in resources.items()}
@@ -31,7 +31,7 @@ def pod(name: str, namespace: str, slices: int = 0, tolerates: bool = True, **co
 
 
 def rights(name: str, namespace: str, rules: list[Object]) -> list[Object]:
-    """Gives a service account with its namespace, and what it may do in the whole cluster."""
+    """Return a service account with its namespace, and what it may do in the whole cluster."""
     group, place = "rbac.authorization.k8s.io", {"name": name, "namespace": namespace}
     return [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}},
@@ -48,7 +48,7 @@ def rights(name: str, namespace: str, rules: list[Object]) -> list[Object]:
 
 
 def placed(api: Api, thing: Object) -> str:
-    """Gives the node of a pod, as soon as the scheduler has placed it."""
+    """Return the node of a pod, as soon as the scheduler has placed it."""
     where: str = api.wait(
         f"a node for {thing['metadata']['name']}", lambda: (api.get(thing) or {})["spec"].get("nodeName")
     )
@@ -56,7 +56,7 @@ def placed(api: Api, thing: Object) -> str:
 
 
 def waits(api: Api, thing: Object) -> str:
-    """Gives the scheduler's words on why a pod can't be placed, as soon as it has tried."""
+    """Return the scheduler's words on why a pod can't be placed, as soon as it has tried."""
 
     def reason() -> str | None:
         live = api.get(thing) or {}

@@ -18,7 +18,7 @@ DISK = "var/lib/kubelet/codeintel"  # on the node's disk, which it keeps without
 
 
 def written(kind: str, name: str, namespace: str = "") -> Object:
-    """Gives one of the platform's objects; a secret's values are as the program made them, not encoded."""
+    """Return one of the platform's objects; a secret's values are as the program made them, not encoded."""
     thing = deepcopy(_everything()[kind, namespace, name])
     if kind == "Secret":
         thing["stringData"] = thing.pop("data", None) or thing["stringData"]
@@ -26,14 +26,14 @@ def written(kind: str, name: str, namespace: str = "") -> Object:
 
 
 def written_kinds(kinds: tuple[str, ...], namespaces: tuple[str, ...]) -> Iterator[Object]:
-    """Gives all of the platform's objects of some kinds in some namespaces."""
+    """Yield all of the platform's objects of some kinds in some namespaces."""
     for kind, namespace, name in _everything():
         if kind in kinds and namespace in namespaces:
             yield written(kind, name, namespace)
 
 
 def placed(stateful_set: Object, node: Node | None, **container: Any) -> Object:
-    """Gives a StatefulSet with parts of its container changed, whose volume is of a node; `node` is where it has to run."""
+    """Return a StatefulSet with parts of its container changed, whose volume is of a node; `node` is where it has to run."""
     spec = stateful_set["spec"]
     pod = spec["template"]["spec"]
     pod["containers"][0] |= container
@@ -44,7 +44,7 @@ def placed(stateful_set: Object, node: Node | None, **container: Any) -> Object:
 
 
 def volume(node: Node, claim: Object, name: str) -> Object:
-    """Gives a volume on a node's disk for a claim, or for those of a StatefulSet that may be made there."""
+    """Return a volume on a node's disk for a claim, or for those of a StatefulSet that may be made there."""
     folder = f"{DISK}/{name}"
     (node.root / folder).mkdir(parents=True, exist_ok=True)
     on = {"key": "kubernetes.io/hostname", "operator": "In", "values": [node.name]}
@@ -62,7 +62,7 @@ def volume(node: Node, claim: Object, name: str) -> Object:
 
 
 def read_only(name: str, namespace: str, folder: str) -> list[Object]:
-    """Gives a volume that is a folder of whatever node it is mounted on, and the claim to it."""
+    """Return a volume that is a folder of whatever node it is mounted on, and the claim to it."""
     size = {"storage": "1Gi"}
     shared = {"accessModes": ["ReadOnlyMany"], "storageClassName": ""}
     place = {"name": name, "namespace": namespace}

@@ -29,12 +29,12 @@ TOOLS = {
 
 
 def tool(name: str) -> Path:
-    """Gives the path of a tool, built where it is not there yet; raises ClusterError where that fails."""
+    """Return the path of a tool, built where it is not there yet; raises ClusterError where that fails."""
     return build(TOOLS[name]) / name
 
 
 def main() -> None:
-    """Builds them all."""
+    """Build them all."""
     try:
         for name in TOOLS:
             tool(name)

@@ -63,7 +63,7 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def _healthy(address: str) -> bool:
-    """Asks the page that the container's probes ask."""
+    """Ask the page that the container's probes ask."""
     try:
         with urllib.request.urlopen(f"{address}/healthz", timeout=1) as answer:
             return bool(answer.status == 200)
@@ -78,7 +78,7 @@ def client(address: str, key: str = KEYS["access-key"], secret: str = KEYS["secr
 
 
 def run(objects: str, *arguments: str, **more: str) -> str:
-    """Runs the script as its job does."""
+    """Run the script as its job does."""
     environment = {
         "PATH": os.environ["PATH"],
         "BACKUP_ENDPOINT": objects,
