@@ -18,7 +18,7 @@ export Q ?= Where is a request body validated, and what happens when it is wrong
 SOURCES = $(if $(REPO),--in "$$REPO",--in $(EXAMPLES)/fastapi --in $(EXAMPLES)/langchain-core)
 
 .PHONY: help ask serve setup setup-dev setup-ml setup-platform setup-proof setup-vllm hooks lint test coverage browser \
-	test-ml test-proof test-infra test-images test-cluster learn data images gpu-node docs lock clean
+	test-hostile test-ml test-proof test-infra test-images test-cluster learn data images gpu-node docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ $(EXAMPLES)/.done: requirements/examples/fastapi.txt requirements/examples/langc
 test: setup-dev browser ## run the tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+test-hostile: setup-dev browser ## run the attacks that need root or minutes; `make test` runs the others
+	$(BIN)/python -m pytest tests/hostile/slow --timeout=900 $(PYTEST_ARGS)
+
 coverage: setup-dev browser ## run the tests and say which lines of ml and rag_service none of them reaches
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-report=xml:$(COVERAGE) $(PYTEST_ARGS)
 
@@ -106,8 +109,8 @@ test-infra: setup-platform $(SEAWEEDFS)/.done ## run the tests of the platform's
 	$(BIN)/python -m pytest tests/infra $(PYTEST_ARGS)
 
 test-cluster: setup-platform setup-proof $(SEAWEEDFS)/.done ## test on a real Kubernetes, built here (needs Go and root), or the one of KUBECONFIG_TEST=file
-	$(BIN)/python -m tests.cluster.build $(if $(KUBECONFIG_TEST),kwok,etcd control-plane kwok node coredns knative kserve trainer prometheus)
-	$(if $(KUBECONFIG_TEST),,@tests/cluster/packages.sh)
+	$(BIN)/python -m testbed.build $(if $(KUBECONFIG_TEST),kwok,etcd control-plane kwok node coredns knative kserve trainer prometheus)
+	$(if $(KUBECONFIG_TEST),,@testbed/packages.sh)
 	$(BIN)/python -m pytest tests/cluster --timeout=900 $(PYTEST_ARGS)
 
 test-images: setup-platform ## build the assistant's image and run it as a pod would (needs root; brings buildah on Debian)

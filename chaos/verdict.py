@@ -63,7 +63,7 @@ def _verdict(steps: list[dict[str, Any]]) -> str:
 
 
 def _times(steps: list[dict[str, Any]]) -> Iterator[str]:
-    """Return the recovery times, each counted from the last action before it."""
+    """Yield the recovery times, each counted from the last action before it."""
     done: datetime | None = None
     for step in steps:
         name, output = step["activity"]["name"], step.get("output")

@@ -44,6 +44,7 @@ CAPTIONS = {
     "loadtests": "asks over HTTP",
     "chaos": "asks over HTTP",
     "benchmarks": "may import all",
+    "testbed": "Kubernetes for tests",
     "tests": "may import all",
 }
 STYLE = """
@@ -156,8 +157,8 @@ def draw(house: House) -> str:
 
 
 def _beside(plan: Plan, x: int) -> dict[str, tuple[int, int]]:
-    names = ("tests", "benchmarks", "loadtests", "chaos")
-    return {name: (x, plan.top(row)) for row, name in enumerate(names)} | {"infra": (x, plan.top(plan.rows_above + 1))}
+    names = ("tests", "testbed", "benchmarks", "loadtests", "chaos")
+    return {name: (x, plan.top(row)) for row, name in enumerate(names)} | {"infra": (x, plan.top(plan.rows_above))}
 
 
 def _arrows(plan: Plan, corners: Mapping[str, tuple[int, int]]) -> Iterator[str]:

@@ -9,14 +9,14 @@ from contextlib import contextmanager
 
 import click
 
-from tests.cluster.api import Api, Object
-from tests.cluster.build import CACHE, PARTS, build
-from tests.cluster.control_plane import ControlPlane
-from tests.cluster.crds import arrivals
-from tests.cluster.network import remove_cable
-from tests.cluster.processes import run_folder
-from tests.cluster.pulumi_double import Double
-from tests.cluster.real_cluster import RealCluster
+from testbed.build import CACHE, PARTS, build
+from testbed.kubernetes.api import Api, Object
+from testbed.kubernetes.control_plane import ControlPlane
+from testbed.kubernetes.crds import arrivals
+from testbed.machines.network import remove_cable
+from testbed.machines.real_cluster import RealCluster
+from testbed.processes import run_folder
+from testbed.pulumi.double import Double
 from tests.infra.recorder import program
 
 

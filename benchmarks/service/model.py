@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from benchmarks.processes import Served, free_port, server
-from tests.cluster.model_server import Handler, Model, Server
+from testbed.codeintel.model_server import Handler, Model, Server
 
 NAME = "model"
 ASKED = "/asked"

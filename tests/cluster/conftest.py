@@ -9,14 +9,14 @@ from typing import TypeVar
 
 import pytest
 
-from tests.cluster.api import Api, Object
-from tests.cluster.build import CACHE
-from tests.cluster.control_plane import ControlPlane
-from tests.cluster.network import remove_cable
-from tests.cluster.nodes import SLICES, PromisedNodes
-from tests.cluster.processes import run_folder
-from tests.cluster.real_cluster import RealCluster
-from tests.cluster.serving_cluster import ServingCluster
+from testbed.build import CACHE
+from testbed.codeintel.serving_cluster import ServingCluster
+from testbed.kubernetes.api import Api, Object
+from testbed.kubernetes.control_plane import ControlPlane
+from testbed.kubernetes.simulated_nodes import SLICES, SimulatedNodes
+from testbed.machines.network import remove_cable
+from testbed.machines.real_cluster import RealCluster
+from testbed.processes import run_folder
 
 Namespace = Callable[..., str]
 Cluster = TypeVar("Cluster", RealCluster, ServingCluster)
@@ -72,9 +72,9 @@ def api(kubeconfig: Path) -> Api:
 
 
 @pytest.fixture(scope="session")
-def nodes(api: Api, folder: Path) -> Iterator[PromisedNodes]:
+def nodes(api: Api, folder: Path) -> Iterator[SimulatedNodes]:
     """One GPU node with five slices and one without, both only promised."""
-    nodes = PromisedNodes(api, folder)
+    nodes = SimulatedNodes(api, folder)
     try:
         nodes.start()
         nodes.add("promised-gpu", slices=SLICES)

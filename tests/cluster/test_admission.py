@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.cluster.api import Api, Object, RefusedError
+from testbed.kubernetes.api import Api, Object, RefusedError
+from testbed.kubernetes.workloads import pod
 from tests.cluster.conftest import Namespace
-from tests.cluster.workloads import pod
 
 
 def may(api: Api, user: str, verb: str, resource: str, namespace: str, group: str = "") -> bool:

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.api import Api, Object
+from testbed.kubernetes.api import Api, Object
+from testbed.kubernetes.simulated_nodes import GPU, SLICES
+from testbed.kubernetes.workloads import pod
+from testbed.machines.images import SHELL
+from testbed.machines.real_cluster import RealCluster
 from tests.cluster.conftest import given_kubeconfig, started
-from tests.cluster.images import SHELL
-from tests.cluster.nodes import GPU, SLICES
-from tests.cluster.real_cluster import RealCluster
-from tests.cluster.workloads import pod
 
 SPACE = "default"
 

@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from infra.pulumi.settings import Components
-from tests.cluster.api import Api, Object, RefusedError
-from tests.cluster.checks import everything, goes_away, goes_up, stays
-from tests.cluster.crds import arrivals
-from tests.cluster.nodes import GPU, SLICES, PromisedNodes
-from tests.cluster.pulumi_double import Double
-from tests.cluster.pulumi_state import State
+from testbed.codeintel.checks import everything, goes_away, goes_up, stays
+from testbed.kubernetes.api import Api, Object, RefusedError
+from testbed.kubernetes.crds import arrivals
+from testbed.kubernetes.simulated_nodes import GPU, SLICES, SimulatedNodes
+from testbed.kubernetes.workloads import placed, pod, waits
+from testbed.pulumi.double import Double
+from testbed.pulumi.state import State
 from tests.cluster.test_admission import may
-from tests.cluster.workloads import placed, pod, waits
 from tests.infra.recorder import program as platform
 
 CHARTS = ("certManager", "knative", "kserve", "pipelines", "trainer", "observability", "devicePlugin", "langfuse")
@@ -58,7 +58,7 @@ def test_with_any_component_off_what_remains_goes_up(double: Double, api: Api) -
 
 
 @pytest.fixture(scope="module")
-def up(api: Api, nodes: PromisedNodes) -> Iterator[State]:
+def up(api: Api, nodes: SimulatedNodes) -> Iterator[State]:
     """The platform, standing, on a cluster with a GPU node."""
     assert nodes
     double = Double(api, arrivals=arrivals())

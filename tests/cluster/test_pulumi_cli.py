@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.api import Api
-from tests.cluster.checks import everything
+from testbed.codeintel.checks import everything
+from testbed.kubernetes.api import Api
 
 ROOT = Path(__file__).parents[2]
 MISSING = [name for name in ("pulumi", "pulumi-resource-kubernetes") if shutil.which(name) is None]

@@ -1,7 +1,7 @@
 """The platform's models and its assistant on real nodes: a rollout without a free slice, scaling by KPA, the loss of a node.
 
 On a cluster of one's own (KUBECONFIG_TEST) INGRESS_TEST=http://… names the ingress, and the image of `python -m
-tests.cluster.python_image FILE` has to be on its nodes, which lose their power only where they are ours.
+testbed.machines.python_image FILE` has to be on its nodes, which lose their power only where they are ours.
 """
 
 import os
@@ -16,14 +16,24 @@ from pathlib import Path
 import pytest
 
 from ml.serving.inference import REQUEST_SECONDS, memory_share
-from tests.cluster import assistant
-from tests.cluster.api import Api, Object
+from testbed.codeintel import assistant
+from testbed.codeintel.models import (
+    AUTOSCALED,
+    PRODUCTION,
+    SLOTS,
+    SPACE,
+    Models,
+    autoscaled,
+    production,
+    runtime,
+    weights,
+)
+from testbed.codeintel.serving_cluster import ServingCluster
+from testbed.kubernetes.api import Api, Object
+from testbed.kubernetes.simulated_nodes import GPU, SLICES
+from testbed.kubernetes.workloads import waits
+from testbed.machines.power_switch import PowerSwitch, power_switch
 from tests.cluster.conftest import given_kubeconfig
-from tests.cluster.models import AUTOSCALED, PRODUCTION, SLOTS, SPACE, Models, autoscaled, production, runtime, weights
-from tests.cluster.nodes import GPU, SLICES
-from tests.cluster.power_switch import PowerSwitch, power_switch
-from tests.cluster.serving_cluster import ServingCluster
-from tests.cluster.workloads import waits
 from tests.support.tools import chaos_run, locust
 
 QUESTION = "How is an adapter promoted?"

@@ -18,10 +18,11 @@ from infra.pulumi.components.learning import SEEING
 from infra.pulumi.names import GPU, QDRANT, RUNTIME_CLASS, Namespace
 from ml.pipelines.compile import COMPILED
 from ml.pipelines.names import SETTINGS, STORE_SECRET, WORKSPACE_CLAIM
-from tests.cluster import python_image, stores
-from tests.cluster.api import Api, Object
-from tests.cluster.serving_cluster import STEADY, ServingCluster
-from tests.cluster.written import CODE, DISK, STORAGE, read_only, volume
+from testbed.codeintel import stores
+from testbed.codeintel.serving_cluster import STEADY, ServingCluster
+from testbed.codeintel.written import CODE, DISK, STORAGE, read_only, volume
+from testbed.kubernetes.api import Api, Object
+from testbed.machines import python_image
 from tests.infra.recorder import recorded
 
 SPACE = Namespace.PIPELINES

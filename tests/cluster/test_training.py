@@ -28,12 +28,12 @@ from ml.training.function import fine_tune
 from ml.training.job import TrainingData, train
 from ml.training.recipe import Recipe
 from ml.training.result import TrainingResult, base_digest_of
-from tests.cluster.api import Api, Object, RefusedError
-from tests.cluster.nodes import SLICES
-from tests.cluster.serving_cluster import ServingCluster
-from tests.cluster.training import HOLD, POD, SPACE, small_training
-from tests.cluster.workloads import placed, pod, waits
-from tests.cluster.written import written
+from testbed.codeintel.serving_cluster import ServingCluster
+from testbed.codeintel.training import HOLD, POD, SPACE, small_training
+from testbed.codeintel.written import written
+from testbed.kubernetes.api import Api, Object, RefusedError
+from testbed.kubernetes.simulated_nodes import SLICES
+from testbed.kubernetes.workloads import placed, pod, waits
 from tests.ml.support import CACHE, TINY, facts
 
 

@@ -6,8 +6,8 @@ python -m tests.infra.build
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.cluster.build import Part, build
-from tests.cluster.errors import ClusterError
+from testbed.build import Part, build
+from testbed.errors import ClusterError
 
 MODULES = Path(__file__).parent / "modules"
 

@@ -7,9 +7,9 @@ from typing import Any
 from infra.policy.pods import pod_of
 from infra.pulumi.program import build
 from infra.pulumi.settings import read_settings
-from tests.cluster.api import Object
-from tests.cluster.pulumi_run import Run
-from tests.cluster.pulumi_state import Resource, State
+from testbed.kubernetes.api import Object
+from testbed.pulumi.run import Run
+from testbed.pulumi.state import Resource, State
 
 GPU_STACK = {"gpuNode": True, "devicePlugin": True}
 

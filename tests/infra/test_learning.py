@@ -9,8 +9,8 @@ import yaml
 
 from infra.pulumi.versions import versions
 from ml.settings import Settings
-from tests.cluster.api import Object
-from tests.cluster.pulumi_state import State
+from testbed.kubernetes.api import Object
+from testbed.pulumi.state import State
 from tests.infra.recorder import before, recorded
 
 COMPILED = Path(__file__).parents[2] / "ml" / "pipelines" / "compiled"

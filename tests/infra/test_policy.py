@@ -12,7 +12,7 @@ import pytest
 from google.protobuf import struct_pb2  # type: ignore[import-untyped]
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
-from tests.cluster.api import Object
+from testbed.kubernetes.api import Object
 from tests.infra.recorder import recorded
 
 ROOT = Path(__file__).parents[2]

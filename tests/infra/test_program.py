@@ -9,8 +9,8 @@ import pytest
 
 from infra.pulumi.names import GPU
 from infra.pulumi.versions import versions
-from tests.cluster.api import Object
-from tests.cluster.pulumi_state import State
+from testbed.kubernetes.api import Object
+from testbed.pulumi.state import State
 from tests.infra.recorder import pods, recorded
 
 OURS = ("codeintel", "codeintel-data", "codeintel-models", "codeintel-gates")

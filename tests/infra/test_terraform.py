@@ -16,7 +16,7 @@ import hcl2
 import pytest
 import yaml
 
-from tests.cluster.build import CACHE
+from testbed.build import CACHE
 from tests.infra.build import tool
 
 ROOT = Path(__file__).parents[2]
