@@ -76,7 +76,7 @@ class Handler(BaseHTTPRequestHandler):
     server: Proxy
     protocol_version = "HTTP/1.1"
 
-    def do_PUT(self) -> None:  # http.server's names
+    def do_PUT(self) -> None:
         """Set the fault."""
         fault = self.path.rpartition("/")[2]
         if self.path != f"/fault/{fault}" or fault not in self.server.faults():

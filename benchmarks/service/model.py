@@ -40,7 +40,7 @@ class Telling(Handler):
 
     model: Noting
 
-    def do_GET(self) -> None:  # noqa: N802  # the base class's name
+    def do_GET(self) -> None:
         """Answer as the model server does, and at ASKED."""
         if self.path == ASKED:
             self._send(json.dumps(self.model.asked))

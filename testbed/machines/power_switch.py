@@ -41,7 +41,7 @@ def power_switch(cluster: RealCluster) -> Iterator[PowerSwitch]:
             cluster.bring_back(node)
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # http.server's name
+        def do_POST(self) -> None:
             _, position, node = self.path.split("/")
             put(position, node)
             self.send_response(HTTPStatus.NO_CONTENT)

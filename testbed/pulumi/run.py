@@ -165,7 +165,7 @@ class _Monitor(mocks.MockMonitor):
         super().__init__(run)
         self.run, self.current = run, _Here()
 
-    def RegisterResource(self, request: Any) -> Any:  # noqa: N802
+    def RegisterResource(self, request: Any) -> Any:
         of_properties = (urn for each in request.propertyDependencies.values() for urn in each.urns)
         provider = request.provider.rpartition("::")[0]
         needs = {*request.dependencies, *of_properties, request.parent, request.deletedWith, provider} - {""}
@@ -175,12 +175,12 @@ class _Monitor(mocks.MockMonitor):
         self.current.ignored = tuple(request.ignoreChanges)
         return super().RegisterResource(request)  # type: ignore[no-untyped-call]
 
-    def ReadResource(self, request: Any) -> Any:  # noqa: N802
+    def ReadResource(self, request: Any) -> Any:
         self.current.urn = self.make_urn(request.parent, request.type, request.name)
         self.current.needs, self.current.kept = frozenset(request.dependencies), True
         return super().ReadResource(request)  # type: ignore[no-untyped-call]
 
-    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802
+    def RegisterResourceOutputs(self, request: Any) -> Any:
         if request.urn.split("::")[2] == "pulumi:pulumi:Stack":
             self.run.state.outputs = _plain(rpc.deserialize_properties(request.outputs))
         return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]
