@@ -141,9 +141,10 @@ PROJECT := pyproject.toml requirements/build.in --override requirements/override
 # What torch's wheel depends on and does not load without a GPU (1 GB); the other nvidia-* packages it links against.
 NOT_ON_CPU := --no-emit-package triton --no-emit-package nvidia-cusolver --no-emit-package cuda-bindings
 
-lock: ## resolve the versions again and write requirements/**/*.txt (needs uv)
+lock: ## write requirements/**/*.txt; what is pinned stays, but for UPGRADE=--upgrade or UPGRADE='-P NAME' (needs uv)
 	@mkdir -p .cache
-	$(LOCK) $(PROJECT) --group dev --group ml --group platform --group proof -o .cache/versions.txt
+	@cat requirements/{runtime,dev,ml,platform,proof}.txt | grep -oE '^[A-Za-z0-9_.-]+(\[[^]]*\])?==.*[^ \]' | sort -u >.cache/versions.txt
+	$(LOCK) $(UPGRADE) $(PROJECT) --group dev --group ml --group platform --group proof -o .cache/versions.txt
 	$(LOCK) $(PROJECT) -c .cache/versions.txt -o requirements/runtime.txt
 	$(LOCK) $(PROJECT) -c .cache/versions.txt --group dev -o requirements/dev.txt
 	$(LOCK) $(PROJECT) -c .cache/versions.txt --group ml $(NOT_ON_CPU) -o requirements/ml.txt
