@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ml.adapters.candidate import in_force, open_candidate
 from ml.errors import EvaluationError
 from ml.evaluation.evaluate import Progress, evaluate
 from ml.evaluation.judge import Judge, check_judge
@@ -17,9 +18,8 @@ from ml.registry.gate import Decision, above_thresholds, better
 from ml.training.examples import Example
 from rag_service.answer.assistant import Assistant, open_assistant
 from rag_service.answer.run import EVIDENCE
-from rag_service.evaluation.adapter import in_force, open_candidate
 from rag_service.evaluation.asking import asker, writer
-from rag_service.llm.judge import open_judge
+from rag_service.evaluation.judge import open_judge
 
 if TYPE_CHECKING:
     from ml.settings import Settings

@@ -10,18 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from ml.adapters import deploy as deploying
+from ml.adapters.deploy import deploy
+from ml.adapters.follow import follow, follower
+from ml.adapters.in_force import LlmInForce
+from ml.adapters.pointer import PART, adapters_folder, pointer_file, published, read_pointer
 from ml.errors import AdapterError, CodeIntelError
-from ml.registry import deploy as deploying
-from ml.registry.deploy import deploy
+from ml.llm.provider import default_weights
 from ml.registry.mlflow_client import experiment_id, open_client
-from ml.registry.pointer import PART, adapters_folder, pointer_file, published, read_pointer
 from ml.registry.versions import Registry, Version
 from ml.settings import Settings
 from ml.training.base_model import BaseModel, file_digest
 from ml.training.result import ABOUT
-from rag_service.llm.follow import follow, follower
-from rag_service.llm.in_force import LlmInForce
-from rag_service.llm.provider import default_weights
 from tests.ml.support import write_peft_adapter
 
 

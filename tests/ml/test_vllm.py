@@ -12,24 +12,24 @@ from threading import Barrier
 
 import pytest
 
+from ml.adapters import vllm as at_vllm
+from ml.adapters.candidate import open_candidate
+from ml.adapters.deploy import deploy
+from ml.adapters.follow import follow
+from ml.adapters.in_force import LlmInForce
+from ml.adapters.pointer import read_pointer
+from ml.adapters.sidecar import KEPT, Adapters
+from ml.adapters.vllm import load_adapter
 from ml.errors import AdapterError, ModelError
-from ml.registry import vllm as at_vllm
-from ml.registry.deploy import deploy
+from ml.llm.provider import Llm
 from ml.registry.mlflow_client import experiment_id, open_client, tracking_address
-from ml.registry.pointer import read_pointer
 from ml.registry.tracking import EXPERIMENT
 from ml.registry.versions import NAME as REGISTERED
 from ml.registry.versions import Registry, Version
-from ml.registry.vllm import load_adapter
-from ml.serving.adapters import KEPT, Adapters
 from ml.settings import Settings
 from ml.training.base_model import BaseModel
 from rag_service.answer import write
 from rag_service.answer.assistant import open_assistant
-from rag_service.evaluation.adapter import open_candidate
-from rag_service.llm.follow import follow
-from rag_service.llm.in_force import LlmInForce
-from rag_service.llm.provider import Llm
 from tests.ml.support import write_peft_adapter
 from tests.ml.vllm_server import vllm_server
 from tests.support.indexing import index_folder

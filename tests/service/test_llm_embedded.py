@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from ml.errors import ModelError
+from ml.llm.gguf import read_model
+from ml.llm.provider import Llm, default_weights, open_llm
+from ml.llm.runtime import runtime
 from ml.settings import Settings
-from rag_service.llm.gguf import read_model
-from rag_service.llm.provider import Llm, default_weights, open_llm
-from rag_service.llm.runtime import runtime
 
 QUESTION = {"messages": [{"role": "user", "content": "Count to twenty."}], "temperature": 0}
 
@@ -92,8 +92,8 @@ def test_a_prompt_beyond_the_context_is_a_model_error() -> None:
 def test_it_writes_nothing_to_the_terminal_and_listens_nowhere(tmp_path: Path) -> None:
     code = """
 import psutil
-from rag_service.llm.provider import default_weights
-from rag_service.llm.runtime import runtime
+from ml.llm.provider import default_weights
+from ml.llm.runtime import runtime
 model = runtime(default_weights(), 512)
 list(model.stream({"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 3}, 60))
 print([c for c in psutil.Process().net_connections("inet")])

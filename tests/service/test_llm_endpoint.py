@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from ml.errors import ModelError
+from ml.llm.provider import open_llm
 from ml.settings import Settings
-from rag_service.llm.provider import open_llm
 from tests.support import llm_server as server
 
 

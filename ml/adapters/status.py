@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from ml.adapters.in_force import LlmInForce
 from ml.errors import ModelError
-from rag_service.llm.in_force import LlmInForce
-from rag_service.llm.provider import Llm
+from ml.llm.provider import Llm
 
 if TYPE_CHECKING:
     from ml.settings import Settings
@@ -25,8 +25,8 @@ def describe_llm(settings: "Settings") -> str:
 def _check_endpoint(llm: Llm, settings: "Settings") -> None:
     from openai import OpenAI
 
-    from rag_service.llm.endpoint import CONNECT_SECONDS, NO_KEY
-    from rag_service.llm.errors import translated
+    from ml.llm.endpoint import CONNECT_SECONDS, NO_KEY
+    from ml.llm.errors import translated
 
     key = settings.llm_api_key.get_secret_value() if settings.llm_api_key else NO_KEY
     with translated(), OpenAI(base_url=llm.place, api_key=key, timeout=CONNECT_SECONDS, max_retries=0) as client:

@@ -1,6 +1,6 @@
 """Which adapter is in force: one small file that is replaced whole, beside the adapters that it may name.
 
-It is what the service reads, without MLflow: `ml.registry.deploy` writes it, or who follows the registry.
+It is what the service reads, without MLflow: `ml.adapters.deploy` writes it, or who follows the registry.
 """
 
 import json

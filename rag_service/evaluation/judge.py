@@ -7,8 +7,8 @@ from ml.errors import JudgeError, ModelError, SettingsError
 from ml.evaluation.judge import Judge
 from ml.evaluation.judge.base import JsonSchema
 from ml.evaluation.judge.endpoint import REPLY_TOKENS, EndpointJudge
-from rag_service.llm.provider import default_weights
-from rag_service.llm.runtime import runtime
+from ml.llm.provider import default_weights
+from ml.llm.runtime import runtime
 
 if TYPE_CHECKING:
     from ml.settings import Settings
@@ -44,7 +44,7 @@ def open_judge(settings: "Settings") -> Judge | None:
         case "none":
             return None
         case "embedded":
-            from rag_service.llm.gguf import read_model
+            from ml.llm.gguf import read_model
 
             file = read_model(settings.judge_model or default_weights())
             return EmbeddedJudge(file.path, file.name, settings.judge_timeout)

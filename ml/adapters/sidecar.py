@@ -1,9 +1,9 @@
 """Brings adapters from MLflow to vLLM, in whose pod it runs: what git-sync is to a web server's pages.
 
-    python -m ml.serving.adapters     (settings: llm_url, llm_model, llm_adapter_dir, mlflow_url)
+    python -m ml.adapters.sidecar     (settings: llm_url, llm_model, llm_adapter_dir, mlflow_url)
 
 Brought are the adapter that is Production, and those of the newest training runs, which an evaluation asks for as
-candidates. Who deploys or measures one then tells vLLM to load it by its name (ml.registry.vllm); after a restart vLLM's
+candidates. Who deploys or measures one then tells vLLM to load it by its name (ml.adapters.vllm); after a restart vLLM's
 filesystem resolver does so at the first question that names it. Nobody needs a volume that pods of two namespaces share.
 """
 
@@ -16,12 +16,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from ml.adapters.pointer import adapter_name
+from ml.adapters.vllm import candidate_name, place_adapter
 from ml.errors import AdapterError, CodeIntelError
-from ml.registry import over_http
-from ml.registry.pointer import adapter_name
+from ml.registry import mlflow_http
 from ml.registry.tracking import ADAPTER
 from ml.registry.versions import NAME
-from ml.registry.vllm import candidate_name, place_adapter
 from ml.settings import Settings, get_settings
 from ml.training.base_model import file_digest
 from ml.training.result import WEIGHTS
@@ -47,9 +47,9 @@ class Adapters:
 
         Raises AdapterError where MLflow or vLLM is away; what is there then stays.
         """
-        with over_http.translated(self._url, AdapterError):
-            production = over_http.production(self._url)
-            runs = over_http.finished_runs(self._url, CANDIDATES)
+        with mlflow_http.translated(self._url, AdapterError):
+            production = mlflow_http.production(self._url)
+            runs = mlflow_http.finished_runs(self._url, CANDIDATES)
             names = [self._candidate(run_id) for run_id in runs]
             if production:
                 names.append(self._version(*production))
@@ -72,9 +72,9 @@ class Adapters:
         """Brings a run's adapter into the folder, and gives the name that it has there; "" for a run without one."""
         with tempfile.TemporaryDirectory(dir=self._folder, prefix=".part-") as scratch:
             adapter = Path(scratch)
-            for path in over_http.artifacts(self._url, run_id, ADAPTER):
+            for path in mlflow_http.artifacts(self._url, run_id, ADAPTER):
                 with (
-                    over_http.artifact(self._url, run_id, path) as reply,
+                    mlflow_http.artifact(self._url, run_id, path) as reply,
                     (adapter / Path(path).name).open("wb") as file,
                 ):
                     shutil.copyfileobj(reply, file)

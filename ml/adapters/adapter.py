@@ -5,11 +5,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ml.adapters.pointer import adapters_folder, read_pointer
 from ml.errors import AdapterError, ModelError
-from ml.registry.pointer import adapters_folder, read_pointer
 
 if TYPE_CHECKING:
-    from ml.registry.pointer import Pointer
+    from ml.adapters.pointer import Pointer
     from ml.settings import Settings
 
 DEPLOY = "deploy the right one with `codeintel promote`; until then the base model answers alone"
@@ -63,8 +63,8 @@ def _at_endpoint(pointer: "Pointer", base: str, label: str) -> Adapter:
 
 
 def _from_file(path: Path, base: str, label: str) -> Adapter:
-    from ml.training.gguf_adapter import BASE_DIGEST, PROMPT, SYSTEM
-    from rag_service.llm.gguf import read_about
+    from ml.adapters.convert import BASE_DIGEST, PROMPT, SYSTEM
+    from ml.llm.gguf import read_about
 
     try:
         about = read_about(str(path))

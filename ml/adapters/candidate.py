@@ -61,9 +61,9 @@ def open_candidate(path: Path, settings: "Settings") -> Iterator[Candidate]:
 
 def in_force(settings: "Settings") -> tuple[int, Candidate] | None:
     """Gives the version that is Production and its adapter, None where none can be asked: the base model answers then."""
-    from ml.registry.pointer import adapters_folder, read_pointer
-    from rag_service.llm.adapter import production_adapter
-    from rag_service.llm.provider import base_model
+    from ml.adapters.adapter import production_adapter
+    from ml.adapters.pointer import adapters_folder, read_pointer
+    from ml.llm.provider import base_model
 
     pointer, base = read_pointer(settings), base_model(settings)
     if pointer is None or base is None:
@@ -80,14 +80,14 @@ def in_force(settings: "Settings") -> tuple[int, Candidate] | None:
 
 
 def _as_gguf(folder: Path, settings: "Settings", scratch: Path) -> Path:
+    from ml.adapters.convert import write_gguf
     from ml.training.base_model import open_base_model
-    from ml.training.gguf_adapter import write_gguf
 
     return write_gguf(folder, open_base_model(settings.base_model), scratch / "adapter.gguf")
 
 
 def _at_endpoint(folder: Path, digest: str, settings: "Settings") -> "Settings":
-    from ml.registry.vllm import candidate_name, offer_adapter
+    from ml.adapters.vllm import candidate_name, offer_adapter
 
     name = candidate_name(digest)
     offer_adapter(settings, folder, name)

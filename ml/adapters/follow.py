@@ -11,9 +11,9 @@ import urllib.error
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ml.adapters.pointer import PART, Pointer, adapters_folder, parse_pointer, published, read_pointer, write_pointer
 from ml.errors import AdapterError
-from ml.registry.over_http import artifact, production, server, translated
-from ml.registry.pointer import PART, Pointer, adapters_folder, parse_pointer, published, read_pointer, write_pointer
+from ml.registry.mlflow_http import artifact, production, server, translated
 
 if TYPE_CHECKING:
     from ml.settings import Settings

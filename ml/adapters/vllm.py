@@ -1,6 +1,6 @@
 """Gives vLLM an adapter: a folder that it sees at the same path, and the call that loads it.
 
-That folder is shared with it (llm_adapter_dir), or in vLLM's own pod, where `ml.serving.adapters` brings it from MLflow.
+That folder is shared with it (llm_adapter_dir), or in vLLM's own pod, where `ml.adapters.sidecar` brings it from MLflow.
 
 Each version has a name of its own. Loaded in place of the one before, under its name (`load_inplace`), an adapter would
 change weights in the middle of answers, and vLLM 0.32 would read the folder again at each request, and dies where that is
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ml.errors import AdapterError
-from ml.registry import over_http
+from ml.registry import mlflow_http
 from ml.serving.runtime import ADAPTERS
 from ml.settings import Settings
 from ml.training.result import CONFIG
@@ -48,7 +48,7 @@ def offer_adapter(settings: Settings, adapter: Path, name: str) -> Path:
         place = place_adapter(settings, adapter, name)
         load_adapter(settings, name, place)
         return place
-    if not over_http.server(settings):
+    if not mlflow_http.server(settings):
         raise AdapterError("no folder is set that vLLM reads adapters from", "set llm_adapter_dir to one it sees too")
     _base_card(settings)
     _load_once_brought(settings, name)

@@ -5,10 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ml.adapters.adapter import Adapter, candidate_adapter, production_adapter
+from ml.adapters.pointer import pointer_file
 from ml.errors import AdapterError, ModelError
-from ml.registry.pointer import pointer_file
-from rag_service.llm.adapter import Adapter, candidate_adapter, production_adapter
-from rag_service.llm.provider import Llm, base_model, open_llm
+from ml.llm.provider import Llm, base_model, open_llm
 
 if TYPE_CHECKING:
     from ml.settings import Settings

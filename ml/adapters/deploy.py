@@ -2,15 +2,15 @@
 
 Each step leaves what was in force before until the pointer is replaced, which is the last one; done again after a kill at
 any point it ends as it would have. What is made is kept with the version's run too, so that services elsewhere need
-nothing but HTTP to follow (rag_service.llm.follow).
+nothing but HTTP to follow (ml.adapters.follow).
 """
 
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from ml.errors import AdapterError
-from ml.registry.pointer import (
+from ml.adapters.convert import write_gguf
+from ml.adapters.pointer import (
     PART,
     Pointer,
     adapter_name,
@@ -20,10 +20,10 @@ from ml.registry.pointer import (
     read_pointer,
     write_pointer,
 )
+from ml.errors import AdapterError
 from ml.registry.versions import Registry, Version
 from ml.settings import Settings
 from ml.training.base_model import BaseModel, file_digest
-from ml.training.gguf_adapter import write_gguf
 from ml.training.result import WEIGHTS, base_digest_of, texts_of
 
 KEPT = 2  # the one in force, and the one before, which answers may still be written with
@@ -108,7 +108,7 @@ def _publish_gguf(registry: Registry, base: BaseModel, version: Version, scratch
 
 
 def _for_vllm(registry: Registry, settings: Settings, base: BaseModel, version: Version) -> tuple[Pointer, Path]:
-    from ml.registry.vllm import offer_adapter
+    from ml.adapters.vllm import offer_adapter
 
     with tempfile.TemporaryDirectory() as scratch:
         adapter = registry.download(version, Path(scratch))
