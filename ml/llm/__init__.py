@@ -1,1 +1,1 @@
-"""The language models an answer can be written by: one in process, or any OpenAI-compatible endpoint."""
+"""Chat models: llama.cpp in process, and any OpenAI-compatible endpoint. Which one answers: `ml.adapters.backends`."""

@@ -9,7 +9,7 @@ from rag_service.answer.run import Spent
 if TYPE_CHECKING:
     from langchain_core.prompts import ChatPromptTemplate
 
-    from ml.llm.provider import Llm
+    from ml.llm.model import Llm
 
 MOST_CHARS_A_TOKEN = 8  # no LLM's tokens are longer on average; beyond that an endpoint ignores the limit
 CHARS_A_TOKEN = 4

@@ -4,11 +4,12 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ml.adapters.backends import open_llm
 from ml.dataset.draft import Draft, Form, Framed, Side
 from ml.errors import SettingsError
 from ml.index.chunk import Chunk
 from ml.index.store.base import Candidate, Where
-from ml.llm.provider import ENDPOINT_CONTEXT, open_llm
+from ml.llm.model import ENDPOINT_CONTEXT
 from rag_service.answer.compose import Asked, Composer
 from rag_service.answer.evidence import Numbered, holds, stored_lines
 from rag_service.answer.generate import written

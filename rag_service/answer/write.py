@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from ml.errors import ModelError
-from ml.llm.provider import Llm
+from ml.llm.model import Llm
 from rag_service.answer.compose import Composer
 from rag_service.answer.events import Notice, Text
 from rag_service.answer.evidence import Numbered

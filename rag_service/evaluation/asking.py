@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from ml.errors import EvaluationError
 from ml.evaluation.case import Ask, Cited, Reply, Write, Written
 from ml.evaluation.retrieval import DEPTH, Place
-from ml.llm.provider import Llm
+from ml.llm.model import Llm
 from ml.training.examples import Example
 from rag_service.answer.assistant import Assistant
 from rag_service.answer.compose import Piece, cited_code

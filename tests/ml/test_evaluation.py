@@ -252,7 +252,7 @@ def test_an_adapter_that_is_none_is_refused(shop: Settings, examples: list[Examp
     (tmp_path / "adapter.gguf").write_bytes(b"GGUF and nothing more")
     with pytest.raises(AdapterError):
         evaluate_model(settings, examples, adapter=tmp_path / "adapter.gguf")
-    with pytest.raises(EvaluationError, match="is no adapter"):
+    with pytest.raises(EvaluationError, match="is not an adapter"):
         measure(settings, examples, tmp_path)
 
 

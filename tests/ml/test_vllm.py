@@ -13,7 +13,7 @@ from threading import Barrier
 import pytest
 
 from ml.adapters import vllm as at_vllm
-from ml.adapters.candidate import open_candidate
+from ml.adapters.backends import open_backend
 from ml.adapters.deploy import deploy
 from ml.adapters.follow import follow
 from ml.adapters.in_force import LlmInForce
@@ -21,7 +21,7 @@ from ml.adapters.pointer import read_pointer
 from ml.adapters.sidecar import KEPT, Adapters
 from ml.adapters.vllm import load_adapter
 from ml.errors import AdapterError, ModelError
-from ml.llm.provider import Llm
+from ml.llm.model import Llm
 from ml.registry.mlflow_client import experiment_id, open_client, tracking_address
 from ml.registry.tracking import EXPERIMENT
 from ml.registry.versions import NAME as REGISTERED
@@ -230,7 +230,7 @@ def test_adapters_come_from_mlflow_into_vllms_pod_and_no_folder_is_shared(
     client.log_artifacts(run_id, str(adapter), "adapter")
     client.set_terminated(run_id)
     with ThreadPoolExecutor(1) as pool:
-        measuring = pool.submit(lambda: open_candidate(tmp_path / "run", stage).__enter__())
+        measuring = pool.submit(lambda: open_backend(stage).offer(tmp_path / "run").__enter__())
         (candidate,) = in_pod.bring()
         measured = measuring.result(120)
     assert measured.settings.llm_model == candidate

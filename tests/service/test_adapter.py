@@ -19,7 +19,7 @@ from ml.adapters.in_force import LlmInForce
 from ml.adapters.pointer import adapters_folder, pointer_file, read_pointer, write_pointer
 from ml.adapters.status import describe_llm
 from ml.errors import AdapterError
-from ml.llm.provider import Llm
+from ml.llm.model import Llm
 from ml.llm.runtime import Runtime, runtime
 from ml.settings import Settings
 from rag_service.answer import write
@@ -192,7 +192,7 @@ def test_an_adapter_that_can_not_be_is_refused(settings: Settings) -> None:
     file.write_bytes(whole[:-1] + b"x")
     refused(settings, "is damaged")
     file.write_bytes(whole[:500])
-    refused(settings, "is no GGUF model")
+    refused(settings, "is not a GGUF model")
     file.unlink()
     refused(settings, "can't be read")
     write_pointer(settings, replace(pointer, file="../elsewhere.gguf"))
@@ -262,7 +262,7 @@ def test_with_an_adapter_the_llm_is_asked_as_it_was_trained(indexed: Settings, t
 
 
 def test_the_small_llm_sees_no_examples_once_it_was_trained(settings: Settings) -> None:
-    from ml.adapters.adapter import Adapter
+    from ml.llm.model import Adapter
     from rag_service.answer.prompt import adding_prompt, training_texts
 
     values = {"evidence": "7| x = {1}", "question": "what is x?"}

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from ml.adapters.backends import open_llm
 from ml.errors import ModelError
-from ml.llm.provider import open_llm
 from ml.settings import Settings
 from tests.support import llm_server as server
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ml.adapters.convert import BASE_DIGEST, PROMPT, SYSTEM
 from ml.adapters.pointer import Pointer, adapters_folder, write_pointer
-from ml.llm.provider import default_weights
+from ml.llm.weights import embedded_weights
 from ml.settings import Settings
 from ml.training.base_model import file_digest
 
@@ -33,7 +33,7 @@ def write_adapter(path: Path, seed: int, *, base: str | None = None, width: int 
         "general.type": "adapter",
         "adapter.type": "lora",
         "adapter.lora.alpha": 8.0,
-        BASE_DIGEST: base or file_digest(Path(default_weights())),
+        BASE_DIGEST: base or file_digest(embedded_weights()),
         SYSTEM: TEXTS[0],
         PROMPT: TEXTS[1],
     }
