@@ -115,7 +115,7 @@ print([c for c in psutil.Process().net_connections("inet")])
 def test_a_file_that_is_no_model_is_a_model_error(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "model.gguf"
     file.write_bytes(content)
-    with pytest.raises(ModelError, match="no GGUF model"):
+    with pytest.raises(ModelError, match="not a GGUF model"):
         embedded(llm_model=str(file))
 
 
