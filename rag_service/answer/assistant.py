@@ -7,6 +7,7 @@ from threading import Semaphore
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from ml.adapters.in_force import LlmInForce
 from ml.errors import ModelError, RecordError
 from ml.index.store.base import Store, Where
 from rag_service.answer.asker import Asker
@@ -18,7 +19,6 @@ from rag_service.answer.phrases import say
 from rag_service.answer.question import checked
 from rag_service.answer.run import Run
 from rag_service.answer.write import add_sentence, cited, write_answer
-from rag_service.llm.in_force import LlmInForce
 from rag_service.record import about_answer, record_answer
 from rag_service.retrieve import THRESHOLD, Hit, Retriever, open_retriever
 from rag_service.tracing import open_tracer

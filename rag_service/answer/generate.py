@@ -3,13 +3,13 @@
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING
 
+from ml.llm.tracing import switch_off_tracing
 from rag_service.answer.run import Spent
-from rag_service.llm.tracing import switch_off_tracing
 
 if TYPE_CHECKING:
     from langchain_core.prompts import ChatPromptTemplate
 
-    from rag_service.llm.provider import Llm
+    from ml.llm.model import Llm
 
 MOST_CHARS_A_TOKEN = 8  # no LLM's tokens are longer on average; beyond that an endpoint ignores the limit
 CHARS_A_TOKEN = 4

@@ -12,7 +12,7 @@ from rag_service.answer.question import Language
 if TYPE_CHECKING:
     from langchain_core.prompts import ChatPromptTemplate
 
-    from rag_service.llm.adapter import Adapter
+    from ml.llm.model import Adapter
 
 CHARS_A_TOKEN = 3  # of code; prose has more
 INSTRUCTION_TOKENS = 500

@@ -4,10 +4,12 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ml.adapters.backends import open_llm
 from ml.dataset.draft import Draft, Form, Framed, Side
 from ml.errors import SettingsError
 from ml.index.chunk import Chunk
 from ml.index.store.base import Candidate, Where
+from ml.llm.model import ENDPOINT_CONTEXT
 from rag_service.answer.compose import Asked, Composer
 from rag_service.answer.evidence import Numbered, holds, stored_lines
 from rag_service.answer.generate import written
@@ -17,7 +19,6 @@ from rag_service.answer.question import language_of
 from rag_service.answer.run import Spent
 from rag_service.answer.support import SPAN, first_sentence, is_supported
 from rag_service.answer.write import ANSWER_TOKENS, SENTENCE_EVIDENCE_CHARS, SENTENCE_TOKENS
-from rag_service.llm.provider import ENDPOINT_CONTEXT, open_llm
 from rag_service.retrieve import Hit, Retriever
 
 if TYPE_CHECKING:

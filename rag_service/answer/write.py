@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from ml.errors import ModelError
+from ml.llm.model import Llm
 from rag_service.answer.compose import Composer
 from rag_service.answer.events import Notice, Text
 from rag_service.answer.evidence import Numbered
@@ -13,7 +14,6 @@ from rag_service.answer.quotes import Quotations
 from rag_service.answer.run import EVIDENCE, Run
 from rag_service.answer.segments import Segment, segments
 from rag_service.answer.support import first_sentence, is_supported
-from rag_service.llm.provider import Llm
 
 ANSWER_TOKENS = 900
 SENTENCE_TOKENS = 48

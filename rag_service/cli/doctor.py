@@ -125,7 +125,7 @@ def check_disk(settings: "Settings") -> Check:
 
 def check_llm(settings: "Settings") -> Check:
     """Looks for the LLM; one at an address is asked for its models."""
-    from rag_service.llm.status import describe_llm
+    from ml.adapters.status import describe_llm
 
     return Check("llm", "ok", describe_llm(settings))
 

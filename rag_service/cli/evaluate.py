@@ -46,8 +46,8 @@ def evaluate(
     With an adapter the base model, and the adapter that is Production, answer the same questions, and the gate says
     whether the new one would be promoted; `codeintel promote` does it.
     """
+    from ml.adapters.candidate import trained_last
     from ml.training.examples import read_examples
-    from rag_service.evaluation.adapter import trained_last
     from rag_service.evaluation.files import HELD_OUT, learning, reports
     from rag_service.evaluation.measuring import measure, sample
     from rag_service.evaluation.reports import write_reports

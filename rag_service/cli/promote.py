@@ -24,13 +24,13 @@ def promote(run: str | None, rollback: bool, as_json: bool) -> None:
 
     By default the run that finished last. The figures are those of `evaluate`. A refusal is a result, not a failure.
     """
-    from ml.registry.deploy import deploy
+    from ml.adapters.candidate import trained_last
+    from ml.adapters.deploy import deploy
     from ml.registry.logged import run_id_of
     from ml.registry.mlflow_client import tracking_address
     from ml.registry.promotion import submit
     from ml.registry.versions import Registry
     from ml.training.base_model import open_base_model
-    from rag_service.evaluation.adapter import trained_last
     from rag_service.evaluation.files import learning, reports
 
     settings = options.settings_with()

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from ml.errors import EvaluationError
 from ml.evaluation.case import Ask, Cited, Reply, Write, Written
 from ml.evaluation.retrieval import DEPTH, Place
+from ml.llm.model import Llm
 from ml.training.examples import Example
 from rag_service.answer.assistant import Assistant
 from rag_service.answer.compose import Piece, cited_code
@@ -16,7 +17,6 @@ from rag_service.answer.question import language_of
 from rag_service.answer.run import EVIDENCE, Spent
 from rag_service.answer.support import first_sentence, is_supported
 from rag_service.answer.write import SENTENCE_TOKENS
-from rag_service.llm.provider import Llm
 
 if TYPE_CHECKING:
     from ml.index.chunk import Chunk

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml.errors import RegistryError
-from ml.registry import over_http
+from ml.registry import mlflow_http
 from ml.training.examples import parse_examples, read_examples
 from rag_service.evaluation.files import HELD_OUT, learning
 
@@ -20,7 +20,7 @@ def held_out(settings: "Settings", dataset: Path | None = None) -> "list[Example
     no data set, RegistryError where the server is away.
     """
     file = (dataset or learning(settings) / "dataset") / HELD_OUT
-    url = over_http.server(settings)
+    url = mlflow_http.server_url(settings)
     if dataset or file.is_file() or not url:
         return read_examples(file)
     return _of_last_run(url)
@@ -29,10 +29,10 @@ def held_out(settings: "Settings", dataset: Path | None = None) -> "list[Example
 def _of_last_run(url: str) -> "list[Example]":
     from ml.registry.tracking import DATASET
 
-    with over_http.translated(url, RegistryError):
-        runs = over_http.finished_runs(url, limit=1)
+    with mlflow_http.translated(url, RegistryError):
+        runs = mlflow_http.list_finished_runs(url, limit=1)
         if not runs:
             return []
-        with over_http.artifact(url, runs[0], f"{DATASET}/{HELD_OUT}") as reply:
+        with mlflow_http.open_artifact(url, runs[0], f"{DATASET}/{HELD_OUT}") as reply:
             text = reply.read().decode("utf-8")
     return parse_examples(text, f"the held-out part of run {runs[0]}")

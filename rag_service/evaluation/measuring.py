@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ml.adapters.backends import open_backend
+from ml.adapters.production import open_production
 from ml.errors import EvaluationError
 from ml.evaluation.evaluate import Progress, evaluate
 from ml.evaluation.judge import Judge, check_judge
@@ -17,9 +19,8 @@ from ml.registry.gate import Decision, above_thresholds, better
 from ml.training.examples import Example
 from rag_service.answer.assistant import Assistant, open_assistant
 from rag_service.answer.run import EVIDENCE
-from rag_service.evaluation.adapter import in_force, open_candidate
 from rag_service.evaluation.asking import asker, writer
-from rag_service.llm.judge import open_judge
+from rag_service.evaluation.judge import open_judge
 
 if TYPE_CHECKING:
     from ml.settings import Settings
@@ -51,7 +52,7 @@ def measure(
     """Evaluates the base model and, where an adapter is given, that one and the one that is Production beside it.
 
     `adapter` is a GGUF file, peft's folder or a training run's output. The judge that the settings name is checked once;
-    one that is away or unfit leaves the metrics that need none. Raises what evaluate_model and open_candidate raise.
+    one that is away or unfit leaves the metrics that need none. Raise what evaluate_model and Backend.offer raise.
     """
     judge = open_judge(settings)
     told = progress or (lambda stage, done, total: None)
@@ -63,10 +64,10 @@ def measure(
 
     if adapter is None:
         return Measured(measured("base", settings))
-    with open_candidate(adapter, settings) as candidate:
+    with open_backend(settings).offer(adapter) as candidate:
         base = measured("base", settings)
         report = replace(measured("adapter", candidate.settings, candidate.gguf), adapter=candidate.digest)
-    version, present = in_force(settings) or (0, None)
+    version, present = open_production(settings) or (0, None)
     production = None
     if present:
         production = replace(measured("production", present.settings, present.gguf), adapter=present.digest)

@@ -6,6 +6,7 @@ from contextlib import ExitStack, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from ml.adapters.follow import follower
 from ml.errors import CodeIntelError, ServeError, StoreMissingError
 from ml.index.store.base import Repository, Where
 from ml.settings import Settings
@@ -15,7 +16,6 @@ from rag_service.answer.run import EVIDENCE
 from rag_service.evaluation.files import drift_file
 from rag_service.http.central import CentralSymbols
 from rag_service.http.metrics import Metrics
-from rag_service.llm.follow import follower
 from rag_service.record import record_feedback
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from rag_service.llm.runtime import Runtime
+from ml.llm.runtime import Runtime
 
 CONTEXT = 2048
 COST, SLOTS = float(os.environ.get("COST", "0")), int(os.environ.get("SLOTS", "1"))

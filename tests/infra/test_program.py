@@ -169,7 +169,7 @@ def test_the_assistants_environment_is_one_that_it_reads(whole: State, monkeypat
 def test_adapters_come_to_vllm_from_mlflow_and_over_no_shared_volume(
     whole: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ml.serving.adapters import Adapters
+    from ml.adapters.sidecar import Adapters
     from ml.settings import Settings
 
     served = next(each.inputs for each in whole.resources.values() if each.name == "inferenceservice-code-assistant")

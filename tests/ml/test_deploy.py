@@ -10,18 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from ml.adapters.backends import llama_cpp
+from ml.adapters.deploy import deploy
+from ml.adapters.follow import follow, follower
+from ml.adapters.in_force import LlmInForce
+from ml.adapters.pointer import PART, adapters_folder, pointer_file, published, read_pointer
 from ml.errors import AdapterError, CodeIntelError
-from ml.registry import deploy as deploying
-from ml.registry.deploy import deploy
+from ml.llm.weights import embedded_weights
 from ml.registry.mlflow_client import experiment_id, open_client
-from ml.registry.pointer import PART, adapters_folder, pointer_file, published, read_pointer
 from ml.registry.versions import Registry, Version
 from ml.settings import Settings
 from ml.training.base_model import BaseModel, file_digest
 from ml.training.result import ABOUT
-from rag_service.llm.follow import follow, follower
-from rag_service.llm.in_force import LlmInForce
-from rag_service.llm.provider import default_weights
 from tests.ml.support import write_peft_adapter
 
 
@@ -89,7 +89,7 @@ def test_done_again_it_changes_nothing(
     version = promoted(registry, tmp_path, base, 1)
     first = deploy(registry, settings, base)
     before = written(pointer_file(settings))
-    monkeypatch.setattr(deploying, "write_gguf", None)  # not converted again
+    monkeypatch.setattr(llama_cpp, "write_gguf", None)  # not converted again
     assert deploy(registry, settings, base) == first
     assert written(pointer_file(settings)) == before
 
@@ -124,7 +124,7 @@ def die_at(point: str, address: str, name: str, settings: Settings, base: BaseMo
     def die(*_: object) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
-    places = {"the file's digest": (deploying, "file_digest"), "its publication": (Registry, "add_text")}
+    places = {"the file's digest": (llama_cpp, "file_digest"), "its publication": (Registry, "add_text")}
     setattr(*places.get(point, (os, "fsync")), die)
     deploy(Registry(address, name), settings, base)
 
@@ -234,4 +234,4 @@ def test_the_texts_go_along(registry: Registry, settings: Settings, base: BaseMo
     assert llm.adapter
     assert (llm.adapter.system, llm.adapter.prompt) == (about["system"], about["prompt"])
     assert read_pointer(settings) is not None
-    assert file_digest(Path(default_weights())) == base.digest
+    assert file_digest(embedded_weights()) == base.digest

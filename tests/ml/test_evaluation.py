@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from ml.adapters.convert import write_gguf
+from ml.adapters.pointer import Pointer, adapters_folder, write_pointer
 from ml.errors import AdapterError, DatasetError, EvaluationError
 from ml.evaluation.answers import overlap
 from ml.evaluation.case import Cited, Reply, Written
@@ -34,11 +36,9 @@ from ml.evaluation.retrieval import Place
 from ml.index import open_index
 from ml.index.build import build_index
 from ml.registry.gate import Decision
-from ml.registry.pointer import Pointer, adapters_folder, write_pointer
 from ml.settings import Settings
 from ml.training.base_model import BaseModel, file_digest
 from ml.training.examples import ABSENT, Example, write_examples
-from ml.training.gguf_adapter import write_gguf
 from ml.training.result import TrainingResult
 from rag_service.cli import cli
 from rag_service.evaluation.measuring import Measured, evaluate_model, measure, sample
@@ -252,7 +252,7 @@ def test_an_adapter_that_is_none_is_refused(shop: Settings, examples: list[Examp
     (tmp_path / "adapter.gguf").write_bytes(b"GGUF and nothing more")
     with pytest.raises(AdapterError):
         evaluate_model(settings, examples, adapter=tmp_path / "adapter.gguf")
-    with pytest.raises(EvaluationError, match="is no adapter"):
+    with pytest.raises(EvaluationError, match="is not an adapter"):
         measure(settings, examples, tmp_path)
 
 

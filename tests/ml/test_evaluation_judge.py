@@ -19,7 +19,7 @@ from ml.evaluation.judge.schema import LONGEST_TEXT, MOST_ITEMS, bounded
 from ml.evaluation.report import ANSWER_RELEVANCY, CONTEXTUAL_RECALL, FAITHFULNESS, JUDGED, JudgeVerdict
 from ml.settings import Settings
 from ml.training.examples import Example
-from rag_service.llm.judge import open_judge
+from rag_service.evaluation.judge import open_judge
 from tests.support.judge import Reply as JudgeReply
 from tests.support.judge import by_words, judge_server
 

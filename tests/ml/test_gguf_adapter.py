@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from ml.adapters import convert
+from ml.adapters.convert import BASE_DIGEST, write_gguf
 from ml.errors import TrainingError
-from ml.training import gguf_adapter
-from ml.training.base_model import BaseModel, embedded_gguf
-from ml.training.gguf_adapter import base_digest_in, write_gguf
+from ml.llm.gguf import read_about
+from ml.llm.weights import embedded_weights
+from ml.training.base_model import BaseModel
 from ml.training.job import TrainingData
 from ml.training.result import TrainingResult
 from tests.ml.support import facts
@@ -62,7 +64,7 @@ def llama_answers(prompts: list[list[dict[str, str]]], adapter: Path | None) -> 
     import xllamacpp
 
     params = xllamacpp.CommonParams()
-    params.model.path = str(embedded_gguf())
+    params.model.path = str(embedded_weights())
     params.n_ctx, params.verbosity, params.warmup, params.ui = 1024, 0, False, False
     if adapter:
         lora = xllamacpp.CommonAdapterLoraInfo()
@@ -91,12 +93,12 @@ def test_llama_cpp_answers_as_transformers_does(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     converted = write_gguf(adapter, base, tmp_path / "adapter.gguf")
-    assert base_digest_in(converted) == base.digest
+    assert read_about(str(converted))[BASE_DIGEST] == base.digest
     # llama.cpp rounds activations to 8 bits, so one answer of a few may part where two tokens are nearly as likely.
     assert equal(llama_answers(prompts, converted), reference) >= len(prompts) - 1
     assert equal(llama_answers(prompts, None), reference) == 0
 
-    monkeypatch.setattr(gguf_adapter, "permuted", lambda rows, heads: rows)
+    monkeypatch.setattr(convert, "permuted", lambda rows, heads: rows)
     unpermuted = write_gguf(adapter, base, tmp_path / "unpermuted.gguf")
     assert equal(llama_answers(prompts, unpermuted), reference) <= len(prompts) // 2
 
@@ -105,7 +107,7 @@ def test_the_rows_of_a_head_are_interleaved() -> None:
     import numpy as np
 
     rows = np.arange(8, dtype=np.float32).reshape(8, 1)  # two heads of two rotary pairs
-    assert gguf_adapter.permuted(rows, 2).ravel().tolist() == [0, 2, 1, 3, 4, 6, 5, 7]
+    assert convert.permuted(rows, 2).ravel().tolist() == [0, 2, 1, 3, 4, 6, 5, 7]
 
 
 def test_an_adapter_of_another_base_model_is_refused(trained: TrainingResult, base: BaseModel, tmp_path: Path) -> None:
@@ -121,7 +123,7 @@ def test_an_adapter_that_llama_cpp_would_misread_is_refused(
     shutil.copytree(trained.adapter, adapter)
     config = json.loads((adapter / "adapter_config.json").read_text())
     (adapter / "adapter_config.json").write_text(json.dumps(config | {"use_dora": True}))
-    with pytest.raises(TrainingError, match="no plain LoRA"):
+    with pytest.raises(TrainingError, match="not a plain LoRA"):
         write_gguf(adapter, base, tmp_path / "adapter.gguf")
 
 

@@ -12,24 +12,24 @@ from threading import Barrier
 
 import pytest
 
+from ml.adapters import vllm as at_vllm
+from ml.adapters.backends import open_backend
+from ml.adapters.deploy import deploy
+from ml.adapters.follow import follow
+from ml.adapters.in_force import LlmInForce
+from ml.adapters.pointer import read_pointer
+from ml.adapters.sidecar import KEPT, Adapters
+from ml.adapters.vllm import load_adapter
 from ml.errors import AdapterError, ModelError
-from ml.registry import vllm as at_vllm
-from ml.registry.deploy import deploy
+from ml.llm.model import Llm
 from ml.registry.mlflow_client import experiment_id, open_client, tracking_address
-from ml.registry.pointer import read_pointer
 from ml.registry.tracking import EXPERIMENT
 from ml.registry.versions import NAME as REGISTERED
 from ml.registry.versions import Registry, Version
-from ml.registry.vllm import load_adapter
-from ml.serving.adapters import KEPT, Adapters
 from ml.settings import Settings
 from ml.training.base_model import BaseModel
 from rag_service.answer import write
 from rag_service.answer.assistant import open_assistant
-from rag_service.evaluation.adapter import open_candidate
-from rag_service.llm.follow import follow
-from rag_service.llm.in_force import LlmInForce
-from rag_service.llm.provider import Llm
 from tests.ml.support import write_peft_adapter
 from tests.ml.vllm_server import vllm_server
 from tests.support.indexing import index_folder
@@ -230,7 +230,7 @@ def test_adapters_come_from_mlflow_into_vllms_pod_and_no_folder_is_shared(
     client.log_artifacts(run_id, str(adapter), "adapter")
     client.set_terminated(run_id)
     with ThreadPoolExecutor(1) as pool:
-        measuring = pool.submit(lambda: open_candidate(tmp_path / "run", stage).__enter__())
+        measuring = pool.submit(lambda: open_backend(stage).offer(tmp_path / "run").__enter__())
         (candidate,) = in_pod.bring()
         measured = measuring.result(120)
     assert measured.settings.llm_model == candidate

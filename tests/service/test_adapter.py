@@ -14,16 +14,16 @@ from pathlib import Path
 import httpx
 import pytest
 
+from ml.adapters.follow import follower
+from ml.adapters.in_force import LlmInForce
+from ml.adapters.pointer import adapters_folder, pointer_file, read_pointer, write_pointer
+from ml.adapters.status import describe_llm
 from ml.errors import AdapterError
-from ml.registry.pointer import adapters_folder, pointer_file, read_pointer, write_pointer
+from ml.llm.model import Llm
+from ml.llm.runtime import Runtime, runtime
 from ml.settings import Settings
 from rag_service.answer import write
 from rag_service.answer.assistant import open_assistant
-from rag_service.llm.follow import follower
-from rag_service.llm.in_force import LlmInForce
-from rag_service.llm.provider import Llm
-from rag_service.llm.runtime import Runtime, runtime
-from rag_service.llm.status import describe_llm
 from tests.support.adapters import POINTER, TEXTS, put_in_force, write_adapter
 from tests.support.llm_server import llm_server, says
 from tests.support.service import serving
@@ -118,7 +118,7 @@ def test_while_one_loads_the_new_the_others_go_on_with_the_old(
         loading.set()
         assert gate.wait(60)
 
-    monkeypatch.setattr("rag_service.llm.runtime.runtime", slow)
+    monkeypatch.setattr("ml.llm.runtime.runtime", slow)
     with ThreadPoolExecutor(1) as pool:
         new = pool.submit(in_force.get)
         assert loading.wait(60)
@@ -192,7 +192,7 @@ def test_an_adapter_that_can_not_be_is_refused(settings: Settings) -> None:
     file.write_bytes(whole[:-1] + b"x")
     refused(settings, "is damaged")
     file.write_bytes(whole[:500])
-    refused(settings, "is no GGUF model")
+    refused(settings, "is not a GGUF model")
     file.unlink()
     refused(settings, "can't be read")
     write_pointer(settings, replace(pointer, file="../elsewhere.gguf"))
@@ -262,8 +262,8 @@ def test_with_an_adapter_the_llm_is_asked_as_it_was_trained(indexed: Settings, t
 
 
 def test_the_small_llm_sees_no_examples_once_it_was_trained(settings: Settings) -> None:
+    from ml.llm.model import Adapter
     from rag_service.answer.prompt import adding_prompt, training_texts
-    from rag_service.llm.adapter import Adapter
 
     values = {"evidence": "7| x = {1}", "question": "what is x?"}
     untrained = adding_prompt().format_messages(**values)
@@ -279,9 +279,9 @@ def test_the_service_needs_neither_mlflow_nor_torch(settings: Settings) -> None:
     code = """
 import sys
 from ml.settings import Settings
-from rag_service.llm.follow import follow
-from rag_service.llm.follow import follower
-from rag_service.llm.in_force import LlmInForce
+from ml.adapters.follow import follow
+from ml.adapters.follow import follower
+from ml.adapters.in_force import LlmInForce
 sys.modules.update(dict.fromkeys(("gguf", "kubeflow", "mlflow", "peft", "torch", "transformers")))
 settings = Settings(llm="embedded", data_dir=sys.argv[1])
 try:

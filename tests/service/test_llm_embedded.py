@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from ml.adapters.backends import open_llm
 from ml.errors import ModelError
+from ml.llm.gguf import read_model
+from ml.llm.model import Llm
+from ml.llm.runtime import runtime
+from ml.llm.weights import embedded_weights
 from ml.settings import Settings
-from rag_service.llm.gguf import read_model
-from rag_service.llm.provider import Llm, default_weights, open_llm
-from rag_service.llm.runtime import runtime
 
 QUESTION = {"messages": [{"role": "user", "content": "Count to twenty."}], "temperature": 0}
 
@@ -36,7 +38,7 @@ def wait_until_silent() -> None:
 
 
 def test_the_file_says_what_the_model_is_and_so_how_far_it_is_trusted() -> None:
-    file = read_model(default_weights())
+    file = read_model(str(embedded_weights()))
     assert (file.name, file.context) == ("SmolLM2-135M-Instruct", 8192)
     assert 134e6 < file.parameters < 136e6
     assert not embedded().trusted
@@ -54,7 +56,7 @@ def test_it_answers_through_langchain_in_parts_and_the_same_each_time() -> None:
 
 def test_two_threads_share_one_loaded_model() -> None:
     answers: list[str] = []
-    model = runtime(default_weights(), 4096)
+    model = runtime(str(embedded_weights()), 4096)
     asked = [
         threading.Thread(target=lambda: answers.append("".join(model.stream({**QUESTION, "max_tokens": 8}, 60))))
         for _ in range(2)
@@ -63,13 +65,13 @@ def test_two_threads_share_one_loaded_model() -> None:
         thread.start()
     for thread in asked:
         thread.join()
-    assert runtime(default_weights(), 4096) is model
+    assert runtime(str(embedded_weights()), 4096) is model
     assert len(set(answers)) == 1
     assert answers[0]
 
 
 def test_it_stops_when_nobody_listens_any_more() -> None:
-    parts = runtime(default_weights(), 4096).stream({**QUESTION, "max_tokens": 3000}, 60)
+    parts = runtime(str(embedded_weights()), 4096).stream({**QUESTION, "max_tokens": 3000}, 60)
     next(parts)
     assert writing()
     parts.close()  # type: ignore[attr-defined]  # a generator
@@ -77,7 +79,7 @@ def test_it_stops_when_nobody_listens_any_more() -> None:
 
 
 def test_a_silent_model_is_a_model_error() -> None:
-    parts = runtime(default_weights(), 4096).stream({**QUESTION, "max_tokens": 5}, 0.0)
+    parts = runtime(str(embedded_weights()), 4096).stream({**QUESTION, "max_tokens": 5}, 0.0)
     with pytest.raises(ModelError, match="no word in 0 s"):
         list(parts)
     wait_until_silent()
@@ -86,15 +88,15 @@ def test_a_silent_model_is_a_model_error() -> None:
 def test_a_prompt_beyond_the_context_is_a_model_error() -> None:
     long = {"messages": [{"role": "user", "content": "word " * 6000}]}
     with pytest.raises(ModelError, match="context"):
-        list(runtime(default_weights(), 4096).stream(long, 60))
+        list(runtime(str(embedded_weights()), 4096).stream(long, 60))
 
 
 def test_it_writes_nothing_to_the_terminal_and_listens_nowhere(tmp_path: Path) -> None:
     code = """
 import psutil
-from rag_service.llm.provider import default_weights
-from rag_service.llm.runtime import runtime
-model = runtime(default_weights(), 512)
+from ml.llm.weights import embedded_weights
+from ml.llm.runtime import runtime
+model = runtime(str(embedded_weights()), 512)
 list(model.stream({"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 3}, 60))
 print([c for c in psutil.Process().net_connections("inet")])
 """
@@ -113,7 +115,7 @@ print([c for c in psutil.Process().net_connections("inet")])
 def test_a_file_that_is_no_model_is_a_model_error(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "model.gguf"
     file.write_bytes(content)
-    with pytest.raises(ModelError, match="no GGUF model"):
+    with pytest.raises(ModelError, match="not a GGUF model"):
         embedded(llm_model=str(file))
 
 
@@ -124,7 +126,7 @@ def test_a_missing_file_is_a_model_error(tmp_path: Path) -> None:
 
 def test_a_model_cut_short_is_a_model_error(tmp_path: Path) -> None:
     file = tmp_path / "half.gguf"
-    with Path(default_weights()).open("rb") as whole:
+    with embedded_weights().open("rb") as whole:
         file.write_bytes(whole.read(20_000_000))
     with pytest.raises(ModelError, match=r"llama\.cpp can't load"):
         list(embedded(llm_model=str(file)).open(None).stream("Hi"))

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from ml.adapters.backends import open_llm
 from ml.errors import ModelError
 from ml.settings import Settings
-from rag_service.llm.provider import open_llm
 from tests.support import llm_server as server
 
 

@@ -9,11 +9,11 @@ from array import array
 from dataclasses import replace
 from pathlib import Path
 
-from ml.registry.pointer import Pointer, adapters_folder, write_pointer
+from ml.adapters.convert import BASE_DIGEST, PROMPT, SYSTEM
+from ml.adapters.pointer import Pointer, adapters_folder, write_pointer
+from ml.llm.weights import embedded_weights
 from ml.settings import Settings
 from ml.training.base_model import file_digest
-from ml.training.gguf_adapter import BASE_DIGEST, PROMPT, SYSTEM
-from rag_service.llm.provider import default_weights
 
 STRING, FLOAT32, F32_TENSOR, ALIGNMENT = 8, 6, 0, 32
 LAYERS, WIDTH, VALUES, RANK = 30, 576, 192, 2  # of SmolLM2-135M: layers, hidden size, rows of attn_v
@@ -33,7 +33,7 @@ def write_adapter(path: Path, seed: int, *, base: str | None = None, width: int 
         "general.type": "adapter",
         "adapter.type": "lora",
         "adapter.lora.alpha": 8.0,
-        BASE_DIGEST: base or file_digest(Path(default_weights())),
+        BASE_DIGEST: base or file_digest(embedded_weights()),
         SYSTEM: TEXTS[0],
         PROMPT: TEXTS[1],
     }
@@ -49,7 +49,7 @@ def write_adapter(path: Path, seed: int, *, base: str | None = None, width: int 
 
 
 def put_in_force(settings: Settings, version: int, seed: int) -> Pointer:
-    """Deploys an adapter for the embedded LLM as `ml.registry.deploy` leaves it."""
+    """Deploys an adapter for the embedded LLM as `ml.adapters.deploy` leaves it."""
     folder = adapters_folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
     file = write_adapter(folder / f"v{version}-{seed}.gguf", seed)

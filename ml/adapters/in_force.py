@@ -5,10 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ml.adapters.backends import open_backend
+from ml.adapters.pointer import pointer_file
+from ml.adapters.production import find_adapter
 from ml.errors import AdapterError, ModelError
-from ml.registry.pointer import pointer_file
-from rag_service.llm.adapter import Adapter, candidate_adapter, production_adapter
-from rag_service.llm.provider import Llm, base_model, open_llm
+from ml.llm.model import Llm
 
 if TYPE_CHECKING:
     from ml.settings import Settings
@@ -17,7 +18,7 @@ Mark = tuple[int, int, int] | None
 
 
 class LlmInForce:
-    """Gives the LLM to each question; an answer keeps to its end the one that it began with.
+    """Hand the LLM to each question; an answer keeps to its end the one that it began with.
 
     Whoever first sees that Production changed loads the new one, while the others go on with the one before. An adapter
     that can't be served leaves the base model, which then says why (Llm.notice). A `candidate` is served instead of
@@ -33,7 +34,7 @@ class LlmInForce:
         self._is_open = False
 
     def get(self) -> Llm | None:
-        """Gives the LLM, None for llm="none". Raises ModelError where the base model's file can't be read."""
+        """Return the LLM, None for llm="none". Raise ModelError where the base model's file can't be read."""
         if not self._is_current() and self._changing.acquire(blocking=not self._is_open):
             try:
                 if not self._is_current():
@@ -60,30 +61,21 @@ class LlmInForce:
         except AdapterError as error:
             if self._candidate:
                 raise
-            base = open_llm(self._settings)
+            base = open_backend(self._settings).open()
             llm = base and replace(base, notice=str(error))
         self._llm, self._mark, self._is_open = llm, mark, True
 
     def _open(self) -> Llm | None:
-        """Opens the LLM; one that takes another's place is loaded before it does."""
-        llm = open_llm(self._settings, self._adapter())
+        """Open the LLM; one that takes another's place is loaded before it does."""
+        adapter = find_adapter(self._settings, self._candidate)
+        llm = open_backend(self._settings).open(adapter)
         if llm and self._is_open:
             _load(llm)
         return llm
 
-    def _adapter(self) -> Adapter | None:
-        base = base_model(self._settings)
-        if base is None:
-            return None
-        if self._candidate and self._settings.llm != "embedded":
-            raise AdapterError(f"the adapter {self._candidate} is for llama.cpp", "set llm to embedded to measure it")
-        if self._candidate:
-            return candidate_adapter(self._candidate, base)
-        return production_adapter(self._settings, base) if self._settings.llm_adapter == "production" else None
-
 
 def _load(llm: Llm) -> None:
-    """Loads an LLM. Raises AdapterError where that fails with its adapter, ModelError where it has none."""
+    """Load an LLM. Raise AdapterError where that fails with its adapter, ModelError where it has none."""
     try:
         llm.load()
     except ModelError as error:

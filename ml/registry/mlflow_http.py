@@ -1,6 +1,7 @@
 """An MLflow server by plain HTTP: for the service and what runs beside vLLM, whose installation holds no MLflow.
 
-Raised is what urllib raises, and ValueError or KeyError by what is no MLflow; `translated` makes errors of ours of both.
+Functions raise what urllib raises, and ValueError or KeyError where the server is not MLflow; `translated` turns both
+into errors of ours.
 """
 
 import http.client
@@ -20,15 +21,15 @@ TIMEOUT = 30.0
 NO_SUCH = frozenset(("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"))
 
 
-def server(settings: Settings) -> str:
-    """Gives the address of the MLflow server that is set; "" where none is, or a database."""
+def server_url(settings: Settings) -> str:
+    """Return the address of the MLflow server that is set; "" where none is, or a database."""
     url = settings.mlflow_url or ""
     return url if url.startswith(("http://", "https://")) else ""
 
 
 @contextmanager
 def translated(url: str, kind: type[CodeIntelError]) -> Iterator[None]:
-    """Raises an error of ours where the server is away, refuses, or is no MLflow."""
+    """Raise an error of ours where the server is away, refuses, or is not MLflow."""
     try:
         yield
     except urllib.error.HTTPError as error:
@@ -36,19 +37,19 @@ def translated(url: str, kind: type[CodeIntelError]) -> Iterator[None]:
     except (OSError, http.client.HTTPException) as error:
         raise kind(f"MLflow at {url} does not answer ({error})", "start it, or unset mlflow_url") from error
     except (ValueError, KeyError) as error:
-        raise kind(f"{url} is no MLflow server", "mend mlflow_url") from error
+        raise kind(f"{url} is not an MLflow server", "mend mlflow_url") from error
 
 
-def production(url: str) -> tuple[int, str] | None:
-    """Gives the version that is Production and its run; None: the base model alone."""
+def find_production(url: str) -> tuple[int, str] | None:
+    """Return the version that is Production and its run; None: the base model alone."""
     from ml.registry.versions import NAME, PRODUCTION  # only who asks for it pays for its import
 
     found = _known(url, "registered-models/alias", {"name": NAME, "alias": PRODUCTION})
     return (int(found["model_version"]["version"]), str(found["model_version"]["run_id"])) if found else None
 
 
-def finished_runs(url: str, limit: int) -> list[str]:
-    """Gives the training runs that finished, the newest first."""
+def list_finished_runs(url: str, limit: int) -> list[str]:
+    """Return the training runs that finished, the newest first."""
     from ml.registry.tracking import EXPERIMENT
 
     experiment = _known(url, "experiments/get-by-name", {"experiment_name": EXPERIMENT})
@@ -66,19 +67,19 @@ def finished_runs(url: str, limit: int) -> list[str]:
         return [str(run["info"]["run_id"]) for run in json.load(reply).get("runs", [])]
 
 
-def artifacts(url: str, run_id: str, folder: str) -> list[str]:
-    """Gives the paths of the files in a folder of a run's artifacts; none where it is not there."""
+def list_artifacts(url: str, run_id: str, folder: str) -> list[str]:
+    """Return the paths of the files in a folder of a run's artifacts; none where it is not there."""
     listed = _known(url, "artifacts/list", {"run_id": run_id, "path": folder}) or {}
     return [str(file["path"]) for file in listed.get("files", []) if not file["is_dir"]]
 
 
-def artifact(url: str, run_id: str, path: str) -> http.client.HTTPResponse:
-    """Gives a file of a run, which the server passes on from wherever it lies."""
+def open_artifact(url: str, run_id: str, path: str) -> http.client.HTTPResponse:
+    """Open a file of a run, which the server passes on from wherever it lies."""
     return _get(url, "get-artifact", {"path": path, "run_uuid": run_id})
 
 
 def _known(url: str, route: str, query: Mapping[str, str]) -> dict[str, Any] | None:
-    """Gives what a server knows; None where it is well and knows no such thing."""
+    """Return what a server knows; None where it works and knows no such thing."""
     try:
         with _get(url, f"{API}/{route}", query) as reply:
             found: dict[str, Any] = json.load(reply)

@@ -11,8 +11,8 @@ from openai import Timeout
 from pydantic import SecretStr
 
 from ml.errors import ModelError
+from ml.llm.errors import is_away, pause_before_retry, translated
 from ml.rest import Rest
-from rag_service.llm.errors import is_away, pause_before_retry, translated
 
 CONNECT_SECONDS = 5.0
 NO_KEY = "none"  # the client sends a key always; an endpoint that wants none passes it over

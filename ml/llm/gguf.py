@@ -102,7 +102,7 @@ def _read(path: str) -> tuple[dict[str, Value], int]:
             f"the model {path} can't be read ({error.strerror})", "set llm_model to a GGUF file"
         ) from error
     except (ValueError, KeyError, struct.error) as error:
-        raise ModelError(f"{path} is no GGUF model", "set llm_model to a GGUF file, downloaded whole") from error
+        raise ModelError(f"{path} is not a GGUF model", "set llm_model to a GGUF file, downloaded whole") from error
 
 
 def _header(data: mmap.mmap) -> tuple[dict[str, Value], int]:

@@ -7,8 +7,8 @@ from ml.errors import JudgeError, ModelError, SettingsError
 from ml.evaluation.judge import Judge
 from ml.evaluation.judge.base import JsonSchema
 from ml.evaluation.judge.endpoint import REPLY_TOKENS, EndpointJudge
-from rag_service.llm.provider import default_weights
-from rag_service.llm.runtime import runtime
+from ml.llm.runtime import runtime
+from ml.llm.weights import embedded_weights
 
 if TYPE_CHECKING:
     from ml.settings import Settings
@@ -44,9 +44,9 @@ def open_judge(settings: "Settings") -> Judge | None:
         case "none":
             return None
         case "embedded":
-            from rag_service.llm.gguf import read_model
+            from ml.llm.gguf import read_model
 
-            file = read_model(settings.judge_model or default_weights())
+            file = read_model(settings.judge_model or str(embedded_weights()))
             return EmbeddedJudge(file.path, file.name, settings.judge_timeout)
         case "openai":
             if not (settings.judge_url and settings.judge_model):

@@ -1,6 +1,6 @@
 """Which adapter is in force: one small file that is replaced whole, beside the adapters that it may name.
 
-It is what the service reads, without MLflow: `ml.registry.deploy` writes it, or who follows the registry.
+It is what the service reads, without MLflow: `ml.adapters.deploy` and `ml.adapters.follow` write it.
 """
 
 import json
@@ -39,27 +39,27 @@ class Pointer:
 
 
 def adapters_folder(settings: Settings) -> Path:
-    """Gives the folder of the adapters that are or were in force."""
+    """Return the folder of the adapters that are or were in force."""
     return Path(settings.data_dir) / FOLDER
 
 
 def pointer_file(settings: Settings) -> Path:
-    """Gives where the pointer lies; no file: no adapter is in force."""
+    """Return the pointer's file; where there is none, no adapter is in force."""
     return adapters_folder(settings) / FILE
 
 
 def published(name: str) -> str:
-    """Gives where among a run's artifacts lies what was deployed of it: the pointer of each kind of LLM, a GGUF file."""
+    """Return the path, among a run's artifacts, of what was deployed of it: a pointer for each backend, a GGUF file."""
     return f"{PUBLISHED}/{name}"
 
 
 def adapter_name(registry: str, version: int, run_id: str) -> str:
-    """Names a version's adapter so that the same name never means other weights."""
+    """Return a name for a version's adapter that never means other weights."""
     return f"{registry}-{version}-{run_id[:8]}"
 
 
 def parse_pointer(text: str | bytes, place: str) -> Pointer:
-    """Reads a pointer. Raises AdapterError naming the place that it came from."""
+    """Read a pointer. Raise AdapterError naming the place that it came from."""
     try:
         pointer = Pointer(**json.loads(text))
         if all(isinstance(value, int if name == "version" else str) for name, value in asdict(pointer).items()):
@@ -70,7 +70,7 @@ def parse_pointer(text: str | bytes, place: str) -> Pointer:
 
 
 def read_pointer(settings: Settings) -> Pointer | None:
-    """Reads which adapter is in force; None: the base model alone. Raises AdapterError for a file that can't be read."""
+    """Read which adapter is in force; None: the base model alone. Raise AdapterError for a file that can't be read."""
     file = pointer_file(settings)
     try:
         return parse_pointer(file.read_bytes(), str(file))
@@ -83,7 +83,7 @@ def read_pointer(settings: Settings) -> Pointer | None:
 
 
 def write_pointer(settings: Settings, pointer: Pointer | None) -> None:
-    """Puts an adapter in force, or none. Who dies on the way leaves the one before. Raises AdapterError."""
+    """Put an adapter in force, or none. A crash midway keeps the previous pointer. Raise AdapterError."""
     file = pointer_file(settings)
     try:
         if pointer is None:
@@ -97,4 +97,6 @@ def write_pointer(settings: Settings, pointer: Pointer | None) -> None:
             os.fsync(new.fileno())
         part.replace(file)
     except OSError as error:
-        raise AdapterError(f"{file} can't be written ({error.strerror})", "make room, or mend its rights") from error
+        raise AdapterError(
+            f"{file} can't be written ({error.strerror})", "make room, or fix its permissions"
+        ) from error

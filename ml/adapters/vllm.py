@@ -1,6 +1,6 @@
-"""Gives vLLM an adapter: a folder that it sees at the same path, and the call that loads it.
+"""Give vLLM an adapter: a folder that it sees at the same path, and the call that loads it.
 
-That folder is shared with it (llm_adapter_dir), or in vLLM's own pod, where `ml.serving.adapters` brings it from MLflow.
+That folder is shared with it (llm_adapter_dir), or in vLLM's own pod, where `ml.adapters.sidecar` brings it from MLflow.
 
 Each version has a name of its own. Loaded in place of the one before, under its name (`load_inplace`), an adapter would
 change weights in the middle of answers, and vLLM 0.32 would read the folder again at each request, and dies where that is
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ml.errors import AdapterError
-from ml.registry import over_http
+from ml.registry import mlflow_http
 from ml.serving.runtime import ADAPTERS
 from ml.settings import Settings
 from ml.training.result import CONFIG
@@ -31,24 +31,24 @@ BROUGHT_SECONDS, PAUSE = 300.0, 2.0
 
 
 class AdapterNotThereError(AdapterError):
-    """vLLM finds nothing in the folder that an adapter should be in."""
+    """vLLM finds nothing in the folder where an adapter should be."""
 
 
 def candidate_name(digest: str) -> str:
-    """Names an adapter that is to be measured by its weights."""
+    """Return a name, made of its weights, for an adapter that is to be measured."""
     return f"candidate-{digest[:12]}"
 
 
 def offer_adapter(settings: Settings, adapter: Path, name: str) -> Path:
-    """Lets vLLM load an adapter (peft's folder) under a name, and gives where vLLM has it.
+    """Let vLLM load an adapter (peft's folder) under a name, and return where vLLM has it.
 
-    Raises AdapterError where there is no way for it to get there, or vLLM refuses it or is away.
+    Raise AdapterError where there is no way for it to get there, or vLLM refuses it or is away.
     """
     if settings.llm_adapter_dir:
         place = place_adapter(settings, adapter, name)
         load_adapter(settings, name, place)
         return place
-    if not over_http.server(settings):
+    if not mlflow_http.server_url(settings):
         raise AdapterError("no folder is set that vLLM reads adapters from", "set llm_adapter_dir to one it sees too")
     _base_card(settings)
     _load_once_brought(settings, name)
@@ -70,9 +70,9 @@ def _load_once_brought(settings: Settings, name: str) -> None:
 
 
 def place_adapter(settings: Settings, adapter: Path, name: str) -> Path:
-    """Copies an adapter (peft's folder) under its name to where vLLM sees it, and gives that folder.
+    """Copy an adapter (peft's folder) under its name to where vLLM sees it, and return that folder.
 
-    Raises AdapterError where no such place is set, or it can't be written.
+    Raise AdapterError where no such place is set, or it can't be written.
     """
     if not settings.llm_adapter_dir:
         raise AdapterError("no folder is set that vLLM reads adapters from", "set llm_adapter_dir to one it sees too")
@@ -96,7 +96,7 @@ def place_adapter(settings: Settings, adapter: Path, name: str) -> Path:
 
 
 def load_adapter(settings: Settings, name: str, folder: Path) -> None:
-    """Lets vLLM load an adapter, unless it has it. Raises AdapterError where it refuses or is away."""
+    """Let vLLM load an adapter, unless it has it. Raise AdapterError where it refuses or is away."""
     if name in {card["id"] for card in _cards(settings)}:
         return
     try:
@@ -130,7 +130,7 @@ def _cards(settings: Settings) -> list[dict[str, Any]]:
     except (OSError, http.client.HTTPException) as error:
         raise _away(settings, error) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise AdapterError(f"{settings.llm_url} is no vLLM", "mend llm_url; it ends in /v1") from error
+        raise AdapterError(f"{settings.llm_url} is not vLLM", "mend llm_url; it ends in /v1") from error
 
 
 def _call(settings: Settings, route: str, body: dict[str, str] | None = None) -> http.client.HTTPResponse:

@@ -1,4 +1,4 @@
-"""Follows the adapter that is Production in an MLflow server: what was deployed there comes into this data folder.
+"""Follow the adapter that is Production in an MLflow server: what was deployed there comes into this data folder.
 
 Plain HTTP, because the service's installation holds no MLflow; the server passes artifacts on from wherever they lie.
 """
@@ -11,9 +11,11 @@ import urllib.error
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ml.adapters.backends import open_backend
+from ml.adapters.pointer import PART, Pointer, adapters_folder, parse_pointer, published, read_pointer, write_pointer
 from ml.errors import AdapterError
-from ml.registry.over_http import artifact, production, server, translated
-from ml.registry.pointer import PART, Pointer, adapters_folder, parse_pointer, published, read_pointer, write_pointer
+from ml.registry.mlflow_http import find_production, open_artifact, server_url, translated
+from ml.training.base_model import file_digest
 
 if TYPE_CHECKING:
     from ml.settings import Settings
@@ -22,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class Follower:
-    """Looks at the registry every few seconds, in a thread; what goes wrong is logged once, and tried again."""
+    """Poll the registry every few seconds, in a thread; a failure is logged once, and tried again."""
 
     def __init__(self, settings: "Settings", url: str) -> None:
         self._settings, self._url = settings, url
@@ -31,11 +33,11 @@ class Follower:
         self._thread = threading.Thread(target=self._run, name="adapter", daemon=True)
 
     def start(self) -> None:
-        """Begins to look."""
+        """Begin to poll."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends it, after the look that it is at."""
+        """End it, after the poll that is running."""
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -55,29 +57,31 @@ class Follower:
 
 
 def follower(settings: "Settings") -> Follower | None:
-    """Gives what follows the MLflow server that the settings name, if they do."""
-    url = server(settings)
-    wanted = settings.llm != "none" and settings.llm_adapter == "production" and settings.llm_adapter_poll
+    """Return what follows the MLflow server that the settings name, if they do."""
+    url = server_url(settings)
+    wanted = (
+        open_backend(settings).takes_adapters and settings.llm_adapter == "production" and settings.llm_adapter_poll
+    )
     return Follower(settings, url) if wanted and url else None
 
 
 def follow(settings: "Settings", url: str) -> int:
-    """Puts in force here what is Production at an MLflow server, and gives its version (0: the base model alone).
+    """Put in force here what is Production at an MLflow server, and return its version (0: the base model alone).
 
-    Raises AdapterError where the server is away, or what it holds was not deployed; what was in force then stays.
+    Raise AdapterError where the server is away, or what it holds was not deployed; what was in force then stays.
     """
     with translated(url, AdapterError):
-        found = production(url)
+        found = find_production(url)
     if found is None:
         write_pointer(settings, None)
         return 0
     version, run_id = found
     if _is_in_force(settings, version, run_id):
         return version
-    name = published(f"{settings.llm}.json")
+    name = open_backend(settings).artifact
     pointer = parse_pointer(_artifact(url, run_id, name).read(), f"{name} of run {run_id}")
     if pointer.file:
-        _bring(settings, url, pointer)
+        _download(settings, url, pointer)
     write_pointer(settings, pointer)
     return version
 
@@ -90,9 +94,7 @@ def _is_in_force(settings: "Settings", version: int, run_id: str) -> bool:
     return present is not None and (present.version, present.run_id) == (version, run_id)
 
 
-def _bring(settings: "Settings", url: str, pointer: Pointer) -> None:
-    from ml.training.base_model import file_digest
-
+def _download(settings: "Settings", url: str, pointer: Pointer) -> None:
     folder = adapters_folder(settings)
     target = folder / Path(pointer.file).name
     part = target.with_name(target.name + PART)
@@ -105,14 +107,14 @@ def _bring(settings: "Settings", url: str, pointer: Pointer) -> None:
         part.replace(target)
     except (OSError, http.client.HTTPException) as error:
         raise AdapterError(
-            f"adapter {pointer.version} can't be brought from {url} ({error})", "it is tried again"
+            f"adapter {pointer.version} can't be downloaded from {url} ({error})", "it is tried again"
         ) from error
 
 
 def _artifact(url: str, run_id: str, path: str) -> http.client.HTTPResponse:
     with translated(url, AdapterError):
         try:
-            return artifact(url, run_id, path)
+            return open_artifact(url, run_id, path)
         except urllib.error.HTTPError as error:
             raise AdapterError(
                 f"the run {run_id}, whose adapter is Production, holds no {path}", "deploy it with `codeintel promote`"

@@ -1,10 +1,10 @@
-"""Brings adapters from MLflow to vLLM, in whose pod it runs: what git-sync is to a web server's pages.
+"""The container beside vLLM: brings adapters from MLflow into its pod, as git-sync brings a web server its pages.
 
-    python -m ml.serving.adapters     (settings: llm_url, llm_model, llm_adapter_dir, mlflow_url)
+    python -m ml.adapters.sidecar     (settings: llm_url, llm_model, llm_adapter_dir, mlflow_url)
 
-Brought are the adapter that is Production, and those of the newest training runs, which an evaluation asks for as
-candidates. Who deploys or measures one then tells vLLM to load it by its name (ml.registry.vllm); after a restart vLLM's
-filesystem resolver does so at the first question that names it. Nobody needs a volume that pods of two namespaces share.
+It brings the adapter that is Production and those of the newest training runs, which an evaluation asks for as
+candidates. A deployment or an evaluation then tells vLLM to load one by its name (ml.adapters.vllm); after a restart
+vLLM's filesystem resolver does so at the first question that names it. No volume is shared between two namespaces.
 """
 
 import logging
@@ -16,12 +16,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from ml.adapters.pointer import adapter_name
+from ml.adapters.vllm import candidate_name, place_adapter
 from ml.errors import AdapterError, CodeIntelError
-from ml.registry import over_http
-from ml.registry.pointer import adapter_name
+from ml.registry import mlflow_http
 from ml.registry.tracking import ADAPTER
 from ml.registry.versions import NAME
-from ml.registry.vllm import candidate_name, place_adapter
 from ml.settings import Settings, get_settings
 from ml.training.base_model import file_digest
 from ml.training.result import WEIGHTS
@@ -43,13 +43,13 @@ class Adapters:
         self._candidates: dict[str, str] = {}  # run: the name by its weights, which are known once they are here
 
     def bring(self) -> list[str]:
-        """Brings what is wanted and not there, removes what was wanted before, and gives the names of what is wanted.
+        """Bring what is wanted and not there, remove what was wanted before, and return the names of what is wanted.
 
-        Raises AdapterError where MLflow or vLLM is away; what is there then stays.
+        Raise AdapterError where MLflow or vLLM is away; what is there then stays.
         """
-        with over_http.translated(self._url, AdapterError):
-            production = over_http.production(self._url)
-            runs = over_http.finished_runs(self._url, CANDIDATES)
+        with mlflow_http.translated(self._url, AdapterError):
+            production = mlflow_http.find_production(self._url)
+            runs = mlflow_http.list_finished_runs(self._url, CANDIDATES)
             names = [self._candidate(run_id) for run_id in runs]
             if production:
                 names.append(self._version(*production))
@@ -69,12 +69,12 @@ class Adapters:
         return name
 
     def _bring(self, run_id: str, named: Callable[[Path], str]) -> str:
-        """Brings a run's adapter into the folder, and gives the name that it has there; "" for a run without one."""
+        """Bring a run's adapter into the folder, and return its name there; "" for a run without one."""
         with tempfile.TemporaryDirectory(dir=self._folder, prefix=".part-") as scratch:
             adapter = Path(scratch)
-            for path in over_http.artifacts(self._url, run_id, ADAPTER):
+            for path in mlflow_http.list_artifacts(self._url, run_id, ADAPTER):
                 with (
-                    over_http.artifact(self._url, run_id, path) as reply,
+                    mlflow_http.open_artifact(self._url, run_id, path) as reply,
                     (adapter / Path(path).name).open("wb") as file,
                 ):
                     shutil.copyfileobj(reply, file)
@@ -93,7 +93,7 @@ class Adapters:
 
 
 def main() -> None:
-    """Looks at MLflow every few seconds until the pod ends; what goes wrong is logged once, and tried again."""
+    """Poll MLflow every few seconds until the pod ends; a failure is logged once, and tried again."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     # A container's first process takes no signal that it has no handler for: the pod would wait out its grace period.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())

@@ -32,11 +32,11 @@ TENSOR = re.compile(r"\.layers\.(?P<layer>\d+)\.(?:self_attn|mlp)\.(?P<module>\w
 
 
 def write_gguf(adapter: Path, base: BaseModel, target: Path) -> Path:
-    """Writes an adapter of the Llama architecture as GGUF for llama.cpp.
+    """Write an adapter of the Llama architecture as GGUF for llama.cpp, and return the file.
 
     The file says which base model it is for, and which texts it was trained with.
 
-    The file is there whole or not at all. Raises TrainingError for an adapter of another base model, or of a kind that
+    The file is there whole or not at all. Raise TrainingError for an adapter of another base model, or of a kind that
     llama.cpp does not apply (DoRA, rank-stabilised, other modules than the seven projections).
     """
     from safetensors.numpy import load_file
@@ -45,21 +45,13 @@ def write_gguf(adapter: Path, base: BaseModel, target: Path) -> Path:
         raise TrainingError(f"{adapter} was trained on another base model than {base.name}", "train it on this one")
     config = json.loads((adapter / "adapter_config.json").read_text())
     if config.get("use_dora") or config.get("use_rslora"):
-        raise TrainingError(f"{adapter} is no plain LoRA", "train it without DoRA and rank stabilisation")
+        raise TrainingError(f"{adapter} is not a plain LoRA", "train it without DoRA and rank stabilisation")
     heads = json.loads((Path(base.path) / "config.json").read_text())
     tensors = load_file(adapter / "adapter_model.safetensors")
     named = dict(_converted(name, tensor.astype("float32"), heads) for name, tensor in sorted(tensors.items()))
     part = target.with_name(target.name + ".part")
     _write(part, named, float(config["lora_alpha"]), base, texts_of(adapter))
     return part.replace(target)
-
-
-def base_digest_in(path: Path) -> str:
-    """Reads from an adapter's GGUF file the digest of the GGUF base model that it is for ("" where it does not say)."""
-    from gguf import GGUFReader
-
-    field = GGUFReader(path).get_field(BASE_DIGEST)
-    return str(field.contents()) if field else ""
 
 
 def _converted(name: str, tensor: "Matrix", config: dict[str, Any]) -> "tuple[str, Matrix]":
@@ -74,7 +66,7 @@ def _converted(name: str, tensor: "Matrix", config: dict[str, Any]) -> "tuple[st
 
 
 def permuted(rows: "Matrix", heads: int) -> "Matrix":
-    """Orders the rows of a query or key projection (out, rank) as llama.cpp orders those weights.
+    """Order the rows of a query or key projection (out, rank) as llama.cpp orders those weights.
 
     Hugging Face keeps the two halves of each head's rotary pairs apart, llama.cpp interleaves them.
     """

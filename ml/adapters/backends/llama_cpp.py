@@ -1,0 +1,173 @@
+"""llama.cpp in this process: a GGUF base model, and adapters as GGUF files in the data folder. No MLflow, no torch."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from ml.adapters.backends.base import DEPLOY, Backend
+from ml.adapters.candidate import Candidate, losses_of, peft_folder
+from ml.adapters.convert import BASE_DIGEST, PROMPT, SYSTEM, write_gguf
+from ml.adapters.pointer import PART, Pointer, adapter_name, adapters_folder, parse_pointer, published
+from ml.errors import AdapterError, ModelError
+from ml.llm.gguf import read_about, read_model
+from ml.llm.model import Adapter, Llm, name_with
+from ml.llm.weights import embedded_weights
+from ml.training.base_model import BaseModel, file_digest, open_base_model
+from ml.training.result import WEIGHTS, texts_of
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+    from ml.registry.versions import Registry, Version
+
+CONTEXT = 4096
+KEPT = 2  # the one in force, and the one before, which answers may still be written with
+
+
+class LlamaCpp(Backend):
+    """The setting llm="embedded"."""
+
+    name: ClassVar[str] = "embedded"
+
+    @property
+    def weights(self) -> str:
+        """The base model's GGUF file. Raise ModelError where no setting names one and none is installed."""
+        return self._settings.llm_model or str(embedded_weights())
+
+    def open(self, adapter: Adapter | None = None) -> Llm:
+        """Return the LLM with an adapter or without. Raise ModelError where its file can't be read."""
+        file = read_model(self.weights)
+        context = min(file.context or CONTEXT, CONTEXT)
+        lora = adapter.path if adapter else ""
+        default, trusted = self._settings.llm_timeout, self._settings.llm_trusted_parameters * 1e9
+
+        def open_chat(timeout: float | None = None) -> "BaseChatModel":
+            from ml.llm.embedded import EmbeddedChatModel
+
+            return EmbeddedChatModel(path=file.path, context=context, adapter=lora, timeout=timeout or default)
+
+        def load() -> object:
+            from ml.llm.runtime import runtime
+
+            return runtime(file.path, context, lora)
+
+        return Llm(
+            name=name_with(file.name, adapter),
+            place=file.path,
+            trusted=file.parameters >= trusted,
+            context=context,
+            open=open_chat,
+            load=load,
+            model=file.name,
+            adapter=adapter,
+        )
+
+    def check_reachable(self, llm: Llm) -> None:
+        """Pass: `open` has read its file."""
+
+    def find_adapter(self, pointer: Pointer) -> Adapter:
+        """Return the adapter that a pointer names. Raise AdapterError for one damaged or of another base model."""
+        label = f"adapter {pointer.version}"
+        if not pointer.file or Path(pointer.file).name != pointer.file:
+            raise AdapterError(f"{label} was deployed for an endpoint, not for llama.cpp", DEPLOY)
+        path = adapters_folder(self._settings) / pointer.file
+        adapter = self._read(path, label)
+        if digest_of(path) != pointer.digest:
+            raise AdapterError(f"{label} at {path} is damaged", DEPLOY)
+        return adapter
+
+    def read_candidate(self, file: Path) -> Adapter:
+        """Return the adapter in a GGUF file that nobody promoted. Raise AdapterError where it can't be used."""
+        return self._read(file, "adapter candidate")
+
+    @contextmanager
+    def offer(self, path: Path) -> Iterator[Candidate]:
+        """Yield the adapter at a path as a GGUF file, converted where it is none; see Backend."""
+        if path.is_file():
+            yield Candidate(self._settings, path, file_digest(path))
+            return
+        folder = peft_folder(path)
+        with tempfile.TemporaryDirectory(prefix="codeintel-adapter-") as scratch:
+            gguf = write_gguf(folder, open_base_model(self._settings.base_model), Path(scratch) / "adapter.gguf")
+            yield Candidate(self._settings, gguf, file_digest(folder / WEIGHTS), losses_of(folder))
+
+    def install(self, registry: "Registry", base: BaseModel, version: "Version") -> tuple[Pointer, Path]:
+        """Put a version's GGUF file into the data folder, converted by whoever came first; see Backend."""
+        folder = adapters_folder(self._settings)
+        folder.mkdir(parents=True, exist_ok=True)
+        kept = registry.text(version, self.artifact)
+        pointer = parse_pointer(kept, f"run {version.run_id}") if kept else None
+        with tempfile.TemporaryDirectory(dir=folder, suffix=PART) as scratch:
+            if pointer is None:
+                pointer = self._publish(registry, base, version, Path(scratch))
+            _check_base(pointer, base)
+            target = folder / pointer.file
+            if not (target.is_file() and file_digest(target) == pointer.digest):
+                registry.get_file(version, published(pointer.file), Path(scratch)).replace(target)
+        _sweep(folder, target)
+        return pointer, target
+
+    def _publish(self, registry: "Registry", base: BaseModel, version: "Version", scratch: Path) -> Pointer:
+        """Convert an adapter and put it with its run, the pointer last: who finds that finds the file too."""
+        adapter = registry.download(version, scratch)
+        file = write_gguf(
+            adapter, base, scratch / f"{adapter_name(registry.name, version.number, version.run_id)}.gguf"
+        )
+        system, prompt = texts_of(adapter)
+        pointer = Pointer(
+            version=version.number,
+            run_id=version.run_id,
+            base_model=base.name,
+            base_digest=base.digest,
+            digest=file_digest(file),
+            system=system,
+            prompt=prompt,
+            file=file.name,
+        )
+        registry.add_file(version, file, published("").rstrip("/"))
+        registry.add_text(version, pointer.to_json(), self.artifact)
+        return pointer
+
+    def _read(self, path: Path, label: str) -> Adapter:
+        base = Path(self.weights)
+        try:
+            about = read_about(str(path))
+        except ModelError as error:
+            raise AdapterError(f"{label}: {error.cause}", DEPLOY) from error
+        if about.get("general.type") != "adapter" or not {BASE_DIGEST, PROMPT, SYSTEM} <= about.keys():
+            raise AdapterError(f"{path} is not an adapter made by codeintel", DEPLOY)
+        if about[BASE_DIGEST] != digest_of(base):
+            raise AdapterError(f"{label} is for another base model than {base.name}", DEPLOY)
+        return Adapter(label, str(about[SYSTEM]), str(about[PROMPT]), path=str(path.resolve()))
+
+
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of a file, read once until it changes. Raise AdapterError where it can't be read."""
+    try:
+        about = path.stat()
+        return _digest(path, about.st_size, about.st_mtime_ns)
+    except OSError as error:
+        raise AdapterError(f"{path} can't be read ({error.strerror})", "let the service read it") from error
+
+
+@lru_cache(maxsize=8)
+def _digest(path: Path, size: int, changed: int) -> str:
+    return file_digest(path)
+
+
+def _check_base(pointer: Pointer, base: BaseModel) -> None:
+    if pointer.base_digest != base.digest:
+        raise AdapterError(
+            f"adapter {pointer.version} is for {pointer.base_model}, another base model than {base.name}",
+            "train one on this model, or set base_model to that one",
+        )
+
+
+def _sweep(folder: Path, target: Path) -> None:
+    """Remove adapters that neither are in force nor were before."""
+    others = sorted(folder.glob("*.gguf"), key=lambda file: file.stat().st_mtime)
+    for file in [file for file in others if file != target][: -(KEPT - 1)]:
+        file.unlink(missing_ok=True)

