@@ -25,7 +25,6 @@ CAPTIONS = {
     "rag_service.cli": "the commands",
     "rag_service.evaluation": "measures the service",
     "rag_service.http": "the API and the page",
-    "rag_service.llm": "the models that write",
     "rag_service.mcp_server": "tools for agents",
     "rag_service.record": "audit log, feedback",
     "rag_service.retrieve": "ranks what fits",
