@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
+from infra.pulumi.catalog import PARTS, in_order
 from infra.pulumi.errors import PlatformError
 
 PREFIX = "codeintel:"
@@ -38,17 +39,6 @@ def _presence(value: object) -> object:
 
 Installed = Annotated[Literal[Presence.INSTALL, Presence.OFF], BeforeValidator(_presence)]
 Shared = Annotated[Presence, BeforeValidator(_presence)]  # installed in the cluster by somebody else
-
-# Dependencies of a component: with one of them off, it is left out too.
-NEEDS: dict[str, tuple[str, ...]] = {
-    "device_plugin": ("gpu_node",),
-    "kserve": ("cert_manager", "knative"),
-    "mlflow": ("postgres", "object_store"),
-    "langfuse": ("cert_manager", "postgres", "object_store"),
-    "models": ("kserve",),
-    "assistant": ("qdrant",),
-    "backups": ("object_store",),
-}
 
 
 class Section(BaseModel):
@@ -80,18 +70,22 @@ class Components(Section):
     def left_out(self) -> dict[str, str]:
         """Return each enabled component that can't be installed, with the dependency that it lacks."""
         lacking: dict[str, str] = {}
-        for name in [*NEEDS, *NEEDS]:  # twice: a component that is left out may be another's dependency
-            for need in NEEDS[name]:
-                if getattr(self, name) != Presence.OFF and (getattr(self, need) == Presence.OFF or need in lacking):
-                    lacking.setdefault(name, need)
+        for name in in_order():
+            if not PARTS[name].implied and getattr(self, name) != Presence.OFF:
+                missing = (need for need in PARTS[name].needs if need in lacking or getattr(self, need) == Presence.OFF)
+                lacking.update((name, need) for need in list(missing)[:1])
         return lacking
 
     def has(self, name: str) -> bool:
         """Return whether the cluster will have the component, from this program or already."""
+        if PARTS[name].implied:
+            return all(map(self.has, PARTS[name].needs))
         return getattr(self, name) != Presence.OFF and name not in self.left_out()
 
     def installs(self, name: str) -> bool:
         """Return whether this program installs the component's chart or manifests."""
+        if PARTS[name].implied:
+            return self.has(name)
         return getattr(self, name) == Presence.INSTALL and name not in self.left_out()
 
 
