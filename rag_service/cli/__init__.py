@@ -63,9 +63,22 @@ for command in (
     cli.add_command(command)
 
 
+def check_encoding(arguments: list[str]) -> None:
+    """Raise UsageError for an argument that is neither UTF-8 nor the name of a file that is there."""
+    for argument in arguments:
+        if not argument.isprintable() and not _is_unicode(argument) and not os.path.lexists(argument):
+            raise click.UsageError(f"the argument {argument} is not UTF-8")
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def main() -> None:
-    """Runs the command line: an expected failure is one line on stderr, cause and cure, and a non-zero exit."""
+    """Run the command line: an expected failure is one line on stderr, cause and cure, and a non-zero exit."""
+    terminal.guard()
     try:
+        check_encoding(sys.argv[1:])
         cli(standalone_mode=False)
     except CodeIntelError as error:
         terminal.fail(str(error), error.exit_code)

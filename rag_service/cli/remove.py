@@ -2,7 +2,7 @@
 
 import click
 
-from rag_service.cli import options
+from rag_service.cli import options, terminal
 
 
 @click.command(short_help="Remove repositories from the index.")
@@ -20,4 +20,4 @@ def remove(names: tuple[str, ...], store: str | None) -> None:
             raise SourceError(f"no repository {name!r} is indexed", f"indexed are: {', '.join(known) or 'none'}")
     for name in names:
         opened.remove(name)
-        click.echo(f"removed {name}")
+        terminal.echo("removed ", terminal.style(name))
