@@ -21,6 +21,7 @@ _HIDDEN = (
 )
 HIDDEN = re.compile(f"[{_HIDDEN}]")
 HIDDEN_OR_NEWLINE = re.compile(f"[\\n{_HIDDEN}]")
+SURROGATE = re.compile("[\\ud800-\\udfff]")
 EMOJI = re.compile(
     "[\\xa9\\xae\\u203c\\u2049\\u2122\\u2139\\u2190-\\u23ff\\u24c2\\u25a0-\\u27bf\\u2900-\\u297f\\u2b00-\\u2bff"
     "\\u3030\\u303d\\u3297\\u3299\\U0001f000-\\U0001faff]"
@@ -45,6 +46,11 @@ def label(character: str) -> str:
     """Return how a character is shown: `<U+202E>`, or `<0xFF>` for a byte that is not UTF-8."""
     code = ord(character)
     return f"<0x{code - 0xDC00:02X}>" if 0xDC80 <= code <= 0xDCFF else f"<U+{code:04X}>"
+
+
+def is_unicode(text: str) -> bool:
+    """Tell whether a text can be written as UTF-8: it holds no bytes of another encoding, and no half of a pair."""
+    return not SURROGATE.search(text)
 
 
 def json_text(value: object, *, indent: int | None = None) -> str:

@@ -1,11 +1,11 @@
 """The command line, `codeintel`. One command a file; importing them all must stay cheap (`--help` in 0.25 s)."""
 
-import os
 import sys
 
 import click
 
-from ml.errors import CodeIntelError
+from ml.errors import CodeIntelError, SettingsError
+from ml.visible import is_unicode
 from rag_service.cli import (
     ask,
     completion,
@@ -64,14 +64,10 @@ for command in (
 
 
 def check_encoding(arguments: list[str]) -> None:
-    """Raise UsageError for an argument that is neither UTF-8 nor the name of a file that is there."""
+    """Raise SettingsError for an argument with bytes that are not UTF-8, which no index could hold."""
     for argument in arguments:
-        if not argument.isprintable() and not _is_unicode(argument) and not os.path.lexists(argument):
-            raise click.UsageError(f"the argument {argument} is not UTF-8")
-
-
-def _is_unicode(text: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+        if not is_unicode(argument):
+            raise SettingsError(f"the argument {argument} is not UTF-8", "write it so, and rename a file that is not")
 
 
 def main() -> None:
@@ -90,6 +86,5 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         terminal.fail("stopped", 130)
     except BrokenPipeError:
-        # The reader of our output (head, less) has gone; without this the interpreter complains again as it closes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        terminal.drop_output()  # its reader (head, less) has gone
         sys.exit(141)

@@ -64,6 +64,7 @@ def index_all(
     from ml.index import open_index
     from ml.index.build import build_index
 
+    options.check_sources(sources)
     store, embedder = open_index(settings)
     reports = []
     for source in sources:

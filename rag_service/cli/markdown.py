@@ -6,7 +6,7 @@ from typing import Any
 
 from rag_service.cli import terminal
 
-FENCE = re.compile(r"\s*```(\w*)")
+FENCE = re.compile(r"^\s*```(\w*)")
 SPANS = re.compile(r"\*\*(?P<bold>[^*\n]+)\*\*|`(?P<code>[^`\n]+)`|(?P<citation>\[\d{1,4}\])")
 LONGEST_COLOURED = 500  # a lexer may take long over a longer line, which nobody reads
 COLOURS: dict[str, dict[str, Any]] = {

@@ -61,14 +61,16 @@ def search(
 
 
 def read_queries(lines: IO[bytes]) -> Iterator[tuple[Any, str]]:
-    """Reads `{"id": …, "query": …}` lines; a bad one is a usage error that names its number."""
+    """Yield the id and the query of each `{"id": …, "query": …}` line. Raise UsageError for a bad one, by its number."""
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
             entry = json.loads(line)
-            yield entry["id"], str(entry["query"])
-        except (ValueError, KeyError, TypeError) as error:
+            query = str(entry["query"])
+            query.encode()
+            yield entry["id"], query
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             name = Path(getattr(lines, "name", "-")).name
             raise click.UsageError(f'{name} line {number} is not {{"id": …, "query": …}}') from error
 

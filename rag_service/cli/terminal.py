@@ -49,7 +49,22 @@ def echo(*parts: Part, err: bool = False, nl: bool = True) -> None:
     """Print the parts, one after the other, on stdout (or stderr)."""
     plain = is_plain(err=err)
     text = "".join(_plain(part) if plain else _coloured(part) for part in parts)
-    click.echo(text, err=err, nl=nl, color=not plain)
+    _write(text, err=err, nl=nl, color=not plain)
+
+
+def _write(text: str, **options: Any) -> None:
+    try:
+        click.echo(text, **options)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        drop_output()
+        raise click.ClickException(f"the output cannot be written: {error.strerror}") from error
+
+
+def drop_output() -> None:
+    """Let stdout lead nowhere, where it can't be written to: the interpreter would complain again as it closes."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _plain(part: Part) -> str:
@@ -86,7 +101,7 @@ def style(text: str, **styles: Any) -> Styled:
 
 def print_json(value: object) -> None:
     """Print one JSON document on a line of its own; letters of any language stay readable."""
-    click.echo(json_text(value))
+    _write(json_text(value))
 
 
 def guard() -> None:
