@@ -12,6 +12,7 @@ const EACH = new RegExp(`[${CHARACTERS}]`, "gu");
 const EMOJI =
   /[\xa9\xae\u203c\u2049\u2122\u2139\u2190-\u23ff\u24c2\u25a0-\u27bf\u2900-\u297f\u2b00-\u2bff\u3030\u303d\u3297\u3299\u{1f000}-\u{1faff}]/u;
 const JOINED_LETTER = /[\u0620-\u06ff\u0750-\u077f\u0870-\u0dff]/;
+const MOST_MARKED = 400; // pieces of a text: each mark is an element to lay out
 const KEYCAP = "\u20e3";
 const VARIATION = ["\ufe0e", "\ufe0f"];
 const NON_JOINER = "\u200c";
@@ -22,9 +23,12 @@ export function plain(text) {
   return HIDDEN.test(text) ? pieces(text).map(({ text, hidden }) => (hidden ? label(hidden) : text)).join("") : text;
 }
 
-/** Returns the nodes of a text, such characters marked. */
+/** Returns the nodes of a text, such characters marked; where there are very many, they are shown without. */
 export function nodes(text) {
-  return HIDDEN.test(text) ? pieces(text).map(({ text, hidden }) => (hidden ? marked(hidden) : text)) : [text];
+  if (!HIDDEN.test(text)) return [text];
+  const found = pieces(text);
+  if (found.length > MOST_MARKED) return [plain(text)];
+  return found.map(({ text, hidden }) => (hidden ? marked(hidden) : text));
 }
 
 const label = (characters) => [...characters].map(code).join("");
