@@ -9,6 +9,7 @@ selectors inside emoji; the joiners between letters of scripts that are written 
 """
 
 import json
+import logging
 import re
 from collections.abc import Callable
 
@@ -56,6 +57,14 @@ def is_unicode(text: str) -> bool:
 def json_text(value: object, *, indent: int | None = None) -> str:
     """Return a value as JSON in which letters of any language stay, and what is not visible is escaped."""
     return HIDDEN.sub(lambda match: json.dumps(match[0])[1:-1], json.dumps(value, ensure_ascii=False, indent=indent))
+
+
+class VisibleFormatter(logging.Formatter):
+    """Formats log records whose messages may hold text from outside."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as text with each control or invisible character shown."""
+        return visible(super().format(record))
 
 
 def _shown(match: re.Match[str], mark: Mark) -> str:

@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import click
 
-from ml.visible import json_text, visible
+from ml.visible import VisibleFormatter, json_text, visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +113,6 @@ def guard() -> None:
     logging.lastResort.setLevel(logging.WARNING)
     logging.lastResort.setFormatter(VisibleFormatter())
     sys.excepthook = _show_failure
-
-
-class VisibleFormatter(logging.Formatter):
-    """Formats log records so that no control character of a message reaches the terminal."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the record as text whose control characters are shown."""
-        return visible(super().format(record))
 
 
 def _show_failure(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

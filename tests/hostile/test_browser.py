@@ -2,12 +2,17 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
+from ml.evaluation.case import Reply, Written
+from ml.evaluation.evaluate import evaluate
+from ml.evaluation.page import render
 from ml.settings import Settings
+from ml.training.examples import Example
 from ml.visible import HIDDEN, visible
 from tests.support.indexing import index_folder
 from tests.support.service import serving
@@ -246,6 +251,26 @@ def test_an_answer_that_comes_in_many_parts_does_not_freeze_the_tab(open_page: O
     replying(page, "**/api/ask", body=answer("word " * 30_000, part=20), content_type="text/event-stream")
     ask(page)
     assert responds(page)
+
+
+def test_the_report_shows_what_is_hidden(browser: Browser, tmp_path: Path, watch: Watch) -> None:  # noqa: F811
+    places: dict[str, Any] = {"repo": ATTACK, "file_path": ATTACK, "line_start": 1, "line_end": 2}
+    case = Example(question=ATTACK, context=ATTACK, answer=ATTACK, **places)
+    reply = Reply(ATTACK, found=True, written=Written(ATTACK, supported=True))
+    report = evaluate([case], lambda question: reply, model=ATTACK, absent=[ATTACK])
+    text = render(report, against=report, link=lambda place: f"file:///{place}", made=ATTACK)
+    (tmp_path / "report.html").write_text(text, encoding="utf-8")
+    page = browser.new_page()
+    watch.follow(page)
+    page.goto((tmp_path / "report.html").as_uri())
+    assert HIDDEN.findall(text) == []
+    assert page.locator(".case .hidden-character").count() > 5
+    assert page.evaluate("window.pwned ?? document.querySelectorAll('img, iframe, script, object, b').length") == 0
+    assert all(
+        address.startswith("file:///") for address in page.locator("a").evaluate_all("all => all.map((a) => a.href)")
+    )
+    assert watch.errors == []
+    page.close()
 
 
 def test_the_page_and_the_terminal_show_the_same(open_page: OpenPage) -> None:  # noqa: F811
