@@ -188,7 +188,7 @@ def test_a_model_writes_no_escapes(show: Show, monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv("CODEINTEL_LLM", "openai")
     monkeypatch.setenv("CODEINTEL_LLM_MODEL", f"model{ATTACK}")
     fenced = f"It charges {ATTACK} **{ATTACK}** `{ATTACK}` [1].\n\n```python\nx = '{ATTACK}'\r1\n```\n"
-    with llm_server(says(*fenced)) as server:
+    with llm_server(says(*(fenced[at : at + 7] for at in range(0, len(fenced), 7)))) as server:
         monkeypatch.setenv("CODEINTEL_LLM_URL", server.url)
         shown = show("ask", "What does charge_card do?", on_terminal=on_terminal)
         assert server.requests
