@@ -1,5 +1,6 @@
 """`codeintel index`: builds or updates the index."""
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ml.errors import SettingsError
-from rag_service.cli import options, terminal
+from rag_service.cli import options, progress, terminal
 
 if TYPE_CHECKING:
     from ml.index.build import IndexReport, Progress
@@ -53,7 +54,7 @@ def index(
         terminal.print_json([as_dict(report) for report in reports])
         return
     for report in reports:
-        click.echo(summary(report))
+        terminal.echo(*summary(report))
 
 
 def index_all(
@@ -63,10 +64,11 @@ def index_all(
     from ml.index import open_index
     from ml.index.build import build_index
 
+    options.check_sources(sources)
     store, embedder = open_index(settings)
     reports = []
     for source in sources:
-        with progress_bar(source) as progress:
+        with progress_bar(source) as draw:
             report = build_index(
                 source,
                 store,
@@ -75,7 +77,7 @@ def index_all(
                 revision=revision,
                 max_file_bytes=settings.max_file_bytes,
                 workers=settings.workers,
-                progress=progress,
+                progress=draw,
             )
         reports.append(report)
     store.close()
@@ -105,30 +107,17 @@ def index_pinned(manifest: Path, settings: "Settings", *, prune: bool = False) -
 
 @contextmanager
 def progress_bar(source: str) -> "Iterator[Progress | None]":
-    """Gives what draws files done, chunks a second and time left; nothing where stderr is no terminal."""
-    if terminal.is_plain(err=True):
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        TextColumn("files  {task.fields[rate]}"),
-        TimeRemainingColumn(compact=True),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(f"reading {source[-40:]}", total=None, rate="")
+    """Yield what draws files done, chunks a second and time left; None where stderr is no terminal."""
+    words = {"read": f"indexing {source[-40:]}", "publish": "writing the index"}
+    begun = time.monotonic()
+    with progress.bar(f"reading {source[-40:]}") as draw:
 
         def show(stage: str, files: int, total: int, chunks: int) -> None:
-            elapsed = bar.tasks[0].elapsed or 0.0
-            rate = f"{chunks:,} chunks, {chunks / elapsed:,.0f}/s" if elapsed > 1 else f"{chunks:,} chunks"
-            words = {"read": f"indexing {source[-40:]}", "publish": "writing the index"}
-            bar.update(task, completed=files, total=total, rate=rate, description=words[stage])
+            elapsed = time.monotonic() - begun
+            rate = f", {chunks / elapsed:,.0f}/s" if elapsed > 1 else ""
+            draw(words[stage], files, total, f"files  {chunks:,} chunks{rate}")  # type: ignore[misc]
 
-        yield show
+        yield show if draw else None
 
 
 def as_dict(report: "IndexReport") -> dict[str, Any]:
@@ -136,8 +125,8 @@ def as_dict(report: "IndexReport") -> dict[str, Any]:
     return asdict(report) | {"repository": report.repository.name, "revision": report.repository.revision}
 
 
-def summary(report: "IndexReport") -> str:
-    """Gives a report for a person: a line, and one each for what was left out and redacted."""
+def summary(report: "IndexReport") -> terminal.Line:
+    """Return a report for a person: a line, and one each for what was left out and redacted."""
     name = terminal.style(report.repository.name, bold=True)
     counts = f"{report.files:,} files, {report.chunks:,} chunks"
     if report.changed or report.removed:
@@ -145,11 +134,10 @@ def summary(report: "IndexReport") -> str:
         news = f"{report.changed:,} files new or changed, {report.removed:,} gone; {report.seconds:.1f} s{rate}"
     else:
         news = f"nothing changed; {report.seconds:.1f} s"
-    lines = [f"{name}  {counts}  {terminal.style(f'({news})', dim=True)}"]
+    parts: list[terminal.Part] = [name, f"  {counts}  ", terminal.style(f"({news})", dim=True)]
     for label, kinds in (("left out", report.skipped), ("redacted", report.redacted)):
         if kinds:
             ranked = sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
-            lines.append(
-                terminal.style(f"  {label}: " + ", ".join(f"{count:,} {kind}" for kind, count in ranked), dim=True)
-            )
-    return "\n".join(lines)
+            listed = ", ".join(f"{count:,} {kind}" for kind, count in ranked)
+            parts += ["\n", terminal.style(f"  {label}: {listed}", dim=True)]
+    return parts

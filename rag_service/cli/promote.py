@@ -1,6 +1,5 @@
 """`codeintel promote`: the gate's decision carried out, or the last one taken back."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +49,10 @@ def promote(run: str | None, rollback: bool, as_json: bool) -> None:
         said = as_dict(submit(registry, run_id, candidate, base))
     deployed = deploy(registry, settings, open_base_model(settings.base_model))
     said["in_force"] = deployed.version.number if deployed else None
-    click.echo(json.dumps(said, ensure_ascii=False) if as_json else summary(said))
+    if as_json:
+        terminal.print_json(said)
+    else:
+        terminal.echo(*summary(said))
 
 
 def reports_of(run: Path, reports: Path) -> "tuple[Report, Report]":
@@ -89,11 +91,10 @@ def as_dict(outcome: "Outcome") -> dict[str, Any]:
     }
 
 
-def summary(said: dict[str, Any]) -> str:
-    """Gives an outcome for a person."""
+def summary(said: dict[str, Any]) -> terminal.Line:
+    """Return an outcome for a person."""
     word = terminal.style("promoted", fg="green") if said["promoted"] else terminal.style("not promoted", fg="yellow")
-    lines = [f"{word}: {'; '.join(said['reasons'])}"]
-    lines += [f"  {name:<22}{figures}" for name, figures in said.get("figures", {}).items()]
+    parts: list[terminal.Part] = [word, f": {'; '.join(said['reasons'])}"]
+    parts += [f"\n  {name:<22}{figures}" for name, figures in said.get("figures", {}).items()]
     number = said["in_force"]
-    lines.append(f"in force: {f'adapter {number}' if number else 'the base model alone'}")
-    return "\n".join(lines)
+    return [*parts, f"\nin force: {f'adapter {number}' if number else 'the base model alone'}"]

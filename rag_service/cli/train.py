@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rag_service.cli import options, terminal
+from rag_service.cli import options, progress, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ml.training.result import TrainingResult
 
-STEP = re.compile(r"step (?P<step>\d+)/(?P<steps>\d+) loss (?P<loss>[\d.]+)")
+STEP = re.compile(r"step (?P<step>\d{1,9})/(?P<steps>\d{1,9}) loss (?P<loss>[\d.]{1,20})")
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 60
 
@@ -54,13 +54,13 @@ def train(dataset: str | None, output: str | None, as_json: bool, **given: Any) 
     data = TrainingData(pairs / "train.jsonl", pairs / "held_out.jsonl", *texts)
     base = open_base_model(settings.base_model)
     folder = Path(output) if output else learning(settings) / "runs" / _named(data, base.digest, recipe.as_dict())
-    with shown() as progress:
-        result = train_adapter(data, base, recipe, folder, settings, progress)
+    with shown() as show:
+        result = train_adapter(data, base, recipe, folder, settings, show)
     run_id = log_once(tracking_address(settings), data, base, recipe, result, Path(__file__).parents[2])
     if as_json:
         terminal.print_json(as_dict(result, folder, run_id))
     else:
-        click.echo(summary(result, folder, run_id))
+        terminal.echo(*summary(result, folder, run_id))
 
 
 def as_dict(result: "TrainingResult", folder: Path, run_id: str) -> dict[str, Any]:
@@ -79,19 +79,20 @@ def as_dict(result: "TrainingResult", folder: Path, run_id: str) -> dict[str, An
     }
 
 
-def summary(result: "TrainingResult", folder: Path, run_id: str) -> str:
-    """Gives a finished run for a person: where it lies, and the loss, which should fall."""
+def summary(result: "TrainingResult", folder: Path, run_id: str) -> terminal.Line:
+    """Return a finished run for a person: where it lies, and the loss, which should fall."""
     before, after = result.held_out_loss_before, result.held_out_loss_after
     longest = f", {result.left_out} left out as too long" if result.left_out else ""
-    return "\n".join(
-        [
-            f"{terminal.style(str(folder), bold=True)}  (MLflow run {run_id})",
-            f"  loss           {curve([loss for _, loss in result.losses])}",
-            f"  held-out loss  {before:.3f} before, {terminal.style(f'{after:.3f}', bold=True)} after",
-            f"  {result.train_examples} pairs{longest}; {result.tokens_per_second:.0f} tokens/s on {result.device}, "
-            f"{result.seconds:.0f} s, {result.peak_memory_mb / 1024:.1f} GiB",
-        ]
-    )
+    return [
+        terminal.style(str(folder), bold=True),
+        f"  (MLflow run {run_id})\n",
+        f"  loss           {curve([loss for _, loss in result.losses])}\n",
+        f"  held-out loss  {before:.3f} before, ",
+        terminal.style(f"{after:.3f}", bold=True),
+        " after\n",
+        f"  {result.train_examples} pairs{longest}; {result.tokens_per_second:.0f} tokens/s on {result.device}, "
+        f"{result.seconds:.0f} s, {result.peak_memory_mb / 1024:.1f} GiB",
+    ]
 
 
 def curve(losses: list[float]) -> str:
@@ -113,21 +114,12 @@ def _named(data: Any, base_digest: str, recipe: dict[str, Any]) -> str:
 
 @contextmanager
 def shown() -> "Iterator[Callable[[str], None]]":
-    """Gives what takes the job's lines: a bar with the loss where a person looks, the lines themselves elsewhere."""
-    if terminal.is_plain(err=True):
-        yield lambda line: click.echo(line, err=True)
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    """Yield what takes the job's lines: a bar with the loss where a person looks, the lines themselves elsewhere."""
+    with progress.bar("starting") as draw:
+        yield (lambda line: _draw(draw, line)) if draw else (lambda line: terminal.echo(line, err=True))
 
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("starting", total=None)
 
-        def show(line: str) -> None:
-            found = STEP.search(line)
-            if found:
-                step, steps = int(found["step"]), int(found["steps"])
-                bar.update(task, completed=step, total=steps, description=f"loss {found['loss']}")
-
-        yield show
+def _draw(draw: progress.Draw, line: str) -> None:
+    found = STEP.search(line)
+    if found:
+        draw(f"loss {found['loss']}", int(found["step"]), int(found["steps"]))
