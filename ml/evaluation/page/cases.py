@@ -8,6 +8,7 @@ from statistics import fmean
 from ml.evaluation.report import Case, Report, label
 
 LONGEST_ANSWER = 4_000
+CODE = re.compile(r"`([^`]+)`")
 
 
 def worst(report: Report, against: Report | None) -> list[Case]:
@@ -54,7 +55,7 @@ def _row(title: str, content: str) -> str:
 
 
 def _prose(text: str) -> str:
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+    return CODE.sub(r"<code>\1</code>", escape(text))
 
 
 def _place(place: str, link: Callable[[str], str]) -> str:
