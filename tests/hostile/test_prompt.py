@@ -139,7 +139,7 @@ def _tokens(text: str) -> int:
     """Return how many tokens the embedded model reads for a prompt."""
     request = {"prompt": f"x{text}", "n_predict": 1, "stream": False, "temperature": 0}
     replies: list[dict[str, Any]] = []
-    runtime(default_weights(), 1024)._server.handle_completions(request, replies.append)  # type: ignore[arg-type]
+    runtime(default_weights(), 1024)._server.handle_completions(request, replies.append)
     return int(replies[-1]["usage"]["prompt_tokens"])
 
 
