@@ -47,8 +47,8 @@ def write_answer(run: Run, llm: Llm, evidence: Numbered, composer: Composer, com
     held, problem = Held(), "uncited"
     try:
         for text in _checked(run, llm, evidence, composer, quotations):
-            if shown := held.add(text, cited=bool(run.citations.resolved())):
-                yield run.say(shown)
+            # An empty text shows a caller nothing, but shows us whether the caller is still there.
+            yield run.say(held.add(text, cited=bool(run.citations.resolved())))
             if held.is_hopeless:
                 break
     except ModelError as error:
@@ -58,9 +58,8 @@ def write_answer(run: Run, llm: Llm, evidence: Numbered, composer: Composer, com
         run.unquoted = quotations.dropped
         run.model = llm.name if held.shown else EVIDENCE
     if problem == "broken_off" or not held.shown:
-        if held.shown:
-            run.model = f"{EVIDENCE} + {llm.name}"
         if held.text.strip():
+            run.model = f"{EVIDENCE} + {llm.name}"
             yield run.say(f"{held.before}{say(run.asked.language, problem)}\n\n")
         yield from cited(run, composed)
 

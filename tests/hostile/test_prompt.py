@@ -228,7 +228,7 @@ def test_what_cites_nothing_is_never_shown(indexed: Settings, written: list[str]
         shown, answer = asked(with_llm(indexed, llm.url), "How does charge_order work?")
     assert "It pays" not in "".join(shown)
     assert "word word" not in "".join(shown)
-    assert answer.model == "evidence"
+    assert answer.model == "evidence + small"
     assert answer.citations
 
 
