@@ -56,6 +56,7 @@ def write_answer(run: Run, llm: Llm, evidence: Numbered, composer: Composer, com
         yield run.note(away(run, llm, error))
     finally:
         run.unquoted = quotations.dropped
+        run.withheld = "" if held.shown else held.text
         run.model = llm.name if held.shown else EVIDENCE
     if problem == "broken_off" or not held.shown:
         if held.text.strip():

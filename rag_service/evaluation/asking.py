@@ -66,7 +66,7 @@ def _written_whole(answer: Answer) -> Written:
     Where it cites nothing that holds, the service shows what it composed itself, which does not count.
     """
     if answer.model.startswith(EVIDENCE):
-        return Written("", supported=False)
+        return Written(answer.withheld, supported=False)
     return Written(answer.answer, supported=bool(answer.citations) and not answer.dropped)
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ml.control_tokens import broken
 from ml.index.chunk import Chunk, digest
 from ml.settings import Settings
+from rag_service import wire
 from rag_service.answer.assistant import open_assistant
 from rag_service.answer.events import Answer, Source, Text
 from rag_service.answer.lines import LineMatcher
@@ -229,6 +230,8 @@ def test_what_cites_nothing_is_never_shown(indexed: Settings, written: list[str]
     assert "It pays" not in "".join(shown)
     assert "word word" not in "".join(shown)
     assert answer.model == "evidence + small"
+    assert answer.withheld
+    assert "withheld" not in wire.answer(answer)
     assert answer.citations
 
 
