@@ -12,8 +12,8 @@ but this module compiles a pattern inside a function.
 """
 
 import re
-from collections.abc import Iterator
-from typing import TypeAlias, cast
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeAlias, cast
 
 Pattern: TypeAlias = "re.Pattern[str] | Bounded"
 
@@ -34,6 +34,22 @@ def linear(pattern: str) -> re.Pattern[str]:
 def whole_word(name: str) -> re.Pattern[str]:
     """Compile a pattern for a name that is not part of a longer one."""
     return re.compile(rf"(?<![\w$]){re.escape(name)}(?![\w$])")
+
+
+def called_word(word: str, *, parentheses: bool = True) -> re.Pattern[str]:
+    """Compile a pattern for a call of a name that is not part of a longer one."""
+    return re.compile(rf"(?<![\w$]){re.escape(word)}{_end_of_call(parentheses)}")
+
+
+def called_member(name: str, receivers: Iterable[str] = (), *, parentheses: bool = True) -> re.Pattern[str]:
+    """Compile a pattern for a call of a name on one of some receivers, by default on any."""
+    names = "|".join(map(re.escape, receivers))
+    receiver = rf"(?<![\w$])(?:{names})" if names else ""
+    return re.compile(rf"{receiver}(?:\.|->|::){re.escape(name)}{_end_of_call(parentheses)}")
+
+
+def _end_of_call(parentheses: bool) -> str:
+    return r"\s*+\(" if parentheses else r"(?![\w-])"
 
 
 class Bounded:
@@ -61,7 +77,15 @@ class Bounded:
         """Yield the matches from left to right."""
         return self._compiled.finditer(text) if len(text) <= self.longest else iter(())
 
-    def sub(self, replacement: str, text: str, count: int = 0) -> str:
+    def findall(self, text: str) -> list[Any]:
+        """Return the texts of the matches, or their groups."""
+        return self._compiled.findall(text) if len(text) <= self.longest else []
+
+    def split(self, text: str) -> list[Any]:
+        """Return the parts of the text between the matches."""
+        return self._compiled.split(text) if len(text) <= self.longest else [text]
+
+    def sub(self, replacement: str | Callable[[re.Match[str]], str], text: str, count: int = 0) -> str:
         """Return the text with its matches replaced."""
         return self._compiled.sub(replacement, text, count=count) if len(text) <= self.longest else text
 

@@ -14,12 +14,13 @@ from typing import Any, TextIO
 from pydantic import SecretStr
 
 from ml.errors import PipelineError
+from ml.patterns import bounded
 from ml.settings import Settings
 
 DECISION, LOG = "decision", "log.txt"
 BEGUN = re.compile(r"Executing task \S*?'(?P<stage>[\w-]+)'")
 SAID = re.compile(r"^    (?P<line>\$ .*|step .*)")
-FAILED = re.compile(r"PipelineError: (?P<cause>.*): (?P<cure>[^:]+)$")
+FAILED = bounded(r"PipelineError: (?P<cause>.*): (?P<cure>[^:]+)$", longest=4_000)
 
 Progress = Callable[[str, str], None]
 """Is told the stage that runs, and a line of what it does ("" when it begins)."""
