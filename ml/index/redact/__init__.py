@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ml.index.redact.assignments import find_assignments
+from ml.index.redact.fold import fold
 from ml.index.redact.formats import find_in_format
 from ml.index.redact.private_keys import find_private_keys
 from ml.index.redact.spans import Span
@@ -23,11 +24,15 @@ class Redaction:
 
 
 def redact(path: str, text: str) -> Redaction:
-    """Replaces every secret by `[REDACTED:kind]`; one of several lines is replaced in each, so that numbers stay.
+    """Replace every secret by `[REDACTED:kind]`; one of several lines is replaced in each, so that numbers stay.
 
-    `path` tells formats such as .env, in which every value is one. Placeholders, variables, digests and UUIDs stay.
+    `path` tells formats such as .env, in which every value is one; it is "" for what somebody typed or pasted.
+    Placeholders, variables, digests and UUIDs stay.
     """
-    spans = _merged(_found(path, text))
+    folded = fold(text)
+    spans = _merged(
+        Span(folded.original(span.start), folded.original(span.end), span.kind) for span in _found(path, folded.text)
+    )
     if not spans:
         return Redaction(text, {})
     parts, at = [], 0
@@ -38,7 +43,7 @@ def redact(path: str, text: str) -> Redaction:
 
 
 def _found(path: str, text: str) -> Iterator[Span]:
-    """Gives all secrets, those first whose kind says most."""
+    """Yield all secrets, those first whose kind says most."""
     yield from find_private_keys(path, text)
     yield from find_in_format(path, text)
     yield from find_tokens(text)
@@ -47,7 +52,7 @@ def _found(path: str, text: str) -> Iterator[Span]:
 
 
 def _merged(found: Iterable[Span]) -> list[Span]:
-    """Orders spans and joins those that overlap; the kind is that of the one found first."""
+    """Order spans and join those that overlap; the kind is that of the one found first."""
     merged: list[tuple[int, Span]] = []
     for rank, span in sorted(enumerate(found), key=lambda pair: (pair[1].start, pair[0])):
         if merged and span.start < merged[-1][1].end:
