@@ -5,10 +5,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ml.index.redact.assignments import find_assignments
+from ml.index.redact.calls import find_in_calls
+from ml.index.redact.commands import find_in_commands
 from ml.index.redact.fold import fold
 from ml.index.redact.formats import find_in_format
+from ml.index.redact.neighbours import find_neighbours
 from ml.index.redact.private_keys import find_private_keys
 from ml.index.redact.spans import Span
+from ml.index.redact.tables import find_in_tables
 from ml.index.redact.tokens import find_tokens
 from ml.index.redact.urls import find_credentials
 
@@ -48,7 +52,11 @@ def _found(path: str, text: str) -> Iterator[Span]:
     yield from find_in_format(path, text)
     yield from find_tokens(text)
     yield from find_credentials(text)
+    yield from find_neighbours(text)
     yield from find_assignments(path, text)
+    yield from find_in_commands(text)
+    yield from find_in_calls(text)
+    yield from find_in_tables(text)
 
 
 def _merged(found: Iterable[Span]) -> list[Span]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ml.patterns import bounded
+from ml.patterns import Literals, bounded
 
 
 class Name(NamedTuple):
@@ -73,14 +73,18 @@ LATIN_ANCHORS = ("parol", "dostupa", "sekret", "kluch", "klyuch", "kljuch", "kli
 LATIN_REST = re.compile(r"(?:[_.-]?[A-Za-z0-9]+){0,8}")
 
 
+ANCHORS = Literals((*WORDS, *RUSSIAN_ANCHORS, *LATIN_ANCHORS))
+
+
 def find_names(text: str, lower: str) -> Iterator[Iterator[Name]]:
     """Yield the names that announce a secret, from left to right for each word, Russian, and transliterated Russian."""
+    anchors = ANCHORS.found_in(lower)
     for word, kind in WORDS.items():
-        if word in lower:
+        if word in anchors:
             yield _english(word, kind, text, lower)
-    if not text.isascii() and any(anchor in lower for anchor in RUSSIAN_ANCHORS):
+    if not anchors.isdisjoint(RUSSIAN_ANCHORS):
         yield _russian(text, lower)
-    if any(anchor in lower for anchor in LATIN_ANCHORS):
+    if not anchors.isdisjoint(LATIN_ANCHORS):
         yield _transliterated(lower)
 
 

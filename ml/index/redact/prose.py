@@ -27,7 +27,7 @@ BY_VERB = re.compile(rf"{END_OF_NAME}{FEW_WORDS}{VERB}{OPENING}{WORD}", re.IGNOR
 AT_ONCE = re.compile(rf"{END_OF_NAME}(?P<words>)[ \t]{{1,8}}[*_`\"'«“„(]{{0,3}}{WORD}", re.IGNORECASE)
 # The value stands alone in the next line, or in the next but one.
 BELOW = re.compile(
-    rf"{END_OF_NAME}{FEW_WORDS}[ \t]{{0,8}}[:=—–]?[*_`]{{0,3}}[ \t]{{0,8}}\r?\n(?:[ \t]{{0,40}}\r?\n)?[ \t>*#/|-]{{0,40}}[`\"'«]?(?P<value>[^\s\"'`«»<>]{{6,200}}+)[`\"'»]?[ \t]*(?:\n|\r|$)"
+    rf"{END_OF_NAME}{FEW_WORDS}[ \t]{{0,8}}[:=—–]?[*_`]{{0,3}}[ \t]{{0,8}}\r?\n(?:[ \t]{{0,40}}\r?\n)?[ \t>*#/|-]{{0,40}}[`\"'«]?(?P<value>[^\s\"'`«»<>,;|\\]{{6,200}}+)[`\"'»]?[ \t]*(?:\n|\r|$)"
 )
 # "login / password: x / y": the second of the two.
 PAIR = re.compile(

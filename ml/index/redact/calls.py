@@ -1,0 +1,84 @@
+"""Passwords among the arguments of a call: `auth=("ann", "…")`, `getConnection(url, "ann", "…")`, `Новый HTTPСоединение(…)`."""
+
+import re
+from collections.abc import Iterator
+
+from ml.index.redact.spans import DIGEST_OR_PLACE, NAME, ODD, WORDS_ALONE, Span, is_placeholder
+from ml.patterns import Literals, bounded
+
+KIND = "password"
+SECOND, THIRD, FOURTH, FIFTH = 1, 2, 3, 4
+# What calls take a password as which of their arguments.
+CALLS = {
+    "auth": SECOND, "HTTPBasicAuth": SECOND, "HTTPDigestAuth": SECOND, "HTTPProxyAuth": SECOND, "HttpNtlmAuth": SECOND,
+    "BasicAuth": SECOND, "DigestAuth": SECOND, "basicAuth": SECOND, "basic_auth": SECOND, "SetBasicAuth": SECOND,
+    "setBasicAuth": SECOND, "http_basic_auth": SECOND, "NetworkCredential": SECOND, "PSCredential": SECOND,
+    "UsernamePasswordCredentials": SECOND, "UsernamePasswordCredential": FOURTH, "PasswordAuthentication": SECOND,
+    "PlainCredentials": SECOND, "PlainTextAuthProvider": SECOND, "credentials": SECOND, "Credentials": SECOND,
+    "basic": SECOND, "login": SECOND, "Login": SECOND, "username_pw_set": SECOND, "authenticate": SECOND,
+    "simple_bind_s": SECOND, "simple_bind": SECOND, "bind_s": SECOND, "Bind": SECOND, "bind": SECOND,
+    "UserPassword": SECOND, "httpBasic": SECOND, "UserInfo": SECOND, "BasicAuthenticationInterceptor": SECOND,
+    "withBasicAuth": SECOND, "setCredentials": SECOND, "Authenticate": SECOND, "signIn": SECOND, "sign_in": SECOND,
+    "getConnection": THIRD, "PDO": THIRD, "mysqli": THIRD, "mysqli_connect": THIRD, "mysql_connect": THIRD,
+    "PlainAuth": THIRD, "FTP": THIRD, "FTP_TLS": THIRD, "pg_connect": THIRD, "oci_connect": SECOND, "ftp_login": THIRD,
+    "Connection": THIRD, "ssh2_auth_password": THIRD, "add_password": FOURTH, "odbc_connect": THIRD, "createUser": SECOND,
+    "create_superuser": THIRD, "create_user": THIRD, "DriverManagerDataSource": THIRD, "Telnet": THIRD,
+    "WSОпределения": THIRD, "HTTPСоединение": FOURTH, "НТТРСоединение": FOURTH, "FTPСоединение": FOURTH, "Установить": FIFTH,
+    "HTTPConnection": FOURTH, "FTPConnection": FOURTH, "WSDefinitions": THIRD,
+}  # fmt: skip
+# Drivers of databases, whose password is the third argument, after host and user.
+DRIVERS = ("psycopg2", "psycopg", "pymysql", "MySQLdb", "pyodbc", "cx_Oracle", "oracledb", "mariadb", "pymssql", "asyncpg")
+TUPLES = ("auth=(", "auth = (", "auth: [", 'auth": [', "auth': [", 'auth": (', "auth': (", "auth=[", "auth = [")
+ANCHORS = Literals([*(f"{name}(" for name in CALLS), *TUPLES, "connect("])
+CALL = re.compile(
+    rf"(?<![\w])(?P<name>{'|'.join(sorted(map(re.escape, CALLS), key=len, reverse=True))})\"?(?:[ \t]{{0,4}}[=:][ \t]{{0,4}}[(\[]|\()"
+    rf"|\b(?P<driver>{'|'.join(DRIVERS)})\.connect\("
+    r"|(?<=\.)(?P<connect>connect)\("
+)
+STRING = r"[rRbBuUfFL@$]{0,2}(?P<quote>\"\"|[\"'`])(?P<value>[^\"'`\n\\]{0,200})(?P=quote)"
+ARGUMENT = re.compile(
+    rf"\s{{0,40}}(?:\w{{1,30}}[ \t]{{0,4}}[=:][ \t]{{0,4}})?(?:{STRING}|(?P<other>[^,\"'`()\[\]{{}};\n]{{0,120}}(?:\([^()\n]{{0,80}}\))?))"
+    r"[\w.()!]{0,24}\s{0,40}(?P<end>[,)\]])"
+)
+MOST_ARGUMENTS = 8
+SHORTEST = 5
+# An address, a permission, a selector, a path, a format: what other functions of these names take.
+NO_PASSWORD = bounded(r"^[\w.+-]+@[\w-]+\.\w|^[/#.]|[\[\](){}]|:\w+:|^\d+(?:px|%|s|ms)$|^[\w-]+\.\w{1,4}$")
+
+
+def find_in_calls(text: str) -> Iterator[Span]:
+    """Yield the passwords that stand as literals where a known function takes one."""
+    if not ANCHORS.found_in(text):
+        return
+    for call in CALL.finditer(text):
+        arguments = _arguments(text, call.end())
+        for place in _places(call):
+            if place < len(arguments) and (span := arguments[place]) and _is_password(text[span.start : span.end]):
+                yield span
+
+
+def _places(call: re.Match[str]) -> tuple[int, ...]:
+    if call["driver"]:
+        return (THIRD,)
+    if call["connect"]:
+        return (THIRD, FOURTH)
+    return (CALLS[call["name"]],)
+
+
+def _arguments(text: str, at: int) -> list[Span | None]:
+    """Return the string literals among the arguments of a call, None for each that is something else."""
+    arguments = list[Span | None]()
+    while len(arguments) < MOST_ARGUMENTS and (found := ARGUMENT.match(text, at)):
+        arguments.append(Span(*found.span("value"), KIND) if found["quote"] else None)
+        if found["end"] != ",":
+            break
+        at = found.end()
+    return arguments
+
+
+def _is_password(value: str) -> bool:
+    if len(value) < SHORTEST or any(map(str.isspace, value)) or is_placeholder(value) or DIGEST_OR_PLACE.match(value):
+        return False
+    if WORDS_ALONE.fullmatch(value) or NAME.fullmatch(value) or NO_PASSWORD.search(value):
+        return False
+    return any(map(str.isdigit, value)) or not ODD.isdisjoint(value)

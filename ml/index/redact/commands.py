@@ -1,0 +1,122 @@
+"""Passwords on command lines and in directives of servers' settings: told by the program, not by a name."""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ml.index.redact.spans import DIGEST_OR_PLACE, WORDS_ALONE, Span, is_placeholder
+from ml.patterns import Literals
+
+KIND = "password"
+SHORTEST = 5
+LONGEST_COMMAND = 1_000  # how far after a program its options are looked for
+WORD = r"(?:\"(?P<double>[^\"\n]{3,200})\"|'(?P<single>[^'\n]{3,200})'|(?P<bare>[^\s\"'`;|&<>)\]]{3,200}))"
+# What stands before an option on a line, and in a list of arguments; what between it and its value.
+BEFORE = r"(?:(?<=[\s\[(,])|(?<=[\s\[(,][\"']))"
+APART = r"(?:[\"']?,?[ \t]{1,8}|=|[\"'],)"
+MAYBE_APART = r"(?:[\"']?,?[ \t]{1,8}|=)?"
+
+
+class Command(NamedTuple):
+    """Programs, and the option that gives them a password."""
+
+    anchors: tuple[str, ...]
+    program: re.Pattern[str]
+    option: re.Pattern[str]
+
+
+def _command(programs: str, option: str) -> Command:
+    names = tuple(programs.split())
+    program = re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, names))})(?:\.exe)?(?=[\s\"',])")
+    return Command(names, program, re.compile(rf"{BEFORE}{option}{WORD}"))
+
+
+COMMANDS = (
+    _command("mysql mysqldump mysqladmin mysqlimport mysqlcheck mysqlshow mariadb mariadb-dump mycli xtrabackup", "-p"),
+    _command("7z 7za 7zr 7zz rar unrar", "-(?:hp|p)"),
+    _command("sshpass", f"-p{MAYBE_APART}"),
+    _command("redis-cli keydb-cli valkey-cli", f"(?:-a|--pass){APART}"),
+    _command("mongo mongosh mongodump mongorestore mongoexport mongoimport", f"-p{APART}"),
+    _command("docker podman helm nerdctl buildah oc az cf argocd mosquitto useradd usermod rdesktop", f"-p{APART}"),
+    _command("ldapsearch ldapadd ldapmodify ldapdelete ldapwhoami ldappasswd", f"-w{APART}"),
+    _command("sqlcmd bcp tsql mosquitto_pub mosquitto_sub zip unzip ipmitool", f"-P{APART}"),
+    _command("isql gbak gfix gsec", f"-(?:p|pas|password){APART}"),
+    _command("keytool jarsigner apksigner", f"-(?:storepass|keypass|srcstorepass|deststorepass|new){APART}"),
+    _command("openssl", rf"(?:-passin|-passout|-pass|-password){APART}[\"']?pass:"),
+    _command("openssl", f"-k{APART}"),
+    _command("xfreerdp wfreerdp", "/p:"),
+    _command("snmpwalk snmpget snmpset snmpbulkwalk snmptrap", f"-[AX]{APART}"),
+    _command("smbclient smbget rpcclient", rf"(?:-U|--user){MAYBE_APART}[\"']?[\w.\\/@-]{{1,64}}%"),
+    _command("htpasswd", r"-\w{0,3}b\w{0,3}[ \t]+\S{1,200}[ \t]+\S{1,64}[ \t]+"),
+    _command("wpa_passphrase", r"(?:\"[^\"\n]{1,64}\"|[\w.-]{1,64})[ \t]+"),
+    _command("sqlplus sqlldr expdp impdp rman", r"[\w$]{1,64}/"),
+    _command("1cv8 1cv8c 1cv8s 1cestart", rf"/(?:P|ConfigurationRepositoryP|WSP){MAYBE_APART}"),
+    _command("net", r"/user:\S{1,64}[ \t]+"),
+    _command("nmcli rclone", r"(?:wifi-sec\.psk|password|obscure)[ \t]+"),
+)
+PROGRAMS = Literals(anchor for command in COMMANDS for anchor in command.anchors)
+
+DIRECTIVE = re.compile(
+    r"(?i:\b(?:bindpw|bind_pw|rootpw|root_pw|olcRootPW|requirepass|masterauth|wpa-psk))"
+    rf"(?:::?[ \t]{{0,8}}|[ \t]{{0,8}}=[ \t]{{0,8}}|[ \t]{{1,20}})(?:\{{[A-Z0-9]{{2,12}}\}})?{WORD}"
+)
+VARIABLE = re.compile(
+    r"(?<![\w$-])(?:[A-Z][A-Z0-9_]{0,40})?(?:PASSWORD|PASSWD|PASS|PWD|SECRET|TOKEN|API_?KEY|ACCESS_KEY)="
+    r"(?P<bare>[^\s\"'`;|&<>(){},$]{4,200})(?=[\s\"']|$)"
+)
+PIPED = re.compile(
+    r"\becho[ \t]+(?:-[en]{1,2}[ \t]+)?[\"']?(?:[\w.-]{1,64}:)?(?P<bare>[^\s\"':|]{4,128})[\"']?[ \t]{0,8}\|[ \t]{0,8}"
+    r"(?:sudo[ \t]+)?(?:chpasswd|-\w{0,4}S|passwd[ \t]+--stdin|docker login|cryptsetup|gpg|su\b)"
+)
+OF_1C = re.compile(
+    r"(?<![\w/])/N[ \t]{0,4}(?:\"{1,2}[^\"\n]{0,64}\"{1,2}|[^\s/\"]{1,64})[ \t\"',]{1,8}/P[ \t]{0,4}\"{0,2}(?P<bare>[^\s\"/]{3,128})"
+)
+NETRC = re.compile(r"\bmachine[ \t]+\S{1,200}[ \t]+login[ \t]+\S{1,200}[ \t]+password[ \t]+(?P<bare>\S{3,200})")
+ALONE = (
+    (("bindpw", "BINDPW", "bind_pw", "rootpw", "root_pw", "olcRootPW", "requirepass", "masterauth", "wpa-psk"), DIRECTIVE),
+    (("PASSWORD=", "PASSWD=", "PASS=", "PWD=", "SECRET=", "TOKEN=", "KEY="), VARIABLE),
+    (("chpasswd", "sudo -S", "--stdin", "docker login", "cryptsetup", "| su"), PIPED),
+    (("/N",), OF_1C),
+    (("machine ",), NETRC),
+)
+DIRECTIVES = Literals(anchor for anchors, _ in ALONE for anchor in anchors)
+
+
+def find_in_commands(text: str) -> Iterator[Span]:
+    """Yield the passwords that are given to a program by an option, a variable, a directive or a pipe."""
+    anchors = PROGRAMS.found_in(text)
+    for command in COMMANDS:
+        if not anchors.isdisjoint(command.anchors):
+            yield from _options(text, command)
+    anchors = DIRECTIVES.found_in(text)
+    for of_pattern, pattern in ALONE:
+        if not anchors.isdisjoint(of_pattern):
+            yield from (span for found in pattern.finditer(text) if (span := _span(found)))
+
+
+def _options(text: str, command: Command) -> Iterator[Span]:
+    after = 0
+    for program in command.program.finditer(text):
+        if program.start() >= after:
+            after = _end_of_command(text, program.end())
+            yield from (s for found in command.option.finditer(text, program.end(), after) if (s := _span(found)))
+
+
+def _end_of_command(text: str, start: int) -> int:
+    """Return where a command ends: with its line, or with the last that it is continued in."""
+    end, limit = start, min(len(text), start + LONGEST_COMMAND)
+    while (end := text.find("\n", end, limit)) >= 0:
+        if text[end - 1] not in "\\`^":
+            return end
+        end += 1
+    return limit
+
+
+def _span(found: re.Match[str]) -> Span | None:
+    group = str(found.lastgroup)
+    value = found[group].rstrip(".,:")
+    if is_placeholder(value) or DIGEST_OR_PLACE.match(value) or WORDS_ALONE.fullmatch(value):
+        return None
+    if len(value) < SHORTEST or not any(map(str.isdigit, value)):
+        return None
+    return Span(found.start(group), found.start(group) + len(value), KIND)
