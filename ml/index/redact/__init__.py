@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from ml.index.redact import calls, commands, names, neighbours, tables, tokens
 from ml.index.redact.assignments import find_assignments
 from ml.index.redact.calls import find_in_calls
 from ml.index.redact.commands import find_in_commands
@@ -15,8 +16,13 @@ from ml.index.redact.spans import Span
 from ml.index.redact.tables import find_in_tables
 from ml.index.redact.tokens import find_tokens
 from ml.index.redact.urls import find_credentials
+from ml.patterns import Literals
 
 __all__ = ["Redaction", "redact"]
+
+# Most texts hold none of these, so that most of the search is one pass over the text, and one in lower case.
+ANCHORS = Literals((*tokens.ANCHORS, *neighbours.ANCHORS, *commands.ANCHORS, *calls.ANCHORS))
+WORDS = Literals((*names.ANCHORS, *tables.ANCHORS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +54,17 @@ def redact(path: str, text: str) -> Redaction:
 
 def _found(path: str, text: str) -> Iterator[Span]:
     """Yield all secrets, those first whose kind says most."""
+    lower = text.lower()
+    anchors, words = ANCHORS.found_in(text), WORDS.found_in(lower)
     yield from find_private_keys(path, text)
     yield from find_in_format(path, text)
-    yield from find_tokens(text)
+    yield from find_tokens(text, anchors)
     yield from find_credentials(text)
-    yield from find_neighbours(text)
-    yield from find_assignments(path, text)
-    yield from find_in_commands(text)
-    yield from find_in_calls(text)
-    yield from find_in_tables(text)
+    yield from find_neighbours(text, anchors)
+    yield from find_assignments(path, text, lower, words)
+    yield from find_in_commands(text, anchors)
+    yield from find_in_calls(text, anchors)
+    yield from find_in_tables(text, lower, words)
 
 
 def _merged(found: Iterable[Span]) -> list[Span]:

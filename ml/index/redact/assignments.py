@@ -43,11 +43,11 @@ class Place:
     pasted: bool
 
 
-def find_assignments(path: str, text: str) -> Iterator[Span]:
+def find_assignments(path: str, text: str, lower: str, anchors: frozenset[str]) -> Iterator[Span]:
     """Yield the values of names such as `db_password`, `API_KEY`, `clientSecret` or `пароль`."""
     end_of_path = path[-1_000:]
     place = Place(bool(SETTINGS.search(end_of_path)), bool(PROSE.search(end_of_path)), path in PASTED)
-    for names in find_names(text, text.lower()):
+    for names in find_names(text, lower, anchors):
         strings, after = Strings(text), 0
         for name in names:
             if name.start < after:

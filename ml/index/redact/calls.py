@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from ml.index.redact.spans import DIGEST_OR_PLACE, NAME, ODD, WORDS_ALONE, Span, is_placeholder
-from ml.patterns import Literals, bounded
+from ml.patterns import bounded
 
 KIND = "password"
 SECOND, THIRD, FOURTH, FIFTH = 1, 2, 3, 4
@@ -28,13 +28,13 @@ CALLS = {
 }  # fmt: skip
 # Drivers of databases, whose password is the third argument, after host and user.
 DRIVERS = ("psycopg2", "psycopg", "pymysql", "MySQLdb", "pyodbc", "cx_Oracle", "oracledb", "mariadb", "pymssql", "asyncpg")
-TUPLES = ("auth=(", "auth = (", "auth: [", 'auth": [', "auth': [", 'auth": (', "auth': (", "auth=[", "auth = [")
-ANCHORS = Literals([*(f"{name}(" for name in CALLS), *TUPLES, "connect("])
-CALL = re.compile(
-    rf"(?<![\w])(?P<name>{'|'.join(sorted(map(re.escape, CALLS), key=len, reverse=True))})\"?(?:[ \t]{{0,4}}[=:][ \t]{{0,4}}[(\[]|\()"
-    rf"|\b(?P<driver>{'|'.join(DRIVERS)})\.connect\("
-    r"|(?<=\.)(?P<connect>connect)\("
-)
+PLACES = {
+    **{f"{name}(": (place,) for name, place in CALLS.items()},
+    **dict.fromkeys(("auth=(", "auth = (", "auth: [", 'auth": [', "auth': [", 'auth": (', "auth': (", "auth=[", "auth = ["), (SECOND,)),
+    **{f"{driver}.connect(": (THIRD,) for driver in DRIVERS},
+    ".connect(": (THIRD, FOURTH),
+}  # fmt: skip
+ANCHORS = tuple(PLACES)
 STRING = r"[rRbBuUfFL@$]{0,2}(?P<quote>\"\"|[\"'`])(?P<value>[^\"'`\n\\]{0,200})(?P=quote)"
 ARGUMENT = re.compile(
     rf"\s{{0,40}}(?:\w{{1,30}}[ \t]{{0,4}}[=:][ \t]{{0,4}})?(?:{STRING}|(?P<other>[^,\"'`()\[\]{{}};\n]{{0,120}}(?:\([^()\n]{{0,80}}\))?))"
@@ -46,23 +46,22 @@ SHORTEST = 5
 NO_PASSWORD = bounded(r"^[\w.+-]+@[\w-]+\.\w|^[/#.]|[\[\](){}]|:\w+:|^\d+(?:px|%|s|ms)$|^[\w-]+\.\w{1,4}$")
 
 
-def find_in_calls(text: str) -> Iterator[Span]:
-    """Yield the passwords that stand as literals where a known function takes one."""
-    if not ANCHORS.found_in(text):
-        return
-    for call in CALL.finditer(text):
-        arguments = _arguments(text, call.end())
-        for place in _places(call):
-            if place < len(arguments) and (span := arguments[place]) and _is_password(text[span.start : span.end]):
-                yield span
+def find_in_calls(text: str, anchors: frozenset[str]) -> Iterator[Span]:
+    """Yield the passwords that stand as literals where a known function takes one; `anchors` are those in the text."""
+    for anchor in sorted(anchors.intersection(PLACES)):
+        at = text.find(anchor)
+        while at >= 0:
+            end = at + len(anchor)
+            if not text[at - 1 : at].isalnum():
+                yield from _passwords(text, end, PLACES[anchor])
+            at = text.find(anchor, end)
 
 
-def _places(call: re.Match[str]) -> tuple[int, ...]:
-    if call["driver"]:
-        return (THIRD,)
-    if call["connect"]:
-        return (THIRD, FOURTH)
-    return (CALLS[call["name"]],)
+def _passwords(text: str, at: int, places: tuple[int, ...]) -> Iterator[Span]:
+    arguments = _arguments(text, at)
+    for place in places:
+        if place < len(arguments) and (span := arguments[place]) and _is_password(text[span.start : span.end]):
+            yield span
 
 
 def _arguments(text: str, at: int) -> list[Span | None]:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ml.index.redact.spans import DIGEST_OR_PLACE, WORDS_ALONE, Span, is_placeholder
-from ml.patterns import Literals
 
 KIND = "password"
 SHORTEST = 5
@@ -18,17 +17,15 @@ MAYBE_APART = r"(?:[\"']?,?[ \t]{1,8}|=)?"
 
 
 class Command(NamedTuple):
-    """Programs, and the option that gives them a password."""
+    """Programs, each with what follows its name in a line, and the option that gives them a password."""
 
     anchors: tuple[str, ...]
-    program: re.Pattern[str]
     option: re.Pattern[str]
 
 
 def _command(programs: str, option: str) -> Command:
-    names = tuple(programs.split())
-    program = re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, names))})(?:\.exe)?(?=[\s\"',])")
-    return Command(names, program, re.compile(rf"{BEFORE}{option}{WORD}"))
+    anchors = tuple(f"{name}{end}" for name in programs.split() for end in (" ", '"', "'", ".exe"))
+    return Command(anchors, re.compile(rf"{BEFORE}{option}{WORD}"))
 
 
 COMMANDS = (
@@ -54,52 +51,57 @@ COMMANDS = (
     _command("net", r"/user:\S{1,64}[ \t]+"),
     _command("nmcli rclone", r"(?:wifi-sec\.psk|password|obscure)[ \t]+"),
 )
-PROGRAMS = Literals(anchor for command in COMMANDS for anchor in command.anchors)
 
 DIRECTIVE = re.compile(
-    r"(?i:\b(?:bindpw|bind_pw|rootpw|root_pw|olcRootPW|requirepass|masterauth|wpa-psk))"
-    rf"(?:::?[ \t]{{0,8}}|[ \t]{{0,8}}=[ \t]{{0,8}}|[ \t]{{1,20}})(?:\{{[A-Z0-9]{{2,12}}\}})?{WORD}"
+    rf"\w{{6,12}}\b(?:::?[ \t]{{0,8}}|[ \t]{{0,8}}=[ \t]{{0,8}}|[ \t]{{1,20}})(?:\{{[A-Z0-9]{{2,12}}\}})?{WORD}"
 )
-VARIABLE = re.compile(
-    r"(?<![\w$-])(?:[A-Z][A-Z0-9_]{0,40})?(?:PASSWORD|PASSWD|PASS|PWD|SECRET|TOKEN|API_?KEY|ACCESS_KEY)="
-    r"(?P<bare>[^\s\"'`;|&<>(){},$]{4,200})(?=[\s\"']|$)"
-)
+VARIABLE = re.compile(r"[A-Z_]{4,10}=(?P<bare>[^\s\"'`;|&<>(){},$]{4,200})(?=[\s\"']|$)")
 PIPED = re.compile(
-    r"\becho[ \t]+(?:-[en]{1,2}[ \t]+)?[\"']?(?:[\w.-]{1,64}:)?(?P<bare>[^\s\"':|]{4,128})[\"']?[ \t]{0,8}\|[ \t]{0,8}"
+    r"echo[ \t]+(?:-[en]{1,2}[ \t]+)?[\"']?(?:[\w.-]{1,64}:)?(?P<bare>[^\s\"':|]{4,128})[\"']?[ \t]{0,8}\|[ \t]{0,8}"
     r"(?:sudo[ \t]+)?(?:chpasswd|-\w{0,4}S|passwd[ \t]+--stdin|docker login|cryptsetup|gpg|su\b)"
 )
 OF_1C = re.compile(
-    r"(?<![\w/])/N[ \t]{0,4}(?:\"{1,2}[^\"\n]{0,64}\"{1,2}|[^\s/\"]{1,64})[ \t\"',]{1,8}/P[ \t]{0,4}\"{0,2}(?P<bare>[^\s\"/]{3,128})"
+    r"/N[ \t]{0,4}(?:\"{1,2}[^\"\n]{0,64}\"{1,2}|[^\s/\"]{1,64})[ \t\"',]{1,8}/P[ \t]{0,4}\"{0,2}(?P<bare>[^\s\"/]{3,128})"
 )
-NETRC = re.compile(r"\bmachine[ \t]+\S{1,200}[ \t]+login[ \t]+\S{1,200}[ \t]+password[ \t]+(?P<bare>\S{3,200})")
-ALONE = (
-    (("bindpw", "BINDPW", "bind_pw", "rootpw", "root_pw", "olcRootPW", "requirepass", "masterauth", "wpa-psk"), DIRECTIVE),
-    (("PASSWORD=", "PASSWD=", "PASS=", "PWD=", "SECRET=", "TOKEN=", "KEY="), VARIABLE),
-    (("chpasswd", "sudo -S", "--stdin", "docker login", "cryptsetup", "| su"), PIPED),
-    (("/N",), OF_1C),
-    (("machine ",), NETRC),
-)
-DIRECTIVES = Literals(anchor for anchors, _ in ALONE for anchor in anchors)
+NETRC = re.compile(r"machine[ \t]+\S{1,200}[ \t]+login[ \t]+\S{1,200}[ \t]+password[ \t]+(?P<bare>\S{3,200})")
+ALONE = {
+    **dict.fromkeys(("bindpw", "BINDPW", "bind_pw", "rootpw", "root_pw", "olcRootPW", "requirepass", "masterauth"), DIRECTIVE),
+    **dict.fromkeys(("PASSWORD=", "PASSWD=", "PASS=", "PWD=", "SECRET=", "TOKEN=", "API_KEY=", "APIKEY=", "ACCESS_KEY="), VARIABLE),
+    "echo ": PIPED,
+    "/N": OF_1C,
+    "machine ": NETRC,
+}  # fmt: skip
+ANCHORS = (*ALONE, *(anchor for command in COMMANDS for anchor in command.anchors))
 
 
-def find_in_commands(text: str) -> Iterator[Span]:
-    """Yield the passwords that are given to a program by an option, a variable, a directive or a pipe."""
-    anchors = PROGRAMS.found_in(text)
+def find_in_commands(text: str, anchors: frozenset[str]) -> Iterator[Span]:
+    """Yield the passwords that are given to a program by an option, a variable, a directive or a pipe.
+
+    `anchors` are those that the text contains.
+    """
     for command in COMMANDS:
-        if not anchors.isdisjoint(command.anchors):
-            yield from _options(text, command)
-    anchors = DIRECTIVES.found_in(text)
-    for of_pattern, pattern in ALONE:
-        if not anchors.isdisjoint(of_pattern):
-            yield from (span for found in pattern.finditer(text) if (span := _span(found)))
+        for anchor in anchors.intersection(command.anchors):
+            yield from _options(text, anchor, command.option)
+    for anchor in anchors.intersection(ALONE):
+        yield from _alone(text, anchor, ALONE[anchor])
 
 
-def _options(text: str, command: Command) -> Iterator[Span]:
-    after = 0
-    for program in command.program.finditer(text):
-        if program.start() >= after:
-            after = _end_of_command(text, program.end())
-            yield from (s for found in command.option.finditer(text, program.end(), after) if (s := _span(found)))
+def _alone(text: str, anchor: str, pattern: re.Pattern[str]) -> Iterator[Span]:
+    at = text.find(anchor)
+    while at >= 0:
+        if (found := pattern.match(text, at)) and (span := _span(found)):
+            yield span
+        at = text.find(anchor, at + len(anchor))
+
+
+def _options(text: str, program: str, option: re.Pattern[str]) -> Iterator[Span]:
+    at = text.find(program)
+    while at >= 0:
+        end = at + len(program) - 1
+        if not (text[at - 1 : at].isalnum() or text[at - 1 : at] in ("-", "_")):
+            end = _end_of_command(text, end)
+            yield from (span for found in option.finditer(text, at + len(program) - 1, end) if (span := _span(found)))
+        at = text.find(program, max(end, at + 1))
 
 
 def _end_of_command(text: str, start: int) -> int:

@@ -8,8 +8,10 @@ import unicodedata
 from bisect import bisect_right
 from dataclasses import dataclass, field
 
+from ml.patterns import linear
+
 # What makes a text worth folding. All of it is outside ASCII, so that most files are not even searched.
-TRAP = re.compile(
+TRAP = linear(
     "[\u00a0\u00ad\u0130\u0300-\u036f\u061c\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\u3164\ufe00-\ufe0f\ufeff"
     "\uff01-\uff5e]|[a-zA-Z][\u0400-\u04ff]|[\u0400-\u04ff][a-zA-Z]"
 )

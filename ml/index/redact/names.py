@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ml.patterns import Literals, bounded
+from ml.patterns import bounded
 
 
 class Name(NamedTuple):
@@ -73,12 +73,14 @@ LATIN_ANCHORS = ("parol", "dostupa", "sekret", "kluch", "klyuch", "kljuch", "kli
 LATIN_REST = re.compile(r"(?:[_.-]?[A-Za-z0-9]+){0,8}")
 
 
-ANCHORS = Literals((*WORDS, *RUSSIAN_ANCHORS, *LATIN_ANCHORS))
+ANCHORS = (*WORDS, *RUSSIAN_ANCHORS, *LATIN_ANCHORS)
 
 
-def find_names(text: str, lower: str) -> Iterator[Iterator[Name]]:
-    """Yield the names that announce a secret, from left to right for each word, Russian, and transliterated Russian."""
-    anchors = ANCHORS.found_in(lower)
+def find_names(text: str, lower: str, anchors: frozenset[str]) -> Iterator[Iterator[Name]]:
+    """Yield the names that announce a secret, from left to right for each word, Russian, and transliterated Russian.
+
+    `anchors` are those that the text contains, in lower case.
+    """
     for word, kind in WORDS.items():
         if word in anchors:
             yield _english(word, kind, text, lower)

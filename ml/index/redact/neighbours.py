@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ml.index.redact.spans import Span, is_placeholder
-from ml.patterns import Literals
+from ml.patterns import linear
 
 NEAR = 250
 
@@ -25,26 +25,25 @@ PAIRS = (
     Pair(
         "aws-secret-key",
         ("AKIA", "ASIA"),
-        re.compile(r"(?<![A-Za-z0-9])A[KS]IA[A-Z0-9]{16}(?![A-Za-z0-9])"),
+        linear(r"\bA[KS]IA[A-Z0-9]{16}\b"),
         re.compile(r"(?<![A-Za-z0-9/+=.-])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])"),
     ),
-    Pair("twilio-key", ("AC", "SK"), re.compile(r"(?<![A-Za-z0-9])(?:AC|SK)[0-9a-f]{32}(?![A-Za-z0-9])"), HEX_32),
+    Pair("twilio-key", tuple(f"{name}{digit}" for name in ("AC", "SK") for digit in "0123456789abcdef"), linear(r"\b(?:AC|SK)[0-9a-f]{32}\b"), HEX_32),
     Pair(
         "yandex-key",
         ("YCAJ",),
-        re.compile(r"(?<![A-Za-z0-9])YCAJ[\w-]{20,22}(?![\w-])"),
+        linear(r"\bYCAJ[\w-]{20,22}"),
         re.compile(r"(?<![\w/+=.-])[\w-]{40}(?![\w=-])"),
     ),
-    Pair("dadata-key", ("dadata", "Dadata", "DaData", "DADATA"), re.compile(r"(?i:dadata)"), HEX_40),
-    Pair("selectel-key", ("selectel", "Selectel", "SELECTEL", "selcdn"), re.compile(r"(?i:selectel|selcdn)"), HEX_32),
-    Pair("vk-token", ("api.vk.com", "vk_api", "VkApi"), re.compile(r"api\.vk\.com|vk_api|VkApi"), re.compile(r"(?<![\w-])[0-9a-f]{85}(?![\w-])")),
+    Pair("dadata-key", ("dadata", "Dadata", "DaData", "DADATA"), linear(r"(?i)dadata"), HEX_40),
+    Pair("selectel-key", ("selectel", "Selectel", "SELECTEL", "selcdn"), linear(r"(?i)selectel|selcdn"), HEX_32),
+    Pair("vk-token", ("api.vk.com", "vk_api", "VkApi"), linear(r"api\.vk\.com|vk_api|VkApi"), re.compile(r"(?<![\w-])[0-9a-f]{85}(?![\w-])")),
 )
-ANCHORS = Literals(anchor for pair in PAIRS for anchor in pair.anchors)
+ANCHORS = tuple(anchor for pair in PAIRS for anchor in pair.anchors)
 
 
-def find_neighbours(text: str) -> Iterator[Span]:
-    """Yield the keys that stand within a few lines of an identifier that tells what they are."""
-    anchors = ANCHORS.found_in(text)
+def find_neighbours(text: str, anchors: frozenset[str]) -> Iterator[Span]:
+    """Yield the keys within a few lines of an identifier that tells what they are; `anchors` are those in the text."""
     for pair in PAIRS:
         if not anchors.isdisjoint(pair.anchors):
             yield from _near(text, pair)

@@ -4,12 +4,11 @@ import re
 from collections.abc import Iterator
 
 from ml.index.redact.spans import DIGEST_OR_PLACE, PLAIN_PARTS, TECHNICAL, WORDS_ALONE, Span, is_placeholder, looks_chosen
-from ml.patterns import Literals, bounded
+from ml.patterns import bounded
 
-WORDS = ("pass", "pwd", "secret", "token", "key", "pin", "парол", "секрет", "токен", "ключ", "доступа", "пин", "parol", "sekret", "klyuch")
-ANCHORS = Literals(WORDS)
+ANCHORS = ("pass", "pwd", "secret", "token", "key", "pin", "парол", "секрет", "токен", "ключ", "доступа", "пин", "parol", "sekret", "klyuch")
 # After the word the cell ends soon, and with it the line or the column.
-END_OF_CELL = re.compile(r"[\w .*`\"'»-]{0,30}(?:[|;,\t\r\n]|  |$)")
+END_OF_CELL = re.compile(r"[\w .*`\"'»-]{0,30}(?:[|;,<\t\r\n]|  |$)")
 HEADING = bounded(
     r"(?i:[\s*_`\"'«»]*(?:[\w.-]{1,20}[ _-]){0,2}(?:password|passwd|passphrase|pass|pwd|secret(?:[ _-]key)?|(?:api|access|auth)[ _-]?(?:key|token)|token"
     r"|пароль|пароли|секрет\w{0,6}(?:[ _-]ключ)?|токен|ключ(?:[ _-](?:доступа|api))?|(?:api|апи)[ _-]ключ|код[ _-]доступа|пин(?:-код)?|parol|sekret|klyuch|kod[ _-]dostupa)"
@@ -26,16 +25,12 @@ TAG = re.compile(r"<[^<>]{0,200}>")
 WRAPPED = "*_`\"' \t«»"
 
 
-def find_in_tables(text: str) -> Iterator[Span]:
-    """Yield what stands in columns that are headed by a name of secrets."""
-    lower = text.lower()
-    anchors = ANCHORS.found_in(lower)
-    if not anchors:
-        return
-    headers = sorted(_headers(text, lower, anchors))
+def find_in_tables(text: str, lower: str, anchors: frozenset[str]) -> Iterator[Span]:
+    """Yield what stands in columns that are headed by a name of secrets; `anchors` are those in the text."""
+    headers = sorted(_headers(text, lower, anchors.intersection(ANCHORS)))
     for number, (start, end) in enumerate(headers, start=1):
         yield from _below(text, start, end, headers[number][0] if number < len(headers) else len(text) + 1)
-    if "<tr" in lower:
+    if headers and "<tr" in lower:
         yield from _html(text)
 
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ml.index.redact.spans import Span, is_placeholder, looks_random
-from ml.patterns import Literals
 
 
 class Form(NamedTuple):
@@ -22,6 +21,9 @@ class Form(NamedTuple):
 def _form(kind: str, anchors: str, pattern: str) -> Form:
     return Form(kind, tuple(anchors.split()), re.compile(pattern))
 
+
+HEX = "0123456789abcdef"
+BEFORE_TOKEN = "\"'` =:>|,([\t\n"
 
 FORMS = (
     _form("aws-access-key", "AKIA ASIA ABIA ACCA", r"(?:A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Za-z0-9])"),
@@ -38,10 +40,10 @@ FORMS = (
     _form("discord-token", "MT Mj Mz ND NT Nj Nz OD OT", r"[MNO][\w-]{23,27}\.[\w-]{6}\.[\w-]{27,40}"),
     _form("telegram-token", ":AA", r"(?:bot)?\d{8,12}:AA[\w-]{33}(?![\w-])"),
     _form("stripe-key", "k_live_ k_test_ whsec_", r"(?:[rs]k_(?:live|test)_|whsec_)[A-Za-z0-9+/=]{16,}"),
-    _form("twilio-key", "SK", r"SK[0-9a-f]{32}(?![A-Za-z0-9])"),
+    _form("twilio-key", " ".join(f"SK{digit}" for digit in HEX), r"SK[0-9a-f]{32}(?![A-Za-z0-9])"),
     _form("sendgrid-key", "SG.", r"SG\.[\w-]{16,32}\.[\w-]{16,64}"),
-    _form("mailgun-key", "key-", r"key-[0-9a-f]{32}(?![A-Za-z0-9])"),
-    _form("mailchimp-key", "-us", r"(?<![0-9a-f])[0-9a-f]{32}-us\d{1,2}(?![A-Za-z0-9])"),
+    _form("mailgun-key", " ".join(f"key-{digit}" for digit in HEX), r"key-[0-9a-f]{32}(?![A-Za-z0-9])"),
+    _form("mailchimp-key", " ".join(f"-us{digit}" for digit in HEX[:10]), r"(?<![0-9a-f])[0-9a-f]{32}-us\d{1,2}(?![A-Za-z0-9])"),
     _form("anthropic-key", "sk-ant-", r"sk-ant-[\w-]{20,}"),
     _form("openai-key", "sk-", r"sk-(?:(?:proj|svcacct|admin|or-v1|lf)-[\w-]{20,}|[A-Za-z0-9]{20,})"),
     _form("huggingface-token", "hf_ api_org_", r"(?:hf|api_org)_[A-Za-z0-9]{30,}"),
@@ -77,7 +79,7 @@ FORMS = (
     _form("yandex-key", "AgAAAA AQAAAA", r"A[gQ]AAAA[\w-]{33}(?![\w-])"),
     _form("yandex-key", "YC ysc2_", r"(?:YC[A-Z][\w-]{37}(?![\w-])|ysc2_[A-Za-z0-9]{40,})"),
     _form("vk-token", "vk1.a. vk2.a.", r"vk[12]\.a\.[\w-]{40,}"),
-    _form("tbank-token", "t.", r"t\.[\w-]{86}(?![\w-])"),
+    Form("tbank-token", tuple(f"{before}t." for before in BEFORE_TOKEN), re.compile(r"t\.[\w-]{86}(?![\w-])")),
     _form("yookassa-key", "live_ test_", r"(?:live|test)_[\w-]{43}(?![\w-])"),
     _form("openstack-token", "gAAAAA", r"gAAAAA[\w-]{60,}={0,2}"),
     _form("bitrix-webhook", "/rest/", r"bitrix24\.[a-z]{2,5}/rest/\d{1,9}/[a-z0-9]{16}(?![A-Za-z0-9])"),
@@ -104,12 +106,11 @@ FORMS = (
 
 
 LIKE_NAMES = ("live_", "test_")
-ANCHORS = Literals(anchor for form in FORMS for anchor in form.anchors)
+ANCHORS = tuple(anchor for form in FORMS for anchor in form.anchors)
 
 
-def find_tokens(text: str) -> Iterator[Span]:
-    """Yield the tokens of a text."""
-    anchors = ANCHORS.found_in(text)
+def find_tokens(text: str, anchors: frozenset[str]) -> Iterator[Span]:
+    """Yield the tokens of a text; `anchors` are those that it contains."""
     for form in FORMS:
         if not anchors.isdisjoint(form.anchors):
             yield from (Span(*found.span(), form.kind) for found in form.pattern.finditer(text) if _is_token(found))
