@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from ml.index.redact import calls, commands, names, neighbours, tables, tokens
+from ml.index.redact import calls, commands, names, neighbours, sections, tables, tokens
 from ml.index.redact.assignments import find_assignments
 from ml.index.redact.calls import find_in_calls
 from ml.index.redact.commands import find_in_commands
@@ -12,6 +12,7 @@ from ml.index.redact.fold import fold
 from ml.index.redact.formats import find_in_format
 from ml.index.redact.neighbours import find_neighbours
 from ml.index.redact.private_keys import find_private_keys
+from ml.index.redact.sections import find_in_sections
 from ml.index.redact.spans import Span
 from ml.index.redact.tables import find_in_tables
 from ml.index.redact.tokens import find_tokens
@@ -21,7 +22,7 @@ from ml.patterns import Literals
 __all__ = ["Redaction", "redact"]
 
 # Most texts hold none of these, so that most of the search is one pass over the text, and one in lower case.
-ANCHORS = Literals((*tokens.ANCHORS, *neighbours.ANCHORS, *commands.ANCHORS, *calls.ANCHORS))
+ANCHORS = Literals((*tokens.ANCHORS, *neighbours.ANCHORS, *commands.ANCHORS, *calls.ANCHORS, *sections.ANCHORS))
 WORDS = Literals((*names.ANCHORS, *tables.ANCHORS))
 
 
@@ -61,6 +62,7 @@ def _found(path: str, text: str) -> Iterator[Span]:
     yield from find_tokens(text, anchors)
     yield from find_credentials(text)
     yield from find_neighbours(text, anchors)
+    yield from find_in_sections(path, text, anchors)
     yield from find_assignments(path, text, lower, words)
     yield from find_in_commands(text, anchors)
     yield from find_in_calls(text, anchors)

@@ -73,7 +73,7 @@ def _value(text: str, strings: Strings, name: Name, place: Place) -> Span | None
     if end - start < SHORTEST:
         return None
     settings = place.settings or flag or _is_connection(text, name.start) or (place.pasted and _is_line(text, name, end))
-    if not _is_secret(text[start:end], name, bare=not quote, settings=settings):
+    if not _is_secret(text[start:end], name, bare=not (quote or text[start - 1] == ">"), settings=settings):
         return None
     return Span(start, end, name.kind)
 

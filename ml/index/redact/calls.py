@@ -33,6 +33,7 @@ PLACES = {
     **dict.fromkeys(("auth=(", "auth = (", "auth: [", 'auth": [', "auth': [", 'auth": (', "auth': (", "auth=[", "auth = ["), (SECOND,)),
     **{f"{driver}.connect(": (THIRD,) for driver in DRIVERS},
     ".connect(": (THIRD, FOURTH),
+    **dict.fromkeys(("Структура(", "Structure("), ()),
 }  # fmt: skip
 ANCHORS = tuple(PLACES)
 STRING = r"[rRbBuUfFL@$]{0,2}(?P<quote>\"\"|[\"'`])(?P<value>[^\"'`\n\\]{0,200})(?P=quote)"
@@ -41,6 +42,7 @@ ARGUMENT = re.compile(
     r"[\w.()!]{0,24}\s{0,40}(?P<end>[,)\]])"
 )
 MOST_ARGUMENTS = 8
+NAMED = bounded(r"(?i:\w{0,20}(?:парол|секрет|токен|password|pwd|secret|token)\w{0,20})", longest=60)
 SHORTEST = 5
 # An address, a permission, a selector, a path, a format: what other functions of these names take.
 NO_PASSWORD = bounded(r"^[\w.+-]+@[\w-]+\.\w|^[/#.]|[\[\](){}]|:\w+:|^\d+(?:px|%|s|ms)$|^[\w-]+\.\w{1,4}$")
@@ -52,16 +54,24 @@ def find_in_calls(text: str, anchors: frozenset[str]) -> Iterator[Span]:
         at = text.find(anchor)
         while at >= 0:
             end = at + len(anchor)
-            if not text[at - 1 : at].isalnum():
+            if anchor.startswith(".") or not text[at - 1 : at].isalnum():
                 yield from _passwords(text, end, PLACES[anchor])
             at = text.find(anchor, end)
 
 
 def _passwords(text: str, at: int, places: tuple[int, ...]) -> Iterator[Span]:
     arguments = _arguments(text, at)
-    for place in places:
+    for place in places or _named(text, arguments):
         if place < len(arguments) and (span := arguments[place]) and _is_password(text[span.start : span.end]):
             yield span
+
+
+def _named(text: str, arguments: list[Span | None]) -> tuple[int, ...]:
+    """Return the places of the values whose names are listed in the first argument: `Структура("Логин, Пароль", …)`."""
+    if not arguments or not (first := arguments[0]):
+        return ()
+    names = text[first.start : first.end].split(",")
+    return tuple(place for place, name in enumerate(names, start=1) if NAMED.fullmatch(name.strip()))
 
 
 def _arguments(text: str, at: int) -> list[Span | None]:

@@ -3,14 +3,14 @@
 import re
 
 from ml.index.redact.names import Name
-from ml.index.redact.spans import Span, is_placeholder, looks_chosen, looks_mixed, looks_random
+from ml.index.redact.spans import TECHNICAL, Span, is_placeholder, looks_chosen, looks_mixed, looks_random
 from ml.patterns import bounded
 
 # The rest of the name, what closes its markup, and a few words: "password (new) for the prod db".
 TAGS = r"(?:</?[a-zA-Z][^<>\n]{0,60}>\s{0,20}){0,3}"
 # In prose a name is a word of its own: "password", not "password_reset".
 NATURAL = re.compile(r"(?:word|wd|phrase|code)?s?(?![\w(.=]|-\w)", re.IGNORECASE)
-END_OF_NAME = r"[*_`\"'»”)\]]{0,3}"
+END_OF_NAME = r"\w{0,40}[*_`\"'»”)\]]{0,3}"
 FEW_WORDS = (
     r"(?P<words>(?:[ \t]{1,4}(?:\([^()\n]{0,60}\)|\[[^\[\]\n]{0,60}\]"
     r"|[*`'\"«“„]{0,2}[^\s:=—–→|\"'`«»“”„(){}\[\]<>;*]{1,40}[*`'\"»”]{0,2},?)){0,9}?)"
@@ -40,9 +40,10 @@ LOGIN = bounded(r"(?i:(?:логин\w{0,3}|login|user(?:name)?|юзер|поль
 ACCOUNT = ("учет", "учёт", "кред", "доступ", "cred")
 COMMENT = bounded(r"[ \t]{0,200}(?:#|//|/\*|\*|--|;|<!--|%|'|\"\"\"|'''|REM |\.\. |\||- |\d+\. |[•–—>])|.*(?:\s#|\s//|/\*|<!--|\s--\s)")
 LABEL = bounded(r"[\w \t,.!'’–—-]{0,200}")
-TRAILING = ".,;:!?)]}*_|"
+TRAILING = ".,;:)]}|"
 LINE_LIMIT = 300
 SIGNS = 3
+WORD_AND_NUMBER = bounded(r"[^\W\d_]{4,}[-_.]\d{3,}", longest=200)
 # Code: a call, a member, a subscript, an assignment.
 EXPRESSION = bounded(r"[A-Za-z_][\w.]*(?:[(\[{]|=[^=]|![rsa]\}|\.[a-z_]+$)|-?\d+[(\[{]|\W*[\[{(]")
 TOKEN = bounded(r"[\w+/.~:-]+={0,2}")
@@ -62,7 +63,7 @@ def find_told(text: str, name: Name, *, prose: bool) -> Span | None:
         return _span(found, name.kind)
     loose = name.tail >= 0 or prose or bool(COMMENT.match(line)) or bool(LABEL.fullmatch(line))
     for pattern in (BY_SIGN, BY_VERB, AT_ONCE):
-        if span := _told_by(pattern, text, end, name.kind, loose=loose and pattern is not AT_ONCE):
+        if span := _told_by(pattern, text, end, name.kind, loose=loose and (pattern is not AT_ONCE or name.tail >= 0)):
             return span
     found = BELOW.match(text, end)
     if found and name.kind != "code" and looks_mixed(found["value"]):
@@ -84,11 +85,12 @@ def _told_by(pattern: re.Pattern[str], text: str, end: int, kind: str, *, loose:
 
 
 def _names_a_pair(text: str, name: Name, line: str) -> bool:
-    return bool(LOGIN.search(line[-40:])) or text[name.start : name.start + 4].lower().startswith(ACCOUNT)
+    return bool(LOGIN.search(line[-40:])) or text[name.start : name.start + 6].lower().startswith(ACCOUNT)
 
 
 def _trimmed(value: str) -> str:
-    return value.rstrip(TRAILING)
+    value = value.rstrip(TRAILING)
+    return value.rstrip("*_") if value.endswith(("**", "__")) else value
 
 
 def _span(found: re.Match[str], kind: str) -> Span:
@@ -103,4 +105,6 @@ def _is_told(value: str, kind: str, *, loose: bool, direct: bool) -> bool:
         return False
     if kind in ("token", "key"):
         return bool(TOKEN.fullmatch(value)) and not is_placeholder(value) and looks_random(value, 4.0 if loose and direct else 3.0)
+    if loose and direct and WORD_AND_NUMBER.fullmatch(value) and not TECHNICAL.fullmatch(value):
+        return not is_placeholder(value)
     return looks_chosen(value) if loose else looks_mixed(value)

@@ -101,7 +101,7 @@ def looks_chosen(value: str) -> bool:
         return letters >= 5 and (_has_odd_inside(value) or (len(value) >= 8 and letters < 2 * _humps(value)))
     if not letters:
         return digits >= 6 and (digits == len(value) or not ODD.isdisjoint(value))
-    return not PLAIN_PARTS.fullmatch(value.strip("!?")) or looks_random(value)
+    return not PLAIN_PARTS.fullmatch(value) or looks_random(value)
 
 
 def looks_mixed(value: str) -> bool:

@@ -110,7 +110,9 @@ def _ruled(text: str, start: int, end: int, limit: int) -> Iterator[Span]:
     if not rule.startswith("==") or rule.strip("= \t\r"):
         return
     header = text[start:end]
-    columns = [span for found in BORDER.finditer(rule) if HEADING.fullmatch(header[slice(*(span := found.span()))])]
+    places = [found.span() for found in BORDER.finditer(rule)]
+    places[-1] = places[-1][0], MOST_LINE  # the last column is as wide as it needs to be
+    columns = [(left, right) for left, right in places if HEADING.fullmatch(header[left:right])]
     while columns and 0 < end < limit - 1:
         start, end = end + 1, text.find("\n", end + 1, end + 1 + MOST_LINE)
         line = text[start : end if end >= 0 else start + MOST_LINE]
