@@ -45,7 +45,8 @@ LINE_LIMIT = 300
 SIGNS = 3
 WORD_AND_NUMBER = bounded(r"[^\W\d_]{4,}[-_.]\d{3,}", longest=200)
 # Code: a call, a member, a subscript, an assignment.
-EXPRESSION = bounded(r"[A-Za-z_][\w.]*(?:[(\[{]|=[^=]|![rsa]\}|\.[a-z_]+$)|-?\d+[(\[{]|\W*[\[{(]")
+EXPRESSION = bounded(r"[A-Za-z_][\w.]*(?:[(\[{]|=[^=]|![rsa]\}|\.[a-z_]+$)|-?\d+[(\[{]|\W*[\[{(]|//|\w+=")
+TYPE = bounded(r"(?i:.*(?:token|auth|credential|private|public|secret|client|types?$|key))", longest=200)
 TOKEN = bounded(r"[\w+/.~:-]+={0,2}")
 PIN = bounded(r"\d{4,8}", longest=8)
 COMMON_PINS = frozenset(("0000", "1111", "1234", "4321", "12345"))
@@ -66,7 +67,7 @@ def find_told(text: str, name: Name, *, prose: bool) -> Span | None:
         if span := _told_by(pattern, text, end, name.kind, loose=loose and (pattern is not AT_ONCE or name.tail >= 0)):
             return span
     found = BELOW.match(text, end)
-    if found and name.kind != "code" and looks_mixed(found["value"]):
+    if found and name.kind not in ("code", "pin") and not EXPRESSION.match(found["value"]) and looks_mixed(found["value"]):
         return _span(found, name.kind)
     return None
 
@@ -89,6 +90,8 @@ def _names_a_pair(text: str, name: Name, line: str) -> bool:
 
 
 def _trimmed(value: str) -> str:
+    if value.endswith(("...", "…")):
+        return ""
     value = value.rstrip(TRAILING)
     return value.rstrip("*_") if value.endswith(("**", "__")) else value
 
@@ -104,7 +107,7 @@ def _is_told(value: str, kind: str, *, loose: bool, direct: bool) -> bool:
     if EXPRESSION.match(value):
         return False
     if kind in ("token", "key"):
-        return bool(TOKEN.fullmatch(value)) and not is_placeholder(value) and looks_random(value, 4.0 if loose and direct else 3.0)
+        return bool(TOKEN.fullmatch(value)) and not TYPE.match(value) and not is_placeholder(value) and looks_random(value, 4.0 if loose and direct else 3.0)
     if loose and direct and WORD_AND_NUMBER.fullmatch(value) and not TECHNICAL.fullmatch(value):
         return not is_placeholder(value)
     return looks_chosen(value) if loose else looks_mixed(value)

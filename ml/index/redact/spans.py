@@ -20,7 +20,8 @@ class Span:
 VARIABLE = bounded(
     r"\$\{|\$\(|#\{|\{\{|\{[^{}\s]*\}"  # ${VAR}, $(command), #{expression}, {{ template }}, {name}
     r"|%[sdv(]|^%\w+%$|^@\w+@$|^__\w+__$|<[\w .:/-]*>"  # %s, %(name)s, %VAR%, @VAR@, __NAME__, <name>
-    r"|^\$(?:[A-Za-z_]\w*|[\d@*?#!])$|^[*&]\w+$|^\[|^ENC\[|\.{3}|…",  # $VAR, $1, an anchor of YAML, a list, an ellipsis
+    r"|^\$(?:[A-Za-z_]\w*|[\d@*?#!])$|^[*&]\w+$|^\[|^ENC\[|\.{3}|…"  # $VAR, $1, an anchor of YAML, a list, an ellipsis
+    r"|^(?:\\x[0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\[0-7]{1,3}|\\[nrtabfv])+$",  # bytes
     longest=LONGEST,
 )
 EXAMPLE_WORDS = """
@@ -42,7 +43,7 @@ EXAMPLE = bounded(
     longest=LONGEST,
 )
 EXAMPLE_PART = bounded(
-    r"(?i:example|placeholder|change[-_ ]?(?:me|it)|\byour[-_]|redacted|dummy|replace[-_ ]?(?:me|with)|x{4}|\*{3}"
+    r"(?i:example|placeholder|change[-_ ]?(?:me|it|this)|\byour[-_]|redacted|dummy|replace[-_ ]?(?:me|with)|x{4}|\*{3}"
     r"|123456|234567|abcdef|deadbeef|lorem|foobar)",
     longest=LONGEST,
 )
@@ -59,9 +60,9 @@ DIGITS = bounded(r"\d+", longest=LONGEST)
 TECHNICAL = bounded(
     r"(?i:(?:utf|ucs|sha|md|base|oauth|ipv|http|https|rfc|iso|es|rs|hs|ps|aes|des|rsa|ed|curve|secp|pbkdf|argon|bcrypt|scrypt"
     r"|blake|python|py|php|java|windows|win|u?int|float|char|varchar|string|bytes?|vec|arr|list|len|max|min|step|version|ver"
-    r"|page|line|level|part|chapter|section|table|figure|issue|bug|pr|cve|pep|owasp|nist|tls|ssl|openssl|sslv|tlsv|x|v|p"
-    r"|column|field|arg|param|option|item|index|row|node|group|team|phase|stage|i|k|l|s|ec|h|mp|gpt|llama)[-_ ]?\d.*"
-    r"|\d+[a-zа-я]{1,12}|\d+(?:st|nd|rd|th)|0x[0-9a-f]{1,8}|\d+-\w{1,12})",
+    r"|page|line|level|part|chapter|section|table|figure|issue|bug|pr|cve|pep|owasp|nist|tls|ssl|openssl|sslv|tlsv"
+    r"|column|field|arg|param|option|item|index|row|node|group|team|phase|stage|gpt|llama)[-_ ]?\d{1,5}(?:[-_./:]?[a-z0-9]{0,12}){0,3}"
+    r"|[vxpiklsh]\d{1,4}[a-z]?|\d{1,5}-?(?-i:[a-zа-я]{1,12})|\d+(?:st|nd|rd|th)|0x[0-9a-f]{1,8}|(?-i:[A-Z]{1,4}\d{3,5}))",
     longest=200,
 )
 NAME = bounded(r"[._/:]*[A-Za-z]+\d*(?:[._/:]+[A-Za-z]+\d*)+", longest=LONGEST)
@@ -108,11 +109,11 @@ def looks_mixed(value: str) -> bool:
     """Tell whether a word of prose can hardly be anything but a password: a digit, letters and more than a name has."""
     if not looks_chosen(value):
         return False
-    bare = value.rstrip("!?")
-    odd = any(map(str.isdigit, value)) and any(map(str.isalpha, value)) and not ODD.isdisjoint(bare)
-    if odd and "=" not in value and "@" not in value[1:-1]:
+    digits = sum(map(str.isdigit, value))
+    odd = ODD.intersection(value if digits > 1 else value.rstrip("!?"))
+    if odd and digits and any(map(str.isalpha, value)) and "=" not in value and "@" not in value[1:-1]:
         return True
-    return looks_random(bare, 3.0) and not NAME.fullmatch(bare)
+    return looks_random(value, 3.0) and not NAME.fullmatch(value)
 
 
 def _has_odd_inside(value: str) -> bool:

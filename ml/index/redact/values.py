@@ -8,7 +8,7 @@ REST = (
     r"(?:word|wd|phrase|code|w)?s?(?:[_.-]?(?:hash|base|value|val|string|str|prod(?:uction)?|dev(?:elopment)?|test(?:ing)?"
     r"|stag(?:e|ing)|live|primary|secondary|main|default|new|old|current|backup|admin|root|user|db|plain(?:text)?|raw|b64"
     r"|base64|hex|data|id)|[_-]?\d{1,2})*+"
-    r"(?:(?:_(?:for|of|to|on|at|from|in)_|-(?:for|of|to|on|at|from|in)-|(?-i:For|Of|To|On|At|From)(?=(?-i:[A-Z])))[\w-]{1,40})?"
+    r"(?:(?:_(?:for|of|to|on|at)_|-(?:for|of|to|on|at)-|(?-i:For|Of|To|On|At)(?=(?-i:[A-Z])))[\w-]{1,40})?"
     r"(?![A-Za-z0-9_])"
 )
 CLOSED = r"(?:\\{0,4}[\"'`]{1,2})?[)\]}]{0,2}"
