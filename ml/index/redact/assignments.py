@@ -6,7 +6,7 @@ from re import Match
 
 from ml.index.redact.names import Name, find_names
 from ml.index.redact.prose import COMMON_PINS, PIN, find_told
-from ml.index.redact.spans import DIGEST_OR_PLACE, LONGEST, NAME, WORDS_ALONE, Span, is_placeholder, looks_chosen, looks_random
+from ml.index.redact.spans import DIGEST_OR_PLACE, LONGEST, NAME, TECHNICAL, WORDS_ALONE, Span, is_placeholder, looks_chosen, looks_random
 from ml.index.redact.values import REST, VALUE, VALUE_OF_WHOLE_NAME, Strings
 from ml.patterns import bounded
 
@@ -118,6 +118,8 @@ def _is_secret(value: str, name: Name, *, bare: bool, settings: bool) -> bool:
 def _is_password(value: str, settings: bool) -> bool:
     """Tell whether a value may be a password that a person chose; a plain word may only in settings."""
     if any(character.isspace() for character in value):
+        return False
+    if TECHNICAL.fullmatch(value):
         return False
     if WORDS_ALONE.fullmatch(value) or (not settings and NAME.fullmatch(value)):
         return value.isascii() and ((settings and value.islower()) or value.count("-") > 2)

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ml.index.redact.spans import DIGEST_OR_PLACE, WORDS_ALONE, Span, is_placeholder
+from ml.index.redact.spans import DIGEST_OR_PLACE, WORDS_ALONE, Span, is_placeholder, positions
+from ml.patterns import Bounded, bounded
 
 KIND = "password"
 SHORTEST = 5
@@ -20,12 +21,12 @@ class Command(NamedTuple):
     """Programs, each with what follows its name in a line, and the option that gives them a password."""
 
     anchors: tuple[str, ...]
-    option: re.Pattern[str]
+    option: Bounded
 
 
 def _command(programs: str, option: str) -> Command:
     anchors = tuple(f"{name}{end}" for name in programs.split() for end in (" ", '"', "'", ".exe"))
-    return Command(anchors, re.compile(rf"{BEFORE}{option}{WORD}"))
+    return Command(anchors, bounded(rf"{BEFORE}{option}{WORD}", longest=LONGEST_COMMAND + 1))
 
 
 COMMANDS = (
@@ -87,24 +88,22 @@ def find_in_commands(text: str, anchors: frozenset[str]) -> Iterator[Span]:
 
 
 def _alone(text: str, anchor: str, pattern: re.Pattern[str]) -> Iterator[Span]:
-    at = text.find(anchor)
-    while at >= 0:
+    for at in positions(text, anchor):
         if (found := pattern.match(text, at)) and (span := _span(found)):
             yield span
-        at = text.find(anchor, at + len(anchor))
 
 
-def _options(text: str, program: str, option: re.Pattern[str]) -> Iterator[Span]:
+def _options(text: str, program: str, option: Bounded) -> Iterator[Span]:
     at = text.find(program)
     while at >= 0:
-        end = at + len(program) - 1
+        start = end = at + len(program) - 1
         if not (text[at - 1 : at].isalnum() or text[at - 1 : at] in ("-", "_")):
-            end = _end_of_command(text, end)
-            yield from (span for found in option.finditer(text, at + len(program) - 1, end) if (span := _span(found)))
+            end = end_of_command(text, start)
+            yield from (span for found in option.finditer(text[start:end]) if (span := _span(found, start)))
         at = text.find(program, max(end, at + 1))
 
 
-def _end_of_command(text: str, start: int) -> int:
+def end_of_command(text: str, start: int) -> int:
     """Return where a command ends: with its line, or with the last that it is continued in."""
     end, limit = start, min(len(text), start + LONGEST_COMMAND)
     while (end := text.find("\n", end, limit)) >= 0:
@@ -114,11 +113,12 @@ def _end_of_command(text: str, start: int) -> int:
     return limit
 
 
-def _span(found: re.Match[str]) -> Span | None:
+def _span(found: re.Match[str], offset: int = 0) -> Span | None:
     group = str(found.lastgroup)
     value = found[group].rstrip(".,:")
     if is_placeholder(value) or DIGEST_OR_PLACE.match(value) or WORDS_ALONE.fullmatch(value):
         return None
     if len(value) < SHORTEST or not any(map(str.isdigit, value)):
         return None
-    return Span(found.start(group), found.start(group) + len(value), KIND)
+    start = offset + found.start(group)
+    return Span(start, start + len(value), KIND)

@@ -1,5 +1,6 @@
 """Where a secret stands, and what is no secret although it looks like one."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ml.patterns import bounded
@@ -14,6 +15,14 @@ class Span:
     start: int
     end: int
     kind: str
+
+
+def positions(text: str, anchor: str) -> Iterator[int]:
+    """Yield the places where a string stands in a text."""
+    at = text.find(anchor)
+    while at >= 0:
+        yield at
+        at = text.find(anchor, at + len(anchor))
 
 
 # What stands for a value that comes from elsewhere.

@@ -35,18 +35,19 @@ CLOSING = {"«": "»", "“": "”", "„": "“"}
 class Strings:
     """Finds the ends of strings in a text; that of a quote is looked for once, however many places ask for it."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, across_lines: bool = False) -> None:
         self._text = text
+        self._across_lines = across_lines
         self._known: dict[str, tuple[int, int]] = {}
 
     def end(self, quote: str, start: int) -> int:
         """Return where a string that begins at a place ends; -1 where it has no end in its line, or is too long."""
         closing = CLOSING.get(quote, quote)
         end = self._next(closing, start)
+        if self._across_lines:
+            return end
         line_end = self._next("\n", start)
-        if end < 0 or end - start > LONGEST or (0 <= line_end < end):
-            return -1
-        return end
+        return -1 if end < 0 or end - start > LONGEST or 0 <= line_end < end else end
 
     def _next(self, wanted: str, start: int) -> int:
         since, end = self._known.get(wanted, (0, -2))
