@@ -6,7 +6,7 @@ from re import Match
 
 from ml.index.redact.names import Name, find_names
 from ml.index.redact.prose import COMMON_PINS, PIN, find_told
-from ml.index.redact.spans import DIGEST_OR_PLACE, LONGEST, NAME, TECHNICAL, WORDS_ALONE, Span, is_placeholder, looks_chosen, looks_random
+from ml.index.redact.spans import DIGEST_OR_PLACE, NAME, TECHNICAL, TYPE, WORDS_ALONE, Span, is_placeholder, looks_chosen, looks_random
 from ml.index.redact.values import REST, VALUE, VALUE_OF_WHOLE_NAME, Strings
 from ml.patterns import bounded
 
@@ -31,6 +31,8 @@ SHORTEST = 4
 KINDS = {"code": "password", "pin": "password"}
 LINE_LIMIT = 300
 WINDOW = 48
+# How often prose may be read for a secret in vain: a text of nothing but names would take seconds.
+FEW, CHARACTERS_A_TRY = 1_000, 150
 PASTED = frozenset(("", "question.txt", "answer.txt"))
 
 
@@ -47,12 +49,17 @@ def find_assignments(path: str, text: str, lower: str, anchors: frozenset[str]) 
     """Yield the values of names such as `db_password`, `API_KEY`, `clientSecret` or `пароль`."""
     end_of_path = path[-1_000:]
     place = Place(bool(SETTINGS.search(end_of_path)), bool(PROSE.search(end_of_path)), path in PASTED)
+    vain = FEW + len(text) // CHARACTERS_A_TRY
     for names in find_names(text, lower, anchors):
         strings, after = Strings(text), 0
         for name in names:
             if name.start < after:
                 continue
-            if span := _value(text, strings, name, place) or find_told(text, name, prose=place.prose):
+            span = _value(text, strings, name, place)
+            if not span and vain:
+                span = find_told(text, name, prose=place.prose)
+                vain -= not span
+            if span:
                 yield Span(span.start, span.end, KINDS.get(span.kind, span.kind))
                 after = span.end
 
@@ -61,7 +68,7 @@ def _value(text: str, strings: Strings, name: Name, place: Place) -> Span | None
     found = _following(text, name)
     flag = not found and _is_flag(text, name.start)
     if flag:
-        found = FLAG_VALUE.match(text[max(name.end, name.tail) : name.end + LONGEST])
+        found = FLAG_VALUE.match(text[max(name.end, name.tail) : name.end + LINE_LIMIT])
     if not found:
         return None
     quote = None if flag else found["quote"]
@@ -111,7 +118,9 @@ def _is_secret(value: str, name: Name, *, bare: bool, settings: bool) -> bool:
     if kind == "code":
         return looks_chosen(value) or (not bare and value.isalpha())
     if kind in ("token", "key") or (bare and (kind == "secret" or not settings)):
-        return looks_random(value) if settings or not bare else looks_random(value, 3.0) and not NAME.fullmatch(value)
+        if settings or not bare:
+            return looks_random(value)
+        return looks_random(value, 3.0) and not NAME.fullmatch(value) and not TYPE.search(value)
     return _is_password(value, settings and kind == "password")
 
 

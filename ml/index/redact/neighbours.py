@@ -8,6 +8,7 @@ from ml.index.redact.spans import Span, is_placeholder
 from ml.patterns import linear
 
 NEAR = 250
+LONGEST_KEY = 90
 
 
 class Pair(NamedTuple):
@@ -56,7 +57,7 @@ def _near(text: str, pair: Pair) -> Iterator[Span]:
             continue
         start, end = max(looked_at, identifier.start() - NEAR), identifier.end() + NEAR
         yield from (Span(*key.span(), pair.kind) for key in pair.key.finditer(text, start, end) if _is_key(key[0], pair))
-        looked_at = max(looked_at, end - 2 * NEAR)
+        looked_at = max(looked_at, end - LONGEST_KEY)
 
 
 def _is_key(value: str, pair: Pair) -> bool:

@@ -3,7 +3,7 @@
 import re
 
 from ml.index.redact.names import Name
-from ml.index.redact.spans import TECHNICAL, Span, is_placeholder, looks_chosen, looks_mixed, looks_random
+from ml.index.redact.spans import TECHNICAL, TYPE, Span, is_placeholder, looks_chosen, looks_mixed, looks_random
 from ml.patterns import bounded
 
 # The rest of the name, what closes its markup, and a few words: "password (new) for the prod db".
@@ -46,7 +46,6 @@ SIGNS = 3
 WORD_AND_NUMBER = bounded(r"[^\W\d_]{4,}[-_.]\d{3,}", longest=200)
 # Code: a call, a member, a subscript, an assignment.
 EXPRESSION = bounded(r"[A-Za-z_][\w.]*(?:[(\[{]|=[^=]|![rsa]\}|\.[a-z_]+$)|-?\d+[(\[{]|\W*[\[{(]|//|\w+=")
-TYPE = bounded(r"(?i:.*(?:token|auth|credential|private|public|secret|client|types?$|key))", longest=200)
 TOKEN = bounded(r"[\w+/.~:-]+={0,2}")
 PIN = bounded(r"\d{4,8}", longest=8)
 COMMON_PINS = frozenset(("0000", "1111", "1234", "4321", "12345"))
@@ -107,7 +106,7 @@ def _is_told(value: str, kind: str, *, loose: bool, direct: bool) -> bool:
     if EXPRESSION.match(value):
         return False
     if kind in ("token", "key"):
-        return bool(TOKEN.fullmatch(value)) and not TYPE.match(value) and not is_placeholder(value) and looks_random(value, 4.0 if loose and direct else 3.0)
+        return bool(TOKEN.fullmatch(value)) and not TYPE.search(value) and not is_placeholder(value) and looks_random(value, 4.0 if loose and direct else 3.0)
     if loose and direct and WORD_AND_NUMBER.fullmatch(value) and not TECHNICAL.fullmatch(value):
         return not is_placeholder(value)
     return looks_chosen(value) if loose else looks_mixed(value)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from ml.index.redact.spans import DIGEST_OR_PLACE, VARIABLE, WORDS_ALONE, Span, is_placeholder, looks_random
+from ml.index.redact.spans import DIGEST_OR_PLACE, PLAIN_PARTS, VARIABLE, WORDS_ALONE, Span, is_placeholder, looks_random
 from ml.patterns import bounded
 
 PARENTS = ("Jwt", "jwt", "JWT", "Bearer", "bearer", "Hmac", "hmac", "Encryption", "encryption", "Crypto", "crypto", "Aes", "aes")
@@ -11,6 +11,7 @@ STATE_MARKS = ('"terraform_version"', '"random_password"', '"sensitive_attribute
 ANCHORS = (*PARENTS, *STATE_MARKS)
 SECTION = re.compile(r"[A-Za-z]{2,12}[\w-]{0,20}[\"']?[ \t]{0,4}[:=]?[ \t]{0,4}(?:\{|\]?\r?\n)")
 WINDOW = 800
+SHORTEST_BASE_64 = 20
 KEY = re.compile(r"(?<![\w-])[\"']?(?i:key|value|pass)[\"']?[ \t]{0,4}[:=][ \t]{0,4}[\"']?(?P<secret>[^\s\"',{}]{8,512})")
 
 STATE_FILE = bounded(r"\.tfstate(?:\.[\w.-]{1,60})?$")
@@ -53,7 +54,9 @@ def _keys(text: str, parent: str) -> Iterator[Span]:
 
 
 def _is_key(value: str) -> bool:
-    if is_placeholder(value) or DIGEST_OR_PLACE.match(value) or WORDS_ALONE.fullmatch(value):
+    if is_placeholder(value) or DIGEST_OR_PLACE.match(value) or WORDS_ALONE.fullmatch(value) or PLAIN_PARTS.fullmatch(value):
+        return False
+    if "/" in value and len(value) < SHORTEST_BASE_64:
         return False
     return looks_random(value) or (len(value) >= 12 and any(map(str.isdigit, value)) and "(" not in value and "." not in value)
 

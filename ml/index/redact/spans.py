@@ -74,6 +74,12 @@ TECHNICAL = bounded(
     r"|[vxpiklsh]\d{1,4}[a-z]?|\d{1,5}-?(?-i:[a-zа-я]{1,12})|\d+(?:st|nd|rd|th)|0x[0-9a-f]{1,8}|(?-i:[A-Z]{1,4}\d{3,5}))",
     longest=200,
 )
+# A name of a class, such as `Ed25519PrivateKey` or `OAuth2Token`.
+TYPE = bounded(
+    r"(?:^|[a-z0-9_])(?:Token|Auth|Credential|Private|Public|Secret|Client|Type|Key|private|public|secret)(?:[A-Z_]|s?$)"
+    r"|[a-z]_(?:key|token|auth|secret|credential)s?$",
+    longest=LONGEST,
+)
 NAME = bounded(r"[._/:]*[A-Za-z]+\d*(?:[._/:]+[A-Za-z]+\d*)+", longest=LONGEST)
 WORDS_ALONE = bounded(r"[-_./:]*[^\W\d_]+(?:[-_./: ]+[^\W\d_]+)*[-_./:]*", longest=LONGEST)
 PLAIN_PARTS = bounded(r"(?:[^\W\d_]+|\d{1,4})(?:[-_./:,'’]+(?:[^\W\d_]+|\d{1,4})?)+", longest=200)
