@@ -131,7 +131,8 @@ def _attributes(about: Mapping[str, Any]) -> "dict[str, AttributeValue]":
 
 def _documents(run: "Run") -> "dict[str, AttributeValue]":
     return {
-        f"retrieval.documents.{number}.document.id": redacted(place(source.chunk)) for number, source in enumerate(run.sources)
+        f"retrieval.documents.{number}.document.id": redacted(place(source.chunk))
+        for number, source in enumerate(run.sources)
     }
 
 

@@ -49,7 +49,13 @@ class _Maker:
         sign = self._random.choice("!#*+^~%?")
         number = self.of(string.digits, 4)
         return self._random.choice(
-            (word + number + sign, word + sign + number, self.of(LETTERS, 8) + sign, self.of(LETTERS, 12), f"{word}_{number}{sign}")
+            (
+                word + number + sign,
+                word + sign + number,
+                self.of(LETTERS, 8) + sign,
+                self.of(LETTERS, 12),
+                f"{word}_{number}{sign}",
+            )
         )
 
     def fill(self, template: str) -> tuple[str, str]:

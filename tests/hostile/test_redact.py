@@ -90,7 +90,9 @@ def test_a_repetition_is_read_in_time(unit: str) -> None:
 
 
 @pytest.mark.parametrize("path", SPECIAL)
-@pytest.mark.parametrize("unit", ["A='", "A=x ", "password ", "a:", "data:\n  a: b\n", '"result": "', "machine ", " ", "a"])
+@pytest.mark.parametrize(
+    "unit", ["A='", "A=x ", "password ", "a:", "data:\n  a: b\n", '"result": "', "machine ", " ", "a"]
+)
 def test_special_files_are_read_in_time(path: str, unit: str) -> None:
     assert _seconds_a_mb(path, unit * (SIZE // len(unit)) + "!") < SECONDS_A_MB
 
@@ -115,10 +117,12 @@ def _seconds(path: str, text: str) -> float:
 def test_every_text_of_a_record_is_redacted(tmp_path: Path) -> None:
     secret = next(form.secret for form in FORMS if "DB_PASS" in form.text)
     line = f"DB_PASS={secret}"
-    about = without_secrets({"where": {"paths": (line, "src/**"), "repos": None}, "answer": line, "tokens": {"prompt": 3}})
+    about = without_secrets(
+        {"where": {"paths": (line, "src/**"), "repos": None}, "answer": line, "tokens": {"prompt": 3}}
+    )
     assert secret not in json.dumps(about)
     assert about["where"]["paths"][1] == "src/**"
     assert about["tokens"] == {"prompt": 3}
-    settings = cast(Any, SimpleNamespace(data_dir=tmp_path, record_max_bytes=10_000, record_files=1))
+    settings = cast("Any", SimpleNamespace(data_dir=tmp_path, record_max_bytes=10_000, record_files=1))
     record_feedback(settings, "id", "down", f"why is {line} shown?", caller=line)
     assert secret not in (tmp_path / "feedback.jsonl").read_text()

@@ -6,7 +6,17 @@ from re import Match
 
 from ml.index.redact.names import Name, find_names
 from ml.index.redact.prose import COMMON_PINS, PIN, find_told
-from ml.index.redact.spans import DIGEST_OR_PLACE, NAME, TECHNICAL, TYPE, WORDS_ALONE, Span, is_placeholder, looks_chosen, looks_random
+from ml.index.redact.spans import (
+    DIGEST_OR_PLACE,
+    NAME,
+    TECHNICAL,
+    TYPE,
+    WORDS_ALONE,
+    Span,
+    is_placeholder,
+    looks_chosen,
+    looks_random,
+)
 from ml.index.redact.values import REST, VALUE, VALUE_OF_WHOLE_NAME, Strings
 from ml.patterns import bounded
 
@@ -18,15 +28,15 @@ SETTINGS = bounded(
     r"(?i:\.(?:ya?ml|toml|ini|cfg|conf|config|cnf|properties|props|env|sh|bash|zsh|ksh|fish|ps1|bat|cmd|tfvars|service)$"
     r"|(?:^|/)(?:Dockerfile[^/]{0,99}|\.?(?:env|envrc|npmrc|pypirc|my\.cnf|s3cfg|boto|credentials)|pip\.conf)$)"
 )
-PROSE = bounded(r"(?i:\.(?:md|markdown|mdx|rst|txt|adoc|asciidoc|org|tex|html?|xhtml|csv|tsv|log|eml|wiki|textile)$|^$)")
+PROSE = bounded(
+    r"(?i:\.(?:md|markdown|mdx|rst|txt|adoc|asciidoc|org|tex|html?|xhtml|csv|tsv|log|eml|wiki|textile)$|^$)"
+)
 CONNECTION_PART = bounded(
     r"(?i:\b(?:server|srvr|data source|host|user ?id|uid|usr|user(?:name)?|database|initial catalog|endpoint|account ?name)"
     r"\s{0,9}=[^=])"
 )
 # A line of settings in a text that may hold any: a name, and one value up to the end of the line.
-SETTING_LINE = bounded(
-    r"[ \t]{0,40}(?:[-*#;]{1,2}[ \t]{1,4})?(?:export[ \t]+|set[ \t]+|\$env:)?[\"']?[\w.:-]{0,60}$"
-)
+SETTING_LINE = bounded(r"[ \t]{0,40}(?:[-*#;]{1,2}[ \t]{1,4})?(?:export[ \t]+|set[ \t]+|\$env:)?[\"']?[\w.:-]{0,60}$")
 SHORTEST = 4
 KINDS = {"code": "password", "pin": "password"}
 LINE_LIMIT = 300
@@ -79,7 +89,9 @@ def _value(text: str, strings: Strings, name: Name, place: Place) -> Span | None
         start, end = (start + max(name.end, name.tail), end + max(name.end, name.tail)) if flag else (start, end)
     if end - start < SHORTEST:
         return None
-    settings = place.settings or flag or _is_connection(text, name.start) or (place.pasted and _is_line(text, name, end))
+    settings = (
+        place.settings or flag or _is_connection(text, name.start) or (place.pasted and _is_line(text, name, end))
+    )
     if not _is_secret(text[start:end], name, bare=not (quote or text[start - 1] == ">"), settings=settings):
         return None
     return Span(start, end, name.kind)

@@ -27,7 +27,18 @@ CALLS = {
     "HTTPConnection": FOURTH, "FTPConnection": FOURTH, "WSDefinitions": THIRD,
 }  # fmt: skip
 # Drivers of databases, whose password is the third argument, after host and user.
-DRIVERS = ("psycopg2", "psycopg", "pymysql", "MySQLdb", "pyodbc", "cx_Oracle", "oracledb", "mariadb", "pymssql", "asyncpg")
+DRIVERS = (
+    "psycopg2",
+    "psycopg",
+    "pymysql",
+    "MySQLdb",
+    "pyodbc",
+    "cx_Oracle",
+    "oracledb",
+    "mariadb",
+    "pymssql",
+    "asyncpg",
+)
 PLACES = {
     **{f"{name}(": (place,) for name, place in CALLS.items()},
     **dict.fromkeys(("auth=(", "auth = (", "auth: [", 'auth": [', "auth': [", 'auth": (', "auth': (", "auth=[", "auth = ["), (SECOND,)),

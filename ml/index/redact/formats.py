@@ -20,7 +20,8 @@ PGPASS = re.compile(r"^(?!#)(?:(?:\\.|[^:\n\\]){0,255}+:){4}(?P<secret>[^\n]{1,4
 HTPASSWD_FILE = bounded(r"htpasswd[^/]*$|(?:^|/)(?:shadow|passwd)-?$", longest=300)
 HTPASSWD = re.compile(r"^[^:#\n]{1,255}+:(?P<secret>[^:\n]{6,4096}+)(?=:|$)", re.MULTILINE)
 NPMRC = re.compile(
-    r"^(?://\S{1,300}:)?_(?:authToken|auth|password)[ \t]{0,80}+=[ \t]{0,80}+\"?(?P<secret>[^\s\"]{6,4096}+)", re.MULTILINE
+    r"^(?://\S{1,300}:)?_(?:authToken|auth|password)[ \t]{0,80}+=[ \t]{0,80}+\"?(?P<secret>[^\s\"]{6,4096}+)",
+    re.MULTILINE,
 )
 DOCKER_AUTH = re.compile(r"\"(?:auth|identitytoken|registrytoken)\"\s{0,80}+:\s{0,80}+\"(?P<secret>[^\"]{6,4096}+)\"")
 CERTIFICATE = re.compile(r"\bclient-(?:key|certificate)-data[\"']?:\s{0,80}+[\"']?(?P<secret>[A-Za-z0-9+/=]{8,65536}+)")
@@ -40,7 +41,9 @@ ANYWHERE: tuple[tuple[str, re.Pattern[str], str], ...] = (
     ("private_key_id", GOOGLE_KEY_ID, "gcp-key"),
 )
 KUBERNETES = "kubernetes-secret"
-SECRET_KIND = re.compile(r"^(?P<indent>[ \t-]{0,200}+)kind:[ \t]{0,80}+[\"']?Secret[\"']?[ \t]{0,80}+(?:#.*)?$", re.MULTILINE)
+SECRET_KIND = re.compile(
+    r"^(?P<indent>[ \t-]{0,200}+)kind:[ \t]{0,80}+[\"']?Secret[\"']?[ \t]{0,80}+(?:#.*)?$", re.MULTILINE
+)
 SECRET_KIND_JSON = re.compile(r"\"kind\"\s{0,80}+:\s{0,80}+\"Secret\"")
 SECRET_DATA_JSON = re.compile(r"\"(?:data|stringData)\"\s{0,80}+:\s{0,80}+\{(?P<data>[^{}]*)\}")
 JSON_VALUE = re.compile(r":\s{0,80}+\"(?P<secret>(?:\\.|[^\"\\]){1,65536}+)\"")

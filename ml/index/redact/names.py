@@ -69,7 +69,20 @@ LATIN = re.compile(
     r"|(?P<secret>sekret(?!ar)\w{0,4}(?:[ _-]?(?:k[lj]+[yiu]+c?h|token)\w{0,4})?)"
     r"|(?P<key>kl(?:y|j|i)?uch?h?['`]?(?![b-df-z])|pin[ _-]?kod)"
 )
-LATIN_ANCHORS = ("parol", "dostupa", "sekret", "kluch", "klyuch", "kljuch", "kliuch", "pinkod", "pin_kod", "pin-kod", "slovo", "uchetn")
+LATIN_ANCHORS = (
+    "parol",
+    "dostupa",
+    "sekret",
+    "kluch",
+    "klyuch",
+    "kljuch",
+    "kliuch",
+    "pinkod",
+    "pin_kod",
+    "pin-kod",
+    "slovo",
+    "uchetn",
+)
 LATIN_REST = re.compile(r"(?:[_.-]?[A-Za-z0-9]+){0,8}")
 
 
@@ -125,9 +138,15 @@ def _tells(word: str, text: str, lower: str, at: int) -> bool:
         return bool(KEY_OF_WHAT.search(before))
     after = lower[at : at + 40]
     if word in ("pw", "psk"):
-        return bool(PW_ALONE.match(after)) if word == "pw" and OF_PW.search(before) else word == "psk" and not before[-1:].isalpha()
+        return (
+            bool(PW_ALONE.match(after))
+            if word == "pw" and OF_PW.search(before)
+            else word == "psk" and not before[-1:].isalpha()
+        )
     if word == "pin":
-        return bool(PIN.match(after)) and not before[-1:].isalpha() and (text[at : at + 3] == "PIN" or "code" in after[:9])
+        return (
+            bool(PIN.match(after)) and not before[-1:].isalpha() and (text[at : at + 3] == "PIN" or "code" in after[:9])
+        )
     if word == "pass" and not PASSWORD.match(after) and not PASS_ALONE.match(after):
         return False
     return word not in ("pass", "auth") or not text[at - 1 : at].isalpha() or text[at].isupper()

@@ -29,7 +29,12 @@ PAIRS = (
         linear(r"\bA[KS]IA[A-Z0-9]{16}\b"),
         re.compile(r"(?<![A-Za-z0-9/+=.-])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])"),
     ),
-    Pair("twilio-key", tuple(f"{name}{digit}" for name in ("AC", "SK") for digit in "0123456789abcdef"), linear(r"\b(?:AC|SK)[0-9a-f]{32}\b"), HEX_32),
+    Pair(
+        "twilio-key",
+        tuple(f"{name}{digit}" for name in ("AC", "SK") for digit in "0123456789abcdef"),
+        linear(r"\b(?:AC|SK)[0-9a-f]{32}\b"),
+        HEX_32,
+    ),
     Pair(
         "yandex-key",
         ("YCAJ",),
@@ -38,7 +43,12 @@ PAIRS = (
     ),
     Pair("dadata-key", ("dadata", "Dadata", "DaData", "DADATA"), linear(r"(?i)dadata"), HEX_40),
     Pair("selectel-key", ("selectel", "Selectel", "SELECTEL", "selcdn"), linear(r"(?i)selectel|selcdn"), HEX_32),
-    Pair("vk-token", ("api.vk.com", "vk_api", "VkApi"), linear(r"api\.vk\.com|vk_api|VkApi"), re.compile(r"(?<![\w-])[0-9a-f]{85}(?![\w-])")),
+    Pair(
+        "vk-token",
+        ("api.vk.com", "vk_api", "VkApi"),
+        linear(r"api\.vk\.com|vk_api|VkApi"),
+        re.compile(r"(?<![\w-])[0-9a-f]{85}(?![\w-])"),
+    ),
 )
 ANCHORS = tuple(anchor for pair in PAIRS for anchor in pair.anchors)
 
@@ -56,7 +66,9 @@ def _near(text: str, pair: Pair) -> Iterator[Span]:
         if is_placeholder(identifier[0]):
             continue
         start, end = max(looked_at, identifier.start() - NEAR), identifier.end() + NEAR
-        yield from (Span(*key.span(), pair.kind) for key in pair.key.finditer(text, start, end) if _is_key(key[0], pair))
+        yield from (
+            Span(*key.span(), pair.kind) for key in pair.key.finditer(text, start, end) if _is_key(key[0], pair)
+        )
         looked_at = max(looked_at, end - LONGEST_KEY)
 
 

@@ -18,7 +18,8 @@ PUTTY = re.compile(
     r"^PuTTY-User-Key-File-\d: .*\n(?:.*\n){0,20}?Private-Lines: \d+\n(?P<key>(?:[A-Za-z0-9+/=]+\n)+)", re.MULTILINE
 )
 KEY_FILE = bounded(
-    r"(?i:(?:^|/)(?:id_(?:rsa|dsa|ecdsa|ed25519)(?:_sk)?|[^/]*\.(?:key|pem|ppk|pk8)|secring\.\w+|master\.key)$)", longest=300
+    r"(?i:(?:^|/)(?:id_(?:rsa|dsa|ecdsa|ed25519)(?:_sk)?|[^/]*\.(?:key|pem|ppk|pk8)|secring\.\w+|master\.key)$)",
+    longest=300,
 )
 BLOB = re.compile(r"^[ \t]*(?P<key>[A-Za-z0-9+/=_-]{16,})[ \t]*$", re.MULTILINE)
 JWK = re.compile(r"\"(?:d|k|p|q|dp|dq|qi)\"\s*:\s*\"(?P<key>[\w-]{20,})\"")

@@ -36,9 +36,13 @@ PAIR = re.compile(
     r"(?P<value>[^\s\"'`«»<>\\,;|]{4,200}+)",
     re.IGNORECASE,
 )
-LOGIN = bounded(r"(?i:(?:логин\w{0,3}|login|user(?:name)?|юзер|пользовател\w{1,2}|уч[её]т\w{1,12}|имя|email|почта)[ \t]{0,3}(?:/|и|and|:|,|\||&|\+)[ \t]{0,3}$)")
+LOGIN = bounded(
+    r"(?i:(?:логин\w{0,3}|login|user(?:name)?|юзер|пользовател\w{1,2}|уч[её]т\w{1,12}|имя|email|почта)[ \t]{0,3}(?:/|и|and|:|,|\||&|\+)[ \t]{0,3}$)"
+)
 ACCOUNT = ("учет", "учёт", "кред", "доступ", "cred")
-COMMENT = bounded(r"[ \t]{0,200}(?:#|//|/\*|\*|--|;|<!--|%|'|\"\"\"|'''|REM |\.\. |\||- |\d+\. |[•–—>])|.*(?:\s#|\s//|/\*|<!--|\s--\s)")
+COMMENT = bounded(
+    r"[ \t]{0,200}(?:#|//|/\*|\*|--|;|<!--|%|'|\"\"\"|'''|REM |\.\. |\||- |\d+\. |[•–—>])|.*(?:\s#|\s//|/\*|<!--|\s--\s)"
+)
 LABEL = bounded(r"[\w \t,.!'’–—-]{0,200}")
 TRAILING = ".,;:)]}|"
 LINE_LIMIT = 300
@@ -66,7 +70,12 @@ def find_told(text: str, name: Name, *, prose: bool) -> Span | None:
         if span := _told_by(pattern, text, end, name.kind, loose=loose and (pattern is not AT_ONCE or name.tail >= 0)):
             return span
     found = BELOW.match(text, end)
-    if found and name.kind not in ("code", "pin") and not EXPRESSION.match(found["value"]) and looks_mixed(found["value"]):
+    if (
+        found
+        and name.kind not in ("code", "pin")
+        and not EXPRESSION.match(found["value"])
+        and looks_mixed(found["value"])
+    ):
         return _span(found, name.kind)
     return None
 
@@ -106,7 +115,12 @@ def _is_told(value: str, kind: str, *, loose: bool, direct: bool) -> bool:
     if EXPRESSION.match(value):
         return False
     if kind in ("token", "key"):
-        return bool(TOKEN.fullmatch(value)) and not TYPE.search(value) and not is_placeholder(value) and looks_random(value, 4.0 if loose and direct else 3.0)
+        return (
+            bool(TOKEN.fullmatch(value))
+            and not TYPE.search(value)
+            and not is_placeholder(value)
+            and looks_random(value, 4.0 if loose and direct else 3.0)
+        )
     if loose and direct and WORD_AND_NUMBER.fullmatch(value) and not TECHNICAL.fullmatch(value):
         return not is_placeholder(value)
     return looks_chosen(value) if loose else looks_mixed(value)

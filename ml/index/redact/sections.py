@@ -3,16 +3,40 @@
 import re
 from collections.abc import Iterator
 
-from ml.index.redact.spans import DIGEST_OR_PLACE, PLAIN_PARTS, VARIABLE, WORDS_ALONE, Span, is_placeholder, looks_random
+from ml.index.redact.spans import (
+    DIGEST_OR_PLACE,
+    PLAIN_PARTS,
+    VARIABLE,
+    WORDS_ALONE,
+    Span,
+    is_placeholder,
+    looks_random,
+)
 from ml.patterns import bounded
 
-PARENTS = ("Jwt", "jwt", "JWT", "Bearer", "bearer", "Hmac", "hmac", "Encryption", "encryption", "Crypto", "crypto", "Aes", "aes")
+PARENTS = (
+    "Jwt",
+    "jwt",
+    "JWT",
+    "Bearer",
+    "bearer",
+    "Hmac",
+    "hmac",
+    "Encryption",
+    "encryption",
+    "Crypto",
+    "crypto",
+    "Aes",
+    "aes",
+)
 STATE_MARKS = ('"terraform_version"', '"random_password"', '"sensitive_attributes"', '"bcrypt_hash"', '"sensitive"')
 ANCHORS = (*PARENTS, *STATE_MARKS)
 SECTION = re.compile(r"[A-Za-z]{2,12}[\w-]{0,20}[\"']?[ \t]{0,4}[:=]?[ \t]{0,4}(?:\{|\]?\r?\n)")
 WINDOW = 800
 SHORTEST_BASE_64 = 20
-KEY = re.compile(r"(?<![\w-])[\"']?(?i:key|value|pass)[\"']?[ \t]{0,4}[:=][ \t]{0,4}[\"']?(?P<secret>[^\s\"',{}]{8,512})")
+KEY = re.compile(
+    r"(?<![\w-])[\"']?(?i:key|value|pass)[\"']?[ \t]{0,4}[:=][ \t]{0,4}[\"']?(?P<secret>[^\s\"',{}]{8,512})"
+)
 
 STATE_FILE = bounded(r"\.tfstate(?:\.[\w.-]{1,60})?$")
 ATTRIBUTE = re.compile(r"\"(?P<name>[a-z_0-9-]{1,60})\"\s{0,20}:\s{0,20}\"(?P<secret>(?:\\.|[^\"\\\n]){1,4096}+)\"")
@@ -25,7 +49,9 @@ SECRET_ATTRIBUTES = frozenset(
     secret_data user_data_secret root_password default_password db_password hmac_key shared_key key_material
     """.split()
 )
-SENSITIVE_NAME = re.compile(r"\"type\"\s{0,20}:\s{0,20}\"get_attr\"\s{0,20},\s{0,20}\"value\"\s{0,20}:\s{0,20}\"(?P<name>[\w-]{1,60})\"")
+SENSITIVE_NAME = re.compile(
+    r"\"type\"\s{0,20}:\s{0,20}\"get_attr\"\s{0,20},\s{0,20}\"value\"\s{0,20}:\s{0,20}\"(?P<name>[\w-]{1,60})\""
+)
 SENSITIVE = re.compile(r"\"sensitive\"\s{0,20}:\s{0,20}true")
 VALUE = re.compile(r"\"value\"\s{0,20}:\s{0,20}\"(?P<secret>(?:\\.|[^\"\\\n]){1,4096}+)\"")
 LONGEST_OUTPUT = 4_500
@@ -48,17 +74,26 @@ def _keys(text: str, parent: str) -> Iterator[Span]:
             after = section.end()
             closing = text.find("}", after, after + WINDOW)
             end = closing if closing >= 0 else after + WINDOW
-            yield from (Span(*key.span("secret"), "key") for key in KEY.finditer(text, after, end) if _is_key(key["secret"]))
+            yield from (
+                Span(*key.span("secret"), "key") for key in KEY.finditer(text, after, end) if _is_key(key["secret"])
+            )
             after = max(after, min(end, len(text)) - WINDOW // 2)
         at = text.find(parent, after)
 
 
 def _is_key(value: str) -> bool:
-    if is_placeholder(value) or DIGEST_OR_PLACE.match(value) or WORDS_ALONE.fullmatch(value) or PLAIN_PARTS.fullmatch(value):
+    if (
+        is_placeholder(value)
+        or DIGEST_OR_PLACE.match(value)
+        or WORDS_ALONE.fullmatch(value)
+        or PLAIN_PARTS.fullmatch(value)
+    ):
         return False
     if "/" in value and len(value) < SHORTEST_BASE_64:
         return False
-    return looks_random(value) or (len(value) >= 12 and any(map(str.isdigit, value)) and "(" not in value and "." not in value)
+    return looks_random(value) or (
+        len(value) >= 12 and any(map(str.isdigit, value)) and "(" not in value and "." not in value
+    )
 
 
 def _attributes(text: str) -> Iterator[Span]:
@@ -71,7 +106,9 @@ def _attributes(text: str) -> Iterator[Span]:
 def _outputs(text: str) -> Iterator[Span]:
     """Yield the values of outputs that are marked as sensitive, before or after the mark."""
     for mark in SENSITIVE.finditer(text):
-        since = max(0, mark.start() - LONGEST_OUTPUT, text.rfind("{", max(0, mark.start() - LONGEST_OUTPUT), mark.start()))
+        since = max(
+            0, mark.start() - LONGEST_OUTPUT, text.rfind("{", max(0, mark.start() - LONGEST_OUTPUT), mark.start())
+        )
         until = text.find("}", mark.end(), mark.end() + LONGEST_OUTPUT)
         found = VALUE.search(text, since, until if until >= 0 else mark.end() + LONGEST_OUTPUT)
         if found:

@@ -3,10 +3,34 @@
 import re
 from collections.abc import Iterator
 
-from ml.index.redact.spans import DIGEST_OR_PLACE, PLAIN_PARTS, TECHNICAL, WORDS_ALONE, Span, is_placeholder, looks_chosen
+from ml.index.redact.spans import (
+    DIGEST_OR_PLACE,
+    PLAIN_PARTS,
+    TECHNICAL,
+    WORDS_ALONE,
+    Span,
+    is_placeholder,
+    looks_chosen,
+)
 from ml.patterns import bounded
 
-ANCHORS = ("pass", "pwd", "secret", "token", "key", "pin", "парол", "секрет", "токен", "ключ", "доступа", "пин", "parol", "sekret", "klyuch")
+ANCHORS = (
+    "pass",
+    "pwd",
+    "secret",
+    "token",
+    "key",
+    "pin",
+    "парол",
+    "секрет",
+    "токен",
+    "ключ",
+    "доступа",
+    "пин",
+    "parol",
+    "sekret",
+    "klyuch",
+)
 # After the word the cell ends soon, and with it the line or the column.
 END_OF_CELL = re.compile(r"[\w .*`\"'»-]{0,30}(?:[|;,<\t\r\n]|  |$)")
 HEADING = bounded(

@@ -23,7 +23,7 @@ def _form(kind: str, anchors: str, pattern: str) -> Form:
 
 
 HEX = "0123456789abcdef"
-BEFORE_TOKEN = "\"'` =:>|,([\t\n"
+LEFT_OF_IT = "\"'` =:>|,([\t\n"
 
 FORMS = (
     _form("aws-access-key", "AKIA ASIA ABIA ACCA", r"(?:A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Za-z0-9])"),
@@ -43,7 +43,11 @@ FORMS = (
     _form("twilio-key", " ".join(f"SK{digit}" for digit in HEX), r"SK[0-9a-f]{32}(?![A-Za-z0-9])"),
     _form("sendgrid-key", "SG.", r"SG\.[\w-]{16,32}\.[\w-]{16,64}"),
     _form("mailgun-key", " ".join(f"key-{digit}" for digit in HEX), r"key-[0-9a-f]{32}(?![A-Za-z0-9])"),
-    _form("mailchimp-key", " ".join(f"-us{digit}" for digit in HEX[:10]), r"(?<![0-9a-f])[0-9a-f]{32}-us\d{1,2}(?![A-Za-z0-9])"),
+    _form(
+        "mailchimp-key",
+        " ".join(f"-us{digit}" for digit in HEX[:10]),
+        r"(?<![0-9a-f])[0-9a-f]{32}-us\d{1,2}(?![A-Za-z0-9])",
+    ),
     _form("anthropic-key", "sk-ant-", r"sk-ant-[\w-]{20,}"),
     _form("openai-key", "sk-", r"sk-(?:(?:proj|svcacct|admin|or-v1|lf)-[\w-]{20,}|[A-Za-z0-9]{20,})"),
     _form("huggingface-token", "hf_ api_org_", r"(?:hf|api_org)_[A-Za-z0-9]{30,}"),
@@ -79,11 +83,13 @@ FORMS = (
     _form("yandex-key", "AgAAAA AQAAAA", r"A[gQ]AAAA[\w-]{33}(?![\w-])"),
     _form("yandex-key", "YC ysc2_", r"(?:YC[A-Z][\w-]{37}(?![\w-])|ysc2_[A-Za-z0-9]{40,})"),
     _form("vk-token", "vk1.a. vk2.a.", r"vk[12]\.a\.[\w-]{40,}"),
-    Form("tbank-token", tuple(f"{before}t." for before in BEFORE_TOKEN), re.compile(r"t\.[\w-]{86}(?![\w-])")),
+    Form("tbank-token", tuple(f"{before}t." for before in LEFT_OF_IT), re.compile(r"t\.[\w-]{86}(?![\w-])")),
     _form("yookassa-key", "live_ test_", r"(?:live|test)_[\w-]{43}(?![\w-])"),
     _form("openstack-token", "gAAAAA", r"gAAAAA[\w-]{60,}={0,2}"),
     _form("bitrix-webhook", "/rest/", r"bitrix24\.[a-z]{2,5}/rest/\d{1,9}/[a-z0-9]{16}(?![A-Za-z0-9])"),
-    _form("ldap-hash", "SHA} SHA256} SHA512} CRYPT} MD5}", r"\{(?:S?SHA(?:256|512)?|CRYPT|S?MD5)\}[A-Za-z0-9+/=$.]{20,}"),
+    _form(
+        "ldap-hash", "SHA} SHA256} SHA512} CRYPT} MD5}", r"\{(?:S?SHA(?:256|512)?|CRYPT|S?MD5)\}[A-Za-z0-9+/=$.]{20,}"
+    ),
     _form("azure-secret", "8Q~", r"[\w~.-]{3}8Q~[\w~.-]{31,34}"),
     _form("azure-sas", "sig=", r"sig=[A-Za-z0-9%+/=]{40,}"),
     _form("age-key", "AGE-SECRET-KEY-1", r"AGE-SECRET-KEY-1[0-9A-Z]{58}"),

@@ -22,9 +22,7 @@ ASSIGNED = (
     rf"|[ \t]{{1,80}}+value[ \t]{{0,9}}=[ \t]{{0,9}}|,?\s{{0,80}}[\"']?value[\"']?[ \t]{{0,9}}[:=][ \t]{{0,9}}"
 )
 # «"» doubled within a string of Basic or 1C, tripled in Python; an empty string is none of these.
-QUOTED = (
-    r"[rRbBuUfFL@$]{0,2}(?P<quote>\\{0,4}(?:\"\"\"|'''|\"\"(?=[^\s\",;:=)\]}|&+])|''(?=[^\s',;:=)\]}|&+])|[\"'`«“„])(?=[^\n]))"
-)
+QUOTED = r"[rRbBuUfFL@$]{0,2}(?P<quote>\\{0,4}(?:\"\"\"|'''|\"\"(?=[^\s\",;:=)\]}|&+])|''(?=[^\s',;:=)\]}|&+])|[\"'`«“„])(?=[^\n]))"
 BARE = r"(?P<bare>[^\s\"'`,;<>(){}\[\]|&\\«»“”]{4,512}+)(?=[\s;,\"'&<}\]|\\»”]|$)"
 FOLLOWING = rf"{CLOSED}(?:{ASSIGNED})(?:{QUOTED}|{BARE})"
 VALUE = re.compile(rf"{REST}{FOLLOWING}", re.IGNORECASE)
