@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from ml.index.redact.spans import positions
 from ml.patterns import bounded
 
 
@@ -50,7 +51,7 @@ OF_PW = bounded(r"(?:bind|root|user|db|admin|my|sql|ftp|ssh|smtp|mail|wifi|login
 PIN = bounded(r"pin(?:[ _-]?code)?(?![a-z])")
 LONGEST_PREFIX = 12
 
-RUSSIAN_ANCHORS = ("парол", "пасс", "секрет", "токен", "ключ", "доступ", "пин", "слов", "учет", "учёт", "кред")
+RUSSIAN_ANCHORS = ("парол", "пасс", "секрет", "токен", "ключ", "код", "пин", "учет", "учёт", "кред", "доступы")
 RUSSIAN = re.compile(
     r"(?P<password>парол(?:ьн\w{2}[ _-]фраз\w{1,3}|[ьяюеи]\w{0,40})"
     r"|код\w{0,3}[ _-]?доступа\w{0,40}|доступы(?!\w)|пасс(?!\w)|уч[её]т(?:н\w{2}[ _](?:данн|запис)\w{1,3}|к[аиуе])(?!\w)|кред(?:ы|ов)(?!\w))"
@@ -111,8 +112,10 @@ def _english(word: str, kind: str, text: str, lower: str) -> Iterator[Name]:
         at = lower.find(word, at + len(word))
 
 
-def _russian(text: str, lower: str) -> Iterator[Name]:
-    for found in RUSSIAN.finditer(lower):
+def _russian(text: str, lower: str, anchors: frozenset[str]) -> Iterator[Name]:
+    for at in sorted(at for anchor in anchors for at in positions(lower, anchor)):
+        if not (found := RUSSIAN.match(lower, at)):
+            continue
         start, kind = found.start(), str(found.lastgroup)
         inside = text[start - 1 : start].isalpha() and not text[start].isupper()
         if inside and kind in ("key", "pin", "code"):  # "исключение", "включить", "спин"

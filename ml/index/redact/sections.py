@@ -53,7 +53,7 @@ SENSITIVE_NAME = re.compile(
     r"\"type\"\s{0,20}:\s{0,20}\"get_attr\"\s{0,20},\s{0,20}\"value\"\s{0,20}:\s{0,20}\"(?P<name>[\w-]{1,60})\""
 )
 SENSITIVE = re.compile(r"\"sensitive\"\s{0,20}:\s{0,20}true")
-VALUE = re.compile(r"\"value\"\s{0,20}:\s{0,20}\"(?P<secret>(?:\\.|[^\"\\\n]){1,4096}+)\"")
+OUTPUT = re.compile(r"\"value\"\s{0,20}:\s{0,20}\"(?P<secret>(?:\\.|[^\"\\\n]){1,4096}+)\"")
 LONGEST_OUTPUT = 4_500
 
 
@@ -110,6 +110,6 @@ def _outputs(text: str) -> Iterator[Span]:
             0, mark.start() - LONGEST_OUTPUT, text.rfind("{", max(0, mark.start() - LONGEST_OUTPUT), mark.start())
         )
         until = text.find("}", mark.end(), mark.end() + LONGEST_OUTPUT)
-        found = VALUE.search(text, since, until if until >= 0 else mark.end() + LONGEST_OUTPUT)
+        found = OUTPUT.search(text, since, until if until >= 0 else mark.end() + LONGEST_OUTPUT)
         if found:
             yield Span(*found.span("secret"), "terraform-secret")

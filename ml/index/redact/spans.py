@@ -80,9 +80,9 @@ TYPE = bounded(
     r"|[a-z]_(?:key|token|auth|secret|credential)s?$",
     longest=LONGEST,
 )
-NAME = bounded(r"[._/:]*[A-Za-z]+\d*(?:[._/:]+[A-Za-z]+\d*)+", longest=LONGEST)
+NAME = bounded(r"[._/:]*[A-Za-z]+\d*(?:[._/:]+[A-Za-z]+\d*)+", longest=600)
 WORDS_ALONE = bounded(r"[-_./:]*[^\W\d_]+(?:[-_./: ]+[^\W\d_]+)*[-_./:]*", longest=LONGEST)
-PLAIN_PARTS = bounded(r"(?:[^\W\d_]+|\d{1,4})(?:[-_./:,'’]+(?:[^\W\d_]+|\d{1,4})?)+", longest=200)
+PLAIN_PARTS = bounded(r"(?:[^\W\d_]++|\d{1,4})(?:[-_./:,'’]++(?:[^\W\d_]++|\d{1,4})?)++", longest=200)
 ODD = frozenset("!@#$%^&*+=?~")
 
 

@@ -42,7 +42,7 @@ HEADING = bounded(
 CELL = bounded(r"[\w .,*`\"'«»/№#()-]{0,60}", longest=60)
 MOST_LINE = 4_000
 LONGEST_HEADER = 400
-BORDER = re.compile(r"=+(?=[ \t]|$)")
+BORDER = re.compile(r"=++(?=[ \t]|$)")
 ROW = re.compile(r"(?i:<tr)")
 HTML_CELL = re.compile(r"(?i:<t[hd][^<>]{0,200}>)(?P<cell>[^<]{0,400}(?:<(?!/?t)[^<>]{0,100}>[^<]{0,400}){0,4})")
 TAG = re.compile(r"<[^<>]{0,200}>")
