@@ -99,7 +99,7 @@ def find_names(text: str, lower: str, anchors: frozenset[str]) -> Iterator[Itera
         if word in anchors:
             yield _english(word, kind, text, lower)
     if not anchors.isdisjoint(RUSSIAN_ANCHORS):
-        yield _russian(text, lower)
+        yield _russian(text, lower, anchors.intersection(RUSSIAN_ANCHORS))
     if not anchors.isdisjoint(LATIN_ANCHORS):
         yield _transliterated(lower)
 
