@@ -65,7 +65,7 @@ POLICY = "парольн"
 
 # The same words in Latin letters, with the rest of the identifier.
 LATIN = re.compile(
-    r"(?P<password>parol(?:['`]|[iyja]{1,2}|em|ju)?(?![a-df-z])|kod[ _-]?dostupa|kodov\w{2,3}[ _-]?slov\w{1,2}"
+    r"(?P<password>parol(?:['`]|[iyja]{1,2}|em|ju)?(?!es?\b)|kod[ _-]?dostupa|kodov\w{2,3}[ _-]?slov\w{1,2}"
     r"|uchetn\w{2,4}[ _-]?dann\w{1,3})"
     r"|(?P<secret>sekret(?!ar)\w{0,4}(?:[ _-]?(?:k[lj]+[yiu]+c?h|token)\w{0,4})?)"
     r"|(?P<key>kl(?:y|j|i)?uch?h?['`]?(?![b-df-z])|pin[ _-]?kod)"

@@ -9,7 +9,7 @@ from ml.patterns import bounded
 # The rest of the name, what closes its markup, and a few words: "password (new) for the prod db".
 TAGS = r"(?:</?[a-zA-Z][^<>\n]{0,60}>\s{0,20}){0,3}"
 # In prose a name is a word of its own: "password", not "password_reset".
-NATURAL = re.compile(r"(?:word|wd|phrase|code)?s?(?![\w(.=]|-\w)", re.IGNORECASE)
+NATURAL = re.compile(r"(?:word|wd|phrase|[ _-]?code)?s?(?![\w(.=]|-\w)", re.IGNORECASE)
 END_OF_NAME = r"\w{0,40}[*_`\"'»”)\]]{0,3}"
 FEW_WORDS = (
     r"(?P<words>(?:[ \t]{1,4}(?:\([^()\n]{0,60}\)|\[[^\[\]\n]{0,60}\]"
