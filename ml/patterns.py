@@ -96,3 +96,21 @@ def bounded(pattern: str, flags: int = 0, *, longest: int = 2_000) -> Bounded:
     Choose `longest` as what the text is at most where it is well formed: a line, a path, a question.
     """
     return Bounded(pattern, flags, longest)
+
+
+class Literals:
+    """Strings that are looked for all at once, by an automaton of RE2: for a hundred it takes the time of a few."""
+
+    def __init__(self, strings: Iterable[str]) -> None:
+        import re2
+
+        self._strings = tuple(dict.fromkeys(strings))
+        self._set = re2.Set.SearchSet()
+        for string in self._strings:
+            self._set.Add(re2.escape(string))
+        self._set.Compile()
+
+    def found_in(self, text: str) -> frozenset[str]:
+        """Return those of the strings that a text contains."""
+        found = self._set.Match(text.encode("utf-8", "replace"))
+        return frozenset(self._strings[number] for number in found or ())

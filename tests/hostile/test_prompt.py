@@ -3,7 +3,6 @@
 import re
 import struct
 from functools import cache
-from pathlib import Path
 from typing import Any
 from unicodedata import normalize
 
@@ -13,6 +12,8 @@ from hypothesis import strategies as st
 
 from ml.control_tokens import broken
 from ml.index.chunk import Chunk, digest
+from ml.llm.runtime import runtime
+from ml.llm.weights import embedded_weights
 from ml.settings import Settings
 from rag_service import wire
 from rag_service.answer.assistant import open_assistant
@@ -22,8 +23,6 @@ from rag_service.answer.prompt import escaped, numbered_evidence
 from rag_service.answer.prose import plain
 from rag_service.answer.quotes import Quotations
 from rag_service.answer.segments import Segment
-from rag_service.llm.provider import default_weights
-from rag_service.llm.runtime import runtime
 from rag_service.retrieve.question import understand
 from tests.support.indexing import index_folder
 from tests.support.llm_server import llm_server, says
@@ -101,7 +100,7 @@ def test_ordinary_code_stays_as_it_is(code: str) -> None:
 @cache
 def control_tokens() -> list[str]:
     """Return the control tokens that the embedded model's own tokenizer knows, read from its GGUF file."""
-    data = Path(default_weights()).read_bytes()
+    data = embedded_weights().read_bytes()
     texts = _array(data, b"tokenizer.ggml.tokens")
     kinds = _array(data, b"tokenizer.ggml.token_type")
     return [text for text, kind in zip(texts, kinds, strict=True) if kind in (CONTROL, USER_DEFINED) and text.strip()]
@@ -140,7 +139,7 @@ def _tokens(text: str) -> int:
     """Return how many tokens the embedded model reads for a prompt."""
     request = {"prompt": f"x{text}", "n_predict": 1, "stream": False, "temperature": 0}
     replies: list[dict[str, Any]] = []
-    runtime(default_weights(), 1024)._server.handle_completions(request, replies.append)
+    runtime(str(embedded_weights()), 1024)._server.handle_completions(request, replies.append)
     return int(replies[-1]["usage"]["prompt_tokens"])
 
 
