@@ -21,6 +21,7 @@ from ml.errors import SourceError, StoreMissingError
 from ml.index.embedder.base import Embedder
 from ml.index.prepare import Preparation, Prepared, indexed_text
 from ml.index.sources import Skipped, Source, SourceFile, fingerprint, open_source, read
+from ml.index.sources.files import size_of
 from ml.index.store.base import EncodedChunk, Repository, Store, Update
 from ml.index.workers import run_in_workers
 
@@ -81,13 +82,14 @@ def build_index(
     max_file_bytes: int,
     workers: int = 0,
     progress: Progress | None = None,
+    git_folders: Sequence[Path] = (),
 ) -> IndexReport:
     """Indexes a folder, a git repository, a git URL or an archive; `workers` 0 means as many as there are cores.
 
     Raises SourceError for a source that can't be read or has nothing to index, and the errors of store and embedder.
     Whatever it raises, and also when it is killed, the index stays as it was and the next run goes on from there.
     """
-    with open_source(spec, name=name, revision=revision) as source:
+    with open_source(spec, name=name, revision=revision, git_folders=git_folders) as source:
         if name is None:
             _check_name(source, store)
         with store.update(source.name, INDEX_VERSION) as update:
@@ -187,7 +189,7 @@ class _Run:
         return None
 
     def _prepared(self, files: Sequence[SourceFile]) -> Iterator[Prepared | Skipped]:
-        sizes = [_size(file) for file in files]
+        sizes = [size_of(file.absolute) for file in files]
         if self.workers == 1 or sum(sizes) < INLINE_BYTES:
             return map(self.preparation.prepare, files)
         tasks = _tasks(files, sizes)
@@ -239,13 +241,6 @@ class _Run:
         started = perf_counter()
         yield
         self.stages[stage] += perf_counter() - started
-
-
-def _size(file: SourceFile) -> int:
-    try:
-        return Path(file.absolute).stat().st_size
-    except OSError:  # it vanished meanwhile; reading it says so
-        return 0
 
 
 def _tasks(files: Sequence[SourceFile], sizes: Sequence[int]) -> Iterator[list[SourceFile]]:
