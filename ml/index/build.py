@@ -12,14 +12,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 from time import perf_counter
 from typing import Protocol
 
 from ml.errors import SourceError, StoreMissingError
 from ml.index.embedder.base import Embedder
-from ml.index.prepare import Preparation, Prepared, indexed_text
+from ml.index.prepare import FILE_SECONDS, Preparation, Prepared, indexed_text, too_slow
 from ml.index.sources import Skipped, Source, SourceFile, fingerprint, open_source, read
 from ml.index.sources.files import size_of
 from ml.index.store.base import EncodedChunk, Repository, Store, Update
@@ -58,6 +57,7 @@ class IndexReport:
     """What a run did. `files` and `chunks` are the repository's totals, the other counts are this run's.
 
     `stages` are seconds: CPU time of all workers for read, redact, split and encode, passed time for embed and store.
+    `too_slow` are the paths of files that were left out for the time that they take.
     """
 
     repository: Repository
@@ -70,6 +70,7 @@ class IndexReport:
     stages: Mapping[str, float]
     skipped: Mapping[str, int]
     redacted: Mapping[str, int]
+    too_slow: Sequence[str] = ()
 
 
 def build_index(
@@ -127,6 +128,7 @@ class _Run:
     stages: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     present: set[str] = field(default_factory=set)
     waiting: list[Prepared] = field(default_factory=list)
+    too_slow: list[str] = field(default_factory=list)
     changed: int = 0
     embedded: int = 0
 
@@ -155,6 +157,7 @@ class _Run:
             stages=dict(self.stages),
             skipped=dict(self.skipped),
             redacted=dict(self.redacted),
+            too_slow=tuple(self.too_slow),
         )
 
     def _files(self) -> Iterator[SourceFile]:
@@ -190,14 +193,15 @@ class _Run:
 
     def _prepared(self, files: Sequence[SourceFile]) -> Iterator[Prepared | Skipped]:
         sizes = [size_of(file.absolute) for file in files]
-        if self.workers == 1 or sum(sizes) < INLINE_BYTES:
+        if sum(sizes) < INLINE_BYTES:
             return map(self.preparation.prepare, files)
-        tasks = _tasks(files, sizes)
-        return chain.from_iterable(run_in_workers(self.preparation, tasks, self.workers))
+        return run_in_workers(self.preparation.prepare, _tasks(files, sizes), self.workers, too_slow, FILE_SECONDS)
 
     def _take(self, result: Result) -> None:
         if isinstance(result, Skipped):
             self.skipped[result.reason] += 1
+            if result.reason == "too slow":
+                self.too_slow.append(result.path)
             return
         self.present.add(result.path)
         if isinstance(result, Unchanged):

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from ml.index.build import IndexReport, Progress
     from ml.settings import Settings
 
+MOST_NAMED = 20
+
 
 @click.command(short_help="Build or update the index.")
 @click.argument("sources", nargs=-1, metavar="PATH_OR_URL...")
@@ -156,12 +158,12 @@ def progress_bar(source: str) -> "Iterator[Progress | None]":
 
 
 def as_dict(report: "IndexReport") -> dict[str, Any]:
-    """Gives a report for programs."""
+    """Return a report for programs."""
     return asdict(report) | {"repository": report.repository.name, "revision": report.repository.revision}
 
 
 def summary(report: "IndexReport") -> str:
-    """Gives a report for a person: a line, and one each for what was left out and redacted."""
+    """Return a report for a person: a line, and one each for what was left out, redacted and too slow."""
     name = terminal.style(report.repository.name, bold=True)
     counts = f"{report.files:,} files, {report.chunks:,} chunks"
     if report.changed or report.removed:
@@ -176,4 +178,7 @@ def summary(report: "IndexReport") -> str:
             lines.append(
                 terminal.style(f"  {label}: " + ", ".join(f"{count:,} {kind}" for kind, count in ranked), dim=True)
             )
+    if report.too_slow:
+        named = ", ".join(report.too_slow[:MOST_NAMED]) + (", …" if len(report.too_slow) > MOST_NAMED else "")
+        lines.append(terminal.style(f"  too slow: {named}", dim=True))
     return "\n".join(lines)
