@@ -98,8 +98,8 @@ test-infra: setup-platform $(SEAWEEDFS)/.done ## run the tests of the platform's
 	$(BIN)/python -m pytest tests/infra $(PYTEST_ARGS)
 
 test-cluster: setup-platform setup-proof $(SEAWEEDFS)/.done ## test on a real Kubernetes, built here (needs Go and root), or the one of KUBECONFIG_TEST=file
-	$(BIN)/python -m tests.cluster.build $(if $(KUBECONFIG_TEST),kwok,etcd control-plane kwok node coredns knative kserve trainer prometheus)
-	$(if $(KUBECONFIG_TEST),,@tests/cluster/packages.sh)
+	$(BIN)/python -m testbed.build $(if $(KUBECONFIG_TEST),kwok,etcd control-plane kwok node coredns knative kserve trainer prometheus)
+	$(if $(KUBECONFIG_TEST),,@testbed/packages.sh)
 	$(BIN)/python -m pytest tests/cluster --timeout=900 $(PYTEST_ARGS)
 
 test-images: setup-platform ## build the assistant's image and run it as a pod would (needs root; brings buildah on Debian)

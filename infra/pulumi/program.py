@@ -1,7 +1,7 @@
-"""The whole platform: which component comes after which. Objects come after the controllers that know them.
+"""The whole platform and the order of its components: objects come after the controllers that handle them.
 
-A namespace in which people make objects of a controller (TrainJobs, InferenceServices) comes after that controller:
-at a destroy it goes first, with all that is in it, while the controller can still let go of its objects.
+A namespace in which users create objects of a controller (TrainJobs, InferenceServices) depends on that controller:
+a destroy deletes it first, with all that is in it, while the controller can still remove its finalizers.
 """
 
 from collections.abc import Callable
@@ -30,12 +30,12 @@ from infra.pulumi.components.trainer import CodeRuntime, Trainer
 from infra.pulumi.names import Namespace
 from infra.pulumi.parts.namespace import GuardedNamespace, Level
 from infra.pulumi.parts.site import Site
-from infra.pulumi.parts.traffic import Peer, Ways, allow
+from infra.pulumi.parts.traffic import Peer, TrafficRules, allow
 from infra.pulumi.settings import Settings
 
 Controller = Callable[[Site, pulumi.ResourceOptions], pulumi.ComponentResource]
 
-# In this order, each after those that it needs.
+# In this order: each after those that it depends on.
 CONTROLLERS: dict[str, tuple[Controller, tuple[str, ...]]] = {
     "gpu_node": (GpuNode, ()),
     "device_plugin": (DevicePlugin, ("gpu_node",)),
@@ -49,13 +49,13 @@ CONTROLLERS: dict[str, tuple[Controller, tuple[str, ...]]] = {
 
 
 def build(settings: Settings) -> None:
-    """Registers the platform that the settings ask for, and exports where it is reached."""
+    """Register the platform that the settings describe, and export its addresses."""
     site = Site(settings)
     for name, need in settings.components.left_out().items():
         pulumi.log.warn(f"{name} is left out: it needs {need}, which is off")
     gates = GuardedNamespace(site, Namespace.GATES, "restricted")
     api = Peer(cidrs=settings.network.api_server, ports=(443, 6443))
-    allow(site, Namespace.GATES, "gate", Ways(out=[api]), pulumi.ResourceOptions(parent=gates))
+    allow(site, Namespace.GATES, "gate", TrafficRules(out=[api]), pulumi.ResourceOptions(parent=gates))
     controllers = _controllers(site, gates)
     _data(site, controllers)
     _export(settings)
@@ -74,12 +74,12 @@ def _space(site: Site, name: str, level: Level, after: list[pulumi.Resource]) ->
     space = GuardedNamespace(site, name, level, pulumi.ResourceOptions(depends_on=after))
     if site.settings.components.has("observability"):
         inside = pulumi.ResourceOptions(parent=space)
-        allow(site, name, "monitored", Ways(into=[Peer(Namespace.MONITORING)]), inside)
+        allow(site, name, "monitored", TrafficRules(into=[Peer(Namespace.MONITORING)]), inside)
     return space
 
 
 def _data(site: Site, made: dict[str, pulumi.Resource]) -> None:
-    """Registers our own objects: stores, then who uses them, then models and the assistant."""
+    """Register our own objects: stores, then their clients, then models and the assistant."""
     parts = site.settings.components
 
     def after(*resources: pulumi.Resource | None) -> pulumi.ResourceOptions:
@@ -130,7 +130,7 @@ def _users(
 
 
 def _export(settings: Settings) -> None:
-    """Exports addresses, how to reach them from a desk, and where the first passwords are."""
+    """Export addresses, port-forward commands, and where the initial passwords are."""
     reached = {
         "assistant": (names.ASSISTANT, "assistant", names.ASSISTANT_KEY),
         "langfuse": (names.LANGFUSE, "langfuse", names.LANGFUSE_LOGIN),
@@ -153,5 +153,5 @@ def _export(settings: Settings) -> None:
 
 
 def _local(port: int) -> int:
-    """Gives the port on the user's machine: one below 1024 would need root."""
+    """Return the local port of a port-forward: ports below 1024 would need root."""
     return port if port >= 1024 else 8000 + port

@@ -8,7 +8,7 @@ import pytest
 from infra.pulumi.components.kserve import cache_values
 from infra.pulumi.parts.site import Site
 from infra.pulumi.settings import Components, Settings
-from tests.cluster.pulumi_state import Resource, State
+from testbed.pulumi.state import Resource, State
 from tests.infra.recorder import before, recorded
 
 # The component whose gate opens when a group's kinds are there and its webhooks answer.
