@@ -36,6 +36,11 @@ def whole_word(name: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![\w$]){re.escape(name)}(?![\w$])")
 
 
+def assembled(pattern: str) -> re.Pattern[str]:
+    """Compile a pattern that the program made of a wildcard, with atomic groups where it could go back."""
+    return re.compile(pattern)
+
+
 class Bounded:
     """A pattern of Python's engine that finds nothing in text of more than `longest` characters."""
 
