@@ -66,6 +66,10 @@ class Bounded:
         """Yield the matches from left to right."""
         return self._compiled.finditer(text) if len(text) <= self.longest else iter(())
 
+    def findall(self, text: str) -> list[str]:
+        """Return the matches from left to right, as `re.findall` does."""
+        return self._compiled.findall(text) if len(text) <= self.longest else []
+
     def sub(self, replacement: str, text: str, count: int = 0) -> str:
         """Return the text with its matches replaced."""
         return self._compiled.sub(replacement, text, count=count) if len(text) <= self.longest else text

@@ -18,6 +18,7 @@ from ml.index.sources.remote import without_credentials
 from ml.index.sources.repository import is_bare, is_working_tree
 from ml.index.sources.scratch import cache_folder
 from ml.index.store.base import Repository
+from ml.patterns import bounded
 
 MOST_FILES = 60
 MOST_SYMBOLS = 3
@@ -25,11 +26,17 @@ DIRTY = "-dirty"
 COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 HEADER = re.compile(r"(?P<commit>[0-9a-f]{40,64}) \d+ (?P<line>\d+)")
 # What stands before and behind the words of a message: "fix(api): ", "(#123)", "[JIRA-7]".
-AROUND = re.compile(r"^\s*(?:\w+(?:\([^)]*\))?!?:|\[[^\]]*\]|[A-Z]+-\d+:?|:\w+:)\s*|\s*\(#\d+\)\s*$|\s*#\d+\s*$")
-ROUTINE = re.compile(
-    r"(?i)\b(?:merge|revert|bump|release|version|typos?|lint|ruff|black|format(?:ting)?|wip|initial|readme|changelog|upgrade|"
-    r"pre-commit|ci|docs?|tests?|cleanup|misc|nits?|review|todo)\b"
+MOST_CHARACTERS = 500
+AROUND = bounded(
+    r"^\s*(?:\w+(?:\([^)]*\))?!?:|\[[^\]]*\]|[A-Z]+-\d+:?|:\w+:)\s*|\s*\(#\d+\)\s*$|\s*#\d+\s*$",
+    longest=MOST_CHARACTERS,
 )
+ROUTINE = bounded(
+    r"(?i)\b(?:merge|revert|bump|release|version|typos?|lint|ruff|black|format(?:ting)?|wip|initial|readme|changelog|upgrade|"
+    r"pre-commit|ci|docs?|tests?|cleanup|misc|nits?|review|todo)\b",
+    longest=MOST_CHARACTERS,
+)
+MARKED = re.compile(r"[`“”«»{}<>\[\]]|://")
 FEWEST_WORDS, MOST_WORDS = 3, 14
 
 
@@ -123,9 +130,11 @@ def _changes(symbols: list[Symbol], told: Blame, seed: int) -> Iterator[Draft]:
 
 
 def spoken(message: str) -> str:
-    """Gives the words of a message's first line, "" for one that says nothing about what the code does."""
+    """Return the words of a message's first line, "" for one that says nothing about what the code does."""
+    if len(message) > MOST_CHARACTERS:
+        return ""
     before = ""
     while before != message:
         before, message = message, AROUND.sub("", message).strip()
     few = not FEWEST_WORDS <= len(message.split()) <= MOST_WORDS
-    return "" if few or ROUTINE.search(message) or re.search(r"[`“”«»{}<>\[\]]|://", message) else message.rstrip(".")
+    return "" if few or ROUTINE.search(message) or MARKED.search(message) else message.rstrip(".")

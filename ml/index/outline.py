@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 from ml.index.chunk import Chunk
 from ml.index.languages import LANGUAGES, Language
 from ml.index.languages.definitions import Definition, read_syntax
+from ml.patterns import bounded
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
 # What begins or ends a line of a comment, over all languages.
-MARKS = re.compile(
-    r"""^\s*(?://[/!]?|/\*[*!]?|\*/|\*(?![*/])|\(\*\*?|--+\s?\||--+|#+!?|;+|@\w*doc\b|"{3})\s?|\s*(?:\*/|\*\)|"{3})\s*$"""
+MARKS = bounded(
+    r"""^\s*(?://[/!]?|/\*[*!]?|\*/|\*(?![*/])|\(\*\*?|--+\s?\||--+|#+!?|;+|@\w*doc\b|"{3})\s?|\s*(?:\*/|\*\)|"{3})\s*$""",
+    longest=1_000,
 )
 XML_TAGS = re.compile(
     r"</?(?:summary|remarks|returns|para|param|typeparam|value|example|exception|c|code|inheritdoc)\b[^<>]*>"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ml.index.languages import Language
 from ml.index.languages.parsing import matches, parse
+from ml.patterns import bounded
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -22,10 +23,10 @@ NAME_CHARACTERS = 120
 DEEPEST = 30
 STRING = r'"(?:[^"\\]|\\.)*+"'
 ARGUMENTS = rf"\((?:[^()\"]|{STRING}|\((?:[^()\"]|{STRING}|\([^()]*\))*\))*\)"
-ANNOTATIONS = re.compile(rf"(?:(?:@(?!interface\b)[\w.:]++(?:\s*{ARGUMENTS})?+(?!\()|#?\[[^\]]*\])\s*)+")
+ANNOTATIONS = bounded(rf"(?:(?:@(?!interface\b)[\w.:]++(?:\s*{ARGUMENTS})?+(?!\()|#?\[[^\]]*\])\s*)+", longest=20_000)
 COMMENT = re.compile(r"\s*(?:#|//)")
 TYPE_ARGUMENTS = re.compile(r"(?<=\w)(?<!operator)<[^<>]*>")
-HEADING_ANCHOR = re.compile(r"\s*\{\s*[#.:][^{}]*\}$")
+HEADING_ANCHOR = bounded(r"\s*\{\s*[#.:][^{}]*\}$", longest=8 * NAME_CHARACTERS)
 PAIRS = {'"': '"', "'": "'", "`": "`", "(": ")", "[": "]"}
 
 

@@ -23,6 +23,12 @@ ERROR_TOKENS = 5_000
 # 2,000 names takes minutes.
 MATCHES_AT_ONCE = 64
 
+# What a language's templates look like, by its name.
+TEMPLATES = {
+    language.name: re.compile(language.templates.encode(), re.DOTALL | re.MULTILINE)
+    for language in LANGUAGES.values()
+    if language.templates
+}
 
 _parsers = threading.local()
 
@@ -62,10 +68,10 @@ def matches(language: Language, root: "Node") -> "list[dict[str, list[Node]]]":
 
 def parse(language: Language, data: bytes) -> "Node | None":
     """Return the root of a text's (UTF-8) syntax tree; None for one that the grammar does not get through in time."""
-    if language.deepest and re.search(rb"^[ \t?:-]{%d}" % language.deepest, data, re.MULTILINE):
+    if language.deepest and _is_too_deep(data, language.deepest):
         return None
-    if language.templates:
-        data = re.sub(language.templates.encode(), _hidden, data, flags=re.DOTALL | re.MULTILINE)
+    if language.name in TEMPLATES:
+        data = TEMPLATES[language.name].sub(_hidden, data)
     made_parser, _ = parser(language.name)
     until = thread_time() + PARSE_SECONDS + PARSE_SECONDS_PER_BYTE * len(data)
     try:
@@ -80,9 +86,15 @@ def parse(language: Language, data: bytes) -> "Node | None":
     return None if _is_noise(root) else root
 
 
+def _is_too_deep(data: bytes, deepest: int) -> bool:
+    """Tell whether a line begins with so many blanks and marks of YAML that the grammar would crash."""
+    return any(len(line) - len(line.lstrip(b" \t?:-")) >= deepest for line in data.split(b"\n"))
+
+
 def _hidden(template: re.Match[bytes]) -> bytes:
     """Return as many bytes that the grammar knows: a comment for what fills its lines, else a word."""
-    return re.sub(rb"[^\n]", b"#" if template.lastgroup == "alone" else b"x", template[0])
+    fill = b"#" if template.lastgroup == "alone" else b"x"
+    return b"\n".join(fill * len(line) for line in template[0].split(b"\n"))
 
 
 def _is_noise(root: "Node") -> bool:

@@ -14,11 +14,15 @@ from ml.index.sources.ownership import foreign_git_folder
 from ml.index.sources.remote import fetch, is_url, without_credentials
 from ml.index.sources.repository import export, is_bare, is_working_tree, resolve, working_revision
 from ml.index.sources.scratch import scratch_folder
+from ml.patterns import bounded
 
 UNVERSIONED = "tree"
-RELEASE = re.compile(r"(?P<name>.+?)-v?(?P<version>\d[\w.!+]*)(?:-.*)?")
-ARCHIVE_SUFFIX = re.compile(r"\.(?:tar(?:\.\w+)?|tgz|tbz2?|txz|zip|whl|egg|jar|war|nupkg|crate|gem)$", re.IGNORECASE)
-SCP_PATH = re.compile(r"[^/]*:(?P<path>.*)")
+MAX_NAME = 255
+RELEASE = bounded(r"(?P<name>.+?)-v?(?P<version>\d[\w.!+]*)(?:-.*)?", longest=MAX_NAME)
+ARCHIVE_SUFFIX = bounded(
+    r"\.(?:tar(?:\.\w+)?|tgz|tbz2?|txz|zip|whl|egg|jar|war|nupkg|crate|gem)$", re.IGNORECASE, longest=MAX_NAME
+)
+SCP_PATH = bounded(r"[^/]*:(?P<path>.*)")
 
 
 @contextmanager
