@@ -25,8 +25,8 @@ MOST_SYMBOLS = 3
 DIRTY = "-dirty"
 COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 HEADER = re.compile(r"(?P<commit>[0-9a-f]{40,64}) \d+ (?P<line>\d+)")
-# What stands before and behind the words of a message: "fix(api): ", "(#123)", "[JIRA-7]".
 MOST_CHARACTERS = 500
+# What stands before and behind the words of a message: "fix(api): ", "(#123)", "[JIRA-7]".
 AROUND = bounded(
     r"^\s*(?:\w+(?:\([^)]*\))?!?:|\[[^\]]*\]|[A-Z]+-\d+:?|:\w+:)\s*|\s*\(#\d+\)\s*$|\s*#\d+\s*$",
     longest=MOST_CHARACTERS,
