@@ -29,8 +29,8 @@ INDEX_VERSION = 1
 EMBED_BATCH = 512
 # One task of a worker.
 TASK_FILES, TASK_BYTES = 64, 200_000
-# Less than this is split here, faster than workers start.
-INLINE_BYTES = 300_000
+# Less than this is split here, faster than workers start; not a long file, which may have to be stopped.
+INLINE_BYTES, INLINE_FILE_BYTES = 300_000, 8_000
 MAX_WORKERS = 8
 
 
@@ -193,7 +193,7 @@ class _Run:
 
     def _prepared(self, files: Sequence[SourceFile]) -> Iterator[Prepared | Skipped]:
         sizes = [size_of(file.absolute) for file in files]
-        if sum(sizes) < INLINE_BYTES:
+        if sum(sizes) < INLINE_BYTES and max(sizes, default=0) <= INLINE_FILE_BYTES:
             return map(self.preparation.prepare, files)
         return run_in_workers(self.preparation.prepare, _tasks(files, sizes), self.workers, too_slow, FILE_SECONDS)
 

@@ -27,6 +27,8 @@ XML_REFERENCE = re.compile(r"""<(?:see|seealso|paramref|typeparamref)\s+\w+=["']
 ATTRIBUTE = re.compile(r"\s*(?:@(?!\w*doc\b)|#!?\[|\[)")
 STRINGS = frozenset({"string", "string_literal", "concatenated_string"})
 QUOTES = re.compile(r"""^[a-zA-Z]{0,2}("{3}|'{3}|"|')(.*?)\1$""", re.DOTALL)
+# A chunk has 2,000 characters unless it is one long line, over which a grammar may take minutes while a user waits.
+MOST_CHARACTERS = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,8 @@ class Outline:
 
 @lru_cache(maxsize=2048)
 def outline(chunk: Chunk) -> Outline:
-    """Gives the outline of the symbol that a chunk begins with; without signature and docstring where there is none."""
-    language = LANGUAGES.get(chunk.language)
+    """Return the outline of the symbol that a chunk begins with; without signature and docstring where there is none."""
+    language = LANGUAGES.get(chunk.language) if len(chunk.text) <= MOST_CHARACTERS else None
     lines = chunk.text.split("\n")
     found = _first(language, chunk.text) if language else None
     if found is None:

@@ -1,5 +1,6 @@
 """Opens what the user named: a folder, a git repository, a git URL or an archive."""
 
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -9,7 +10,7 @@ from ml.errors import SourceError
 from ml.index.sources.archive import is_archive, unpack
 from ml.index.sources.base import Source
 from ml.index.sources.git import run_git
-from ml.index.sources.names import printable
+from ml.index.sources.names import printable, shown
 from ml.index.sources.ownership import foreign_git_folder
 from ml.index.sources.remote import fetch, is_url, without_credentials
 from ml.index.sources.repository import export, is_bare, is_working_tree, resolve, working_revision
@@ -52,9 +53,11 @@ def _open(
         allowed = tuple(place.expanduser().resolve() for place in git_folders)
         return _open_folder(path, name, revision, allowed, scratch)
     if not path.is_file() or not is_archive(path):
-        raise SourceError(f"{path} is no folder, git repository or archive", "name the folder that it lies in")
+        raise SourceError(
+            f"{shown(str(path))} is no folder, git repository or archive", "name the folder that it lies in"
+        )
     if revision is not None:
-        raise SourceError(f"{path} is an archive, which has no revisions", "leave the revision out")
+        raise SourceError(f"{shown(str(path))} is an archive, which has no revisions", "leave the revision out")
     root = unpack(path, scratch())
     stem = ARCHIVE_SUFFIX.sub("", path.name)
     release = RELEASE.fullmatch(stem)
@@ -63,16 +66,29 @@ def _open(
 
 
 def _existing(spec: str) -> Path | None:
-    """Gives the absolute path of a source on this machine, or None for a URL."""
+    """Return the absolute path of a source on this machine, or None for a URL."""
     try:
         path = Path(spec).expanduser()
         if spec and path.exists():
-            return path.resolve()
+            return _readable(path.resolve())
+    except PermissionError as error:
+        raise SourceError(f"'{shown(spec)}' may not be read", "ask for the permission, or name another") from error
     except (OSError, ValueError, RuntimeError) as error:
-        raise SourceError(f"{spec[:200]!r} is no path ({error})", "name a folder, a git URL or an archive") from error
+        raise SourceError(
+            f"'{shown(spec)}' is no path ({shown(str(error))})", "name a folder, a git URL or an archive"
+        ) from error
     if not is_url(spec):
-        raise SourceError(f"there is no {spec[:200]!r}", "name a folder, a git URL or an archive")
+        raise SourceError(f"there is no '{shown(spec)}'", "name a folder, a git URL or an archive")
     return None
+
+
+def _readable(path: Path) -> Path:
+    """Return the path of what may be read; raise PermissionError for what may not."""
+    if path.is_dir():
+        os.scandir(f"{path}/.").close()
+    elif path.is_file():
+        path.open("rb").close()
+    return path
 
 
 def _open_url(url: str, name: str | None, revision: str | None, scratch: Callable[[], Path]) -> Source:
@@ -98,11 +114,13 @@ def _open_folder(
     if not versioned:
         run_git("version", at=folder)  # where git is missing, this says so
         raise SourceError(
-            f"{folder} is no git repository, so it has no revision {revision!r}", "leave the revision out"
+            f"{shown(str(folder))} is no git repository, so it has no revision '{shown(revision or '')}'",
+            "leave the revision out",
         )
     if foreign:
         raise SourceError(
-            f"{folder} has git data that is not its own: {foreign}", f"if it is yours, add --git-folder {foreign}"
+            f"{shown(str(folder))} has git data that is not its own: {shown(str(foreign))}",
+            f"if it is yours, add --git-folder {shown(str(foreign))}",
         )
     commit = resolve(folder, "HEAD" if revision is None else revision)
     root = scratch()
