@@ -14,6 +14,11 @@ def printable(name: str) -> str:
     return "".join(_printable(character) for character in name)
 
 
+def storable(text: str) -> str:
+    """Return a text as UTF-8 can hold it: as it is, or else printable."""
+    return printable(text) if any("\ud800" <= character <= "\udfff" for character in text) else text
+
+
 def shown(text: str) -> str:
     """Return what a user named, as a message may repeat it: printable, and not endless."""
     text = printable(text[: MAX_SHOWN + 1])

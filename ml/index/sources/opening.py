@@ -10,7 +10,7 @@ from ml.errors import SourceError
 from ml.index.sources.archive import is_archive, unpack
 from ml.index.sources.base import Source
 from ml.index.sources.git import run_git
-from ml.index.sources.names import printable, shown
+from ml.index.sources.names import printable, shown, storable
 from ml.index.sources.ownership import foreign_git_folder
 from ml.index.sources.remote import fetch, is_url, without_credentials
 from ml.index.sources.repository import export, is_bare, is_working_tree, resolve, working_revision
@@ -62,7 +62,7 @@ def _open(
     stem = ARCHIVE_SUFFIX.sub("", path.name)
     release = RELEASE.fullmatch(stem)
     version = release["version"] if release else UNVERSIONED
-    return Source(_name(name, release["name"] if release else stem), str(path), version, root)
+    return Source(_name(name, release["name"] if release else stem), storable(str(path)), version, root)
 
 
 def _existing(spec: str) -> Path | None:
@@ -95,7 +95,7 @@ def _open_url(url: str, name: str | None, revision: str | None, scratch: Callabl
     repository, commit = fetch(url, revision)
     root = scratch()
     export(repository, commit, root)
-    origin = without_credentials(url)
+    origin = storable(without_credentials(url))
     scp = SCP_PATH.fullmatch(origin)
     last = (scp["path"] if scp and "://" not in origin else origin).rstrip("/").rpartition("/")[2]
     return Source(_name(name, last.removesuffix(".git")), origin, commit, root, exported=True)
@@ -110,7 +110,9 @@ def _open_folder(
     title = _name(name, folder.name.removesuffix(".git") or folder.parent.name)
     if revision is None and not bare:
         commit = working_revision(folder) if versioned and not foreign else None
-        return Source(title, str(folder), commit or _release(folder) or UNVERSIONED, folder, git_folders=allowed)
+        return Source(
+            title, storable(str(folder)), commit or _release(folder) or UNVERSIONED, folder, git_folders=allowed
+        )
     if not versioned:
         run_git("version", at=folder)  # where git is missing, this says so
         raise SourceError(
@@ -125,7 +127,7 @@ def _open_folder(
     commit = resolve(folder, "HEAD" if revision is None else revision)
     root = scratch()
     export(folder, commit, root)
-    return Source(title, str(folder), commit, root, exported=True)
+    return Source(title, storable(str(folder)), commit, root, exported=True)
 
 
 def _release(folder: Path) -> str | None:

@@ -20,9 +20,9 @@ MISSING = re.compile(r"couldn't find remote ref|not our ref|unadvertised object|
 
 
 def is_url(spec: str) -> bool:
-    """Says whether a source is given by a URL or by user@host:path. Raises SourceError for other kinds."""
+    """Tell whether a source is given by a URL or by user@host:path. Raise SourceError for other kinds."""
     scheme = SCHEME.match(spec)
-    if HELPER.match(spec) or (scheme and scheme[1].lower() not in SCHEMES):
+    if HELPER.match(spec) or (scheme and (scheme[1].lower() not in SCHEMES or "\0" in spec)):
         raise SourceError(
             f"{shown(without_credentials(spec))} is no address of git", f"use one of {', '.join(sorted(SCHEMES))}"
         )
