@@ -36,9 +36,9 @@ def walked(folder: Path) -> list[SourceFile | Skipped]:
         return list(source.walk())
 
 
-def build(folder: Path, tmp_path: Path, **options: int) -> IndexReport:
+def build(folder: Path, tmp_path: Path, workers: int = 1) -> IndexReport:
     store = open_store(str(tmp_path / "store"), EMBEDDER.name, EMBEDDER.dimension)
-    return build_index(str(folder), store, EMBEDDER, max_file_bytes=1_000_000, **options)
+    return build_index(str(folder), store, EMBEDDER, max_file_bytes=1_000_000, workers=workers)
 
 
 def test_nothing_else_opens_files_of_a_source() -> None:
