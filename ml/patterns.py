@@ -52,6 +52,11 @@ def _end_of_call(parentheses: bool) -> str:
     return r"\s*+\(" if parentheses else r"(?![\w-])"
 
 
+def assembled(pattern: str) -> re.Pattern[str]:
+    """Compile a pattern that the program made of a wildcard, with atomic groups where it could go back."""
+    return re.compile(pattern)
+
+
 class Bounded:
     """A pattern of Python's engine that finds nothing in text of more than `longest` characters."""
 

@@ -13,6 +13,7 @@ from ml.dataset.templates import templates
 from ml.errors import SourceError
 from ml.index.chunk import digest
 from ml.index.sources.git import run_git
+from ml.index.sources.ownership import foreign_git_folder
 from ml.index.sources.remote import without_credentials
 from ml.index.sources.repository import is_bare, is_working_tree
 from ml.index.sources.scratch import cache_folder
@@ -48,13 +49,14 @@ class Blame:
 
 
 def git_folder(repository: Repository) -> Path | None:
-    """Gives where git can be asked about a repository without a network: its folder, or what was fetched of its URL."""
+    """Return where git can be asked about a repository without a network: its folder, or what was fetched of its URL."""
     if not COMMIT.fullmatch(repository.revision.removesuffix(DIRTY)):
         return None
     folder = Path(repository.source)
     if "://" in repository.source or not folder.exists():
         folder = cache_folder("git") / digest(without_credentials(repository.source).encode("utf-8", "surrogateescape"))
-    return folder if folder.is_dir() and (is_bare(folder) or is_working_tree(folder)) else None
+    known = folder.is_dir() and (is_bare(folder) or is_working_tree(folder))
+    return folder if known and not foreign_git_folder(folder) else None
 
 
 def lines_at(repository: Repository, folder: Path, file_path: str) -> list[str] | None:
@@ -128,7 +130,9 @@ def _changes(symbols: list[Symbol], told: Blame, seed: int) -> Iterator[Draft]:
 
 
 def spoken(message: str) -> str:
-    """Gives the words of a message's first line, "" for one that says nothing about what the code does."""
+    """Return the words of a message's first line, "" for one that says nothing about what the code does."""
+    if len(message) > LONGEST_MESSAGE:
+        return ""
     before = ""
     while before != message:
         before, message = message, AROUND.sub("", message).strip()

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ml.index.build import IndexReport, Progress
     from ml.settings import Settings
 
+MOST_NAMED = 20
+
 
 @click.command(short_help="Build or update the index.")
 @click.argument("sources", nargs=-1, metavar="PATH_OR_URL...")
@@ -27,6 +29,15 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Index the repositories of a manifest (TOML), each at the revision that it is pinned to.",
 )
+@click.option(
+    "--git-folder",
+    "git_folders",
+    metavar="DIR",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A folder of yours outside of the source where its git data may lie (git init --separate-git-dir, git clone "
+    "--reference). Linked worktrees and submodules need none; any other is not read.",
+)
 @click.option("--prune", is_flag=True, help="With --pinned: remove all others from the index.")
 @options.store_option
 @options.json_option
@@ -35,6 +46,7 @@ def index(
     name: str | None,
     revision: str | None,
     pinned: Path | None,
+    git_folders: tuple[Path, ...],
     prune: bool,
     store: str | None,
     as_json: bool,
@@ -48,8 +60,8 @@ def index(
     if bool(sources) == bool(pinned) or (pinned and (name or revision)) or (prune and not pinned):
         raise SettingsError("there is nothing to index, or two things", "give PATH_OR_URL, or --pinned FILE alone")
     settings = options.settings_with(store=store)
-    pins = index_pinned(pinned, settings, prune=prune) if pinned else []
-    reports = pins or index_all(sources, settings, name=name, revision=revision)
+    pins = index_pinned(pinned, settings, prune=prune, git_folders=git_folders) if pinned else []
+    reports = pins or index_all(sources, settings, name=name, revision=revision, git_folders=git_folders)
     if as_json:
         terminal.print_json([as_dict(report) for report in reports])
         return
@@ -58,9 +70,14 @@ def index(
 
 
 def index_all(
-    sources: Sequence[str], settings: "Settings", *, name: str | None = None, revision: str | None = None
+    sources: Sequence[str],
+    settings: "Settings",
+    *,
+    name: str | None = None,
+    revision: str | None = None,
+    git_folders: Sequence[Path] = (),
 ) -> list["IndexReport"]:
-    """Indexes each source, a progress bar on stderr where a person looks."""
+    """Index each source, a progress bar on stderr where a person looks."""
     from ml.index import open_index
     from ml.index.build import build_index
 
@@ -78,14 +95,17 @@ def index_all(
                 max_file_bytes=settings.max_file_bytes,
                 workers=settings.workers,
                 progress=draw,
+                git_folders=git_folders,
             )
         reports.append(report)
     store.close()
     return reports
 
 
-def index_pinned(manifest: Path, settings: "Settings", *, prune: bool = False) -> list["IndexReport"]:
-    """Indexes what a manifest pins, at the revisions that it names; `prune` removes all other repositories."""
+def index_pinned(
+    manifest: Path, settings: "Settings", *, prune: bool = False, git_folders: Sequence[Path] = ()
+) -> list["IndexReport"]:
+    """Index what a manifest pins, at the revisions that it names; `prune` removes all other repositories."""
     from ml.index import open_index
     from ml.index.pinned import read_pins
 
@@ -95,7 +115,13 @@ def index_pinned(manifest: Path, settings: "Settings", *, prune: bool = False) -
     reports = [
         report
         for pin in pins
-        for report in index_all([pin.source], settings, name=pin.name, revision=pin.revision if pin.is_commit else None)
+        for report in index_all(
+            [pin.source],
+            settings,
+            name=pin.name,
+            revision=pin.revision if pin.is_commit else None,
+            git_folders=git_folders,
+        )
     ]
     if prune:
         store, _ = open_index(settings)
@@ -121,12 +147,12 @@ def progress_bar(source: str) -> "Iterator[Progress | None]":
 
 
 def as_dict(report: "IndexReport") -> dict[str, Any]:
-    """Gives a report for programs."""
+    """Return a report for programs."""
     return asdict(report) | {"repository": report.repository.name, "revision": report.repository.revision}
 
 
 def summary(report: "IndexReport") -> terminal.Line:
-    """Return a report for a person: a line, and one each for what was left out and redacted."""
+    """Return a report for a person: a line, and one each for what was left out, redacted and too slow."""
     name = terminal.style(report.repository.name, bold=True)
     counts = f"{report.files:,} files, {report.chunks:,} chunks"
     if report.changed or report.removed:
@@ -140,4 +166,7 @@ def summary(report: "IndexReport") -> terminal.Line:
             ranked = sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
             listed = ", ".join(f"{count:,} {kind}" for kind, count in ranked)
             parts += ["\n", terminal.style(f"  {label}: {listed}", dim=True)]
+    if report.too_slow:
+        named = ", ".join(report.too_slow[:MOST_NAMED]) + (", …" if len(report.too_slow) > MOST_NAMED else "")
+        parts += ["\n", terminal.style(f"  too slow: {named}", dim=True)]
     return parts

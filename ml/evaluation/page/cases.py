@@ -7,7 +7,6 @@ from ml.evaluation.page.text import attribute, html, prose
 from ml.evaluation.report import Case, Report, label
 
 LONGEST_ANSWER = 4_000
-CODE = re.compile(r"`([^`]+)`")
 
 
 def worst(report: Report, against: Report | None) -> list[Case]:
