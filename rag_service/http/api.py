@@ -23,7 +23,7 @@ from rag_service.http.forms import (
     SearchResult,
 )
 from rag_service.http.highlight import coloured
-from rag_service.http.security import require_key
+from rag_service.http.security import bearer
 from rag_service.retrieve import Hit
 
 ERRORS: dict[int | str, dict[str, Any]] = {
@@ -34,7 +34,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     503: {"model": ErrorOut, "description": "the index, the embedder or the LLM is missing"},
 }
 
-router = APIRouter(prefix="/api", tags=["Code"], dependencies=[Depends(require_key)], responses=ERRORS)
+router = APIRouter(prefix="/api", tags=["Code"], dependencies=[Depends(bearer)], responses=ERRORS)
 
 
 @router.post("/ask", response_model=AnswerOut)

@@ -20,14 +20,14 @@ from rag_service.http import chores, sse
 from rag_service.http.conversation import ChatRequest, question_of
 from rag_service.http.dependencies import Askers, Lanes, Served
 from rag_service.http.errors import error_body, status_of
-from rag_service.http.security import require_key
+from rag_service.http.security import bearer
 from rag_service.http.service import Service
 
 MODEL = "codeintel"
 CHARACTERS_A_TOKEN = 4
 SOURCES = {"en": "Sources", "ru": "Источники"}
 
-router = APIRouter(prefix="/v1", tags=["OpenAI"], dependencies=[Depends(require_key)])
+router = APIRouter(prefix="/v1", tags=["OpenAI"], dependencies=[Depends(bearer)])
 
 
 @router.get("/models")
