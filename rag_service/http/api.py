@@ -29,6 +29,7 @@ from rag_service.retrieve import Hit
 ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"model": ErrorOut, "description": "a question that can't be asked"},
     401: {"model": ErrorOut, "description": "no key, or a wrong one"},
+    413: {"model": ErrorOut, "description": "a request that is too long"},
     422: {"model": ErrorOut, "description": "a body that can't be read"},
     429: {"model": ErrorOut, "description": "too many questions at once; Retry-After says when to come again"},
     503: {"model": ErrorOut, "description": "the index, the embedder or the LLM is missing"},
@@ -46,7 +47,7 @@ async def ask(body: AskRequest, request: Request, service: Served, lane: Lanes, 
     """
     events = service.ask(body.question, body.where(), asker)
     if sse.MEDIA_TYPE in request.headers.get("accept", ""):
-        frames = await lane.start(sse.frames(events), asker)
+        frames = await lane.start(sse.frames(events), asker, sse.failure)
         return StreamingResponse(frames, media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)
     return JSONResponse(wire.answer(await lane.answer(events, asker, request)))
 

@@ -7,14 +7,18 @@ from functools import lru_cache
 
 from ml.index.chunk import Chunk
 from ml.index.store.base import Repository, Store
+from ml.patterns import linear
 
 FILES = 120
 SYMBOLS = 6
 IDENTIFIER = re.compile(r"[^\W\d]\w{2,}")
-# Called, subscripted, inherited from, imported or a type: a name in use, not a word in a sentence.
-USE = re.compile(r"(?:(?<=: )|(?<=> )|(?<=import )|(?<=new )|(?<=extends ))[^\W\d]\w{2,}|[^\W\d]\w{2,}(?=[(\[<)])")
-ASIDE = re.compile(
-    r"(^|/)((tests?|docs?|examples?|benchmarks?|scripts?|vendor|migrations)(_\w+)?/|test_|conftest)|\.md$"
+# Called, subscripted, inherited from, imported or a type: a name in use, not a word in a sentence. Each run of letters is
+# read twice at most: once from its start to what follows it, once as the name.
+USE = re.compile(
+    r"(?=\w)(?<!\w)(?:(?<=: )|(?<=> )|(?<=import )|(?<=new )|(?<=extends )|\d*+(?=[^\W\d]\w{2,}+[(\[<)]))([^\W\d]\w{2,}+)"
+)
+ASIDE = linear(
+    r"(^|/)((tests?|docs?|examples?|benchmarks?|scripts?|vendor|migrations)(_[\pL\pN_]+)?/|test_|conftest)|\.md$"
 )
 KINDS = frozenset({"class", "function"})
 

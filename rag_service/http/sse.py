@@ -20,7 +20,7 @@ def frame(data: object, name: str | None = None) -> str:
 
 
 def frames(events: Iterator[Event]) -> Generator[str]:
-    """Gives evidence, text, notice and answer events; a failure after the first of them is an `error` event."""
+    """Yield evidence, text, notice and answer events; a failure after the first of them is an `error` event."""
     begun = False
     try:
         for event in events:
@@ -30,7 +30,12 @@ def frames(events: Iterator[Event]) -> Generator[str]:
     except CodeIntelError as error:
         if not begun:
             raise
-        yield frame({"cause": error.cause, "cure": error.cure}, "error")
+        yield failure(error)
+
+
+def failure(error: CodeIntelError) -> str:
+    """Return the event that ends a stream which can't go on."""
+    return frame({"cause": error.cause, "cure": error.cure}, "error")
 
 
 def _encoded(event: Event) -> tuple[str, dict[str, Any]]:
