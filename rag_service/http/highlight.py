@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Line = list[tuple[str, str]]
 
-QUOTED = re.compile(r"(?P<number>[ ]*\d+)(?:[ ]{2}(?P<code>.*))?")  # as the answer quotes code
+QUOTED_LINE = re.compile(r"(?P<number>[ ]*+\d++)(?:[ ]{2}(?P<code>.*))?")  # as the answer quotes code
 OPENING = re.compile(r"[ \t]*(?:`{3,}|~{3,})[ \t]*([\w+#-]*)")
 
 
@@ -41,7 +41,7 @@ def coloured_blocks(markdown: str) -> list[list[Line]]:
 def _block(fenced: str) -> list[Line]:
     opening, *lines = fenced.split("\n")[:-1]
     language = OPENING.match(opening)
-    numbered = [QUOTED.fullmatch(line) for line in lines]
+    numbered = [QUOTED_LINE.fullmatch(line) for line in lines]
     code = "\n".join((match["code"] or "") if match else line for match, line in zip(numbered, lines, strict=True))
     spans = coloured(code, language.group(1) if language else "")
     return [[("g", match["number"]), *line] if match else line for match, line in zip(numbered, spans, strict=True)]
