@@ -22,7 +22,6 @@ from rag_service.http.forms import (
     SearchRequest,
     SearchResult,
 )
-from rag_service.http.highlight import coloured
 from rag_service.http.security import bearer
 from rag_service.retrieve import Hit
 
@@ -47,7 +46,7 @@ async def ask(body: AskRequest, request: Request, service: Served, lane: Lanes, 
     """
     events = service.ask(body.question, body.where(), asker)
     if sse.MEDIA_TYPE in request.headers.get("accept", ""):
-        frames = await lane.start(sse.frames(events), asker, sse.failure)
+        frames = await lane.start(sse.frames(events, service.painter), asker, sse.failure)
         return StreamingResponse(frames, media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)
     return JSONResponse(wire.answer(await lane.answer(events, asker, request)))
 
@@ -80,7 +79,7 @@ def file(
     stored = numbered_lines(chunks)
     text = "\n".join(stored.get(number, "") for number in range(1, max(stored) + 1))
     first = chunks[0]
-    lines = coloured(text, first.language, path)
+    (lines,) = service.painter.lines([(text, first.language, path)])
     return {"repo": repo, "path": path, "revision": first.revision, "language": first.language, "lines": lines}
 
 
