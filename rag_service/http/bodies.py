@@ -1,5 +1,7 @@
 """The bodies of requests: whole before the application runs, and small enough that reading them holds nothing up."""
 
+import re
+
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -11,6 +13,11 @@ TOO_LONG = f"a request holds at most {MAX_BODY_BYTES // 1024 // 1024} MiB"
 # described has half of them.
 MAX_VALUES = 20_000
 TOO_MANY = f"a request holds at most {MAX_VALUES:,} values"
+TWO_LENGTHS = "a request has a Content-Length or a Transfer-Encoding, not both"
+HALF_CHARACTER = "the body holds half a character, a lone surrogate"
+ESCAPED = rb"\ud"
+PAIR = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
+SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 NO_UTF8 = "the body is not JSON in UTF-8"
 
 
@@ -26,6 +33,9 @@ class Bodies:
         told = headers.get("content-length", "")
         if told in ("", "0") and "transfer-encoding" not in headers:
             await self._app(scope, receive, send)
+            return
+        if told and "transfer-encoding" in headers:  # two lengths: proxy and service may each believe another
+            await error_response(scope["path"], 400, TWO_LENGTHS, headers={"Connection": "close"})(scope, receive, send)
             return
         body = None if _is_too_long(told) else await _read(receive)
         if body is _LEFT:
@@ -61,11 +71,17 @@ def refusal_of(body: bytes | None) -> tuple[int, str] | None:
     """Return status and cause where a body is not to be read, None where it may be."""
     if body is None:
         return 413, TOO_LONG
+    if ESCAPED in body.lower() and _has_lone_surrogate(body):
+        return 400, HALF_CHARACTER
     if len(body) <= MAX_VALUES:
         return None
     if b"\0" in body:  # in UTF-16 or UTF-32, whose quotes can't be found
         return 400, NO_UTF8
     return (413, TOO_MANY) if _values(body) > MAX_VALUES else None
+
+
+def _has_lone_surrogate(body: bytes) -> bool:
+    return bool(SURROGATE.search(PAIR.sub(b"", body.replace(rb"\\", b""))))
 
 
 def _values(body: bytes) -> int:

@@ -1,5 +1,6 @@
 """Runs what a question gives, which blocks, in threads, and ends it when the caller goes away."""
 
+import math
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
@@ -18,6 +19,7 @@ from rag_service.http.admission import Admission
 
 Item = TypeVar("Item")
 
+SECONDS_TO_CLOSE = 1.0
 SELDOM = 0.1  # seconds between two looks whether the caller of a whole answer is still there
 
 
@@ -69,8 +71,9 @@ class Lane:
                 while (item := await self._await(guarded.next)) is not None:
                     yield item
             finally:
-                with anyio.CancelScope(shield=True):
-                    await run_sync(guarded.close, limiter=self._limiter)
+                # What waits for an LLM ends when that does. The service that stops says so before.
+                with anyio.move_on_after(SECONDS_TO_CLOSE if self._is_stopped else math.inf, shield=True):
+                    await run_sync(guarded.close, limiter=self._limiter, abandon_on_cancel=True)
 
     async def _await(self, work: Callable[[], Item | None]) -> Item | None:
         if not self._is_stopped:

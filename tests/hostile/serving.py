@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -18,6 +18,12 @@ from ml.settings import Settings
 
 CODEINTEL = str(Path(sys.executable).with_name("codeintel"))
 PATIENCE = 2.0  # seconds that a probe waits for /healthz
+
+
+def environment(settings: Settings, folder: Path, **more: str) -> dict[str, str]:
+    """Return what a command needs to use the index of these settings."""
+    own = {"CODEINTEL_STORE": settings.store, "CODEINTEL_DATA_DIR": str(folder), "CODEINTEL_LLM": "none"}
+    return os.environ | own | more
 
 
 class Served:
@@ -45,17 +51,21 @@ class Served:
 
 
 @contextmanager
-def serve(settings: Settings, folder: Path, *, open_files: int = 0, **more: str) -> Iterator[Served]:
+def serve(
+    settings: Settings, folder: Path, more: Mapping[str, str] | None = None, *, open_files: int = 0
+) -> Iterator[Served]:
     """Run the service, with a limit of open files where one is given, until the block ends."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    own = {"CODEINTEL_STORE": settings.store, "CODEINTEL_DATA_DIR": str(folder), "CODEINTEL_LLM": settings.llm}
     limit = ["prlimit", f"--nofile={open_files}:{open_files}"] if open_files else []
     log = folder / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*limit, CODEINTEL, "serve", "--port", str(port)], env=os.environ | own | more, stdout=output, stderr=output
+            [*limit, CODEINTEL, "serve", "--port", str(port)],
+            env=environment(settings, folder, **more),
+            stdout=output,
+            stderr=output,
         )
     try:
         wait_ready(port)

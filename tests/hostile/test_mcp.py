@@ -1,7 +1,6 @@
 """Frames that are no messages are answered, and the key is asked for over HTTP."""
 
 import json
-import os
 import socket
 import subprocess
 import time
@@ -13,7 +12,7 @@ import httpx
 import pytest
 
 from ml.settings import Settings
-from tests.hostile.serving import CODEINTEL
+from tests.hostile.serving import CODEINTEL, environment
 
 INITIALIZE = {
     "jsonrpc": "2.0",
@@ -22,11 +21,6 @@ INITIALIZE = {
     "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}},
 }
 PARSE_ERROR, INVALID_REQUEST = -32700, -32600
-
-
-def environment(indexed: Settings, folder: Path, **more: str) -> dict[str, str]:
-    own = {"CODEINTEL_STORE": indexed.store, "CODEINTEL_DATA_DIR": str(folder), "CODEINTEL_LLM": "none"}
-    return os.environ | own | more
 
 
 def search(number: object, query: str) -> dict[str, Any]:
