@@ -41,7 +41,7 @@ DRIVERS = (
 )
 PLACES = {
     **{f"{name}(": (place,) for name, place in CALLS.items()},
-    **dict.fromkeys(("auth=(", "auth = (", "auth: [", 'auth": [', "auth': [", 'auth": (', "auth': (", "auth=[", "auth = ["), (SECOND,)),
+    **{f"auth{sign}": (SECOND,) for sign in ("=(", " = (", ": [", '": [', "': [", '": (', "': (", "=[", " = [")},
     **{f"{driver}.connect(": (THIRD,) for driver in DRIVERS},
     ".connect(": (THIRD, FOURTH),
     **dict.fromkeys(("Структура(", "Structure("), ()),
@@ -49,7 +49,8 @@ PLACES = {
 ANCHORS = tuple(PLACES)
 STRING = r"[rRbBuUfFL@$]{0,2}(?P<quote>\"\"|[\"'`])(?P<value>[^\"'`\n\\]{0,200})(?P=quote)"
 ARGUMENT = re.compile(
-    rf"\s{{0,40}}(?:\w{{1,30}}[ \t]{{0,4}}[=:][ \t]{{0,4}})?(?:{STRING}|(?P<other>[^,\"'`()\[\]{{}};\n]{{0,120}}(?:\([^()\n]{{0,80}}\))?))"
+    rf"\s{{0,40}}(?:\w{{1,30}}[ \t]{{0,4}}[=:][ \t]{{0,4}})?(?:{STRING}|(?P<other>"
+    rf"[^,\"'`()\[\]{{}};\n]{{0,120}}(?:\([^()\n]{{0,80}}\))?))"
     r"[\w.()!]{0,24}\s{0,40}(?P<end>[,)\]])"
 )
 MOST_ARGUMENTS = 8

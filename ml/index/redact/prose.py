@@ -27,7 +27,8 @@ BY_VERB = re.compile(rf"{END_OF_NAME}{FEW_WORDS}{VERB}{OPENING}{WORD}", re.IGNOR
 AT_ONCE = re.compile(rf"{END_OF_NAME}(?P<words>)[ \t]{{1,8}}[*_`\"'«“„(]{{0,3}}{WORD}", re.IGNORECASE)
 # The value stands alone in the next line, or in the next but one.
 BELOW = re.compile(
-    rf"{END_OF_NAME}{FEW_WORDS}[ \t]{{0,8}}[:=—–]?[*_`]{{0,3}}[ \t]{{0,8}}\r?\n(?:[ \t]{{0,40}}\r?\n)?[ \t>*#/|-]{{0,40}}[`\"'«]?(?P<value>[^\s\"'`«»<>,;|\\]{{6,200}}+)[`\"'»]?[ \t]*(?:\n|\r|$)"
+    rf"{END_OF_NAME}{FEW_WORDS}[ \t]{{0,8}}[:=—–]?[*_`]{{0,3}}[ \t]{{0,8}}\r?\n(?:[ \t]{{0,40}}\r?\n)?"
+    rf"[ \t>*#/|-]{{0,40}}[`\"'«]?(?P<value>[^\s\"'`«»<>,;|\\]{{6,200}}+)[`\"'»]?[ \t]*(?:\n|\r|$)"
 )
 # "login / password: x / y": the second of the two.
 PAIR = re.compile(
@@ -37,7 +38,8 @@ PAIR = re.compile(
     re.IGNORECASE,
 )
 LOGIN = bounded(
-    r"(?i:(?:логин\w{0,3}|login|user(?:name)?|юзер|пользовател\w{1,2}|уч[её]т\w{1,12}|имя|email|почта)[ \t]{0,3}(?:/|и|and|:|,|\||&|\+)[ \t]{0,3}$)"
+    r"(?i:(?:логин\w{0,3}|login|user(?:name)?|юзер|пользовател\w{1,2}|уч[её]т\w{1,12}|имя|email|почта)"
+    r"[ \t]{0,3}(?:/|и|and|:|,|\||&|\+)[ \t]{0,3}$)"
 )
 ACCOUNT = ("учет", "учёт", "кред", "доступ", "cred")
 COMMENT = bounded(

@@ -70,11 +70,12 @@ TECHNICAL = bounded(
     r"(?i:(?:utf|ucs|sha|md|base|oauth|ipv|http|https|rfc|iso|es|rs|hs|ps|aes|des|rsa|ed|curve|secp|pbkdf|argon|bcrypt|scrypt"
     r"|blake|python|py|php|java|windows|win|u?int|float|char|varchar|string|bytes?|vec|arr|list|len|max|min|step|version|ver"
     r"|page|line|level|part|chapter|section|table|figure|issue|bug|pr|cve|pep|owasp|nist|tls|ssl|openssl|sslv|tlsv"
-    r"|column|field|arg|param|option|item|index|row|node|group|team|phase|stage|gpt|llama)[-_ ]?\d{1,5}(?:[-_./:]?[a-z0-9]{0,12}){0,3}"
+    r"|column|field|arg|param|option|item|index|row|node|group|team|phase|stage|gpt|llama)"
+    r"[-_ ]?\d{1,5}(?:[-_./:]?[a-z0-9]{0,12}){0,3}"
     r"|[vxpiklsh]\d{1,4}[a-z]?|\d{1,5}-?(?-i:[a-zа-я]{1,12})|\d+(?:st|nd|rd|th)|0x[0-9a-f]{1,8}|(?-i:[A-Z]{1,4}\d{3,5}))",
     longest=200,
 )
-# A name of a class, such as `Ed25519PrivateKey` or `OAuth2Token`.
+# The name of a class or of an attribute, and no token.
 TYPE = bounded(
     r"(?:^|[a-z0-9_])(?:Token|Auth|Credential|Private|Public|Secret|Client|Type|Key|private|public|secret)(?:[A-Z_]|s?$)"
     r"|[a-z]_(?:key|token|auth|secret|credential)s?$",

@@ -34,8 +34,10 @@ ANCHORS = (
 # After the word the cell ends soon, and with it the line or the column.
 END_OF_CELL = re.compile(r"[\w .*`\"'»-]{0,30}(?:[|;,<\t\r\n]|  |$)")
 HEADING = bounded(
-    r"(?i:[\s*_`\"'«»]*(?:[\w.-]{1,20}[ _-]){0,2}(?:password|passwd|passphrase|pass|pwd|secret(?:[ _-]key)?|(?:api|access|auth)[ _-]?(?:key|token)|token"
-    r"|пароль|пароли|секрет\w{0,6}(?:[ _-]ключ)?|токен|ключ(?:[ _-](?:доступа|api))?|(?:api|апи)[ _-]ключ|код[ _-]доступа|пин(?:-код)?|parol|sekret|klyuch|kod[ _-]dostupa)"
+    r"(?i:[\s*_`\"'«»]*(?:[\w.-]{1,20}[ _-]){0,2}(?:password|passwd|passphrase|pass|pwd|secret(?:[ _-]key)?"
+    r"|(?:api|access|auth)[ _-]?(?:key|token)|token"
+    r"|пароль|пароли|секрет\w{0,6}(?:[ _-]ключ)?|токен|ключ(?:[ _-](?:доступа|api))?|(?:api|апи)[ _-]ключ"
+    r"|код[ _-]доступа|пин(?:-код)?|parol|sekret|klyuch|kod[ _-]dostupa)"
     r"(?:[ _-][\w.-]{1,20}){0,3}[\s*_`\"'«»]*)",
     longest=80,
 )
