@@ -105,11 +105,11 @@ class Service:
     def _warm_up(self) -> None:
         with suppress(CodeIntelError), ExitStack() as end:  # who asks is told
             end.callback(self._is_warm.set)
-            self.painter.lines([("", "python", "")])
             self.assistant.retriever.search("main", limit=1)
             for repository in self.repositories():
                 self.central_symbols.of(repository)
             self._load_llm()
+        self.painter.lines([("", "python", "")])
 
     def _load_llm(self) -> None:
         llm = self.assistant.llm.get()

@@ -63,7 +63,7 @@ def serve(
     with log.open("wb") as output:
         process = subprocess.Popen(
             [*limit, CODEINTEL, "serve", "--port", str(port)],
-            env=environment(settings, folder, **more),
+            env=environment(settings, folder, **(more or {})),
             stdout=output,
             stderr=output,
         )
