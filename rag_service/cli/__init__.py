@@ -2,10 +2,12 @@
 
 import os
 import sys
+from itertools import takewhile
+from typing import NoReturn
 
 import click
 
-from ml.errors import CodeIntelError
+from ml.errors import CodeIntelError, error_as_dict
 from rag_service.cli import (
     ask,
     completion,
@@ -64,19 +66,28 @@ for command in (
 
 
 def main() -> None:
-    """Runs the command line: an expected failure is one line on stderr, cause and cure, and a non-zero exit."""
+    """Run the command line: an expected failure is one line on stderr, cause and cure, and a non-zero exit.
+
+    With --json it is one JSON document on stdout too: {"error": {"cause": …, "cure": …}}.
+    """
     try:
         cli(standalone_mode=False)
     except CodeIntelError as error:
-        terminal.fail(str(error), error.exit_code)
+        _fail(error.cause, error.cure, error.exit_code)
     except click.UsageError as error:
         command_path = error.ctx.command_path if error.ctx else "codeintel"
-        terminal.fail(f"{error.format_message().rstrip('.')}: see `{command_path} --help`", error.exit_code)
+        _fail(error.format_message().rstrip("."), f"see `{command_path} --help`", error.exit_code)
     except click.ClickException as error:
-        terminal.fail(error.format_message(), error.exit_code)
+        _fail(error.format_message(), "", error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        terminal.fail("stopped", 130)
+        _fail("stopped", "", 130)
     except BrokenPipeError:
         # The reader of our output (head, less) has gone; without this the interpreter complains again as it closes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+
+
+def _fail(cause: str, cure: str, exit_code: int) -> NoReturn:
+    if "--json" in takewhile(lambda word: word != "--", sys.argv[1:]):
+        terminal.print_json(error_as_dict(cause, cure))
+    terminal.fail(f"{cause}: {cure}" if cure else cause, exit_code)
