@@ -63,29 +63,16 @@ def dataset(
     They come from everything that is indexed, or from PATH_OR_URL alone, which is indexed first; from answers of the
     service that readers rated up; and from a file of your own.
     """
+    from rag_service.learning.dataset import DatasetRequest, make_pairs
+
     settings = options.settings_with(store=store)
     if sources:
         from rag_service.cli.index import index_all
 
         repos += tuple(report.repository.name for report in index_all(sources, settings))
-    from ml.dataset.make import Plan, make_dataset
-    from ml.records import open_records
-    from rag_service.answer.teaching import form_for, paraphraser
-    from rag_service.retrieve import open_retriever
-
-    data_dir = Path(settings.data_dir)
-    plan = Plan(size, seed, repos, by_hand, open_records(settings, feedback))
-    retriever = open_retriever(settings)
+    request = DatasetRequest(output, size, seed, repos, by_hand, form, feedback, paraphrase)
     with _progress_bar() as progress:
-        report = make_dataset(
-            retriever.store,
-            form_for(retriever, settings, form),
-            output or data_dir / "learning" / "dataset",
-            plan,
-            paraphrase=paraphraser(settings) if paraphrase else None,
-            progress=progress,
-        )
-    retriever.store.close()
+        report = make_pairs(settings, request, progress)
     if as_json:
         terminal.print_json(report.as_dict())
     else:
@@ -93,7 +80,7 @@ def dataset(
 
 
 def summary(report: "DatasetReport") -> str:
-    """Gives a report for a person."""
+    """Return a report for a person."""
     counts = f"{report.train} pairs to learn from, {report.held_out} held out"
     kinds = f"{report.held_out_learn} for the loss, {report.absent} about absent things"
     lines = [f"{terminal.style(report.output, bold=True)}  {counts} ({kinds})"]
@@ -106,7 +93,7 @@ def summary(report: "DatasetReport") -> str:
 
 @contextmanager
 def _progress_bar() -> "Iterator[Progress | None]":
-    """Gives what draws how many pairs are made; nothing where stderr is no terminal."""
+    """Yield what draws how many pairs are made; nothing where stderr is not a terminal."""
     if terminal.is_plain(err=True):
         yield None
         return

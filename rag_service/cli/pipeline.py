@@ -49,8 +49,8 @@ def run(
 
     Each stage is a process on this machine, and its artifacts are files in the data folder. A stopped run is started again.
     """
+    from ml.handover import pipelines_folder
     from ml.pipelines.local import run_learning
-    from rag_service.evaluation.files import learning
 
     if sources and pinned:
         raise SettingsError("there are repositories and a manifest", "give PATH_OR_URL, or --pinned FILE alone")
@@ -66,7 +66,7 @@ def run(
         "questions": questions,
     }
     with shown() as progress:
-        outcome = run_learning(settings, learning(settings) / "pipelines", arguments, progress)
+        outcome = run_learning(settings, pipelines_folder(settings), arguments, progress)
     if as_json:
         terminal.print_json({"promoted": outcome.promoted, "reasons": outcome.reasons, "report": outcome.report})
     else:
@@ -86,7 +86,7 @@ def compile(folder: Path | None, registry: str) -> None:  # noqa: A001  # the co
 
 @contextmanager
 def shown() -> "Iterator[Progress]":
-    """Gives what shows the stages: a line each with its seconds, and where a person looks what it does just now."""
+    """Yield what shows the stages: a line each with its seconds, and where a person looks what it does just now."""
     begun: dict[str, float] = {}
 
     def finish() -> None:
@@ -111,13 +111,13 @@ def shown() -> "Iterator[Progress]":
 
 
 def summary(outcome: "Outcome") -> str:
-    """Gives the end of a run for a person."""
+    """Return the end of a run for a person."""
     word = terminal.style("promoted", fg="green") if outcome.promoted else terminal.style("not promoted", fg="yellow")
     return f"{word}: {'; '.join(outcome.reasons)}\nThe report: {terminal.style(outcome.report, fg='cyan')}"
 
 
 def _absolute(source: str) -> str:
-    """The stages run in folders of their own."""
+    """Return a path that a stage, which runs in a folder of its own, finds too."""
     return str(Path(source).resolve()) if Path(source).exists() else source
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from ml.errors import RegistryError
 from ml.registry.mlflow_client import open_client
-from ml.registry.reproduce import reproduce
+from ml.registry.repeat import repeat
 from ml.registry.tracking import code_revision, log_run, logged_data, package_versions, read_run
 from ml.settings import Settings
 from ml.training.base_model import BaseModel
@@ -42,7 +42,7 @@ def test_all_of_a_run_is_logged(
 def test_a_run_is_repeated_from_what_was_logged(
     mlflow_server: str, run_id: str, tmp_path: Path, working_folder: Path
 ) -> None:
-    again = reproduce(mlflow_server, run_id, tmp_path, Settings(), cache=CACHE)
+    again = repeat(mlflow_server, run_id, tmp_path, Settings(), cache=CACHE)
     assert again.agrees(0.001)
     assert again.packages == {}
     assert not replace(again, logged=replace(again.logged, held_out_loss=2 * again.logged.held_out_loss)).agrees()
