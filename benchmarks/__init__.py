@@ -1,1 +1,1 @@
-"""Figures, each with the command that makes it. README.md holds the last ones and the hardware they were made on."""
+"""Figures, each with the command that makes it. README.md has the latest ones and their hardware."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured value beside its limit; `within` says on which side of the limit it lies."""
+    """One measured value and its limit; `within` tells whether it keeps the limit."""
 
     name: str
     value: float
@@ -23,23 +23,23 @@ class Figure:
 
 
 def at_most(name: str, value: float, unit: str, limit: float) -> Figure:
-    """A figure that has to stay at or under its limit."""
+    """Return a figure with an upper limit."""
     return Figure(name, value, unit, limit, value <= limit)
 
 
 def at_least(name: str, value: float, unit: str, limit: float) -> Figure:
-    """A figure that has to reach its limit."""
+    """Return a figure with a lower limit."""
     return Figure(name, value, unit, limit, value >= limit)
 
 
 def machine() -> str:
-    """Names the machine: its processor, cores, the load by other work just now, and Python's version."""
+    """Describe the machine: processor, cores, current load, Python's version."""
     load = os.getloadavg()[0]
     return f"{platform.machine()}, {os.cpu_count()} cores, load {load:.1f}, Python {platform.python_version()}"
 
 
 def table(figures: Iterable[Figure]) -> str:
-    """Gives the figures as a table in Markdown."""
+    """Return the figures as a table in Markdown."""
     rows = ["| what | measured | limit | of the limit |", "|---|---|---|---|"]
     for figure in figures:
         mark = "" if figure.within else " **over**" if figure.ratio > 1 else " **under**"

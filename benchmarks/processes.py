@@ -1,4 +1,4 @@
-"""The processes that are measured: run as their users run them, on ports of their own."""
+"""The measured processes, run as users run them, on ports of their own."""
 
 import os
 import socket
@@ -19,19 +19,19 @@ SECONDS_TO_START = 60
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A server that answers: where, and its process."""
+    """A running server: its address and process."""
 
     address: str
     process: psutil.Process
 
     def cpu_seconds(self) -> float:
-        """Gives the seconds of CPU that it has used so far."""
+        """Return the CPU seconds used so far."""
         times = self.process.cpu_times()
         return float(times.user + times.system)
 
 
 def free_port() -> int:
-    """Gives a port that nobody listens at."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -39,7 +39,7 @@ def free_port() -> int:
 
 @contextmanager
 def server(command: Sequence[str], port: int, ready: str, settings: Mapping[str, str]) -> Iterator[Served]:
-    """Runs a server until the block ends; it answers at the path `ready` before the block begins."""
+    """Run a server for the block, once it answers at the path `ready`."""
     process = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, **settings}
     )
@@ -54,7 +54,7 @@ def server(command: Sequence[str], port: int, ready: str, settings: Mapping[str,
 
 @contextmanager
 def service(store: str, **settings: str) -> Iterator[Served]:
-    """Runs `codeintel serve` over an index, with settings by their names."""
+    """Run `codeintel serve` over an index, with further settings."""
     port = free_port()
     command = [CODEINTEL, "serve", "--store", store, "--port", str(port)]
     environment = {f"CODEINTEL_{name.upper()}": value for name, value in settings.items()}

@@ -1,4 +1,4 @@
-"""What the experiments do: break the way to the model, fill a disk, lose a node, and wait until all is well again."""
+"""Actions of the experiments: break the connection to the model, fill a disk, lose a node, and wait for recovery."""
 
 import errno
 import os
@@ -37,7 +37,7 @@ PAUSE = 0.5
 
 
 def break_model(proxy: str, fault: str) -> str:
-    """Makes the proxy before the model (`chaos.faulty_llm`) fail in one of its ways."""
+    """Inject a fault into the proxy in front of the model (`chaos.faulty_llm`)."""
     try:
         reply = requests.put(f"{proxy}/fault/{fault}", timeout=10)
     except requests.RequestException as error:
@@ -48,14 +48,14 @@ def break_model(proxy: str, fault: str) -> str:
 
 
 def mend_model(proxy: str) -> str:
-    """Lets the proxy pass everything on again."""
+    """Remove the proxy's fault."""
     return break_model(proxy, "none")
 
 
 def fill_disk(folder: str) -> int:
-    """Fills the file system of a folder to the last byte, and gives how many there were.
+    """Fill a folder's file system to the last byte; return the bytes written.
 
-    One with more than 4 GiB left is refused: it would be this machine's own.
+    A file system with more than 4 GiB free is refused: it would be this machine's own.
     """
     if not Path(folder or "?").is_dir():
         raise ActivityFailed(f"{folder!r} is no folder: set CODEINTEL_DATA_DIR, or give --var folder=…")
@@ -75,17 +75,17 @@ def fill_disk(folder: str) -> int:
 
 
 def free_disk(folder: str) -> None:
-    """Takes away what filled the disk."""
+    """Remove the file that filled the disk."""
     (Path(folder) / FILLER).unlink(missing_ok=True)
 
 
 def lose_node(provider: str, node: str, connection: str = "qemu:///system", command: str = "") -> str:
-    """Takes the power from a node. `provider` is libvirt (the domain `node`), or command (that command line)."""
+    """Power a node off. `provider` is libvirt (the domain `node`) or command (that command line)."""
     return _run(_power(provider, "destroy", node, connection, command))
 
 
 def return_node(provider: str, node: str, connection: str = "qemu:///system", command: str = "") -> str:
-    """Gives a node its power back; see `lose_node`. One that has it keeps it."""
+    """Power a node on, unless it is; see `lose_node`."""
     try:
         return _run(_power(provider, "start", node, connection, command))
     except ActivityFailed as error:
@@ -97,7 +97,7 @@ def return_node(provider: str, node: str, connection: str = "qemu:///system", co
 def wait_until_it_answers(
     url: str, question: str, seconds: float = 300.0, within: float = 10.0, api_key: str = "", in_a_row: int = 1
 ) -> float:
-    """Waits until a question is answered as it should be, so often in a row; gives after how many seconds it first was."""
+    """Wait for a number of correct answers in a row; return the seconds until the first of them."""
     began, good = time.monotonic(), list[float]()
 
     def answers() -> bool:
@@ -115,24 +115,24 @@ def wait_until_it_answers(
 def wait_until_the_model_explains(
     url: str, question: str, seconds: float = 900.0, within: float = 30.0, api_key: str = ""
 ) -> float:
-    """Waits until an answer needs no excuse for the model, and gives after how many seconds one came."""
+    """Wait for an answer that the model had its part in; return the seconds waited."""
     return _recovered(
         _wait(lambda: answers_with_the_model(url, question, within, api_key), "the model is away", seconds)
     )
 
 
 def wait_until_the_cluster_sees_it(node: str, seconds: float = 120.0) -> float:
-    """Waits until the cluster (of the kubeconfig) counts on a node no longer, and gives after how many seconds."""
+    """Wait until the kubeconfig's cluster reports a node as not ready; return the seconds waited."""
     return round(_wait(lambda: not is_ready(node), f"{node} is still ready", seconds), 1)
 
 
 def wait_until_it_refuses(url: str, question: str, seconds: float = 120.0, api_key: str = "") -> None:
-    """Waits until a question is refused in one line with cause and cure."""
+    """Wait until a question fails with a one-line error that has a cause and a cure."""
     _wait(lambda: refuses_in_one_line(url, question, api_key=api_key), "it was not refused", seconds)
 
 
 def keep_asking_while_it_refuses(url: str, question: str, seconds: float = 30.0, api_key: str = "") -> None:
-    """Fails if within so many seconds readers get anything but one line with cause and cure, such as no connection."""
+    """Fail if, for so many seconds, users get anything but a one-line error, such as a refused connection."""
     end = time.monotonic() + float(seconds)
     while time.monotonic() < end:
         if not refuses_in_one_line(url, question, api_key=api_key):
@@ -141,7 +141,7 @@ def keep_asking_while_it_refuses(url: str, question: str, seconds: float = 30.0,
 
 
 def ask_until_it_says_so(url: str, question: str, times: int = 50, api_key: str = "") -> int:
-    """Asks until an answer comes with a notice, and gives how often: a full disk still has room in its last block."""
+    """Ask until an answer has a notice; return how many were asked: a full disk still has room in its last block."""
     for asked in range(1, times + 1):
         if answers_without_the_model(url, question, api_key=api_key):
             return asked
@@ -149,7 +149,7 @@ def ask_until_it_says_so(url: str, question: str, times: int = 50, api_key: str 
 
 
 def _wait(ready: Callable[[], bool], otherwise: str, seconds: float) -> float:
-    """Gives how many seconds it took until something was so; fails when the time is over."""
+    """Wait for a condition and return the seconds; fail on time-out."""
     began = time.monotonic()
     while time.monotonic() - began < seconds:
         if ready():

@@ -1,4 +1,4 @@
-"""Certificates for the proxy's TLS port: an authority of its own, one certificate that is valid and one that has expired."""
+"""Certificates for the proxy's TLS port: a CA, a valid certificate and an expired one."""
 
 import datetime
 import ipaddress
@@ -10,14 +10,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-AUTHORITY = "ca.crt"  # what callers have to trust: SSL_CERT_FILE
+AUTHORITY = "ca.crt"  # the CA that clients have to trust: SSL_CERT_FILE
 DAY = datetime.timedelta(days=1)
 
 
 def contexts(folder: Path, host: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Gives what a server at `host` speaks TLS with: validly, and with a certificate that ended yesterday.
+    """Return two TLS contexts for a server at `host`: a valid one, and one whose certificate expired yesterday.
 
-    The authority's certificate, the two and their key are written to `folder`, which only the owner may read.
+    The CA certificate, both certificates and their key are written to `folder`, readable by its owner only.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     key = ec.generate_private_key(ec.SECP256R1())
@@ -45,7 +45,7 @@ def _certificate(
     end: datetime.datetime,
     names: x509.SubjectAlternativeName | None = None,
 ) -> x509.Certificate:
-    """Gives a certificate that the authority (the same key) signs: a server's with `names`, its own without."""
+    """Return a certificate signed with the same key: a server's for `names`, or the CA's own without any."""
     subject, issuer = (
         x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, each)]) for each in (name, "chaos.faulty_llm")
     )

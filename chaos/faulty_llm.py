@@ -1,13 +1,13 @@
-"""A proxy before a model's endpoint that can make it fail: `python -m chaos.faulty_llm --to http://model:8080`.
+"""A fault-injecting proxy in front of a model's endpoint: `python -m chaos.faulty_llm --to http://model:8080`.
 
-Set the assistant's `llm_url` to the proxy's address (`http://HOST:9100/v1`). How it fails is set at run time, by the
+Set the assistant's `llm_url` to the proxy's address (`http://HOST:9100/v1`). The fault is set at run time, by the
 experiments or by hand: `curl -X PUT http://127.0.0.1:9100/fault/slow`.
 
-    none      passes everything on
-    slow      sends nothing for SLOW seconds, then passes on
-    garbage   answers 200 with what is no answer
-    away      drops the connection, as a network cut does
-    expired   shows a certificate that ended yesterday, at the TLS port (`--tls-port 9443 --tls-folder DIR`): set `llm_url`
+    none      forwards everything
+    slow      sends nothing for SLOW seconds, then forwards
+    garbage   answers 200 with an invalid body
+    away      drops the connection, like a network cut
+    expired   presents a certificate that expired yesterday, at the TLS port (`--tls-port 9443 --tls-folder DIR`): set `llm_url`
               to https://HOST:9443/v1, and SSL_CERT_FILE=DIR/ca.crt so that the assistant trusts the other certificate
 """
 
@@ -35,7 +35,7 @@ TIMEOUT = (5, 600)
 
 
 class Proxy(ThreadingHTTPServer):
-    """The proxy; `fault` is what it does to the next request."""
+    """The proxy; `fault` applies to the next request."""
 
     daemon_threads = True
     tls: "TlsPort | None" = None
@@ -45,12 +45,12 @@ class Proxy(ThreadingHTTPServer):
         self.target, self.slow, self.fault = target.rstrip("/"), slow, "none"
 
     def faults(self) -> tuple[str, ...]:
-        """Gives how it can fail."""
+        """Return the names of the faults."""
         return FAULTS if self.tls else FAULTS[:-1]
 
 
 class TlsPort(Proxy):
-    """The same proxy by TLS, with certificates that are made in `folder`; its faults are set at the plain port."""
+    """The same proxy over TLS, with certificates created in `folder`; faults are set at the plain port."""
 
     def __init__(self, address: tuple[str, int], proxy: Proxy, folder: Path) -> None:
         super().__init__(address, proxy.target, proxy.slow)
@@ -58,14 +58,14 @@ class TlsPort(Proxy):
         self._proxy, proxy.tls = proxy, self
 
     def get_request(self) -> tuple[socket.socket, Any]:
-        """Takes a connection, with the certificate of the moment; the handshake is the handler's."""
+        """Accept a connection with the current certificate; the handler does the handshake."""
         connection, caller = super().get_request()
         self.fault = self._proxy.fault
         context = self._expired if self.fault == "expired" else self._valid
         return context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False), caller
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Is quiet about callers who do not like the certificate."""
+        """Ignore clients that reject the certificate."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
 
@@ -76,8 +76,8 @@ class Handler(BaseHTTPRequestHandler):
     server: Proxy
     protocol_version = "HTTP/1.1"
 
-    def do_PUT(self) -> None:  # http.server wants these names
-        """Sets the fault."""
+    def do_PUT(self) -> None:
+        """Set the fault."""
         fault = self.path.rpartition("/")[2]
         if self.path != f"/fault/{fault}" or fault not in self.server.faults():
             self._reply(404, f"PUT /fault/NAME, where NAME is one of {', '.join(self.server.faults())}\n".encode())
@@ -86,15 +86,15 @@ class Handler(BaseHTTPRequestHandler):
         self._reply(200, f"{fault}\n".encode())
 
     def do_GET(self) -> None:
-        """Passes a request on, or fails it."""
+        """Pass a request on, or fails it."""
         self._fail_or_pass_on(b"")
 
     def do_POST(self) -> None:
-        """Passes a request on, or fails it."""
+        """Pass a request on, or fails it."""
         self._fail_or_pass_on(self.rfile.read(int(self.headers.get("Content-Length", 0))))
 
     def log_message(self, *arguments: object) -> None:
-        """Is quiet."""
+        """Log nothing."""
 
     def _fail_or_pass_on(self, body: bytes) -> None:
         match self.server.fault:
@@ -141,7 +141,7 @@ def _parts(reply: requests.Response) -> Iterator[bytes]:
 
 
 def main() -> None:
-    """Runs the proxy until stopped."""
+    """Run the proxy until stopped."""
     parser = argparse.ArgumentParser(prog="python -m chaos.faulty_llm", description=__doc__.splitlines()[0])
     parser.add_argument("--to", required=True, metavar="URL", help="the model's address, without /v1")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at")

@@ -1,4 +1,4 @@
-"""What the cluster thinks of its nodes, by the kubeconfig."""
+"""The state of the nodes, read through the kubeconfig."""
 
 from chaoslib.exceptions import ActivityFailed
 
@@ -6,7 +6,7 @@ __all__ = ["is_ready"]
 
 
 def is_ready(node: str) -> bool:
-    """Says whether the cluster counts on a node."""
+    """Return whether a node is ready."""
     from kubernetes import client, config
 
     try:

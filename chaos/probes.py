@@ -1,4 +1,4 @@
-"""What the experiments look at: does the assistant answer, in time, with citations that hold."""
+"""Probes of the experiments: does the assistant answer, in time, with citations that resolve?"""
 
 import time
 from typing import Any
@@ -14,11 +14,11 @@ __all__ = [
     "refuses_in_one_line",
 ]
 
-SLACK = 5.0  # seconds on top of `within`, so that a late answer is told from none
+SLACK = 5.0  # seconds beyond `within`, to tell a late answer from none
 
 
 def answers_in_time(url: str, question: str, within: float = 10.0, api_key: str = "") -> bool:
-    """Says whether a question is answered from evidence, in so many seconds."""
+    """Return whether a question is answered from evidence within so many seconds."""
     began = time.monotonic()
     answer = _ask(url, question, within, api_key)
     took = time.monotonic() - began
@@ -29,7 +29,7 @@ def answers_in_time(url: str, question: str, within: float = 10.0, api_key: str 
 
 
 def citations_resolve(url: str, question: str, within: float = 10.0, api_key: str = "") -> bool:
-    """Says whether the answer cites, and every citation quotes the lines that it names."""
+    """Return whether the answer cites, and every citation quotes the lines that it names."""
     answer = _ask(url, question, within, api_key)
     return bool(answer and answer["citations"]) and all(
         _holds(url, citation, within, api_key) for citation in (answer or {})["citations"]
@@ -37,13 +37,13 @@ def citations_resolve(url: str, question: str, within: float = 10.0, api_key: st
 
 
 def answers_with_the_model(url: str, question: str, within: float = 10.0, api_key: str = "") -> bool:
-    """Says whether the model had its part in an answer: there is no line that excuses it."""
+    """Return whether the model contributed to an answer, which then has no notice about it."""
     answer = _ask(url, question, within, api_key)
     return answer is not None and bool(answer["found"]) and not answer["notices"]
 
 
 def answers_without_the_model(url: str, question: str, within: float = 10.0, api_key: str = "") -> bool:
-    """Says whether the assistant answers from evidence alone, cites, and tells the reader that the model is away."""
+    """Return whether the assistant answers from evidence alone, with citations and a notice that the model is away."""
     answer = _ask(url, question, within, api_key)
     if answer is None:
         return False
@@ -52,7 +52,7 @@ def answers_without_the_model(url: str, question: str, within: float = 10.0, api
 
 
 def refuses_in_one_line(url: str, question: str, within: float = 10.0, api_key: str = "") -> bool:
-    """Says whether the assistant, which can't answer now, says so with a cause and a cure instead of hanging."""
+    """Return whether the assistant fails with a cause and a cure instead of hanging."""
     reply = _post(url, question, within, api_key)
     if reply is None or reply.status_code != 503:
         return False
@@ -80,7 +80,7 @@ def _ask(url: str, question: str, within: float, api_key: str) -> dict[str, Any]
 
 
 def _holds(url: str, citation: dict[str, Any], within: float, api_key: str) -> bool:
-    """Says whether the file that a citation names holds what it quotes, at those lines."""
+    """Return whether the file that a citation names holds what it quotes, at those lines."""
     headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
     where = {"repo": citation["repo"], "path": citation["file_path"]}
     try:

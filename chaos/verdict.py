@@ -1,6 +1,6 @@
-"""A control that every experiment uses: it fails a run in which any step failed, says how long recovery took, and draws it.
+"""A control for every experiment: fail a run in which any step failed, report the recovery time, and draw it.
 
-The Chaos Toolkit itself ends with 0 where a probe of the method fails or the first steady state is not met. The page is
+The Chaos Toolkit itself exits with 0 if a probe of the method fails or the first steady state is not met. The page is
 written to the file that the configuration `page` (CODEINTEL_CHAOS_PAGE) names.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from logzero import logger
 
-WAITING = "wait until "  # what the names of steps begin with that give how many seconds they waited
+WAITING = "wait until "  # prefixes of steps that return how many seconds they waited
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
 <style>:root{{color-scheme:light dark}}body{{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem}}
 .row{{display:grid;grid-template-columns:20rem 1fr 12rem;gap:1rem;align-items:center;margin:.3rem 0}}
@@ -25,7 +25,7 @@ PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</t
 def after_experiment_control(
     context: dict[str, Any], state: dict[str, Any], configuration: dict[str, Any] | None = None, **_: object
 ) -> None:
-    """Judges the journal of a run that has ended."""
+    """Judge the journal of a finished run."""
     steps = _steps(state)
     failed = [step for step in steps if _failed(step)]
     for step in failed:
@@ -40,7 +40,7 @@ def after_experiment_control(
 
 
 def _steps(journal: dict[str, Any]) -> list[dict[str, Any]]:
-    """Gives every step in its order: the first steady state, the method, the second, the rollbacks."""
+    """Return every step in order: first steady state, method, second steady state, rollbacks."""
     states = journal.get("steady_states") or {}
     before, after = ((states.get(when) or {}).get("probes", []) for when in ("before", "after"))
     return [*before, *journal.get("run", []), *after, *journal.get("rollbacks", [])]
@@ -51,7 +51,7 @@ def _failed(step: dict[str, Any]) -> bool:
 
 
 def _refused(step: dict[str, Any]) -> bool:
-    """A probe of the method has its tolerance noted, and not judged, by the toolkit."""
+    """Return whether a probe of the method missed its tolerance, which the toolkit records but does not judge."""
     return step["activity"].get("tolerance") is True and step.get("output") is False
 
 
@@ -63,7 +63,7 @@ def _verdict(steps: list[dict[str, Any]]) -> str:
 
 
 def _times(steps: list[dict[str, Any]]) -> Iterator[str]:
-    """Tells when what was waited for had come, counted from the last thing that was done before."""
+    """Yield the recovery times, each counted from the last action before it."""
     done: datetime | None = None
     for step in steps:
         name, output = step["activity"]["name"], step.get("output")

@@ -9,7 +9,7 @@ from graphlib import TopologicalSorter
 from html import escape
 from pathlib import Path
 
-from tests.cluster.pulumi_state import CHARTS, MANIFESTS, State
+from testbed.pulumi.state import CHARTS, MANIFESTS, State
 from tests.infra.recorder import recorded
 
 FILE = Path(__file__).parent / "images" / "platform.svg"

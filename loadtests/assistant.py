@@ -1,10 +1,10 @@
-"""People who ask the assistant: they think, read the answer as it streams, open a source, sometimes rate.
+"""Users of the assistant: they think, read the answer as it streams, open a source, sometimes rate it.
 
     locust -f loadtests/assistant.py --host http://127.0.0.1:8321 [--api-key KEY] [--think 4]
     locust -f loadtests/assistant.py --host … --headless -u 20 -r 2 -t 2m --html report.html
 
-The questions are about the symbols that the indexed repositories turn around. Beside the requests the statistics show
-`first token` (until the first word of an answer) and `whole answer`. A refusal with 429 is no failure: the caller waits
+The questions are about the key symbols of the indexed repositories. Beside the requests the statistics show
+`first token` (until the first word of an answer) and `whole answer`. A 429 is not a failure: the user waits
 as long as Retry-After says, and it is counted as `come again`.
 """
 
@@ -27,10 +27,10 @@ options.add("--think", type=float, default=4.0, help="mean seconds that a reader
 
 
 class Reader(HttpUser):
-    """One person at the assistant's page."""
+    """One user of the assistant's page."""
 
     def on_start(self) -> None:
-        """Opens the page, and looks what is indexed."""
+        """Open the page and list the repositories."""
         self.client.headers.update(options.headers(options.given(self.environment).api_key))
         repositories = self.client.get("/api/repos").json()
         self.symbols = [symbol for repository in repositories for symbol in repository["central_symbols"]]
@@ -38,13 +38,13 @@ class Reader(HttpUser):
             raise SystemExit("error: nothing is indexed there: run `codeintel index` first")
 
     def wait_time(self) -> float:
-        """Thinks: seldom long, often short."""
+        """Return a think time in seconds: usually short, sometimes long."""
         mean: float = options.given(self.environment).think
         return random.expovariate(1 / mean) if mean else 0.0
 
     @task(8)
     def ask(self) -> None:
-        """Asks, reads the stream, and opens the first source."""
+        """Ask, read the stream, and open the first source."""
         question = random.choice(QUESTIONS).format(symbol=random.choice(self.symbols))
         answer = self._ask(question)
         if answer:
@@ -56,7 +56,7 @@ class Reader(HttpUser):
 
     @task(2)
     def search(self) -> None:
-        """Searches for a symbol."""
+        """Search for a symbol."""
         with self.client.post(
             "/api/search", json={"query": random.choice(self.symbols)}, catch_response=True
         ) as response:
@@ -90,7 +90,7 @@ class Reader(HttpUser):
         return answer
 
     def _check(self, answer: dict[str, Any]) -> None:
-        """An answer that found something cites it."""
+        """Check that an answer with evidence cites it."""
         error = None if answer["citations"] or not answer["found"] else AssertionError("an answer without a citation")
         self._fire("cites", time.perf_counter(), error=error)
 
@@ -122,7 +122,7 @@ class Reader(HttpUser):
 
 
 def events(lines: Iterator[str]) -> Iterator[tuple[str, Any]]:
-    """Gives server-sent events as (name, data)."""
+    """Yield server-sent events as (name, data)."""
     name = ""
     for line in lines:
         if line.startswith("event: "):

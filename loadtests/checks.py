@@ -1,4 +1,4 @@
-"""What has to be so after a load test, judged from series of (seconds since its start, value)."""
+"""Checks after a load test, over series of (seconds since its start, value)."""
 
 import statistics
 from collections.abc import Sequence
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 Series = Sequence[tuple[float, float]]
 
-WARM = 0.25  # the share of the time that caches take to fill
-MOST_GROWTH = 0.05  # of the memory, over the rest of the time: what an allocator's noise stays under
+WARM = 0.25  # share of the time in which caches fill
+MOST_GROWTH = 0.05  # allowed growth of memory over the rest: above an allocator's noise
 MOST_FILES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Something that has to be so, and what was seen."""
+    """A requirement, and what was observed."""
 
     name: str
     held: bool
@@ -24,19 +24,19 @@ class Check:
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """Gives the value that this share of the values does not exceed (nearest rank)."""
+    """Return the value that this share of the values does not exceed (nearest rank)."""
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
 def flat(memory: list[tuple[float, float]], files: list[tuple[float, float]]) -> list[Check]:
-    """Checks the growth of memory (MiB) and of open files over time, once the first quarter is over."""
+    """Check the growth of memory (MiB) and open files after the first quarter of the time."""
     if len(memory) < 8:
         return [Check("there are figures", False, f"{len(memory)} samples: let it run longer")]
     memory, files = (series[int(len(series) * WARM) :] for series in (memory, files))
     slope, _ = statistics.linear_regression(*zip(*memory, strict=True))
     growth = slope * (memory[-1][0] - memory[0][0])
     share = growth / statistics.mean(value for _, value in memory)
-    # The fewest of a third: connections come and go with the callers, but a file that is lost stays open in any second.
+    # The minimum of each third: connections come and go, but a leaked file stays open.
     third = max(1, len(files) // 3)
     opened = min(value for _, value in files[-third:]) - min(value for _, value in files[:third])
     return [
@@ -46,7 +46,7 @@ def flat(memory: list[tuple[float, float]], files: list[tuple[float, float]]) ->
 
 
 def scaled(ready: Series, steps: Sequence[int], seconds: float, wanted: int, least: int) -> list[Check]:
-    """Checks that pods came with the highest of the steps (users) and went with the load, and says after how many seconds."""
+    """Check that pods scaled out at the highest step (users) and in with the load, and after how many seconds."""
     highest, end = steps.index(max(steps)), len(steps) * seconds
     top, down = highest * seconds, (highest + 1) * seconds
     before = max((count for at, count in ready if at < top), default=0.0)
@@ -68,7 +68,7 @@ def scaled(ready: Series, steps: Sequence[int], seconds: float, wanted: int, lea
 
 
 def recovered(latencies: Series, steps: Sequence[int], seconds: float, recovery: float) -> Check:
-    """Compares the latency of the last third of the highest step with that of the first step's last third."""
+    """Compare the latency of the last third of the highest step with that of the first step's last third."""
     ends = seconds, (steps.index(max(steps)) + 1) * seconds
     alone, loaded = ([value for at, value in latencies if end - seconds / 3 <= at < end] for end in ends)
     if not alone or not loaded:

@@ -1,4 +1,4 @@
-"""Steps of load on a model that KPA scales by concurrency: do pods come, on the GPU node, and do they go again?
+"""Steps of load on a model that KPA scales by concurrency: does it scale out, on the GPU node, and back in?
 
     kubectl -n kourier-system port-forward svc/kourier-internal 8080:80 &
     locust -f loadtests/kpa_autoscaling.py --host http://127.0.0.1:8080 --headless --page kpa.html
@@ -6,11 +6,11 @@
 The load goes up and down by `--steps` (users, each with one request under way), then stops, and the pods are watched until
 they are back at `--least-pods`. The pods are read from the cluster that the kubeconfig names. Exit code 1 where a check fails:
 
-- more pods get ready;
+- it scales out;
 - all of them run on nodes with the label `--node-label`;
-- the latency recovers: at the end of the highest step it is near that of the first again;
-- no request fails, while pods come and while they go;
-- with less load pods go, and after it all, down to `--least-pods`.
+- the latency recovers: at the end of the highest step it is close to the first step's;
+- no request fails, while it scales out and in;
+- it scales in with less load, and at the end down to `--least-pods`.
 """
 
 import json
@@ -46,11 +46,11 @@ options.add("--page", default="", help="write a page with the picture to this fi
 
 
 class Caller(HttpUser):
-    """One request after the other."""
+    """A user with one request at a time."""
 
     @task
     def ask(self) -> None:
-        """Asks the model."""
+        """Ask the model."""
         given = options.given(self.environment)
         inside = f"{given.inference_service}-predictor.{given.namespace}.svc.cluster.local"
         headers = {"Content-Type": "application/json", "Host": given.host_header or inside}
@@ -60,14 +60,14 @@ class Caller(HttpUser):
 
 
 def chat(model: str, tokens: int) -> str:
-    """Gives a question in OpenAI's form."""
+    """Return a question in OpenAI's form."""
     message = {"role": "user", "content": QUESTION}
     return json.dumps({"model": model, "messages": [message], "max_tokens": tokens})
 
 
 @dataclass
 class Pods:
-    """The model's pods as the cluster shows them."""
+    """The model's pods, as the cluster reports them."""
 
     namespace: str
     service: str
@@ -82,7 +82,7 @@ class Pods:
         self._nodes = {node.metadata.name for node in nodes if (node.metadata.labels or {}).get(label) == value}
 
     def counted(self) -> dict[str, float]:
-        """Counts the pods that are ready, and those that come or go; notes who runs on another node."""
+        """Count ready, starting and terminating pods; record those on another node."""
         pods = self._api.list_namespaced_pod(
             self.namespace, label_selector=f"{SERVICE_LABEL}={self.service}", _request_timeout=10
         ).items
@@ -112,7 +112,7 @@ _running: dict[str, Test] = {}
 
 @events.test_start.add_listener
 def start(environment: Environment, **_: object) -> None:
-    """Watches the pods from now on."""
+    """Start watching the pods."""
     given = options.given(environment)
     pods = Pods(given.namespace, given.inference_service, given.node_label)
 
@@ -124,10 +124,10 @@ def start(environment: Environment, **_: object) -> None:
 
 
 class Steps(LoadTestShape):
-    """Up the steps, then no load until the pods are gone, or their time is over."""
+    """The load shape: the steps, then no load until the pods are gone or time is up."""
 
     def tick(self) -> tuple[int, float] | None:
-        """Gives the users of this second."""
+        """Return the number of users for this second."""
         given = options.given(self.runner.environment) if self.runner else None
         if given is None:
             return None
@@ -143,7 +143,7 @@ class Steps(LoadTestShape):
 
 
 def users(steps: str) -> list[int]:
-    """Reads `--steps`."""
+    """Parse `--steps`."""
     try:
         return [int(step) for step in steps.split(",")]
     except ValueError:
@@ -152,7 +152,7 @@ def users(steps: str) -> list[int]:
 
 @events.quitting.add_listener
 def stop(environment: Environment, **_: object) -> None:
-    """Says what came of it."""
+    """Return the checks."""
     test, given = _running["test"], options.given(environment)
     total, steps = environment.stats.total, users(given.steps)
     ready, latencies = test.timeline.series("pods", "ready"), test.timeline.series("latency, ms", "median")

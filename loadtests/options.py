@@ -1,4 +1,4 @@
-"""What the load tests take on the command line, beside Locust's own options, and in its web page."""
+"""Options of the load tests, added to Locust's command line and web page."""
 
 from argparse import ArgumentParser, Namespace
 from typing import Any
@@ -8,7 +8,7 @@ from locust.env import Environment
 
 
 def add(*names: str, **about: Any) -> None:
-    """Adds an option, as `ArgumentParser.add_argument` takes it."""
+    """Add an option, as `ArgumentParser.add_argument` takes it."""
 
     @events.init_command_line_parser.add_listener
     def _(parser: ArgumentParser, **_: object) -> None:
@@ -16,10 +16,10 @@ def add(*names: str, **about: Any) -> None:
 
 
 def given(environment: Environment) -> Namespace:
-    """Gives what was set; nothing where no command line was read."""
+    """Return the parsed options; empty if no command line was read."""
     return environment.parsed_options or Namespace()
 
 
 def headers(key: str) -> dict[str, str]:
-    """Gives the headers that carry a key, none where there is none."""
+    """Return the authorization headers, empty without a key."""
     return {"Authorization": f"Bearer {key}"} if key else {}

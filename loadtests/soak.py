@@ -1,8 +1,8 @@
-"""Ten minutes of steady load (`-t`): does the assistant's memory stay flat, and does it give its files back?
+"""Ten minutes of steady load (`-t`): does the assistant leak memory or files?
 
     locust -f loadtests/soak.py --host http://127.0.0.1:8321 --headless -u 8 -r 4 -t 10m --page soak.html
 
-Reads the service's own /metrics. Exit code 1 where memory grew beyond noise, or open files did.
+Reads the service's own /metrics. Exit code 1 if memory grew beyond noise, or open files did.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ _running: dict[str, Timeline] = {}
 
 @events.test_start.add_listener
 def start(environment: Environment, **_: object) -> None:
-    """Watches the service from now on."""
+    """Start watching the service."""
     host = str(environment.host)
 
     def probe() -> Mapping[str, Mapping[str, float]]:
@@ -45,7 +45,7 @@ def start(environment: Environment, **_: object) -> None:
 
 @events.quitting.add_listener
 def stop(environment: Environment, **_: object) -> None:
-    """Says what came of it."""
+    """Return the checks."""
     timeline = _running["timeline"]
     failures = environment.stats.total.num_failures
     checks = [

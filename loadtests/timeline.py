@@ -1,4 +1,4 @@
-"""What a load test saw, second by second, and whether it is as it should be: checks, a picture and an exit code."""
+"""A load test's samples, second by second: checks, a chart and an exit code."""
 
 import base64
 import html
@@ -15,7 +15,7 @@ from locust.env import Environment
 
 from loadtests.checks import Check, quantile
 
-READER = "reader"  # the kind of what is no request, but what a reader sees of one
+READER = "reader"  # Locust's request type for what a user perceives of a request
 COLOURS = ("#2563eb", "#ea580c", "#16a34a", "#9333ea", "#dc2626")
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
 <style>:root{{color-scheme:light dark}}body{{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem}}
@@ -35,7 +35,7 @@ class Second:
 
 @dataclass
 class Timeline:
-    """Samples of a running test. `probe` gives further panels, by name, each with its series."""
+    """Samples of a running test. `probe` returns further panels by name, each with its series."""
 
     environment: Environment
     probe: Callable[[], Mapping[str, Mapping[str, float]]]
@@ -45,21 +45,21 @@ class Timeline:
     _started: float = field(default_factory=time.monotonic)
 
     def watch(self) -> None:
-        """Takes a sample a second from now on."""
+        """Start taking a sample a second."""
         self.environment.events.request.add_listener(self._note)
         gevent.spawn(self._sample_for_ever)
 
     def now(self) -> float:
-        """Gives the seconds since the start."""
+        """Return the seconds since the start."""
         return time.monotonic() - self._started
 
     def requests(self) -> int:
-        """Gives how many requests were answered."""
+        """Return how many requests were answered."""
         entries = self.environment.stats.entries.values()
         return sum(entry.num_requests for entry in entries if entry.method != READER)
 
     def series(self, panel: str, name: str) -> list[tuple[float, float]]:
-        """Gives a series as (seconds, value)."""
+        """Return a series as (seconds, value)."""
         return [
             (second.at, second.values[panel][name]) for second in self.seconds if name in second.values.get(panel, {})
         ]
@@ -84,7 +84,7 @@ class Timeline:
             self.seconds.append(Second(self.now(), panels))
 
     def write_page(self, file: Path, title: str, about: str, checks: Iterable[Check]) -> None:
-        """Writes the checks and the picture, all panels on one time axis, as one HTML file."""
+        """Write the checks and the picture, all panels on one time axis, as one HTML file."""
         rows = "".join(
             f'<tr><td class="{"held" if check.held else "failed"}">{"✓" if check.held else "✗"}'
             f"<td>{html.escape(check.name)}<td>{html.escape(check.seen)}"
@@ -109,7 +109,7 @@ class Timeline:
                 )
             axis.set_ylabel(panel)
             axis.set_ylim(bottom=0)
-            axis.yaxis.get_major_locator().set_params(integer=True)  # half a pod is none
+            axis.yaxis.get_major_locator().set_params(integer=True)  # no fractions of a pod on the axis
             axis.grid(alpha=0.3)
             axis.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(names), fontsize="small", frameon=False)
         axes[-1].set_xlabel("seconds")
@@ -119,7 +119,7 @@ class Timeline:
 
 
 def finish(timeline: Timeline, title: str, about: str, checks: list[Check], page: str) -> None:
-    """Prints the checks, writes the page where one is wanted, and sets the exit code."""
+    """Print the checks, write the page if requested, and set the exit code."""
     for check in checks:
         print(check)
     if page:

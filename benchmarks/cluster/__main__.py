@@ -1,4 +1,4 @@
-"""Times the test cluster: its start, the platform's whole program on it, the same again, its end; and real nodes.
+"""Time the test cluster: start, the platform's whole program, a second run, teardown; and real nodes.
 
 python -m benchmarks.cluster [--nodes]
 """
@@ -9,27 +9,27 @@ from contextlib import contextmanager
 
 import click
 
-from tests.cluster.api import Api, Object
-from tests.cluster.build import CACHE, PARTS, build
-from tests.cluster.control_plane import ControlPlane
-from tests.cluster.crds import arrivals
-from tests.cluster.network import remove_cable
-from tests.cluster.processes import run_folder
-from tests.cluster.pulumi_double import Double
-from tests.cluster.real_cluster import RealCluster
+from testbed.build import CACHE, PARTS, build
+from testbed.kubernetes.api import Api, Object
+from testbed.kubernetes.control_plane import ControlPlane
+from testbed.kubernetes.crds import arrivals
+from testbed.machines.network import remove_cable
+from testbed.machines.real_cluster import RealCluster
+from testbed.processes import run_folder
+from testbed.pulumi.double import Double
 from tests.infra.recorder import program
 
 
 @contextmanager
 def timed(what: str) -> Iterator[None]:
-    """Prints how long its body takes."""
+    """Print how long the block takes."""
     start = time.perf_counter()
     yield
     click.echo(f"{what:<50} {time.perf_counter() - start:7.2f} s")
 
 
 def control_plane() -> None:
-    """Times the control plane and the platform on it; charts bring their definitions alone."""
+    """Time the control plane and the platform on it; of charts, only the definitions are installed."""
     with run_folder(CACHE / "runs", lambda: False, remove_cable) as folder:
         plane = ControlPlane(folder)
         with timed("control plane, from cached binaries to ready"):
@@ -41,7 +41,7 @@ def control_plane() -> None:
 
 
 def platform(double: Double) -> None:
-    """Times the program of the stack `gpu` with every component."""
+    """Time the program of the stack `gpu` with every component."""
     whole = program(awaitReady=False)
     with timed("the platform's program, every component"):
         first = double.up(whole).objects
@@ -55,13 +55,13 @@ def platform(double: Double) -> None:
 
 
 def version(thing: Object) -> tuple[object, ...]:
-    """Gives what an object is and which of its states; a status, which controllers write, is no change of the program's."""
+    """Return an object's identity and generation; a status written by a controller is not the program's change."""
     meta = thing["metadata"]
     return thing["kind"], meta["name"], meta.get("generation") or "status" in thing or meta["resourceVersion"]
 
 
 def nodes() -> None:
-    """Times a cluster of two real nodes."""
+    """Time a cluster of two real nodes."""
     with run_folder(CACHE / "runs", lambda: False, remove_cable) as folder:
         cluster = RealCluster(folder)
         try:
@@ -74,7 +74,7 @@ def nodes() -> None:
 @click.command(help=__doc__)
 @click.option("--nodes", "with_nodes", is_flag=True, help="Also start two real nodes (root).")
 def main(with_nodes: bool) -> None:
-    """Builds what is not built yet, outside of the times."""
+    """Build what is missing, which is not timed, then measure."""
     for name in ("etcd", "control-plane", *(("node", "coredns") if with_nodes else ())):
         build(PARTS[name])
     control_plane()

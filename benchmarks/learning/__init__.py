@@ -1,1 +1,1 @@
-"""How fast fine-tuning is beside a bare loop of trl's, and what the pipeline costs beyond its stages."""
+"""Fine-tuning speed compared with trl's bare trainer, and the pipeline's overhead."""

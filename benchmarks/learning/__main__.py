@@ -1,6 +1,6 @@
-"""Measures the learning loop: `python -m benchmarks.learning --dataset DIR [--steps 8] [--pipeline LOG]`.
+"""Measure the learning loop: `python -m benchmarks.learning --dataset DIR [--steps 8] [--pipeline LOG]`.
 
-Fine-tuning, through Kubeflow Trainer's local backend, beside trl's bare trainer in the same run: tokens a second and peak
+Fine-tuning through Kubeflow Trainer's local backend and trl's bare trainer in the same run: tokens a second and peak
 memory, limit 10 % apart. With the log of a pipeline (`learning/pipelines/log.txt` in the data folder): what it took beyond its
 stages' own time, limit 60 s.
 """
@@ -30,7 +30,7 @@ DAY = 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One of ours beside the bare trainer's."""
+    """One of our figures and the bare trainer's."""
 
     name: str
     ours: float
@@ -50,7 +50,7 @@ class Figure:
 
 
 def bare(data: TrainingData, base: BaseModel, recipe: Recipe, output: Path) -> dict[str, float]:
-    """Runs the peer in a process of its own."""
+    """Run the peer in a process of its own."""
     given = recipe.as_dict() | {
         "train": str(data.train),
         "base": base.path,
@@ -70,7 +70,7 @@ def bare(data: TrainingData, base: BaseModel, recipe: Recipe, output: Path) -> d
 
 
 def beside(dataset: Path, steps: int) -> list[Figure]:
-    """Trains twice, ours first, and gives tokens a second and peak memory."""
+    """Train twice, ours first; return tokens a second and peak memory."""
     texts = training_texts(writes=False)
     data = TrainingData.in_folder(dataset, *texts)
     base, recipe = open_base_model(), Recipe(max_steps=steps)
@@ -84,7 +84,7 @@ def beside(dataset: Path, steps: int) -> list[Figure]:
 
 
 def overhead(log: Path) -> float:
-    """Gives the seconds of a pipeline's run that no stage took, from kfp's own log."""
+    """Return the seconds of a pipeline run that were spent outside its stages, from kfp's own log."""
     times = [
         (int(found[1]) * 3600 + int(found[2]) * 60 + int(found[3]), found[4])
         for line in log.read_text(encoding="utf-8").splitlines()
@@ -97,7 +97,7 @@ def overhead(log: Path) -> float:
 
 
 def main() -> None:
-    """Prints the figures as Markdown."""
+    """Print the figures as Markdown."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.learning", description=__doc__.splitlines()[0])
     parser.add_argument("--dataset", type=Path, required=True, help="what `codeintel dataset` made")
     parser.add_argument("--steps", type=int, default=8, help="steps of both")

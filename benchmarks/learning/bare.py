@@ -1,4 +1,4 @@
-"""The peer: trl's own trainer on the same pairs, model and recipe, with nothing of ours. Prints one line of JSON."""
+"""The peer: trl's own trainer on the same pairs, model and recipe, without our code. Prints one line of JSON."""
 
 import json
 import resource
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def main() -> None:
-    """Trains as `sys.argv[1]`, a JSON object, says."""
+    """Train with the options in `sys.argv[1]`, a JSON object."""
     given: dict[str, Any] = json.loads(sys.argv[1])
 
     import torch

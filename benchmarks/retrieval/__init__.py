@@ -1,1 +1,1 @@
-"""How good retrieval is: `python -m benchmarks.retrieval`."""
+"""Retrieval quality: `python -m benchmarks.retrieval`."""

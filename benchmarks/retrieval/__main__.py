@@ -1,4 +1,4 @@
-"""Measures retrieval beside plain BM25: `python -m benchmarks.retrieval --checkouts DIR`.
+"""Compare retrieval with plain BM25: `python -m benchmarks.retrieval --checkouts DIR`.
 
 Each repository is indexed as `codeintel index` does, into a store of its own, and both methods answer the same
 questions in the same run. Questions: those of a folder (`repos.json`, `NAME.json`), and the project's own, in Russian
@@ -27,7 +27,7 @@ ABLATIONS = (*(rule.name for rule in RULES), "spread")
 
 @dataclass(slots=True)
 class Results:
-    """What the methods scored: ours, the plain peer, ours without a rule; and how the confidence judged."""
+    """Scores of ours, of the plain peer, and of ours without one rule; and the confidence's verdicts."""
 
     ours: list[Answered] = field(default_factory=list)
     plain: list[Answered] = field(default_factory=list)
@@ -37,7 +37,7 @@ class Results:
 
 
 def main() -> None:
-    """Reads the options, measures, prints the tables and writes the figures."""
+    """Read the options, measure, print the tables and write the figures."""
     options = _options()
     embedder = open_embedder(Settings())
     code = measure_code(options, embedder) if "code" in options.sets else Results()
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def measure_code(options: argparse.Namespace, embedder: Embedder) -> Results:
-    """Asks the folder's questions of every repository that can be had, and names those that can't."""
+    """Ask the folder's questions of every available repository; print the unavailable ones."""
     results, missing = Results(), []
     for repo in read_repos(options.questions):
         folder = find_checkout(repo, options.checkouts, clone=options.clone)
@@ -72,7 +72,7 @@ def measure_code(options: argparse.Namespace, embedder: Embedder) -> Results:
 
 
 def measure_own(embedder: Embedder) -> Results:
-    """Asks the project's own questions."""
+    """Ask the project's own questions."""
     results = Results()
     russian, english, absent = read_lines("ru.jsonl"), read_lines("ru.jsonl", "query_en"), read_lines("absent.jsonl")
     for name in RELEASES:
@@ -87,7 +87,7 @@ def measure_own(embedder: Embedder) -> Results:
 
 
 def print_code(results: Results) -> dict[str, object]:
-    """Prints and gives the tables of the folder's questions."""
+    """Print and return the tables of the folder's questions."""
     ours, plain = results.ours, results.plain
     rows = {
         "repository": by(lambda answered: answered.repo, ours, plain),
@@ -105,7 +105,7 @@ def print_code(results: Results) -> dict[str, object]:
 
 
 def print_own(results: Results) -> dict[str, object]:
-    """Prints and gives the tables of the project's own questions: Russian, and the same in English."""
+    """Print and return the tables of the project's own questions, in Russian and in English."""
     russian, english, plain = results.ours, results.english, results.plain
     rows = {
         "Russian question": [*by(half, russian, plain), row("all", russian, plain)],
@@ -117,7 +117,7 @@ def print_own(results: Results) -> dict[str, object]:
 
 
 def print_absent(judged: list[Judged]) -> list[object]:
-    """Prints and gives how often the confidence decides wrongly."""
+    """Print and return how often the confidence decides wrongly."""
     found = list(verdicts(judged))
     print("\n| confidence | questions | wrong |\n|---|--:|--:|")
     for verdict in found:

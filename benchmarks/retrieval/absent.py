@@ -1,4 +1,4 @@
-"""Questions that have an answer and questions that have none: what the confidence makes of each."""
+"""Confidence on questions with and without an answer."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -33,13 +33,13 @@ class Verdict:
 
 
 def judge(corpus: Corpus, asks: Sequence[Ask], *, present: bool) -> list[Judged]:
-    """Searches and judges each question."""
+    """Search for and judge each question."""
     retriever = corpus.retriever()
     return [Judged(ask, present, retriever.confidence(ask.query, retriever.search(ask.query))) for ask in asks]
 
 
 def verdicts(judged: Sequence[Judged]) -> Iterator[Verdict]:
-    """Counts wrong decisions, by kind and half."""
+    """Count wrong decisions by kind and half."""
     for present, kind in ((True, "false refusals"), (False, "false answers")):
         for held_out, half in ((False, "dev"), (True, "held out")):
             group = [each for each in judged if each.present == present and each.ask.held_out == held_out]

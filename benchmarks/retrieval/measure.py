@@ -1,4 +1,4 @@
-"""Indexes the repositories as `codeintel index` does and asks them."""
+"""Index repositories as `codeintel index` does, and query them."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +22,7 @@ from rag_service.retrieve.rules import RULES
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A question with what a method scored on it, and how long it took."""
+    """A question with a method's score and seconds."""
 
     repo: str
     language: str
@@ -42,13 +42,13 @@ class Corpus:
     plain: PlainBM25
 
     def retriever(self, without: str | None = None) -> Retriever:
-        """Gives the retriever over this repository, one rule left out where it is named."""
+        """Return the retriever over this repository, without the named rule if any."""
         return Retriever(self.store, self.embedder, rules=[rule for rule in RULES if rule.name != without])
 
 
 @contextmanager
 def index(name: str, language: str, folder: Path, embedder: Embedder) -> Iterator[Corpus]:
-    """Indexes a folder into a store of its own, gone afterwards."""
+    """Index a folder into a temporary store."""
     settings = Settings()
     with TemporaryDirectory(prefix="codeintel-benchmark-") as location:
         store = open_store(location, embedder.name, embedder.dimension)
@@ -60,7 +60,7 @@ def index(name: str, language: str, folder: Path, embedder: Embedder) -> Iterato
 
 
 def texts(folder: Path, max_bytes: int) -> Iterator[tuple[str, str]]:
-    """Gives path and text of the files that the index holds too."""
+    """Yield path and text of the indexed files."""
     with open_source(str(folder)) as source:
         for found in source.walk():
             text = found if isinstance(found, Skipped) else read(found, max_bytes)
@@ -69,12 +69,12 @@ def texts(folder: Path, max_bytes: int) -> Iterator[tuple[str, str]]:
 
 
 def places(hits: Sequence[Hit]) -> list[Place]:
-    """Gives where the hits are."""
+    """Return the locations of the hits."""
     return [Place(hit.chunk.file_path, hit.chunk.line_start, hit.chunk.line_end) for hit in hits]
 
 
 def ask_all(corpus: Corpus, asks: Sequence[Ask], *, without: str | None = None) -> list[Answered]:
-    """Asks our retriever every question; `without` names a rule to leave out, or "spread"."""
+    """Put every question to our retriever; `without` names a rule to leave out, or "spread"."""
     retriever = corpus.retriever(without)
     spread = without != "spread"
     return [
@@ -83,7 +83,7 @@ def ask_all(corpus: Corpus, asks: Sequence[Ask], *, without: str | None = None) 
 
 
 def ask_plain(corpus: Corpus, asks: Sequence[Ask]) -> list[Answered]:
-    """Asks the plain peer every question."""
+    """Put every question to the plain peer."""
     return [_ask(corpus, ask, corpus.plain.search) for ask in asks]
 
 

@@ -1,4 +1,4 @@
-"""The peer that retrieval is measured beside: BM25 over windows of 40 lines, plain tokens, no ranking rules."""
+"""The baseline of retrieval: BM25 over windows of 40 lines, plain tokens, no ranking rules."""
 
 import re
 from collections import Counter, defaultdict
@@ -24,7 +24,7 @@ class PlainBM25:
         self._average = sum(self._lengths) / max(len(self._lengths), 1)
 
     def search(self, query: str) -> list[Place]:
-        """Gives the ten best windows."""
+        """Return the ten best windows."""
         scores: defaultdict[int, float] = defaultdict(float)
         for token in TOKEN.findall(query.lower()):
             postings = self._postings.get(token, [])

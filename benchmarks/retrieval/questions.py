@@ -1,4 +1,4 @@
-"""Reads the questions and finds the repositories that they are about."""
+"""Read the questions and find the repositories that they are about."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ RELEASES = {"fastapi": "fastapi", "langchain-core": "langchain_core"}
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A question and the places that answer it; none where nothing does."""
+    """A question and the places that answer it, if any."""
 
     query: str
     category: str
@@ -29,7 +29,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Repo:
-    """A repository that questions are about. `root` is the folder that is indexed, seen from the repository."""
+    """A repository with questions. `root` is the indexed folder, relative to the repository."""
 
     name: str
     language: str
@@ -40,7 +40,7 @@ class Repo:
 
 
 def read_repos(folder: Path) -> list[Repo]:
-    """Reads `repos.json` and each repository's questions; every other one by name is held out."""
+    """Read `repos.json` and each repository's questions; every other one by name is held out."""
     entries = sorted(
         json.loads((folder / "repos.json").read_text(encoding="utf-8")), key=lambda entry: str(entry["name"])
     )
@@ -48,15 +48,15 @@ def read_repos(folder: Path) -> list[Repo]:
 
 
 def read_lines(name: str, text: str = "query") -> list[Ask]:
-    """Reads the project's own questions; `text` names the field with the question."""
+    """Read the project's own questions; `text` names the field with the question."""
     lines = (DATA / name).read_text(encoding="utf-8").splitlines()
     return [_own(json.loads(line), text) for line in lines]
 
 
 def find_checkout(repo: Repo, checkouts: Path, *, clone: bool) -> Path | None:
-    """Gives the folder to index: from the checkouts, cloned where that is allowed, or else a released package's source.
+    """Return the folder to index: from the checkouts, cloned where that is allowed, or else a released package's source.
 
-    None where it can't be had.
+    None if it is not available.
     """
     folder = checkouts / repo.name
     if clone and not _has_files(folder / repo.root):
@@ -67,7 +67,7 @@ def find_checkout(repo: Repo, checkouts: Path, *, clone: bool) -> Path | None:
 
 
 def released(name: str) -> Path:
-    """Gives the source of a released package, installed by `make` where it is not there yet."""
+    """Return the source of a released package, installed by `make` if it is missing."""
     if not (EXAMPLES / name / RELEASES[name]).is_dir():
         _run("make", "-C", str(PROJECT), str((EXAMPLES / ".done").relative_to(PROJECT)))
     return EXAMPLES / name / RELEASES[name]

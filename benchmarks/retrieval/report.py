@@ -1,4 +1,4 @@
-"""Sums scores up and prints them."""
+"""Aggregate scores and print them."""
 
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -24,7 +24,7 @@ class Row:
 
 
 def row(group: str, ours: Sequence[Answered], plain: Sequence[Answered]) -> Row:
-    """Sums up one group."""
+    """Aggregate one group."""
     scores = [answered.score for answered in ours]
     low, high = interval(scores)
     seconds = median(answered.seconds for answered in ours)
@@ -32,13 +32,13 @@ def row(group: str, ours: Sequence[Answered], plain: Sequence[Answered]) -> Row:
 
 
 def by(key: Callable[[Answered], str], ours: Sequence[Answered], plain: Sequence[Answered]) -> list[Row]:
-    """Sums up each group that `key` makes, by name."""
+    """Aggregate the groups that `key` makes, sorted by name."""
     groups = sorted({key(answered) for answered in ours})
     return [row(group, [a for a in ours if key(a) == group], [a for a in plain if key(a) == group]) for group in groups]
 
 
 def mean_of_repos(answered: Iterable[Answered]) -> float:
-    """Gives the mean over repositories of each one's mean score, so that none counts more for having more questions."""
+    """Return the macro average over repositories, so that none counts more for having more questions."""
     scores: dict[str, list[float]] = {}
     for each in answered:
         scores.setdefault(each.repo, []).append(each.score)
@@ -46,12 +46,12 @@ def mean_of_repos(answered: Iterable[Answered]) -> float:
 
 
 def half(answered: Answered) -> str:
-    """Names the half a question belongs to."""
+    """Name the half a question belongs to."""
     return "held out" if answered.ask.held_out else "dev"
 
 
 def table(title: str, rows: Iterable[Row]) -> str:
-    """Writes rows as a Markdown table."""
+    """Write rows as a Markdown table."""
     lines = [f"| {title} | questions | NDCG@10 | 95 % interval | plain BM25 | p50 ms |", "|---|--:|--:|--:|--:|--:|"]
     lines.extend(map(_line, rows))
     return "\n".join(lines)
@@ -63,5 +63,5 @@ def _line(row: Row) -> str:
 
 
 def write_json(path: Path, sections: dict[str, object]) -> None:
-    """Writes all figures; rows become objects."""
+    """Write all figures; rows become objects."""
     path.write_text(json.dumps(sections, indent=1, default=asdict), encoding="utf-8")

@@ -1,1 +1,1 @@
-"""How much the assistant takes of a request, and of a model server's throughput: `python -m benchmarks.service`."""
+"""The assistant's own share of a request's latency and of a model server's throughput: `python -m benchmarks.service`."""

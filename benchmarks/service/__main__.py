@@ -1,8 +1,8 @@
-"""Measures the assistant's own share of a request and of a model server's throughput: `python -m benchmarks.service`.
+"""Measure the assistant's own share of a request and of a model server's throughput: `python -m benchmarks.service`.
 
 A running service over the example index (`make ask` fetches it) is asked what loadtests/assistant.py asks:
 
-- 50 questions a second come at random times, without an LLM: first about the symbols that the repositories turn around,
+- 50 questions a second arrive at random times, without an LLM: first about the repositories' key symbols,
   as Locust's readers ask, then each about another symbol, so that no question was ever asked before. The time counts from
   when a question was due, so that waiting in a queue is part of it; the CPU is that of the service's process alone.
 - The same chat requests go to a bare model server, and their questions through the assistant that writes with it, by turns
@@ -35,14 +35,14 @@ ASK, CHAT = "/api/ask", "/v1/chat/completions"
 EXAMPLES = Path(".cache/examples")
 RATE = 50.0
 OWN_MS = 40.0
-CORE_MS = 1e3 / RATE  # of CPU: what one process has for each at that rate
+CORE_MS = 1e3 / RATE  # CPU budget of one process for each question at that rate
 LEAST_SHARE = 0.95
 WARM = 100
 KINDS = {"function", "method", "class"}
 
 
 def index(store: str, folders: Sequence[Path]) -> None:
-    """Indexes the folders. Raises ClickException where one is not there."""
+    """Index the folders. Raise ClickException if one is missing."""
     for folder in folders:
         if not folder.is_dir():
             raise click.ClickException(f"there is no {folder}: run `make ask` first, or name folders of yours")
@@ -50,7 +50,7 @@ def index(store: str, folders: Sequence[Path]) -> None:
 
 
 def questions(store: str, seed: int = 1) -> list[str]:
-    """Gives what is asked about every symbol of an index, in a random order that is always the same."""
+    """Return a question about every symbol of an index, in a fixed random order."""
     from ml.index import open_index
     from ml.index.chunk import last_name
     from ml.settings import Settings
@@ -66,7 +66,7 @@ def questions(store: str, seed: int = 1) -> list[str]:
 
 
 def central(address: str, seed: int = 1) -> Iterator[str]:
-    """Gives without end what is asked about the central symbols of what a service has indexed."""
+    """Yield, endlessly, questions about the key symbols of a service's repositories."""
     repositories = httpx.get(f"{address}/api/repos").json()
     symbols = [symbol for repository in repositories for symbol in repository["central_symbols"]]
     source = random.Random(seed)
@@ -75,7 +75,7 @@ def central(address: str, seed: int = 1) -> Iterator[str]:
 
 
 def alone(store: str, data: str, asked: Sequence[str], seconds: float) -> Iterator[Figure]:
-    """Measures answers without an LLM at RATE."""
+    """Measure answers without an LLM at RATE questions a second."""
     with service(store, llm="none", data_dir=data, caller_header=CALLER) as served:
         closed_loop(served.address, ASK, [{"question": question} for question in asked[-WARM:]], callers=1)
         for name, source in (("", central(served.address)), (", all questions new", iter(asked))):
@@ -89,13 +89,13 @@ def alone(store: str, data: str, asked: Sequence[str], seconds: float) -> Iterat
 
 
 def own_share(name: str, seconds: Sequence[float]) -> Iterator[Figure]:
-    """Gives the quantiles of a time beside its limit."""
+    """Yield the quantiles of a duration with their limits."""
     for share in (0.5, 0.95, 0.99):
         yield at_most(f"{name}, p{share * 100:g}", 1e3 * quantile(seconds, share), "ms", OWN_MS)
 
 
 def beside(store: str, data: str, asked: Sequence[str], given: argparse.Namespace) -> Iterator[Figure]:
-    """Measures the throughput through the assistant against that of the model server alone, by turns."""
+    """Compare the throughput through the assistant with the model server's alone, in turns."""
     bodies: list[Body] = [{"question": question} for question in asked]
     with model_server(given.cost, given.slots) as model:
         settings = {"llm_url": f"{model.address}/v1", "llm_model": NAME, "data_dir": data, "caller_header": CALLER}
@@ -115,7 +115,7 @@ def beside(store: str, data: str, asked: Sequence[str], given: argparse.Namespac
 
 
 def recorded(model: str, assistant: str, bodies: Sequence[Body], callers: int) -> tuple[list[Body], list[Body]]:
-    """Asks the assistant once, and gives the questions that it put to its model, and as what, in its client's form."""
+    """Ask the assistant once; return the requests that it sent to its model."""
     _, replies = closed_loop(assistant, ASK, bodies, callers)
     answers = [json.loads(reply.body) for reply in replies]
     reached: list[Body] = [{"question": answer["question"]} for answer in answers if answer["found"]]
@@ -127,12 +127,12 @@ def recorded(model: str, assistant: str, bodies: Sequence[Body], callers: int) -
 
 
 def notices(answers: Sequence[Mapping[str, Any]]) -> str:
-    """Gives what the answers say to the reader beside their text, each once."""
+    """Return the distinct notices of the answers."""
     return "; ".join(dict.fromkeys(notice for answer in answers for notice in answer["notices"]))
 
 
 def own_seconds(reply: Reply) -> float:
-    """Gives the seconds of an answer without those that its LLM took. Raises RuntimeError where that did not write."""
+    """Return the seconds of an answer without its LLM's share. Raise RuntimeError if the LLM wrote nothing."""
     answer = json.loads(reply.body)
     if answer["notices"]:
         raise RuntimeError(notices([answer]))
@@ -140,7 +140,7 @@ def own_seconds(reply: Reply) -> float:
 
 
 def options() -> argparse.Namespace:
-    """Reads the command line."""
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument(
         "folders", nargs="*", type=Path, help="what to index (default: the two that `make ask` fetches)"
@@ -158,7 +158,7 @@ def options() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Measures, prints a table, writes JSON where --output names a file."""
+    """Measure, print a table, and write JSON if --output names a file."""
     given = options()
     with tempfile.TemporaryDirectory(prefix="codeintel-service-") as folder:
         store, data = f"{folder}/store", f"{folder}/data"

@@ -1,4 +1,4 @@
-"""Callers: at given times, whoever is still waiting then, or one after the other; each keeps its connection."""
+"""Load generators, open-loop (at given times) and closed-loop (one after the other), with persistent connections."""
 
 import http.client
 import json
@@ -18,24 +18,24 @@ Body = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back: seconds since the request was due, and the body."""
+    """A reply: seconds since the request was due, and the body."""
 
     seconds: float
     body: bytes
 
 
 class Caller:
-    """Asks at one address over a connection that is kept. Raises RuntimeError for every status but 200."""
+    """A client with a persistent connection. Raises RuntimeError for every status but 200."""
 
     def __init__(self, address: str, name: str) -> None:
         self._connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=TIMEOUT)
         self._headers = {"Content-Type": "application/json", CALLER: name}
 
     def post(self, path: str, body: Body) -> bytes:
-        """Gives the body of the reply."""
+        """Post a body and return the reply's."""
         try:
             reply = self._send(path, json.dumps(body))
-        except ConnectionError:  # it was idle, and the server closed it meanwhile
+        except ConnectionError:  # the server closed the idle connection
             self._connection.close()
             reply = self._send(path, json.dumps(body))
         data = reply.read()
@@ -49,7 +49,7 @@ class Caller:
 
 
 def arrivals(rate: float, seconds: float, seed: int = 1) -> list[float]:
-    """Gives when requests come that know nothing of each other (Poisson): seconds from the start, ascending."""
+    """Return arrival times of a Poisson process: seconds from the start, ascending."""
     source, at, times = random.Random(seed), 0.0, []
     while (at := at + source.expovariate(rate)) < seconds:
         times.append(at)
@@ -57,7 +57,7 @@ def arrivals(rate: float, seconds: float, seed: int = 1) -> list[float]:
 
 
 def open_loop(address: str, path: str, bodies: Sequence[Body], times: Sequence[float]) -> list[Reply]:
-    """Sends each body when it is due, whatever is still unanswered, so that a queue counts for all who stand in it."""
+    """Send each body when it is due, whatever is still unanswered, so that queueing time counts."""
     mine = threading.local()
     begin = time.perf_counter()
 
@@ -76,7 +76,7 @@ def open_loop(address: str, path: str, bodies: Sequence[Body], times: Sequence[f
 
 
 def closed_loop(address: str, path: str, bodies: Sequence[Body], callers: int) -> tuple[float, list[Reply]]:
-    """Lets so many callers send the bodies, each its next one once it has an answer; gives all seconds, and the replies."""
+    """Send the bodies from so many callers, each one request at a time; return the total seconds and the replies."""
     begin = time.perf_counter()
 
     def ask(number: int) -> list[Reply]:

@@ -1,1 +1,1 @@
-"""How quick indexing, searching and starting are: `python -m benchmarks.speed`."""
+"""Speed of indexing, searching and starting: `python -m benchmarks.speed`."""

@@ -1,7 +1,7 @@
-"""Measures speed against the limits that the project sets itself: `python -m benchmarks.speed [--chunks 100000]`.
+"""Measure speed against the project's own limits: `python -m benchmarks.speed [--chunks 100000]`.
 
-Indexes the standard library and the installed packages of this environment, again under other names until there are
-enough chunks; then asks a running service, and starts processes. Each figure stands beside its limit.
+Index the standard library and the installed packages of this environment, again under other names until there are
+enough chunks; then query a running service, and start processes. Each figure has its limit beside it.
 """
 
 import argparse
@@ -38,13 +38,13 @@ QUERIES = (
 
 
 def folders() -> list[Path]:
-    """Gives real code that every machine with this project has: installed packages and the standard library."""
+    """Return folders of real code that every machine with this project has: installed packages and the standard library."""
     paths = sysconfig.get_paths()
     return [Path(paths["purelib"]), Path(paths["stdlib"])]
 
 
 def index_until(chunks: int, store: str) -> tuple[list[dict[str, object]], list[Run]]:
-    """Indexes the folders, again under other names, until the store holds so many chunks."""
+    """Index the folders, repeatedly under other names, until the store has so many chunks."""
     reports: list[dict[str, object]] = []
     runs: list[Run] = []
     while sum(int(str(report["chunks"])) for report in reports) < chunks:
@@ -56,7 +56,7 @@ def index_until(chunks: int, store: str) -> tuple[list[dict[str, object]], list[
 
 
 def indexing(reports: list[dict[str, object]], runs: list[Run], store: str) -> Iterator[Figure]:
-    """Measures the first indexing, its memory, and a second run over the unchanged first folder."""
+    """Measure the first indexing, its memory, and a second run over the unchanged first folder."""
     total = sum(int(str(report["chunks"])) for report in reports)
     yield at_least("index, everything included", total / sum(made.seconds for made in runs), "chunks/s", 1_000)
     yield at_most(f"peak memory, up to {total:,} chunks", max(made.peak_bytes for made in runs) / 2**30, "GiB", 1.5)
@@ -66,7 +66,7 @@ def indexing(reports: list[dict[str, object]], runs: list[Run], store: str) -> I
 
 
 def querying(store: str, rounds: int = 20) -> Iterator[Figure]:
-    """Measures searches in a running service, over HTTP."""
+    """Measure searches in a running service, over HTTP."""
     seconds = []
     with service(store) as served, httpx.Client(base_url=served.address) as client:
         for query in QUERIES:
@@ -81,7 +81,7 @@ def querying(store: str, rounds: int = 20) -> Iterator[Figure]:
 
 
 def starting(store: str, rounds: int = 7) -> Iterator[Figure]:
-    """Measures whole processes; the second-best of the rounds, so that one disturbed round does not count."""
+    """Measure whole processes: the second-best round, so that one disturbed round does not count."""
     bare = quantile([run((sys.executable, "-c", "pass")).seconds for _ in range(rounds)], 0.5)
     yield at_most("python -c pass (the floor)", bare, "s", 0.25)
     helps = [codeintel("--help").seconds for _ in range(rounds)]
@@ -91,7 +91,7 @@ def starting(store: str, rounds: int = 7) -> Iterator[Figure]:
 
 
 def stages(reports: list[dict[str, object]]) -> dict[str, float]:
-    """Sums the seconds of each stage over all runs."""
+    """Sum the seconds of each stage over all runs."""
     total: dict[str, float] = {}
     for report in reports:
         for stage, seconds in dict(report["stages"]).items():  # type: ignore[call-overload]  # JSON
@@ -100,7 +100,7 @@ def stages(reports: list[dict[str, object]]) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measures, prints a table, writes JSON where --output names a file."""
+    """Measure, print a table, and write JSON if --output names a file."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--chunks", type=int, default=100_000, help="size of the index (default: 100000)")
     parser.add_argument("--output", type=Path, help="write the figures here, as JSON")

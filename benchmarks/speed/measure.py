@@ -1,4 +1,4 @@
-"""Runs `codeintel` as its users do and measures it from outside."""
+"""Run `codeintel` as its users do and measure it from outside."""
 
 import json
 import subprocess
@@ -17,19 +17,19 @@ SAMPLE_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A finished process: wall seconds, the peak of its and its children's memory in bytes, what it printed."""
+    """A finished process: wall seconds, peak memory with children in bytes, output."""
 
     seconds: float
     peak_bytes: int
     output: str
 
     def json(self) -> Any:
-        """Gives what it printed as JSON."""
+        """Return what it printed as JSON."""
         return json.loads(self.output)
 
 
 def run(arguments: Sequence[str]) -> Run:
-    """Runs a command to its end. Raises CalledProcessError where it fails."""
+    """Run a command to its end. Raise CalledProcessError if it fails."""
     start = time.perf_counter()
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     peak = _Peak(process.pid)
@@ -41,7 +41,7 @@ def run(arguments: Sequence[str]) -> Run:
 
 
 def codeintel(*arguments: str) -> Run:
-    """Runs the installed `codeintel`."""
+    """Run the installed `codeintel`."""
     return run((CODEINTEL, *arguments))
 
 

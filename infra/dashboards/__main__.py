@@ -1,4 +1,4 @@
-"""Writes the dashboards as Grafana reads them: python -m infra.dashboards [FOLDER]."""
+"""Write the dashboards in Grafana's format: python -m infra.dashboards [FOLDER]."""
 
 import sys
 from collections.abc import Callable
@@ -14,7 +14,7 @@ DASHBOARDS: tuple[Callable[[], str], ...] = (assistant, gpu, qdrant, vllm)
 
 
 def write(folder: Path) -> None:
-    """Writes each dashboard to a file of its name in the folder."""
+    """Write each dashboard to a file in the folder, named after it."""
     for make in DASHBOARDS:
         (folder / f"{make.__name__}.json").write_text(make(), encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""What readers of the assistant see: questions, how long they take, whether answers hold, what readers say."""
+"""The assistant as its users see it: questions, latency, checked citations and feedback."""
 
 from infra.dashboards.panels import Query, Row, dashboard, figure, graph, quantile
 
@@ -7,7 +7,7 @@ RATE = "$__rate_interval"
 
 
 def share(part: str, whole: str, window: str) -> str:
-    """Gives the expression of one counter's part in another's growth, nothing where the whole did not grow."""
+    """Return a PromQL expression for one counter's share of another's increase; empty while the other does not increase."""
     return f"sum(increase({part}[{window}])) / (sum(increase({whole}[{window}])) > 0)"
 
 
@@ -122,7 +122,7 @@ STAGES = Row(
 
 
 def assistant() -> str:
-    """Gives the assistant's dashboard as JSON."""
+    """Return the assistant's dashboard as JSON."""
     return dashboard(
         "codeintel-assistant",
         "Assistant",

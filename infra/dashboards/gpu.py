@@ -1,4 +1,4 @@
-"""The cards: use, memory, heat, power, faults."""
+"""The GPUs: utilisation, memory, temperature, power, errors."""
 
 from infra.dashboards.panels import Query, Row, dashboard, figure, graph
 
@@ -62,5 +62,5 @@ LIMITS = Row(
 
 
 def gpu() -> str:
-    """Gives the GPUs' dashboard as JSON."""
+    """Return the GPUs' dashboard as JSON."""
     return dashboard("codeintel-gpu", "GPU", "NVIDIA's DCGM exporter.", [NOW, USE, LIMITS])

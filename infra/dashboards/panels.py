@@ -1,4 +1,4 @@
-"""What every dashboard here is made of: rows of graphs and figures over one Prometheus."""
+"""Building blocks of the dashboards: rows of graphs and single figures over one Prometheus."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Panel = Builder[models.Panel]
 
 @dataclass(frozen=True)
 class Query:
-    """One line of a graph: a PromQL expression, and what the legend calls it (`{{label}}` is replaced)."""
+    """One line of a graph: a PromQL expression and its legend (`{{label}}` is replaced)."""
 
     expression: str
     legend: str
@@ -26,7 +26,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Row:
-    """A heading and the panels under it, which share the width."""
+    """A heading with the panels below it, which share the width."""
 
     title: str
     panels: Sequence[timeseries.Panel | stat.Panel]
@@ -34,7 +34,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Entry:
-    """A field above the dashboard that its queries use as `$name`."""
+    """A dashboard variable, which queries use as `$name`."""
 
     name: str
     label: str
@@ -42,7 +42,7 @@ class Entry:
 
 
 def graph(title: str, about: str, unit: str, *queries: Query) -> timeseries.Panel:
-    """Gives a graph over time; `about` says what a reader learns from it."""
+    """Return a graph over time; `about` says what a reader learns from it."""
     panel = timeseries.Panel().title(title).description(about).unit(unit).datasource(PROMETHEUS).min(0)
     panel = panel.fill_opacity(8).show_points(options.VisibilityMode.NEVER)
     panel = panel.legend(common.VizLegendOptions().placement(options.LegendPlacement.BOTTOM).show_legend(True))
@@ -52,7 +52,7 @@ def graph(title: str, about: str, unit: str, *queries: Query) -> timeseries.Pane
 
 
 def figure(title: str, about: str, unit: str, expression: str, red_from: float | None = None) -> stat.Panel:
-    """Gives one number as it is now; from `red_from` on it is shown in red."""
+    """Return a panel with the current value; it turns red from `red_from` upwards."""
     panel = stat.Panel().title(title).description(about).unit(unit).datasource(PROMETHEUS)
     panel = panel.with_target(_target(Query(expression, title), "A"))
     steps = [models.Threshold(color="green", value=None)]
@@ -62,7 +62,7 @@ def figure(title: str, about: str, unit: str, expression: str, red_from: float |
 
 
 def dashboard(uid: str, title: str, about: str, rows: Sequence[Row], entries: Sequence[Entry] = ()) -> str:
-    """Gives a dashboard as Grafana's JSON; the same input gives the same bytes."""
+    """Return a dashboard as Grafana's JSON, byte for byte the same for the same input."""
     made = builders.Dashboard(title).uid(uid).description(about).tags(["codeintel"]).readonly()
     made = made.time("now-6h", "now").refresh("30s").timezone("browser")
     made = made.with_variable(builders.DatasourceVariable("prometheus").label("Prometheus").type("prometheus"))
@@ -76,7 +76,7 @@ def dashboard(uid: str, title: str, about: str, rows: Sequence[Row], entries: Se
 
 
 def quantile(share: float, histogram: str, by: str = "", where: str = "") -> str:
-    """Gives the expression of a quantile of a histogram over the graph's interval, for each value of the labels `by`.
+    """Return the expression of a quantile of a histogram over the graph's interval, for each value of the labels `by`.
 
     `where` selects among its series, as in PromQL's braces.
     """

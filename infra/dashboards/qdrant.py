@@ -1,4 +1,4 @@
-"""The vector store: how fast it answers, how full it is, whether it is whole."""
+"""The vector store: latency, size, health."""
 
 from infra.dashboards.panels import Query, Row, dashboard, figure, graph, quantile
 
@@ -76,5 +76,5 @@ WORK = Row(
 
 
 def qdrant() -> str:
-    """Gives the vector store's dashboard as JSON."""
+    """Return the vector store's dashboard as JSON."""
     return dashboard("codeintel-qdrant", "Vector store", "Qdrant.", [STATE, LATENCY, WORK])

@@ -1,4 +1,4 @@
-"""The LLM server: tokens, time to the first one, its cache, its queue, and what the tokens cost."""
+"""The LLM server: throughput, time to first token, cache, queue, cost per token."""
 
 from infra.dashboards.panels import Entry, Query, Row, dashboard, figure, graph, quantile
 
@@ -145,7 +145,7 @@ SCALING = Row(
 
 
 def vllm() -> str:
-    """Gives the models' dashboard as JSON."""
+    """Return the models' dashboard as JSON."""
     prices = [
         Entry("prompt_price", "A million tokens read, $", "0.20"),
         Entry("completion_price", "A million tokens written, $", "0.80"),

@@ -1,1 +1,1 @@
-"""Brings every chart, manifest and image of the platform to a folder or a registry, for a site without the internet."""
+"""Mirror every chart, manifest and image of the platform to a folder or a registry, for an air-gapped site."""

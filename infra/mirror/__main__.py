@@ -1,4 +1,4 @@
-"""python -m infra.mirror FOLDER: brings what the platform is made of, checks it, and locks what had no digest yet."""
+"""python -m infra.mirror FOLDER: download what the platform is made of, verify it, and lock what had no digest yet."""
 
 import shutil
 import sys
@@ -27,9 +27,9 @@ PIPELINES, ARCHIVE = "pipelines", "pipelines.tar.gz"
 @click.option("--no-images", is_flag=True, help="Bring charts and manifests alone.")
 @click.option("--list", "listing", is_flag=True, help="Say what would be brought, and end.")
 def main(folder: Path, registry: str | None, no_images: bool, listing: bool) -> None:
-    """Bring every chart, manifest and image of infra/pulumi/versions.toml to FOLDER.
+    """Download every chart, manifest and image of infra/pulumi/versions.toml to FOLDER.
 
-    What is there and has the right digest is left alone, so a broken run goes on where it ended. Digests that
+    Files that are there with the right digest are kept, so an interrupted run resumes. Digests that
     versions.toml lacks are written into it. Then `pulumi config set --path codeintel:mirror.folder FOLDER`.
     """
     locked = versions()
@@ -51,7 +51,7 @@ def main(folder: Path, registry: str | None, no_images: bool, listing: bool) -> 
 
 
 def contents(locked: Versions, with_images: bool) -> Iterator[tuple[str, str, str]]:
-    """Gives kind, name and version of everything that is brought."""
+    """Yield kind, name and version of everything that is mirrored."""
     yield from (("chart", each.name, each.version) for each in locked.charts.values())
     yield from (("manifest", each.name, each.version) for each in locked.manifests.values())
     yield from (("archive", each.name, each.version) for each in locked.archives.values())
@@ -60,7 +60,7 @@ def contents(locked: Versions, with_images: bool) -> Iterator[tuple[str, str, st
 
 
 def bring(locked: Versions, folder: Path, site: Site) -> Found:
-    """Brings charts, manifests and archives; gives their digests. Raises PlatformError at the first that can't be had."""
+    """Download charts, manifests and archives; return their digests. Raise PlatformError at the first failure."""
     found: Found = {}
     with _bar() as bar:
 
@@ -85,7 +85,7 @@ def bring(locked: Versions, folder: Path, site: Site) -> Found:
 
 
 def bring_images(locked: Versions, folder: Path, registry: str | None) -> Found:
-    """Brings the images that registries have; those of platform/images are pushed by who builds them."""
+    """Copy the images that registries serve; those of platform/images are pushed by whoever builds them."""
     found: Found = {}
     console = Console(stderr=True)
     for image in locked.images.values():
@@ -96,7 +96,7 @@ def bring_images(locked: Versions, folder: Path, registry: str | None) -> Found:
 
 
 def unpack_pipelines(folder: Path, archive: Path) -> None:
-    """Lays Kubeflow Pipelines' manifests out beside our overlay, which then points at them and not at the internet."""
+    """Unpack Kubeflow Pipelines' manifests beside our overlay, which then refers to them instead of the internet."""
     place = folder / PIPELINES
     shutil.rmtree(place, ignore_errors=True)
     with tarfile.open(archive) as packed:

@@ -1,4 +1,4 @@
-"""Downloads: over HTTP, and charts out of OCI registries by the distribution API.
+"""Downloads over HTTP, and of charts from OCI registries by the distribution API.
 
 https://github.com/opencontainers/distribution-spec, https://helm.sh/docs/topics/chart_repository
 """
@@ -23,7 +23,7 @@ Progress = Callable[[int], None]  # bytes that came since the last call
 
 
 class Site:
-    """The internet, as far as it is asked: one client with its tokens."""
+    """An HTTP client that keeps the tokens of OCI registries."""
 
     def __init__(self, client: httpx.Client | None = None, insecure: bool = False) -> None:
         self.client = client or httpx.Client(follow_redirects=True, timeout=60)
@@ -31,9 +31,9 @@ class Site:
         self.tokens: dict[str, str] = {}
 
     def file(self, url: str, target: Path, sha256: str | None, progress: Progress) -> str:
-        """Brings a file and gives its SHA-256; one that is there and right is left alone.
+        """Download a file and return its SHA-256; keep one that is there with the right digest.
 
-        A broken download leaves no file of that name. Raises PlatformError where it can't be had, or is another one.
+        An interrupted download leaves no file. Raise PlatformError if it can't be fetched or has another digest.
         """
         if target.is_file() and (found := digest(target)) == sha256:
             return found
@@ -56,7 +56,7 @@ class Site:
         return sha.hexdigest()
 
     def chart(self, chart: Chart, target: Path, progress: Progress) -> str:
-        """Brings a chart's archive and gives its SHA-256, checked against versions.toml or what its repository says."""
+        """Download a chart's archive and return its SHA-256, checked against versions.toml or the repository's index."""
         if chart.sha256 and target.is_file() and digest(target) == chart.sha256:
             return chart.sha256
         address, promised = (self._in_registry if chart.repository.startswith("oci:") else self._in_index)(chart)
@@ -92,7 +92,7 @@ class Site:
         return answer
 
     def _login(self, url: str, refusal: httpx.Response) -> bool:
-        """Takes the token that a registry gives to anybody; says whether there was one."""
+        """Fetch a registry's anonymous token; return whether there was one."""
         asked = dict(re.findall(r'(\w+)="([^"]*)"', refusal.headers.get("www-authenticate", "")))
         if "realm" not in asked:
             return False
@@ -107,7 +107,7 @@ class Site:
 
 
 def digest(path: Path) -> str:
-    """Gives a file's SHA-256 in hex."""
+    """Return a file's SHA-256 in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -1,4 +1,4 @@
-"""Images, by skopeo: to a folder as OCI layouts, or to a registry."""
+"""Images, copied by skopeo to a folder (OCI layouts) or a registry."""
 
 import shutil
 import subprocess
@@ -11,9 +11,9 @@ CURE = "install skopeo (Debian, Ubuntu, Fedora, Homebrew have it), or leave imag
 
 
 def copy_image(image: Image, folder: Path | None, registry: str | None, more: tuple[str, ...] = ()) -> str:
-    """Copies an image for all its platforms and gives the digest of its manifest list; one that is there is left alone.
+    """Copy an image for all its platforms, unless it is there; return the digest of its manifest list.
 
-    Raises PlatformError without skopeo, where it can't be had, or where it is another one than versions.toml locks.
+    Raise PlatformError without skopeo, if the copy fails, or if the digest differs from the one in versions.toml.
     """
     if shutil.which("skopeo") is None:
         raise PlatformError("skopeo is not on the PATH", CURE)

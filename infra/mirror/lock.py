@@ -1,4 +1,4 @@
-"""Writes digests into versions.toml, where none stood; what a person wrote there stays as it is."""
+"""Write missing digests into versions.toml; everything else in it stays as a person wrote it."""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def write_digests(file: Path, found: Mapping[tuple[str, str], str]) -> int:
-    """Adds `sha256` to entries that have none, by section and name; gives how many. Written whole, or not at all."""
+    """Add `sha256` to entries that lack it, by section and name, atomically; return how many were added."""
     text, added = file.read_text(), 0
     for (section, name), sha256 in found.items():
         heading = re.escape(f"[{section}.") + rf'"?{re.escape(name)}"?\]\n'

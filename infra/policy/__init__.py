@@ -1,1 +1,1 @@
-"""A CrossGuard policy pack: `pulumi up --policy-pack infra/policy` refuses what breaks a rule, whoever wrote it."""
+"""A CrossGuard policy pack: `pulumi up --policy-pack infra/policy` rejects objects that break a rule."""

@@ -1,4 +1,4 @@
-"""Serves the rules to Pulumi, which starts this file."""
+"""Serve the rules to Pulumi, which starts this file."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ OF_OBJECTS: tuple[Rule, ...] = (
 
 
 def of_object(rule: Rule) -> ResourceValidationPolicy:
-    """Gives a rule as a policy of each Kubernetes object."""
+    """Return a rule as a policy for every Kubernetes object."""
 
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
         if args.resource_type.startswith("kubernetes:"):
@@ -45,7 +45,7 @@ def of_object(rule: Rule) -> ResourceValidationPolicy:
 
 
 def of_namespaces(args: StackValidationArgs, report: ReportViolation) -> None:
-    """Reports each namespace of the stack that lets everything in or out."""
+    """Report each namespace of the stack that lacks a default-deny policy."""
     objects = [each for each in args.resources if each.resource_type.startswith("kubernetes:")]
     for place, message in rules.every_namespace_denies([each.props for each in objects]):
         report(message, objects[place].urn)

@@ -1,11 +1,11 @@
-"""Finds pods in whatever carries them: a Pod, what has a template, what has a template of jobs, a TrainingRuntime."""
+"""Find pod specifications in Pods, workloads with a pod template, CronJobs and TrainingRuntimes."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 
 def pod_of(properties: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Gives the specifications of an object's pods, if it has any."""
+    """Yield an object's pod specifications, if it has any."""
     spec = properties.get("spec") or {}
     if properties.get("kind") == "Pod":
         yield spec
@@ -23,11 +23,11 @@ def pod_of(properties: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def containers(spec: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Gives a pod's containers, those that run first included."""
+    """Yield a pod's containers, init containers included."""
     for part in ("initContainers", "containers", "ephemeralContainers"):
         yield from spec.get(part) or ()
 
 
 def workload_name(properties: Mapping[str, Any]) -> str:
-    """Gives the name that a person knows an object by."""
+    """Return an object's human-readable name."""
     return str((properties.get("metadata") or {}).get("name", properties.get("kind", "the object")))

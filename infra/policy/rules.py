@@ -1,4 +1,4 @@
-"""The rules, as functions: each takes the properties of a Kubernetes object and says what is wrong with it."""
+"""The rules as functions: each takes a Kubernetes object's properties and yields its violations."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ WILD = "*"
 
 
 def runs_as_nobody(properties: Properties) -> Iterator[str]:
-    """No root, no way to more rights, the runtime's seccomp profile."""
+    """Require a non-root user, no privilege escalation, and the runtime's default seccomp profile."""
     for spec in pod_of(properties):
         pod = spec.get("securityContext") or {}
         for each in containers(spec):
@@ -35,7 +35,7 @@ def runs_as_nobody(properties: Properties) -> Iterator[str]:
 
 
 def writes_only_to_volumes(properties: Properties) -> Iterator[str]:
-    """The root file system is read-only."""
+    """Require a read-only root file system."""
     for spec in pod_of(properties):
         for each in containers(spec):
             if (each.get("securityContext") or {}).get("readOnlyRootFilesystem") is not True:
@@ -43,7 +43,7 @@ def writes_only_to_volumes(properties: Properties) -> Iterator[str]:
 
 
 def asks_and_is_bounded(properties: Properties) -> Iterator[str]:
-    """Requests and limits of CPU and memory, so that one pod can't take a node."""
+    """Require CPU and memory requests and limits, so that one pod can't starve a node."""
     for spec in pod_of(properties):
         for each in containers(spec):
             resources = each.get("resources") or {}
@@ -54,7 +54,7 @@ def asks_and_is_bounded(properties: Properties) -> Iterator[str]:
 
 
 def has_a_fixed_image(properties: Properties) -> Iterator[str]:
-    """A tag that is a version, or a digest: what was tried is what runs."""
+    """Require a version tag or a digest, so that what was tested is what runs."""
     for spec in pod_of(properties):
         for each in containers(spec):
             image = str(each.get("image", ""))
@@ -64,7 +64,7 @@ def has_a_fixed_image(properties: Properties) -> Iterator[str]:
 
 
 def stays_off_the_host(properties: Properties) -> Iterator[str]:
-    """No host network, processes, IPC or folders."""
+    """Forbid host network, PID, IPC and hostPath volumes."""
     for spec in pod_of(properties):
         for part in ("hostNetwork", "hostPID", "hostIPC"):
             if spec.get(part):
@@ -75,14 +75,14 @@ def stays_off_the_host(properties: Properties) -> Iterator[str]:
 
 
 def shows_no_token(properties: Properties) -> Iterator[str]:
-    """A pod has an API token only where it has an account of its own."""
+    """Allow a mounted API token only with a service account of the pod's own."""
     for spec in pod_of(properties):
         if spec.get("automountServiceAccountToken") is not False and not spec.get("serviceAccountName"):
             yield f"{workload_name(properties)} mounts the default account's token: set automountServiceAccountToken to false"
 
 
 def holds_no_secret_in_plain(properties: Properties) -> Iterator[str]:
-    """What is called a password comes from a Secret."""
+    """Require that environment variables named like a password come from a Secret."""
     for spec in pod_of(properties):
         for each in containers(spec):
             for variable in each.get("env") or ():
@@ -95,7 +95,7 @@ def holds_no_secret_in_plain(properties: Properties) -> Iterator[str]:
 
 
 def grants_no_wildcard(properties: Properties) -> Iterator[str]:
-    """A role names what it grants."""
+    """Forbid wildcards in roles."""
     if properties.get("kind") in ("Role", "ClusterRole"):
         for rule in properties.get("rules") or ():
             for part in ("apiGroups", "resources", "verbs"):
@@ -107,7 +107,7 @@ def grants_no_wildcard(properties: Properties) -> Iterator[str]:
 
 
 def is_not_reached_from_outside(properties: Properties) -> Iterator[str]:
-    """A service is the cluster's own; people come by an ingress that they set up, or by port-forward."""
+    """Allow only ClusterIP services; people come through an ingress of their own or port-forward."""
     if properties.get("kind") == "Service":
         kind = (properties.get("spec") or {}).get("type") or "ClusterIP"
         if kind in ("NodePort", "LoadBalancer"):
@@ -115,7 +115,7 @@ def is_not_reached_from_outside(properties: Properties) -> Iterator[str]:
 
 
 def every_namespace_denies(resources: Sequence[Properties]) -> Iterator[tuple[int, str]]:
-    """Each namespace has a NetworkPolicy that denies all ways in and out; gives the namespace's place in the list too."""
+    """Require a default-deny NetworkPolicy in each namespace; yield the namespace's index with the violation."""
     closed = {
         (each.get("metadata") or {}).get("namespace")
         for each in resources
@@ -134,5 +134,5 @@ def _denies_all(spec: Properties) -> bool:
 
 
 def _plain(value: object) -> bool:
-    """Says whether an environment value is a value, and not empty or one made of others: `$(NAME)`."""
+    """Return whether an environment value is a literal: neither empty nor a reference such as `$(NAME)`."""
     return isinstance(value, str) and value != "" and "$(" not in value

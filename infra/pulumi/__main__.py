@@ -1,4 +1,4 @@
-"""What `pulumi up` runs: reads the stack's settings, looks at the cluster, then registers the platform."""
+"""What `pulumi up` runs: read the stack's settings, check the cluster, then register the platform."""
 
 import sys
 from pathlib import Path
@@ -8,19 +8,19 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # Pulumi runs this file from
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
 
-from infra.pulumi.cluster_check import Target, check_cluster, fitted
+from infra.pulumi.cluster_check import Target, adapt_to_cluster, check_cluster
 from infra.pulumi.errors import PlatformError
 from infra.pulumi.program import build
 from infra.pulumi.settings import read_settings
 
 
 def main() -> None:
-    """Ends with one line where a person has to mend something."""
+    """Register the platform; on an error that the user can fix, print one line and exit."""
     provider = pulumi.Config("kubernetes")
     try:
         settings = read_settings({**get_config_env(), **CONFIG.get()})
         cluster = check_cluster(Target(provider.get("kubeconfig"), provider.get("context")), settings)
-        settings, warnings = fitted(settings, cluster)
+        settings, warnings = adapt_to_cluster(settings, cluster)
         for warning in warnings:
             pulumi.log.warn(warning)
         build(settings)

@@ -1,4 +1,4 @@
-"""Looks at the cluster before anything is changed: is it there, and is it a Kubernetes that the components know?"""
+"""Check the cluster before anything is changed: is it reachable, and does it run a supported Kubernetes?"""
 
 import os
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from infra.pulumi.names import RUNTIME_CLASS
 from infra.pulumi.settings import Settings
 
 OLDEST, NEWEST = (1, 32), (1, 37)  # what KServe 0.20, Knative 1.22 and Trainer 2.3 were released for
-# From there on MutatingAdmissionPolicy is served, by which pods of others' controllers get onto the GPU node and see the card.
+# MutatingAdmissionPolicy is served from here on; it gives other controllers' pods the GPU node's toleration and runtime class.
 POLICIES = (1, 36)
 SECONDS = 10
 
 
 @dataclass(frozen=True)
 class Target:
-    """The cluster that Pulumi's provider will speak to: `kubernetes:kubeconfig`, `kubernetes:context`, or KUBECONFIG."""
+    """The cluster that Pulumi's provider will use: `kubernetes:kubeconfig`, `kubernetes:context`, or KUBECONFIG."""
 
     kubeconfig: str | None = None
     context: str | None = None
@@ -23,16 +23,16 @@ class Target:
 
 @dataclass(frozen=True)
 class Cluster:
-    """What was found: its version, and whether it has a node that is ready to run pods."""
+    """What the check found: the version, and whether a node is ready to run pods."""
 
     version: tuple[int, int]
     ready: bool
 
 
 def check_cluster(target: Target, settings: Settings) -> Cluster:
-    """Gives what the cluster is.
+    """Return the cluster's version and readiness.
 
-    Raises PlatformError when it is away, too old, too new, or lacks the GPU nodes that the settings name.
+    Raise PlatformError if it is unreachable, too old, too new, or lacks the GPU nodes that the settings name.
     """
     from kubernetes import client, config
     from kubernetes.config import ConfigException
@@ -57,10 +57,10 @@ def check_cluster(target: Target, settings: Settings) -> Cluster:
     return Cluster(found, any(each.type == "Ready" and each.status == "True" for each in states))
 
 
-def fitted(settings: Settings, cluster: Cluster) -> tuple[Settings, list[str]]:
-    """Gives the settings with what was left to the cluster, and a warning for each thing that it can't do.
+def adapt_to_cluster(settings: Settings, cluster: Cluster) -> tuple[Settings, list[str]]:
+    """Return the settings with cluster-dependent defaults filled in, and a warning for each missing capability.
 
-    Raises PlatformError for a setting that it can't fulfil.
+    Raise PlatformError for a setting that the cluster can't satisfy.
     """
     warnings = []
     if settings.await_ready is None and not cluster.ready:
@@ -72,7 +72,7 @@ def fitted(settings: Settings, cluster: Cluster) -> tuple[Settings, list[str]]:
 
 
 def _without_policies(settings: Settings, version: str, warnings: list[str]) -> Settings:
-    """Gives the settings of a cluster that has no admission policies, and adds what that costs."""
+    """Return the settings for a cluster without admission policies; append a warning about what is lost."""
     newer = ".".join(map(str, POLICIES))
     models, gpu = settings.models, settings.gpu
     if settings.caches_models:
@@ -91,7 +91,7 @@ def _without_policies(settings: Settings, version: str, warnings: list[str]) -> 
 
 
 def check_version(git_version: str) -> tuple[int, int]:
-    """Gives major and minor; raises PlatformError for a Kubernetes that the components were not released for."""
+    """Return (major, minor). Raise PlatformError for a Kubernetes version that the components do not support."""
     parts = git_version.removeprefix("v").split("+")[0].split(".")
     found = (int(parts[0]), int(parts[1]))
     if not OLDEST <= found <= NEWEST:
@@ -103,7 +103,7 @@ def check_version(git_version: str) -> tuple[int, int]:
 
 
 def check_nodes(settings: Settings, names: set[str]) -> None:
-    """Raises PlatformError when a node that shall be marked is not in the cluster."""
+    """Raise PlatformError if a node to be labelled is not in the cluster."""
     for node in settings.gpu.nodes if settings.has_gpu else ():
         if node not in names:
             there = ", ".join(sorted(names)) or "none"

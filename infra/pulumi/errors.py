@@ -1,8 +1,8 @@
-"""What a person can mend: one line that says what is wrong, and what to do."""
+"""Errors that the user can fix: one line with the cause and the cure."""
 
 
 class PlatformError(Exception):
-    """Something outside the program, such as a setting or a cluster, that keeps it from going up."""
+    """Something outside the program, such as a setting or the cluster, prevents the deployment."""
 
     def __init__(self, cause: str, cure: str) -> None:
         super().__init__(f"{cause}: {cure}")

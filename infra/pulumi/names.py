@@ -1,4 +1,4 @@
-"""What more than one file names: namespaces, services with their ports, secrets with their keys."""
+"""Names used by more than one file: namespaces, services with ports, secrets with keys."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ GPU_PRESENT = "nvidia.com/gpu.present"
 
 
 class Namespace:
-    """The namespaces; those of other projects have the names that their manifests want."""
+    """The namespaces; those of other projects keep the names that their manifests expect."""
 
     ASSISTANT = "codeintel"
     DATA = "codeintel-data"
@@ -28,7 +28,7 @@ class Namespace:
 
 @dataclass(frozen=True)
 class Service:
-    """A service in the cluster: where it is reached."""
+    """A service in the cluster and its address."""
 
     name: str
     namespace: str
@@ -47,7 +47,7 @@ class Service:
 
 @dataclass(frozen=True)
 class SecretKey:
-    """One value of a secret, by which everything refers to it."""
+    """One key of a Secret, as everything refers to it."""
 
     secret: str
     key: str

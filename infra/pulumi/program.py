@@ -1,14 +1,12 @@
-"""The whole platform: which component comes after which. Objects come after the controllers that know them.
+"""The whole platform: the components of catalog.py, each made by its factory after those that it depends on."""
 
-A namespace in which people make objects of a controller (TrainJobs, InferenceServices) comes after that controller:
-at a destroy it goes first, with all that is in it, while the controller can still let go of its objects.
-"""
-
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pulumi
+import pulumi_kubernetes as k8s
 
 from infra.pulumi import names
+from infra.pulumi.catalog import PARTS, SPACES, in_order
 from infra.pulumi.components.assistant import Assistant
 from infra.pulumi.components.backups import Backups
 from infra.pulumi.components.cert_manager import CertManager
@@ -28,109 +26,107 @@ from infra.pulumi.components.postgres import Postgres
 from infra.pulumi.components.qdrant import Qdrant
 from infra.pulumi.components.trainer import CodeRuntime, Trainer
 from infra.pulumi.names import Namespace
-from infra.pulumi.parts.namespace import GuardedNamespace, Level
+from infra.pulumi.parts.namespace import GuardedNamespace
 from infra.pulumi.parts.site import Site
-from infra.pulumi.parts.traffic import Peer, Ways, allow
+from infra.pulumi.parts.traffic import Peer, TrafficRules, allow
 from infra.pulumi.settings import Settings
 
-Controller = Callable[[Site, pulumi.ResourceOptions], pulumi.ComponentResource]
+Made = Mapping[str, pulumi.ComponentResource]
+Factory = Callable[[Site, Made, pulumi.ResourceOptions], pulumi.ComponentResource]
 
-# In this order, each after those that it needs.
-CONTROLLERS: dict[str, tuple[Controller, tuple[str, ...]]] = {
-    "gpu_node": (GpuNode, ()),
-    "device_plugin": (DevicePlugin, ("gpu_node",)),
-    "cert_manager": (CertManager, ()),
-    "knative": (Knative, ()),
-    "kserve": (KServe, ("cert_manager", "knative")),
-    "trainer": (Trainer, ()),
-    "observability": (Observability, ("gpu_node", "device_plugin")),
-    "pipelines": (Pipelines, ()),
+
+def _alone(component: Callable[[Site, pulumi.ResourceOptions], pulumi.ComponentResource]) -> Factory:
+    """Return a factory of a component that takes nothing of the others."""
+    return lambda site, _, opts: component(site, opts)
+
+
+def _langfuse(site: Site, made: Made, opts: pulumi.ResourceOptions) -> Langfuse:
+    return Langfuse(site, _secret(made, "postgres"), _secret(made, "object_store"), opts)
+
+
+def _learning(site: Site, made: Made, opts: pulumi.ResourceOptions) -> Learning:
+    return Learning(site, _secret(made, "qdrant"), _traces(made), opts)
+
+
+def _assistant(site: Site, made: Made, opts: pulumi.ResourceOptions) -> Assistant:
+    return Assistant(site, _secret(made, "qdrant"), _traces(made), opts)
+
+
+def _secret(made: Made, name: str) -> k8s.core.v1.Secret:
+    component = made[name]
+    assert isinstance(component, Postgres | ObjectStore | Qdrant | Langfuse)  # noqa: S101  the table's needs say so
+    return component.secret
+
+
+def _traces(made: Made) -> k8s.core.v1.Secret | None:
+    return _secret(made, "langfuse") if "langfuse" in made else None
+
+
+FACTORIES: dict[str, Factory] = {
+    "gpu_node": _alone(GpuNode),
+    "device_plugin": _alone(DevicePlugin),
+    "cert_manager": _alone(CertManager),
+    "knative": _alone(Knative),
+    "kserve": _alone(KServe),
+    "trainer": _alone(Trainer),
+    "observability": _alone(Observability),
+    "pipelines": _alone(Pipelines),
+    "postgres": _alone(Postgres),
+    "object_store": _alone(ObjectStore),
+    "qdrant": _alone(Qdrant),
+    "mlflow": _alone(MLflow),
+    "langfuse": _langfuse,
+    "backups": _alone(Backups),
+    "learning": _learning,
+    "boards": _alone(Boards),
+    "code_runtime": _alone(CodeRuntime),
+    "models": _alone(Models),
+    "assistant": _assistant,
+    "drift": _alone(Drift),
+    "monitors": _alone(Monitors),
 }
 
 
 def build(settings: Settings) -> None:
-    """Registers the platform that the settings ask for, and exports where it is reached."""
+    """Register the platform that the settings describe, and export its addresses."""
     site = Site(settings)
     for name, need in settings.components.left_out().items():
         pulumi.log.warn(f"{name} is left out: it needs {need}, which is off")
     gates = GuardedNamespace(site, Namespace.GATES, "restricted")
     api = Peer(cidrs=settings.network.api_server, ports=(443, 6443))
-    allow(site, Namespace.GATES, "gate", Ways(out=[api]), pulumi.ResourceOptions(parent=gates))
-    controllers = _controllers(site, gates)
-    _data(site, controllers)
+    allow(site, Namespace.GATES, "gate", TrafficRules(out=[api]), pulumi.ResourceOptions(parent=gates))
+    _components(site, gates)
     _export(settings)
 
 
-def _controllers(site: Site, gates: pulumi.Resource) -> dict[str, pulumi.Resource]:
-    made: dict[str, pulumi.Resource] = {}
-    for name, (component, needs) in CONTROLLERS.items():
-        if site.settings.components.installs(name):
-            after = [gates, *(made[need] for need in needs if need in made)]
-            made[name] = component(site, pulumi.ResourceOptions(depends_on=after))
-    return made
+def _components(site: Site, gates: pulumi.Resource) -> None:
+    """Register each component after those that the catalog puts before it."""
+    made: dict[str, pulumi.ComponentResource] = {}
+    spaces: dict[str, pulumi.Resource] = {}
+    for name in in_order():
+        part = PARTS[name]
+        if not site.settings.components.installs(name):
+            continue
+        first: list[pulumi.Resource] = [made[each] for each in (*part.needs, *part.after) if each in made]
+        if part.space:
+            spaces[part.space] = spaces.get(part.space) or _space(site, part.space, made)
+            first.append(spaces[part.space])
+        if part.gated:
+            first.append(gates)
+        made[name] = FACTORIES[name](site, made, pulumi.ResourceOptions(depends_on=first))
 
 
-def _space(site: Site, name: str, level: Level, after: list[pulumi.Resource]) -> GuardedNamespace:
-    space = GuardedNamespace(site, name, level, pulumi.ResourceOptions(depends_on=after))
+def _space(site: Site, name: str, made: Made) -> GuardedNamespace:
+    after = [made[each] for each in SPACES[name].after if each in made]
+    space = GuardedNamespace(site, name, SPACES[name].level, pulumi.ResourceOptions(depends_on=after))
     if site.settings.components.has("observability"):
         inside = pulumi.ResourceOptions(parent=space)
-        allow(site, name, "monitored", Ways(into=[Peer(Namespace.MONITORING)]), inside)
+        allow(site, name, "monitored", TrafficRules(into=[Peer(Namespace.MONITORING)]), inside)
     return space
 
 
-def _data(site: Site, made: dict[str, pulumi.Resource]) -> None:
-    """Registers our own objects: stores, then who uses them, then models and the assistant."""
-    parts = site.settings.components
-
-    def after(*resources: pulumi.Resource | None) -> pulumi.ResourceOptions:
-        return pulumi.ResourceOptions(depends_on=[each for each in resources if each is not None])
-
-    data = _space(site, Namespace.DATA, "restricted", [])
-    postgres = Postgres(site, after(data)) if parts.has("postgres") else None
-    objects = ObjectStore(site, after(data)) if parts.has("object_store") else None
-    qdrant = Qdrant(site, after(data)) if parts.has("qdrant") else None
-    mlflow = MLflow(site, after(postgres, objects)) if parts.has("mlflow") else None
-    langfuse = None
-    if parts.has("langfuse") and postgres and objects:
-        langfuse = Langfuse(site, postgres.secret, objects.secret, after(made.get("cert_manager"), postgres, objects))
-    if parts.has("backups"):
-        Backups(site, after(objects, postgres, qdrant))
-    if parts.has("pipelines") and qdrant and mlflow:
-        Learning(
-            site, qdrant.secret, langfuse.secret if langfuse else None, after(made.get("pipelines"), qdrant, mlflow)
-        )
-    _users(site, made, qdrant, mlflow, langfuse, after)
-
-
-def _users(
-    site: Site,
-    made: dict[str, pulumi.Resource],
-    qdrant: Qdrant | None,
-    mlflow: MLflow | None,
-    langfuse: Langfuse | None,
-    after: Callable[..., pulumi.ResourceOptions],
-) -> None:
-    parts, watching = site.settings.components, made.get("observability")
-    space = _space(site, Namespace.ASSISTANT, "restricted", [made["trainer"]] if "trainer" in made else [])
-    if parts.has("observability"):
-        Boards(site, after(space, watching))
-    if parts.has("trainer"):
-        CodeRuntime(site, after(space))
-    models: Models | None = None
-    if parts.has("models"):
-        served = [made[name] for name in ("kserve", "device_plugin") if name in made]
-        models = Models(site, after(_space(site, Namespace.MODELS, "baseline", served)))
-    assistant = None
-    if parts.has("assistant") and qdrant:
-        assistant = Assistant(site, qdrant.secret, langfuse.secret if langfuse else None, after(space, qdrant, models))
-        if mlflow:
-            Drift(site, after(assistant, mlflow))
-    if parts.has("observability"):
-        Monitors(site, after(watching, qdrant, models, assistant))
-
-
 def _export(settings: Settings) -> None:
-    """Exports addresses, how to reach them from a desk, and where the first passwords are."""
+    """Export addresses, port-forward commands, and where the initial passwords are."""
     reached = {
         "assistant": (names.ASSISTANT, "assistant", names.ASSISTANT_KEY),
         "langfuse": (names.LANGFUSE, "langfuse", names.LANGFUSE_LOGIN),
@@ -153,5 +149,5 @@ def _export(settings: Settings) -> None:
 
 
 def _local(port: int) -> int:
-    """Gives the port on the user's machine: one below 1024 would need root."""
+    """Return the local port of a port-forward: ports below 1024 would need root."""
     return port if port >= 1024 else 8000 + port

@@ -1,7 +1,7 @@
-"""What a stack may set, under `codeintel:` in Pulumi.<stack>.yaml; all of it is checked before anything is registered.
+"""A stack's settings, under `codeintel:` in Pulumi.<stack>.yaml, validated before anything is registered.
 
-`pulumi config set --path codeintel:components.knative false` leaves a component out; `existing` says that the cluster
-has it already: its objects are made, its chart is not installed.
+`pulumi config set --path codeintel:components.knative false` leaves a component out; `existing` means that the cluster
+already has it: our objects are created, its chart is not installed.
 """
 
 import json
@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
+from infra.pulumi.catalog import PARTS, in_order
 from infra.pulumi.errors import PlatformError
 
 PREFIX = "codeintel:"
@@ -37,22 +38,11 @@ def _presence(value: object) -> object:
 
 
 Installed = Annotated[Literal[Presence.INSTALL, Presence.OFF], BeforeValidator(_presence)]
-Shared = Annotated[Presence, BeforeValidator(_presence)]  # a cluster may have it already, from somebody else
-
-# What a component can't do without: with one of these off it is left out too.
-NEEDS: dict[str, tuple[str, ...]] = {
-    "device_plugin": ("gpu_node",),
-    "kserve": ("cert_manager", "knative"),
-    "mlflow": ("postgres", "object_store"),
-    "langfuse": ("cert_manager", "postgres", "object_store"),
-    "models": ("kserve",),
-    "assistant": ("qdrant",),
-    "backups": ("object_store",),
-}
+Shared = Annotated[Presence, BeforeValidator(_presence)]  # installed in the cluster by somebody else
 
 
 class Section(BaseModel):
-    """A part of the settings: camelCase in the stack's file, nothing unknown, never changed."""
+    """A section of the settings: camelCase in the stack's file, no unknown keys, immutable."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
 
@@ -78,25 +68,29 @@ class Components(Section):
     backups: Installed = Presence.INSTALL
 
     def left_out(self) -> dict[str, str]:
-        """Gives each component that is on and can't be, with the component that it lacks."""
+        """Return each enabled component that can't be installed, with the dependency that it lacks."""
         lacking: dict[str, str] = {}
-        for name in [*NEEDS, *NEEDS]:  # twice: what is left out may be needed by another
-            for need in NEEDS[name]:
-                if getattr(self, name) != Presence.OFF and (getattr(self, need) == Presence.OFF or need in lacking):
-                    lacking.setdefault(name, need)
+        for name in in_order():
+            if not PARTS[name].implied and getattr(self, name) != Presence.OFF:
+                missing = (need for need in PARTS[name].needs if need in lacking or getattr(self, need) == Presence.OFF)
+                lacking.update((name, need) for need in list(missing)[:1])
         return lacking
 
     def has(self, name: str) -> bool:
-        """Says whether the cluster will have the component, from here or from somebody else."""
+        """Return whether the cluster will have the component, from this program or already."""
+        if PARTS[name].implied:
+            return all(map(self.has, PARTS[name].needs))
         return getattr(self, name) != Presence.OFF and name not in self.left_out()
 
     def installs(self, name: str) -> bool:
-        """Says whether this program brings the component's chart or manifests."""
+        """Return whether this program installs the component's chart or manifests."""
+        if PARTS[name].implied:
+            return self.has(name)
         return getattr(self, name) == Presence.INSTALL and name not in self.left_out()
 
 
 class Gpu(Section):
-    """The card that is shared: its slices are a lock, they isolate neither memory nor faults."""
+    """The shared card: its slices are a lock and isolate neither memory nor faults."""
 
     cards: int = Field(1, ge=0, le=16, description="physical GPUs of all GPU nodes")
     slices: int = Field(5, ge=1, le=48, description="time-slices that each card is offered as")
@@ -114,7 +108,7 @@ class Gpu(Section):
 
 
 class Models(Section):
-    """The two InferenceServices: production takes the card, the autoscaling test takes a slice a pod."""
+    """The two InferenceServices: production takes the whole card, the autoscaling test one slice a pod."""
 
     name: str = "code-assistant"
     base: str = Field("hf://Qwen/Qwen2.5-Coder-7B-Instruct", description="where the base model comes from")
@@ -130,7 +124,7 @@ class Models(Section):
 
 
 class Assistant(Section):
-    """The service that people ask."""
+    """The assistant's service."""
 
     replicas: int = Field(1, ge=1, le=16)
     cpu: Quantity = "1"
@@ -151,7 +145,7 @@ class Storage(Section):
 
 
 class Network(Section):
-    """Where pods may go outside of their namespaces; everything else is denied."""
+    """Allowed traffic beyond the pods' namespaces; everything else is denied."""
 
     api_server: tuple[Cidr, ...] = Field(
         ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"), description="addresses of the Kubernetes API server"
@@ -163,7 +157,7 @@ class Network(Section):
 
 
 class Backups(Section):
-    """Where the nightly copies go: by default our own object store, which outlives mistakes but not its disk."""
+    """The backup target: by default our own object store, which survives mistakes but not the loss of its disk."""
 
     endpoint: str | None = Field(None, description="address of another S3, with its keys in the secret backup-target")
     addresses: tuple[Cidr, ...] = Field((), description="its IP addresses, which the backup jobs may reach")
@@ -172,7 +166,7 @@ class Backups(Section):
 
 
 class Mirror(Section):
-    """Where charts, manifests and images come from in place of their own addresses (`python -m infra.mirror`)."""
+    """The source of charts, manifests and images instead of their upstream addresses (`python -m infra.mirror`)."""
 
     folder: str | None = Field(None, description="folder of charts and manifests")
     registry: str | None = Field(None, description="prefix of every image, such as registry.example:5000/mirror")
@@ -182,7 +176,7 @@ class Mirror(Section):
 
 
 class Settings(Section):
-    """All that a stack may set."""
+    """All settings of a stack."""
 
     components: Components = Components()
     gpu: Gpu = Gpu()
@@ -213,26 +207,26 @@ class Settings(Section):
 
     @property
     def stages_see_card(self) -> bool:
-        """Whether the pipeline's training stage is given the card's runtime class; else the node's default has to be it."""
+        """Whether the training stage gets the GPU runtime class; otherwise it must be the node's default."""
         return self.has_gpu and self.gpu.stages is not False
 
     @property
     def caches_models(self) -> bool:
-        """Whether weights are kept on a node's disk; else each pod downloads them when it starts."""
+        """Whether weights are cached on a node's disk; otherwise each pod downloads them at start."""
         return self.models.cache is not False
 
     @property
     def production_gpus(self) -> int:
-        """Slices that production and training take: all of them, as a lock on the card; none without a GPU."""
+        """Slices that production and training request: all of them, as a lock on the card; none without a GPU."""
         if not self.has_gpu:
             return 0
         return self.models.gpus if self.models.gpus is not None else self.gpu.offered
 
 
 def read_settings(config: Mapping[str, str]) -> Settings:
-    """Gives the settings of a stack's configuration, `codeintel:name` → value or JSON.
+    """Return the settings of a stack's configuration, `codeintel:name` → value or JSON.
 
-    Raises PlatformError that names the setting and a valid value.
+    Raise PlatformError, which names the setting and a valid value.
     """
     values = {key.removeprefix(PREFIX): _value(text) for key, text in config.items() if key.startswith(PREFIX)}
     try:
@@ -249,7 +243,7 @@ def _value(text: str) -> Any:
 
 
 def _explained(error: ValidationError) -> PlatformError:
-    """Says of the first thing that is wrong: which setting, what it is, what it may be."""
+    """Return an error for the first invalid setting: its name, its value, and what is valid."""
     first = error.errors()[0]
     where = PREFIX + ".".join(str(part) for part in first["loc"] if part not in ("literal", "enum"))
     if first["type"] == "extra_forbidden":
@@ -268,7 +262,7 @@ def _known(place: tuple[int | str, ...]) -> str:
 
 
 def _valid(error: Any) -> str:
-    """Gives what may stand there, in words of the settings and not of the library that checks them."""
+    """Return the valid values in the settings' own terms rather than pydantic's."""
     context = error.get("ctx", {})
     if error["type"] in ("enum", "literal_error"):
         words = str(context["expected"])

@@ -1,4 +1,4 @@
-"""What versions.toml locks, as types."""
+"""The contents of versions.toml as types."""
 
 import tomllib
 from dataclasses import dataclass
@@ -46,18 +46,18 @@ class Image:
 
     @property
     def built_here(self) -> bool:
-        """Whether platform/images makes it, so that no registry has it until it was pushed there."""
+        """Whether platform/images builds it: no registry has it until it is pushed."""
         return self.repository.startswith("codeintel/")
 
     def reference(self, registry: str | None) -> str:
-        """Gives what a container names; from a mirror's registry the same path under its prefix."""
+        """Return the image reference, under the mirror's prefix if one is set."""
         place = f"{registry.rstrip('/')}/{self.repository}" if registry else self.repository
         return f"{place}:{self.tag}" + (f"@sha256:{self.sha256}" if self.sha256 else "")
 
 
 @dataclass(frozen=True)
 class Versions:
-    """All that is locked, by name."""
+    """All locked versions by name."""
 
     charts: dict[str, Chart]
     manifests: dict[str, Manifest]
@@ -67,7 +67,7 @@ class Versions:
 
 @cache
 def versions(file: Path = FILE) -> Versions:
-    """Gives what the file locks; raises PlatformError when it can't be read."""
+    """Return the contents of the lock file. Raise PlatformError if it can't be read."""
     try:
         data = tomllib.loads(file.read_text())
         return Versions(

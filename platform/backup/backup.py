@@ -1,6 +1,6 @@
-"""Copies what the platform knows to a bucket, and keeps the newest copies: backup.py databases FILE | vectors | artifacts.
+"""Copy the platform's data to a bucket, and keep the newest copies: backup.py databases FILE | vectors | artifacts.
 
-It runs in MLflow's image, which has boto3. Settings come by the environment: BACKUP_ENDPOINT and BACKUP_BUCKET with
+It runs in MLflow's image, which has boto3. Settings come from the environment: BACKUP_ENDPOINT and BACKUP_BUCKET with
 BACKUP_ACCESS_KEY and BACKUP_SECRET_KEY say where to; STORE_ENDPOINT, STORE_ACCESS_KEY and STORE_SECRET_KEY where
 artifacts are; QDRANT_URL and QDRANT_API_KEY where vectors are. How to restore: docs/backup.md.
 """
@@ -19,13 +19,13 @@ from typing import Any
 
 import boto3  # type: ignore[import-untyped]
 
-KEPT = int(os.environ.get("BACKUP_KEPT", "14"))  # copies
+KEPT = int(os.environ.get("BACKUP_KEPT", "14"))  # backups to keep
 ARTIFACTS = "mlflow"
 SECONDS = 3600
 
 
 def bucket(prefix: str) -> Any:
-    """Gives a client of the store whose address and keys the environment has under that prefix."""
+    """Return a client of the store whose address and keys the environment has under that prefix."""
     return boto3.client(
         "s3",
         endpoint_url=os.environ[f"{prefix}_ENDPOINT"],
@@ -36,14 +36,14 @@ def bucket(prefix: str) -> Any:
 
 
 def keys(store: Any, name: str, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Gives name and digest of each object in a bucket."""
+    """Yield name and digest of each object in a bucket."""
     for page in store.get_paginator("list_objects_v2").paginate(Bucket=name, Prefix=prefix):
         for each in page.get("Contents", []):
             yield each["Key"], each["ETag"]
 
 
 def put(prefix: str, name: str, file: Path) -> None:
-    """Copies a file to the bucket under the time that it is now, then drops the copies beyond those that are kept."""
+    """Copy a file to the bucket under the current time, then delete copies beyond those that are kept."""
     target, place = bucket("BACKUP"), os.environ["BACKUP_BUCKET"]
     ensure(target, place)
     key = f"{prefix}/{datetime.now(UTC):%Y%m%dT%H%M%SZ}/{name}"
@@ -56,18 +56,18 @@ def put(prefix: str, name: str, file: Path) -> None:
 
 
 def ensure(store: Any, name: str) -> None:
-    """Makes a bucket that is not there."""
+    """Create a bucket unless it exists."""
     if name not in {each["Name"] for each in store.list_buckets()["Buckets"]}:
         store.create_bucket(Bucket=name)
 
 
 def databases(file: str) -> None:
-    """Copies the dump that pg_dumpall wrote before this ran."""
+    """Copy the dump that pg_dumpall wrote earlier."""
     put("databases", "all.sql", Path(file))
 
 
 def vectors() -> None:
-    """Makes a snapshot of each collection, copies it, and removes it from the server's disk."""
+    """Snapshot each collection, copy the snapshot, and remove it from the server's disk."""
     for each in ask("GET", "/collections")["result"]["collections"]:
         place = f"/collections/{each['name']}/snapshots"
         made = ask("POST", place)["result"]["name"]
@@ -82,7 +82,7 @@ def vectors() -> None:
 
 
 def artifacts() -> None:
-    """Brings the copy of MLflow's artifacts up to date; what was deleted there stays here."""
+    """Update the copy of MLflow's artifacts; what was deleted there is kept here."""
     source, target, place = bucket("STORE"), bucket("BACKUP"), os.environ["BACKUP_BUCKET"]
     ensure(target, place)
     prefix, started, copied = "artifacts/", time.monotonic(), 0
@@ -96,14 +96,14 @@ def artifacts() -> None:
 
 
 def request(method: str, path: str) -> Any:
-    """Asks Qdrant."""
+    """Send a request to Qdrant."""
     headers = {"api-key": os.environ["QDRANT_API_KEY"]}
     asked = urllib.request.Request(os.environ["QDRANT_URL"] + path, method=method, headers=headers)  # noqa: S310
     return urllib.request.urlopen(asked, timeout=SECONDS)  # noqa: S310  the address comes from the platform's program
 
 
 def ask(method: str, path: str) -> Any:
-    """Gives Qdrant's answer."""
+    """Return Qdrant's answer as JSON."""
     with request(method, path) as answer:
         return json.load(answer)
 

@@ -9,33 +9,33 @@ from typing import TypeVar
 
 import pytest
 
-from tests.cluster.api import Api, Object
-from tests.cluster.build import CACHE
-from tests.cluster.control_plane import ControlPlane
-from tests.cluster.network import remove_cable
-from tests.cluster.nodes import SLICES, PromisedNodes
-from tests.cluster.processes import run_folder
-from tests.cluster.real_cluster import RealCluster
-from tests.cluster.serving_cluster import ServingCluster
+from testbed.build import CACHE
+from testbed.codeintel.serving_cluster import ServingCluster
+from testbed.kubernetes.api import Api, Object
+from testbed.kubernetes.control_plane import ControlPlane
+from testbed.kubernetes.simulated_nodes import SLICES, SimulatedNodes
+from testbed.machines.network import remove_cable
+from testbed.machines.real_cluster import RealCluster
+from testbed.processes import run_folder
 
 Namespace = Callable[..., str]
 Cluster = TypeVar("Cluster", RealCluster, ServingCluster)
 
 
 def given_kubeconfig() -> Path | None:
-    """Gives the kubeconfig of the user's own cluster; None where the tests start theirs."""
+    """Return the kubeconfig of the user's own cluster; None where the tests start theirs."""
     given = os.environ.get("KUBECONFIG_TEST")
     return Path(given) if given else None
 
 
 def run_of(session: pytest.Session) -> AbstractContextManager[Path]:
-    """Gives a folder for files and logs, which stay until the next run where a test failed."""
+    """Return a folder for files and logs, which stay until the next run where a test failed."""
     return run_folder(CACHE / "runs", lambda: session.testsfailed > 0, remove_cable)
 
 
 @contextmanager
 def started(kind: Callable[[Path], Cluster], session: pytest.Session) -> Iterator[Cluster]:
-    """Starts a cluster of nodes of its own, and stops it at the end."""
+    """Start a cluster of nodes of its own, and stops it at the end."""
     with run_of(session) as folder:
         cluster = kind(folder)
         try:
@@ -72,9 +72,9 @@ def api(kubeconfig: Path) -> Api:
 
 
 @pytest.fixture(scope="session")
-def nodes(api: Api, folder: Path) -> Iterator[PromisedNodes]:
+def nodes(api: Api, folder: Path) -> Iterator[SimulatedNodes]:
     """One GPU node with five slices and one without, both only promised."""
-    nodes = PromisedNodes(api, folder)
+    nodes = SimulatedNodes(api, folder)
     try:
         nodes.start()
         nodes.add("promised-gpu", slices=SLICES)
@@ -95,7 +95,7 @@ def serving(request: pytest.FixtureRequest) -> Iterator[ServingCluster]:
 
 @pytest.fixture
 def namespace(api: Api) -> Iterator[Namespace]:
-    """Makes namespaces with labels, and removes them."""
+    """Make namespaces with labels, and removes them."""
     made: list[Object] = []
     numbers = itertools.count()
 
@@ -113,6 +113,6 @@ def namespace(api: Api) -> Iterator[Namespace]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Says what was left out, and why."""
+    """Return what was left out, and why."""
     for report in terminalreporter.stats.get("skipped", []):
         terminalreporter.write_line(f"left out: {report.nodeid}: {report.longrepr[2]}")

@@ -2,13 +2,13 @@
 
 import pytest
 
-from tests.cluster.api import Api, Object, RefusedError
+from testbed.kubernetes.api import Api, Object, RefusedError
+from testbed.kubernetes.workloads import pod
 from tests.cluster.conftest import Namespace
-from tests.cluster.workloads import pod
 
 
 def may(api: Api, user: str, verb: str, resource: str, namespace: str, group: str = "") -> bool:
-    """Asks the API server whether a user may do something, by a SubjectAccessReview."""
+    """Ask the API server whether a user may do something, by a SubjectAccessReview."""
     attributes = {"verb": verb, "resource": resource, "namespace": namespace, "group": group}
     review = {
         "apiVersion": "authorization.k8s.io/v1",

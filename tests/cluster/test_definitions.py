@@ -7,11 +7,11 @@ import pulumi_kubernetes as k8s
 import pytest
 
 from ml.training.runtime import RuntimeArgs, training_runtime
-from tests.cluster.api import Api, Object, RefusedError, condition
-from tests.cluster.checks import everything, goes_away, goes_up, stays
+from testbed.codeintel.checks import everything, goes_away, goes_up, stays
+from testbed.kubernetes.api import Api, Object, RefusedError, condition
+from testbed.kubernetes.crds import arrivals
+from testbed.pulumi.double import Double
 from tests.cluster.conftest import Namespace
-from tests.cluster.crds import arrivals
-from tests.cluster.pulumi_double import Double
 
 
 def inference_service(namespace: str, **predictor: object) -> Object:

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.api import Api, Object
+from testbed.kubernetes.api import Api, Object
+from testbed.kubernetes.simulated_nodes import GPU, SLICES
+from testbed.kubernetes.workloads import pod
+from testbed.machines.images import SHELL
+from testbed.machines.real_cluster import RealCluster
 from tests.cluster.conftest import given_kubeconfig, started
-from tests.cluster.images import SHELL
-from tests.cluster.nodes import GPU, SLICES
-from tests.cluster.real_cluster import RealCluster
-from tests.cluster.workloads import pod
 
 SPACE = "default"
 
@@ -26,7 +26,7 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[RealCluster]:
 
 
 def running(api: Api, thing: Object, node: str = "", **container: Any) -> Object:
-    """Makes a pod and gives the live one when it runs."""
+    """Make a pod and gives the live one when it runs."""
     if node:
         thing["spec"]["nodeName"] = node
     api.create(thing)
@@ -39,7 +39,7 @@ def running(api: Api, thing: Object, node: str = "", **container: Any) -> Object
 
 
 def ended(api: Api, thing: Object) -> str:
-    """Makes a pod that ends by itself and gives what it printed."""
+    """Make a pod that ends by itself and gives what it printed."""
     api.create({**thing, "spec": {**thing["spec"], "restartPolicy": "Never"}})
     done = ("Succeeded", "Failed")
     api.wait("the pod's end", lambda: (api.get(thing) or {})["status"].get("phase") in done, 90)

@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from infra.pulumi.settings import Components
-from tests.cluster.api import Api, Object, RefusedError
-from tests.cluster.checks import everything, goes_away, goes_up, stays
-from tests.cluster.crds import arrivals
-from tests.cluster.nodes import GPU, SLICES, PromisedNodes
-from tests.cluster.pulumi_double import Double
-from tests.cluster.pulumi_state import State
+from testbed.codeintel.checks import everything, goes_away, goes_up, stays
+from testbed.kubernetes.api import Api, Object, RefusedError
+from testbed.kubernetes.crds import arrivals
+from testbed.kubernetes.simulated_nodes import GPU, SLICES, SimulatedNodes
+from testbed.kubernetes.workloads import placed, pod, waits
+from testbed.pulumi.double import Double
+from testbed.pulumi.state import State
 from tests.cluster.test_admission import may
-from tests.cluster.workloads import placed, pod, waits
 from tests.infra.recorder import program as platform
 
 CHARTS = ("certManager", "knative", "kserve", "pipelines", "trainer", "observability", "devicePlugin", "langfuse")
@@ -58,7 +58,7 @@ def test_with_any_component_off_what_remains_goes_up(double: Double, api: Api) -
 
 
 @pytest.fixture(scope="module")
-def up(api: Api, nodes: PromisedNodes) -> Iterator[State]:
+def up(api: Api, nodes: SimulatedNodes) -> Iterator[State]:
     """The platform, standing, on a cluster with a GPU node."""
     assert nodes
     double = Double(api, arrivals=arrivals())
@@ -71,7 +71,7 @@ def live(state: State, kind: str, name: str) -> Object:
 
 
 def model_pod(state: State, name: str, number: int = 0) -> Object:
-    """Gives the pod that KServe would make of an InferenceService, as far as the scheduler looks at it."""
+    """Return the pod that KServe would make of an InferenceService, as far as the scheduler looks at it."""
     predictor = live(state, "InferenceService", name)["spec"]["predictor"]
     return pod(f"{name}-{number}", "codeintel-models") | {
         "spec": {
@@ -91,7 +91,7 @@ def model_pod(state: State, name: str, number: int = 0) -> Object:
 
 @pytest.fixture
 def started(api: Api) -> Iterator[Callable[[Object], Object]]:
-    """Makes pods, and gives their slices back at the end."""
+    """Make pods, and gives their slices back at the end."""
     made: list[Object] = []
 
     def start(thing: Object) -> Object:
@@ -133,7 +133,7 @@ def test_a_download_of_the_model_cache_comes_onto_the_gpu_node(
 
 
 def _tolerating(thing: Object) -> list[Object]:
-    """Gives its tolerations of a GPU node: a new policy holds after a moment."""
+    """Return its tolerations of a GPU node: a new policy holds after a moment."""
     return [each for each in thing["spec"].get("tolerations") or [] if each.get("key") == GPU]
 
 
@@ -186,7 +186,7 @@ def test_each_pod_of_ours_is_let_in_where_it_belongs(api: Api, up: State) -> Non
 
 
 def _without_claims(spec: Object) -> Object:
-    """Gives a pod's specification with what its StatefulSet would add: a volume for each mount."""
+    """Return a pod's specification with what its StatefulSet would add: a volume for each mount."""
     named = {each["name"] for each in spec.get("volumes") or []}
     mounts = {mount["name"] for each in spec["containers"] for mount in each.get("volumeMounts") or []}
     added = [{"name": name, "emptyDir": {}} for name in sorted(mounts - named)]

@@ -9,17 +9,17 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.cluster.api import Api
-from tests.cluster.build import binary
-from tests.cluster.certificates import Authority
-from tests.cluster.errors import ClusterError
-from tests.cluster.network import lay_cable, remove_cable
-from tests.cluster.processes import Processes, run_folder
+from testbed.build import binary
+from testbed.errors import ClusterError
+from testbed.kubernetes.api import Api
+from testbed.kubernetes.certificates import Authority
+from testbed.machines.network import lay_cable, remove_cable
+from testbed.processes import Processes, run_folder
 
 RUN = """
 import sys, time
 from pathlib import Path
-from tests.cluster.processes import Processes, run_folder
+from testbed.processes import Processes, run_folder
 with run_folder(Path(sys.argv[1]), lambda: False) as folder:
     server = Processes(folder).start("server", "sleep", "600")
     print(server.pid, flush=True)

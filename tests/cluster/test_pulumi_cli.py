@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.api import Api
-from tests.cluster.checks import everything
+from testbed.codeintel.checks import everything
+from testbed.kubernetes.api import Api
 
 ROOT = Path(__file__).parents[2]
 MISSING = [name for name in ("pulumi", "pulumi-resource-kubernetes") if shutil.which(name) is None]
@@ -38,7 +38,7 @@ class Stack:
         }
 
     def set(self, config: dict[str, object]) -> None:
-        """Writes the stack's settings; what the CLI wrote of its own into that file stays."""
+        """Write the stack's settings; what the CLI wrote of its own into that file stays."""
         kept = [line for line in self.settings.read_text().splitlines() if line.startswith("encryptionsalt")]
         self.settings.write_text("\n".join([*kept, f"config: {json.dumps(config)}", ""]))  # JSON is YAML
 
@@ -49,7 +49,7 @@ class Stack:
         )
 
     def up(self, *arguments: str) -> dict[str, int]:
-        """Gives how many resources were created, updated, unchanged, …"""
+        """Return how many resources were created, updated, unchanged, …"""
         done = self.run("up", "--yes", "--skip-preview", "--json", *arguments)
         assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
         lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]

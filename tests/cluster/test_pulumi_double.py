@@ -7,10 +7,10 @@ import pulumi
 import pulumi_kubernetes as k8s
 import pytest
 
-from tests.cluster.api import Api, RefusedError, key
-from tests.cluster.checks import everything, goes_away, goes_up, stays
-from tests.cluster.errors import ClusterError
-from tests.cluster.pulumi_double import Double
+from testbed.codeintel.checks import everything, goes_away, goes_up, stays
+from testbed.errors import ClusterError
+from testbed.kubernetes.api import Api, RefusedError, key
+from testbed.pulumi.double import Double
 
 KIND = {
     "apiVersion": "apiextensions.k8s.io/v1",

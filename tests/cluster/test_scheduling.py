@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.api import Api, Object
+from testbed.kubernetes.api import Api, Object
+from testbed.kubernetes.simulated_nodes import SLICES, SimulatedNodes
+from testbed.kubernetes.workloads import placed, pod, waits
 from tests.cluster.conftest import Namespace
-from tests.cluster.nodes import SLICES, PromisedNodes
-from tests.cluster.workloads import placed, pod, waits
 
 pytestmark = pytest.mark.usefixtures("nodes")
 
@@ -26,7 +26,7 @@ def made(api: Api, *things: Object) -> list[Object]:
     return [api.create(thing) for thing in things]
 
 
-def test_the_nodes_offer_what_the_platform_counts_on(api: Api, nodes: PromisedNodes) -> None:
+def test_the_nodes_offer_what_the_platform_counts_on(api: Api, nodes: SimulatedNodes) -> None:
     gpu, plain = (api.get(node) for node in nodes.nodes)
     assert gpu
     assert plain

@@ -1,7 +1,7 @@
 """The platform's models and its assistant on real nodes: a rollout without a free slice, scaling by KPA, the loss of a node.
 
 On a cluster of one's own (KUBECONFIG_TEST) INGRESS_TEST=http://… names the ingress, and the image of `python -m
-tests.cluster.python_image FILE` has to be on its nodes, which lose their power only where they are ours.
+testbed.machines.python_image FILE` has to be on its nodes, which lose their power only where they are ours.
 """
 
 import os
@@ -16,14 +16,24 @@ from pathlib import Path
 import pytest
 
 from ml.serving.inference import REQUEST_SECONDS, memory_share
-from tests.cluster import assistant
-from tests.cluster.api import Api, Object
+from testbed.codeintel import assistant
+from testbed.codeintel.models import (
+    AUTOSCALED,
+    PRODUCTION,
+    SLOTS,
+    SPACE,
+    Models,
+    autoscaled,
+    production,
+    runtime,
+    weights,
+)
+from testbed.codeintel.serving_cluster import ServingCluster
+from testbed.kubernetes.api import Api, Object
+from testbed.kubernetes.simulated_nodes import GPU, SLICES
+from testbed.kubernetes.workloads import waits
+from testbed.machines.power_switch import PowerSwitch, power_switch
 from tests.cluster.conftest import given_kubeconfig
-from tests.cluster.models import AUTOSCALED, PRODUCTION, SLOTS, SPACE, Models, autoscaled, production, runtime, weights
-from tests.cluster.nodes import GPU, SLICES
-from tests.cluster.power_switch import PowerSwitch, power_switch
-from tests.cluster.serving_cluster import ServingCluster
-from tests.cluster.workloads import waits
 from tests.support.tools import chaos_run, locust
 
 QUESTION = "How is an adapter promoted?"
@@ -84,7 +94,7 @@ def test_prometheus_reads_what_the_platform_monitors(serving: ServingCluster, as
 
 @contextmanager
 def reader(url: str, key: str) -> Iterator[tuple[set[str], list[str]]]:
-    """Asks all the time; gives the ids of the answers that came, and what came instead of the others."""
+    """Ask all the time; gives the ids of the answers that came, and what came instead of the others."""
     answered, failed, ended = set[str](), list[str](), threading.Event()
 
     def ask_for_ever() -> None:
@@ -140,7 +150,7 @@ def test_a_qdrant_that_is_away_is_named_for_longer_than_a_probe_bears(
 
 
 def experiment(name: str, serving: ServingCluster, url: str, folder: Path, **variables: str) -> str:
-    """Runs an experiment on the cluster and gives what its page says of it."""
+    """Run an experiment on the cluster and gives what its page says of it."""
     page = folder / "page.html"
     asked = {"url": url, "api_key": assistant.key(serving.api), "question": QUESTION, "page": str(page)}
     chaos_run(name, folder, {"KUBECONFIG": str(serving.api.kubeconfig)}, 600, **asked, **variables)

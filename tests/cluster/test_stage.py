@@ -18,10 +18,11 @@ from infra.pulumi.components.learning import SEEING
 from infra.pulumi.names import GPU, QDRANT, RUNTIME_CLASS, Namespace
 from ml.pipelines.compile import COMPILED
 from ml.pipelines.names import SETTINGS, STORE_SECRET, WORKSPACE_CLAIM
-from tests.cluster import python_image, stores
-from tests.cluster.api import Api, Object
-from tests.cluster.serving_cluster import STEADY, ServingCluster
-from tests.cluster.written import CODE, DISK, STORAGE, read_only, volume
+from testbed.codeintel import stores
+from testbed.codeintel.serving_cluster import STEADY, ServingCluster
+from testbed.codeintel.written import CODE, DISK, STORAGE, read_only, volume
+from testbed.kubernetes.api import Api, Object
+from testbed.machines import python_image
 from tests.infra.recorder import recorded
 
 SPACE = Namespace.PIPELINES
@@ -64,7 +65,7 @@ def api(serving: ServingCluster) -> Api:
 
 
 def _keys(api: Api) -> Object:
-    """Gives the stages' secret with the keys of the Qdrant that runs."""
+    """Return the stages' secret with the keys of the Qdrant that runs."""
     place = {"name": QDRANT.name, "namespace": QDRANT.namespace}
     live = api.get({"apiVersion": "v1", "kind": "Secret", "metadata": place})
     assert live
@@ -73,7 +74,7 @@ def _keys(api: Api) -> Object:
 
 
 def stage(name: str, arguments: dict[str, Any]) -> Object:
-    """Gives the pod of a compiled stage: its command, its environment from settings and secrets, its claim."""
+    """Return the pod of a compiled stage: its command, its environment from settings and secrets, its claim."""
     pipeline, platform = yaml.safe_load_all((COMPILED / "learning.yaml").read_text())
     container = pipeline["deploymentSpec"]["executors"][f"exec-{name}"]["container"]
     asked = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"][f"exec-{name}"]
@@ -133,7 +134,7 @@ def test_the_stage_that_trains_sees_the_card(api: Api) -> None:
     indexing["metadata"]["name"] = "another"
 
     def runtime(pod: Object) -> str | None:
-        """Gives the runtime class of a pod as the API server would make it."""
+        """Return the runtime class of a pod as the API server would make it."""
         name: str | None = api.apply(pod, dry_run=True)["spec"].get("runtimeClassName")
         return name
 

@@ -28,12 +28,12 @@ from ml.training.function import fine_tune
 from ml.training.job import TrainingData, train
 from ml.training.recipe import Recipe
 from ml.training.result import TrainingResult, base_digest_of
-from tests.cluster.api import Api, Object, RefusedError
-from tests.cluster.nodes import SLICES
-from tests.cluster.serving_cluster import ServingCluster
-from tests.cluster.training import HOLD, POD, SPACE, small_training
-from tests.cluster.workloads import placed, pod, waits
-from tests.cluster.written import written
+from testbed.codeintel.serving_cluster import ServingCluster
+from testbed.codeintel.training import HOLD, POD, SPACE, small_training
+from testbed.codeintel.written import written
+from testbed.kubernetes.api import Api, Object, RefusedError
+from testbed.kubernetes.simulated_nodes import SLICES
+from testbed.kubernetes.workloads import placed, pod, waits
 from tests.ml.support import CACHE, TINY, facts
 
 
@@ -47,7 +47,7 @@ class Client:
     recipe: Recipe = TINY
 
     def output(self, name: str) -> Path:
-        """Makes the folder of a job, which is nobody where its client is root."""
+        """Make the folder of a job, which is nobody where its client is root."""
         folder = self.shared / name
         folder.mkdir()
         folder.chmod(0o777)
@@ -76,7 +76,7 @@ def client(serving: ServingCluster, shared: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def training_pod(api: Api, phase: str) -> Object:
-    """Gives the pod that trains as soon as it is in a phase."""
+    """Return the pod that trains as soon as it is in a phase."""
 
     def found() -> Object | None:
         pods = api.find("v1", "Pod", SPACE, labelSelector=POD, fieldSelector=f"status.phase={phase}")
@@ -87,7 +87,7 @@ def training_pod(api: Api, phase: str) -> Object:
 
 
 def restarts(api: Api) -> int:
-    """Gives how often the last job was started again."""
+    """Return how often the last job was started again."""
     sets = api.find("jobset.x-k8s.io/v1alpha2", "JobSet", SPACE)
     last = max(sets, key=lambda each: each["metadata"]["creationTimestamp"])
     return int(last["status"].get("restarts", 0))
@@ -153,7 +153,7 @@ def test_a_killed_job_goes_on_from_its_checkpoint(serving: ServingCluster, clien
 
 
 def kill_training(node: int) -> None:
-    """Kills the function's process on a node, as the kernel does where memory runs out."""
+    """Kill the function's process on a node, as the kernel does where memory runs out."""
     script = Path(small_training.__code__.co_filename).name
     for process in psutil.Process(node).children(recursive=True):
         with suppress(psutil.NoSuchProcess):

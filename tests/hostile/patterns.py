@@ -6,10 +6,11 @@ import importlib
 import pkgutil
 import re
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
+from types import BuiltinMethodType, MethodType
 from typing import Any
 
 import ml
@@ -17,8 +18,13 @@ import rag_service
 from ml.patterns import Bounded, linear
 
 PACKAGES = (ml, rag_service)
+PREFIXES = ("ml.", "rag_service.")
+ROOT = Path(ml.__path__[0]).parent
 LINEAR = type(linear("a"))
 METHODS = frozenset(("search", "match", "fullmatch", "finditer", "findall", "sub", "subn", "split"))
+ANY = frozenset({"search", "finditer"})  # for a pattern in a table
+FUNCTIONS = frozenset({*METHODS, "compile"})
+COMPILERS = {"re": FUNCTIONS, "re2": FUNCTIONS, "ml.patterns": frozenset({"linear", "bounded"})}
 # What modules of the learning loop import at their top, and a test environment without that group lacks.
 OPTIONAL = frozenset(
     "kfp kubeflow langchain_qdrant sentence_transformers matplotlib jsonschema safetensors kserve kubernetes mlflow torch transformers peft trl datasets deepeval gguf yaml".split()
@@ -49,28 +55,40 @@ def modules() -> Iterator[Any]:
 
 
 def find_patterns() -> list[Found]:
-    """Return every pattern that a module of the product holds, by itself or inside its tables."""
+    """Return every pattern that a module of the product holds, by itself, in its tables or in its classes."""
     found: dict[int, Found] = {}
     for module in modules():
         for name, value in vars(module).items():
             for place, compiled in _within(f"{module.__name__}.{name}", value, DEPTH):
-                by_name = _methods().get(name, frozenset()) if place.endswith(f".{name}") else frozenset()
-                found.setdefault(id(compiled), Found(place, compiled, by_name or frozenset({"search", "finditer"})))
-    return sorted(found.values(), key=lambda one: one.place)
+                known = found.get(id(compiled))
+                methods = _methods().get(place, frozenset()) | (known.methods if known else frozenset())
+                found[id(compiled)] = Found(known.place if known else place, compiled, methods)
+    return sorted((replace(one, methods=one.methods or ANY) for one in found.values()), key=lambda one: one.place)
 
 
 def _within(place: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
     if isinstance(value, re.Pattern | Bounded | LINEAR):
         yield place, value
-    elif depth and isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _within(f"{place}[{key!r}]", inner, depth - 1)
-    elif depth and isinstance(value, list | tuple | set | frozenset):
-        for number, inner in enumerate(value):
-            yield from _within(f"{place}[{number}]", inner, depth - 1)
-    elif depth and dataclasses.is_dataclass(value) and not isinstance(value, type):
-        for field in dataclasses.fields(value):
-            yield from _within(f"{place}.{field.name}", getattr(value, field.name, None), depth - 1)
+        return
+    for part, inner in _parts(value) if depth else ():
+        yield from _within(place + part, inner, depth - 1)
+
+
+def _parts(value: Any) -> Iterable[tuple[str, Any]]:
+    """Return what a value holds that may hold a pattern, and what to add to the value's place for it."""
+    if isinstance(value, dict):
+        return ((f"[{key!r}]", inner) for key, inner in value.items())
+    if isinstance(value, list | tuple | set | frozenset):
+        return ((f"[{number}]", inner) for number, inner in enumerate(value))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return ((f".{field.name}", getattr(value, field.name, None)) for field in dataclasses.fields(value))
+    if isinstance(value, BuiltinMethodType | MethodType):
+        return [(".__self__", value.__self__)]
+    if isinstance(value, partial):
+        return [(".args", value.args), (".keywords", value.keywords)]
+    if isinstance(value, type) and value.__module__.startswith(PREFIXES):
+        return ((f".{name}", inner) for name, inner in vars(value).items())
+    return ()
 
 
 @cache
@@ -82,31 +100,53 @@ def trees() -> dict[Path, ast.Module]:
 
 @cache
 def _methods() -> dict[str, frozenset[str]]:
-    """Return for each name the methods of a pattern that are called on it anywhere in the product."""
+    """Return for each global name of a module the methods of a pattern that are called on it in that module."""
     found: defaultdict[str, set[str]] = defaultdict(set)
-    for tree in trees().values():
+    for file, tree in trees().items():
         for node in ast.walk(tree):
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.attr in METHODS:
-                found[node.value.id].add(node.attr)
+            if isinstance(node, ast.Attribute) and node.attr in METHODS and isinstance(node.value, ast.Name):
+                found[f"{_module_name(file)}.{node.value.id}"].add(node.attr)
     return {name: frozenset(methods) for name, methods in found.items()}
+
+
+def _module_name(file: Path) -> str:
+    parts = file.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def compiled_in_functions() -> list[str]:
     """Return the places where a function compiles a pattern, or uses one that is not compiled."""
-    return [
-        f"{file.relative_to(Path(ml.__path__[0]).parent)}:{call.lineno}"
+    return sorted(
+        f"{file.relative_to(ROOT)}:{call.lineno}"
         for file, tree in trees().items()
         if file.name != "patterns.py"
-        for function in ast.walk(tree)
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-        for call in ast.walk(function)
-        if isinstance(call, ast.Call) and _is_of_re(call.func)
-    ]
+        for call in _calls_in_functions(tree)
+        if _is_of_re(call.func, _compilers(tree))
+    )
 
 
-def _is_of_re(function: ast.expr) -> bool:
+def _calls_in_functions(tree: ast.Module) -> set[ast.Call]:
+    functions = (
+        node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+    )
+    return {call for function in functions for call in ast.walk(function) if isinstance(call, ast.Call)}
+
+
+def _compilers(tree: ast.Module) -> set[str]:
+    """Return the names of this file that compile or use a pattern by themselves: `linear`, or `compile` of `re`."""
+    imports = (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))
+    wanted = (
+        (node, name) for node in imports for name in node.names if name.name in COMPILERS.get(str(node.module), ())
+    )
+    return {name.asname or name.name for _, name in wanted}
+
+
+def _is_of_re(function: ast.expr, compilers: set[str]) -> bool:
+    if isinstance(function, ast.Name):
+        return function.id in compilers
     return (
         isinstance(function, ast.Attribute)
         and isinstance(function.value, ast.Name)
-        and (function.value.id in ("re", "re2") and function.attr in {*METHODS, "compile"})
-    ) or (isinstance(function, ast.Name) and function.id in ("linear", "bounded"))
+        and function.value.id in ("re", "re2")
+        and function.attr in FUNCTIONS
+    )

@@ -1,13 +1,12 @@
 """Finds the texts on which a regular expression may take longest, from its own parse tree."""
 
 import re
-import re._constants as op  # the parser that `re` itself uses: what it says is what runs
-import re._parser as parser
-from collections.abc import Callable, Iterable, Iterator
+import re._constants as op  # type: ignore[import-not-found]  # the parser that `re` itself uses
+import re._parser as parser  # type: ignore[import-not-found]
+from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
-
-Make = Callable[[int], str]
 
 CANDIDATES = "a1 _-.\"'\\/\n\tAZzя:=(<[{`#@$é"
 CATEGORIES = {
@@ -25,23 +24,28 @@ LARGE = 10  # a repetition of less can't make a text slow by itself
 FEW = 3
 
 
-def attacks(pattern: str, flags: int) -> Iterator[Make]:
-    """Yield functions that make a text of about so many characters: repetitions that fit parts of the pattern."""
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """A text made of one repeated unit, between what leads to it and what keeps the whole from matching."""
+
+    prefix: str
+    unit: str
+    killer: str
+
+    def times(self, repetitions: int) -> str:
+        """Return the text with so many repetitions."""
+        return self.prefix + self.unit * repetitions + self.killer
+
+    def text(self, size: int) -> str:
+        """Return the text with about so many characters, never more."""
+        return self.times(max(0, size - len(self.prefix) - len(self.killer)) // len(self.unit))[:size]
+
+
+def attacks(pattern: str, flags: int) -> list[Attack]:
+    """Return attacks on a pattern: repetitions that fit parts of it."""
     tree = parser.parse(pattern, flags & ~re.TEMPLATE)
-    seen = set()
-    for prefix, unit in _dedupe([*_repetitions(tree, [""]), *(("", unit) for unit in [*_prefixes(tree), *COMMON])]):
-        for killer in KILLERS:
-            if unit and (key := (prefix, unit, killer)) not in seen:
-                seen.add(key)
-                yield _repeated(prefix, unit, killer)
-
-
-def _repeated(prefix: str, unit: str, killer: str) -> Make:
-    return lambda size: prefix + unit * (max(0, size - len(prefix) - len(killer)) // len(unit)) + killer
-
-
-def _dedupe(found: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    return list(dict.fromkeys(found))
+    found = [*_repetitions(tree, [""]), *(("", unit) for unit in [*_prefixes(tree), *COMMON])]
+    return [Attack(prefix, unit, killer) for prefix, unit in dict.fromkeys(found) if unit for killer in KILLERS]
 
 
 def _prefixes(tree: Any) -> Iterator[str]:

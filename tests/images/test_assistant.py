@@ -40,7 +40,7 @@ def image() -> Iterator[Path]:
 
 
 def run(image: Path, command: str) -> str:
-    """Gives what a command printed in the image."""
+    """Return what a command printed in the image."""
     inside = ["unshare", "--mount", "--pid", "--fork", "--net", str(HERE / "run.sh"), str(image), command]
     done = subprocess.run(inside, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -6,8 +6,8 @@ python -m tests.infra.build
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.cluster.build import Part, build
-from tests.cluster.errors import ClusterError
+from testbed.build import Part, build
+from testbed.errors import ClusterError
 
 MODULES = Path(__file__).parent / "modules"
 
@@ -29,12 +29,12 @@ TOOLS = {
 
 
 def tool(name: str) -> Path:
-    """Gives the path of a tool, built where it is not there yet; raises ClusterError where that fails."""
+    """Return the path of a tool, built where it is not there yet; raises ClusterError where that fails."""
     return build(TOOLS[name]) / name
 
 
 def main() -> None:
-    """Builds them all."""
+    """Build them all."""
     try:
         for name in TOOLS:
             tool(name)

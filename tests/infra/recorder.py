@@ -7,9 +7,9 @@ from typing import Any
 from infra.policy.pods import pod_of
 from infra.pulumi.program import build
 from infra.pulumi.settings import read_settings
-from tests.cluster.api import Object
-from tests.cluster.pulumi_run import Run
-from tests.cluster.pulumi_state import Resource, State
+from testbed.kubernetes.api import Object
+from testbed.pulumi.run import Run
+from testbed.pulumi.state import Resource, State
 
 GPU_STACK = {"gpuNode": True, "devicePlugin": True}
 
@@ -31,19 +31,19 @@ class Recorder(Run):
 
 
 def program(components: dict[str, Any] | None = None, **sections: Any) -> Callable[[], None]:
-    """Gives the program of a GPU stack with some components and sections of the settings changed."""
+    """Return the program of a GPU stack with some components and sections of the settings changed."""
     config = {"codeintel:components": json.dumps({**GPU_STACK, **(components or {})})}
     config |= {f"codeintel:{name}": json.dumps(value) for name, value in sections.items()}
     return lambda: build(read_settings(config))
 
 
 def recorded(components: dict[str, Any] | None = None, **sections: Any) -> State:
-    """Gives what such a stack registers."""
+    """Return what such a stack registers."""
     return Recorder().run(program(components, **sections), "codeintel", "test", {})
 
 
 def before(state: State, urn: str) -> set[str]:
-    """Gives the URNs of all that a resource waits for, directly or not."""
+    """Return the URNs of all that a resource waits for, directly or not."""
     seen: set[str] = set()
     waiting = [urn]
     while waiting:
@@ -55,7 +55,7 @@ def before(state: State, urn: str) -> set[str]:
 
 
 def pods(state: State) -> Iterator[tuple[str, Object]]:
-    """Gives each pod specification that the program itself writes, with the resource's name."""
+    """Yield each pod specification that the program itself writes, with the resource's name."""
     for each in state.resources.values():
         for spec in pod_of(each.inputs):
             yield each.name, dict(spec)

@@ -82,7 +82,7 @@ def path(name: str) -> Path:
 
 
 def exported(folder: Path) -> set[str]:
-    """Gives the names that the assistant's own registry shows, with what `codeintel drift` left for it."""
+    """Return the names that the assistant's own registry shows, with what `codeintel drift` left for it."""
     from rag_service.http.metrics import Metrics
 
     shown = Metrics(list, lambda: "model")
@@ -94,13 +94,13 @@ def exported(folder: Path) -> set[str]:
 
 
 def asked(expression: str) -> set[str]:
-    """Gives the metrics' names of a PromQL expression."""
+    """Return the metrics' names of a PromQL expression."""
     bare = re.sub(r"\$\w+|\b\d+e\d+|\{[^}]*\}|\[[^\]]*\]|by \([^)]*\)|\"[^\"]*\"", "", expression)
     return set(re.findall(r"[a-zA-Z_][\w:]*", bare)) - WORDS
 
 
 def expressions() -> dict[str, list[str]]:
-    """Gives the expressions of each file of alerts and each dashboard."""
+    """Return the expressions of each file of alerts and each dashboard."""
     found = {file.name: [rule["expr"] for rule in rules(file)] for file in FILES}
     for file in sorted((ROOT / "platform" / "dashboards").glob("*.json")):
         panels = json.loads(file.read_text())["panels"]

@@ -3,14 +3,12 @@
 Only Qdrant's server can't be had here: a double answers its three snapshot calls.
 """
 
-import http.server
 import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -23,6 +21,7 @@ from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 
 from infra.pulumi.components.object_store import identities
 from infra.pulumi.components.postgres import databases
+from tests.support.http_double import Handler, serve
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "platform" / "backup" / "backup.py"
@@ -63,7 +62,7 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def _healthy(address: str) -> bool:
-    """Asks the page that the container's probes ask."""
+    """Ask the page that the container's probes ask."""
     try:
         with urllib.request.urlopen(f"{address}/healthz", timeout=1) as answer:
             return bool(answer.status == 200)
@@ -78,7 +77,7 @@ def client(address: str, key: str = KEYS["access-key"], secret: str = KEYS["secr
 
 
 def run(objects: str, *arguments: str, **more: str) -> str:
-    """Runs the script as its job does."""
+    """Run the script as its job does."""
     environment = {
         "PATH": os.environ["PATH"],
         "BACKUP_ENDPOINT": objects,
@@ -137,7 +136,7 @@ def test_old_copies_go_and_the_newest_stay(objects: str, tmp_path: Path) -> None
     assert store.get_object(Bucket="backups", Key=max(kept))["Body"].read() == b"-- 2"
 
 
-class Snapshots(http.server.BaseHTTPRequestHandler):
+class Snapshots(Handler):
     """Qdrant's snapshot calls: list, make, give, remove; with its key."""
 
     content = os.urandom(200_000)
@@ -155,11 +154,7 @@ class Snapshots(http.server.BaseHTTPRequestHandler):
         elif self.path.endswith("one.snapshot") and method == "DELETE":
             self.there.discard("one.snapshot")
             body = b'{"result": true}'
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-        return None
+        return self.reply(body)
 
     def do_GET(self) -> None:
         self._answer("GET")
@@ -170,18 +165,10 @@ class Snapshots(http.server.BaseHTTPRequestHandler):
     def do_DELETE(self) -> None:
         self._answer("DELETE")
 
-    def log_message(self, *_: object) -> None:
-        pass
-
 
 def test_a_collections_snapshot_is_copied_and_leaves_the_servers_disk(objects: str) -> None:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Snapshots)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        address = f"http://127.0.0.1:{server.server_port}"
+    with serve(Snapshots) as address:
         run(objects, "vectors", QDRANT_URL=address, QDRANT_API_KEY="qdrant-key")
-    finally:
-        server.shutdown()
     store = client(objects)
     [copy] = stored(store, "vectors-code-static-256/")
     assert store.get_object(Bucket="backups", Key=copy)["Body"].read() == Snapshots.content

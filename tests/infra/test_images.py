@@ -18,7 +18,7 @@ __all__ = ["packages"]
 
 
 def steps(name: str) -> list[tuple[str, str]]:
-    """Gives a recipe's instructions in order."""
+    """Return a recipe's instructions in order."""
     text = re.sub(r"\\\n", " ", (FOLDER / name / "Containerfile").read_text())
     lines = [line.split(maxsplit=1) for line in text.splitlines() if line.strip() and not line.startswith("#")]
     return [(line[0], line[1]) for line in lines]

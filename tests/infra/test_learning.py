@@ -9,8 +9,8 @@ import yaml
 
 from infra.pulumi.versions import versions
 from ml.settings import Settings
-from tests.cluster.api import Object
-from tests.cluster.pulumi_state import State
+from testbed.kubernetes.api import Object
+from testbed.pulumi.state import State
 from tests.infra.recorder import before, recorded
 
 COMPILED = Path(__file__).parents[2] / "ml" / "pipelines" / "compiled"
@@ -25,7 +25,7 @@ def whole() -> State:
 
 
 def stages(name: str) -> Iterator[tuple[Object, Object]]:
-    """Gives each stage's container and what it asks of Kubernetes."""
+    """Yield each stage's container and what it asks of Kubernetes."""
     pipeline, platform = yaml.safe_load_all((COMPILED / f"{name}.yaml").read_text())
     on_cluster = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
     for executor, content in pipeline["deploymentSpec"]["executors"].items():
@@ -113,7 +113,7 @@ def test_the_keys_are_those_that_the_stores_take(whole: State) -> None:
 
 
 def peers(policy: Object, way: str, side: str) -> Iterator[tuple[Any, Any, tuple[int, ...]]]:
-    """Gives namespace (or address), app and ports of each peer."""
+    """Yield namespace (or address), app and ports of each peer."""
     for rule in policy["spec"][way]:
         ports = tuple(each["port"] for each in rule.get("ports", []))
         for peer in rule[side]:
@@ -127,14 +127,14 @@ def test_the_stages_pods_are_found_by_the_policies_and_no_other_pod_of_kubeflow(
         "learning"
     }
     for service, port in (("qdrant", 6333), ("mlflow", 5000)):
-        into = list(peers(objects(whole, "NetworkPolicy", "codeintel-data")[f"{service}-ways"], "ingress", "from"))
+        into = list(peers(objects(whole, "NetworkPolicy", "codeintel-data")[f"{service}-traffic"], "ingress", "from"))
         (way,) = (each for each in into if each[0] == SPACE)
         assert way[1] == "learning"
         assert port in way[2]
 
 
 def test_the_stages_reach_what_their_settings_name(whole: State) -> None:
-    policy = objects(whole, "NetworkPolicy")["learning-ways"]
+    policy = objects(whole, "NetworkPolicy")["learning-traffic"]
     assert policy["spec"]["podSelector"] == {"matchLabels": {"app.kubernetes.io/name": "learning"}}
     found = set(peers(policy, "egress", "to"))
     assert found == {
@@ -214,7 +214,7 @@ def test_drift_is_looked_at_every_night_and_its_figures_are_left_to_an_assistant
     }  # fmt: skip
     mounts = {each["mountPath"] for each in job["volumeMounts"]}
     assert ours["CODEINTEL_DATA_DIR"]["value"] in mounts
-    reached = peers(objects(whole, "NetworkPolicy", "codeintel")["drift-ways"], "egress", "to")
+    reached = peers(objects(whole, "NetworkPolicy", "codeintel")["drift-traffic"], "egress", "to")
     assert set(reached) == {("codeintel-data", "mlflow", (5000,)), ("langfuse", None, (3000,))}
 
 

@@ -1,12 +1,10 @@
 """The mirror against real servers of this test: a Helm repository over HTTP, and an OCI registry that asks for a token."""
 
 import hashlib
-import http.server
 import io
 import json
 import shutil
 import tarfile
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import ClassVar
@@ -21,6 +19,7 @@ from infra.mirror.lock import write_digests
 from infra.pulumi.components.pipelines import OVERLAY
 from infra.pulumi.errors import PlatformError
 from infra.pulumi.versions import FILE, Chart, Image, versions
+from tests.support.http_double import Handler, serve
 
 CHART = b"a chart's archive" * 1000
 SHA = hashlib.sha256(CHART).hexdigest()
@@ -30,7 +29,7 @@ def ignore(_: int) -> None:
     pass
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
+class Mirrored(Handler):
     """A Helm repository at /helm, and an OCI registry at /v2 that wants a token."""
 
     files: ClassVar[dict[str, bytes]] = {}
@@ -55,27 +54,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body[: len(body) // 2] if self.broken and path.endswith(".tgz") else body)
 
-    def log_message(self, *_: object) -> None:
-        pass
-
 
 @pytest.fixture
 def server() -> Iterator[str]:
-    Handler.asked, Handler.broken = [], False
-    made = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=made.serve_forever, daemon=True).start()
-    address = f"127.0.0.1:{made.server_port}"
+    Mirrored.asked, Mirrored.broken = [], False
     entry = {"version": "1.2.3", "urls": ["files/thing-1.2.3.tgz"], "digest": SHA}
     layer = {"mediaType": CHART_LAYER, "digest": f"sha256:{SHA}"}
-    Handler.files = {
+    Mirrored.files = {
         "/helm/index.yaml": json.dumps({"entries": {"thing": [entry]}}).encode(),
         "/helm/files/thing-1.2.3.tgz": CHART,
         "/token": json.dumps({"token": "let-me-in"}).encode(),
         "/v2/charts/thing/manifests/1.2.3": json.dumps({"layers": [layer]}).encode(),
         f"/v2/charts/thing/blobs/sha256:{SHA}": CHART,
     }
-    yield address
-    made.shutdown()
+    with serve(Mirrored) as url:
+        yield url.removeprefix("http://")
 
 
 def chart(address: str, oci: bool = False, sha256: str | None = None, version: str = "1.2.3") -> Chart:
@@ -86,9 +79,9 @@ def chart(address: str, oci: bool = False, sha256: str | None = None, version: s
 def test_a_chart_comes_and_is_not_brought_twice(server: str, tmp_path: Path, oci: bool) -> None:
     target, site = tmp_path / "charts" / "thing-1.2.3.tgz", Site(insecure=True)
     assert site.chart(chart(server, oci), target, ignore) == SHA == digest(target)
-    Handler.asked.clear()
+    Mirrored.asked.clear()
     assert site.chart(chart(server, oci, SHA), target, ignore) == SHA
-    assert Handler.asked == []
+    assert Mirrored.asked == []
 
 
 @pytest.mark.parametrize("oci", [False, True])
@@ -101,11 +94,11 @@ def test_another_chart_than_the_locked_one_is_refused(server: str, tmp_path: Pat
 
 def test_a_broken_download_leaves_no_chart_and_goes_on_later(server: str, tmp_path: Path) -> None:
     target, site = tmp_path / "thing.tgz", Site(insecure=True)
-    Handler.broken = True
+    Mirrored.broken = True
     with pytest.raises(PlatformError, match=r"can't be had .*: run it again"):
         site.chart(chart(server), target, ignore)
     assert not target.exists()
-    Handler.broken = False
+    Mirrored.broken = False
     assert site.chart(chart(server), target, ignore) == SHA
 
 

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from infra.pulumi.catalog import PARTS, SPACES, in_order
 from infra.pulumi.components.kserve import cache_values
 from infra.pulumi.parts.site import Site
+from infra.pulumi.program import FACTORIES
 from infra.pulumi.settings import Components, Settings
-from tests.cluster.pulumi_state import Resource, State
+from testbed.pulumi.state import Resource, State
 from tests.infra.recorder import before, recorded
 
 # The component whose gate opens when a group's kinds are there and its webhooks answer.
@@ -143,3 +145,13 @@ def test_a_component_that_the_cluster_has_already_brings_its_objects_and_no_char
         "InferenceService", "LocalModelCache", "LocalModelNodeGroup", "ServingRuntime",
     }  # fmt: skip
     assert objects_of(state, "trainer.kubeflow.org")
+
+
+def test_the_catalog_lists_every_component_once_and_the_settings_offer_it() -> None:
+    assert set(FACTORIES) == set(PARTS)
+    assert {name for name, part in PARTS.items() if not part.implied} == set(Components.model_fields)
+    order = in_order()
+    assert sorted(order) == sorted(PARTS)
+    for name, part in PARTS.items():
+        space = SPACES[part.space].after if part.space else ()
+        assert all(order.index(first) < order.index(name) for first in (*part.needs, *part.after, *space))

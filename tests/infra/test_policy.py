@@ -12,7 +12,7 @@ import pytest
 from google.protobuf import struct_pb2  # type: ignore[import-untyped]
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
-from tests.cluster.api import Object
+from testbed.kubernetes.api import Object
 from tests.infra.recorder import recorded
 
 ROOT = Path(__file__).parents[2]
@@ -73,7 +73,7 @@ def struct(properties: Object) -> struct_pb2.Struct:
 
 
 def violations(stub: Any, thing: Object) -> dict[str, str]:
-    """Gives what the pack has against an object: rule → message."""
+    """Return what the pack has against an object: rule → message."""
     request = analyzer_pb2.AnalyzeRequest(type=f"kubernetes:x:{thing['kind']}", urn="urn:x", name="x")
     request.properties.CopyFrom(struct(thing))
     found = stub.Analyze(request).diagnostics
@@ -82,7 +82,7 @@ def violations(stub: Any, thing: Object) -> dict[str, str]:
 
 
 def changed(place: tuple[str | int, ...], value: object) -> Object:
-    """Gives the good object with one thing changed."""
+    """Return the good object with one thing changed."""
     thing = copy.deepcopy(GOOD)
     inner: Any = thing
     for part in place[:-1]:

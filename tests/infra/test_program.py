@@ -9,8 +9,8 @@ import pytest
 
 from infra.pulumi.names import GPU
 from infra.pulumi.versions import versions
-from tests.cluster.api import Object
-from tests.cluster.pulumi_state import State
+from testbed.kubernetes.api import Object
+from testbed.pulumi.state import State
 from tests.infra.recorder import pods, recorded
 
 OURS = ("codeintel", "codeintel-data", "codeintel-models", "codeintel-gates")
@@ -94,7 +94,9 @@ def test_no_pod_of_ours_reaches_an_address_that_is_not_set(whole: State) -> None
         if each["metadata"]["namespace"] not in OURS:
             continue
         assert all("to" in rule for rule in each["spec"].get("egress") or []), each["metadata"]
-        allowed = {"gate-ways": {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"}}.get(each["metadata"]["name"], set())
+        allowed = {"gate-traffic": {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"}}.get(
+            each["metadata"]["name"], set()
+        )
         assert set(outside(each)) <= allowed | {"10.1.0.0/16"}, each["metadata"]
 
 

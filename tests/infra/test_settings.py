@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.pulumi.cluster_check import Cluster, Target, check_cluster, check_nodes, check_version, fitted
+from infra.pulumi.cluster_check import Cluster, Target, adapt_to_cluster, check_cluster, check_nodes, check_version
 from infra.pulumi.errors import PlatformError
 from infra.pulumi.settings import Settings, read_settings
 
@@ -83,30 +83,30 @@ def test_a_node_that_is_not_there_is_named() -> None:
 def test_where_downloads_cant_reach_the_gpu_node_pods_bring_their_model_themselves() -> None:
     gpu = {"components": {"gpuNode": True, "pipelines": False}}
     old, new = Cluster((1, 35), ready=True), Cluster((1, 36), ready=True)
-    assert fitted(read(**gpu), new) == (read(**gpu), [])
-    settings, [warning] = fitted(read(**gpu), old)
+    assert adapt_to_cluster(read(**gpu), new) == (read(**gpu), [])
+    settings, [warning] = adapt_to_cluster(read(**gpu), old)
     assert not settings.caches_models
     assert "codeintel:models.cache" in warning
-    assert fitted(read(), old) == (read(), [])
+    assert adapt_to_cluster(read(), old) == (read(), [])
     with pytest.raises(PlatformError, match=r"codeintel:models\.cache is true, and Kubernetes 1\.35 .*1\.36 or newer"):
-        fitted(read(**gpu, models={"cache": True}), old)
+        adapt_to_cluster(read(**gpu, models={"cache": True}), old)
 
 
 def test_where_no_policy_gives_the_stages_the_cards_runtime_it_has_to_be_the_nodes() -> None:
     gpu = {"components": {"gpuNode": True}, "models": {"cache": False}}
     old = Cluster((1, 35), ready=True)
-    settings, [warning] = fitted(read(**gpu), old)
+    settings, [warning] = adapt_to_cluster(read(**gpu), old)
     assert not settings.stages_see_card
     assert "make nvidia the default runtime of the GPU node (codeintel:gpu.stages)" in warning
     with pytest.raises(PlatformError, match=r"codeintel:gpu\.stages is true, and Kubernetes 1\.35 .*1\.36 or newer"):
-        fitted(read(**gpu, gpu={"stages": True}), old)
+        adapt_to_cluster(read(**gpu, gpu={"stages": True}), old)
 
 
 def test_pods_are_not_waited_for_where_no_node_runs_them() -> None:
-    settings, [warning] = fitted(read(), Cluster((1, 36), ready=False))
+    settings, [warning] = adapt_to_cluster(read(), Cluster((1, 36), ready=False))
     assert settings.await_ready is False
     assert "codeintel:awaitReady" in warning
-    assert fitted(read(awaitReady=True), Cluster((1, 36), ready=False))[0].await_ready is True
+    assert adapt_to_cluster(read(awaitReady=True), Cluster((1, 36), ready=False))[0].await_ready is True
 
 
 def test_a_cluster_that_is_away_is_named_with_the_setting(tmp_path: Path) -> None:

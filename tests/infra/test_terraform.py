@@ -16,7 +16,7 @@ import hcl2
 import pytest
 import yaml
 
-from tests.cluster.build import CACHE
+from testbed.build import CACHE
 from tests.infra.build import tool
 
 ROOT = Path(__file__).parents[2]
@@ -77,7 +77,7 @@ def test_tflint_has_nothing_to_say(folder: Path) -> None:
 
 
 def documents(tmp_path: Path, variables: dict[str, Any]) -> dict[str, Any]:
-    """Gives what the cloud-init module renders, by a plan of it."""
+    """Return what the cloud-init module renders, by a plan of it."""
     module = tmp_path / "module"
     shutil.copytree(MODULES[0], module)
     (module / "terraform.tfvars.json").write_text(json.dumps(variables))
@@ -139,7 +139,7 @@ def test_the_scripts_are_clean(packages: Path) -> None:
 
 @pytest.fixture
 def join(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs to-pulumi.sh on a real state with some outputs; a double stands for `pulumi` and writes down what it is told."""
+    """Run to-pulumi.sh on a real state with some outputs; a double stands for `pulumi` and writes down what it is told."""
     double = tmp_path / "bin" / "pulumi"
     double.parent.mkdir()
     double.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/told\n')

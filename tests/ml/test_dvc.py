@@ -5,10 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ import pytest
 from ml.training.examples import read_examples
 from tests.support.depot import make_depot
 from tests.support.git import IDENTITY, commit, git, make_repository
+from tests.support.http_double import Handler, serve
 from tests.support.s3_server import WEED, s3_server
 
 PROJECT = Path(__file__).parents[2] / "learning"
@@ -78,24 +77,16 @@ def listener() -> Iterator[tuple[str, list[str]]]:
     """Stands where DVC would send what it knows of its users."""
     calls: list[str] = []
 
-    class Listener(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # http.server wants this name
+    class Listener(Handler):
+        def do_POST(self) -> None:
             calls.append(self.path)
             self.send_response(200)
             self.end_headers()
 
-        do_GET = do_POST  # noqa: N815
+        do_GET = do_POST
 
-        def log_message(self, *arguments: object) -> None:
-            """Keeps the test's output clean."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Listener)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}", calls
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serve(Listener) as address:
+        yield address, calls
 
 
 @pytest.fixture(scope="module")

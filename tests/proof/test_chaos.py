@@ -22,7 +22,7 @@ QUESTION = "Where is the number of attempts to charge an order set?"
 
 @contextmanager
 def assistant(indexed: Settings, **more: object) -> Iterator[tuple[str, str]]:
-    """Runs the assistant, a model and the proxy between the two; gives the addresses of assistant and proxy."""
+    """Run the assistant, a model and the proxy between the two; gives the addresses of assistant and proxy."""
     with llm_server(says("The charger retries [1].")) as llm, proxied(llm.url) as proxy:
         address = f"http://127.0.0.1:{proxy.server_address[1]}"
         with serving(at(indexed, f"{address}/v1", **more)) as url:

@@ -1,14 +1,13 @@
 """An OpenAI-compatible embeddings endpoint over the project's own static vectors, in a real HTTP server."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from ml.index.embedder.static import load_static
+from tests.support.http_double import Handler, serve
 
 Reply = tuple[int, Any]
 Behaviour = Callable[[dict[str, Any]], Reply]
@@ -24,34 +23,19 @@ class EmbeddingServer:
 
 @contextmanager
 def embedding_server(*behaviours: Behaviour) -> Iterator[EmbeddingServer]:
-    """Runs an endpoint whose n-th request meets the n-th behaviour; the last one serves all that follow."""
+    """Run an endpoint whose n-th request gets the n-th behaviour; the last one serves all later requests."""
 
-    class Endpoint(BaseHTTPRequestHandler):
+    class Endpoint(Handler):
         def do_POST(self) -> None:
-            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            request = self.read_json()
             running.requests.append(request)
             status, body = behaviours[min(len(running.requests), len(behaviours)) - 1](request)
             data = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.send_header("Retry-After-Ms", "1")
-            self.end_headers()
-            self.wfile.write(data)
+            self.reply(data, status, {"Content-Type": "application/json", "Retry-After-Ms": "1"})
 
-        def log_message(self, *arguments: object) -> None:
-            """Keeps the test's output clean."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
-    running = EmbeddingServer(f"http://127.0.0.1:{server.server_address[1]}/v1")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with serve(Endpoint) as address:
+        running = EmbeddingServer(f"{address}/v1")
         yield running
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def embeds(request: dict[str, Any]) -> Reply:

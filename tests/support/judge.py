@@ -6,14 +6,13 @@ It is no good judge of code; on texts as plain as those of the tests it is right
 import ast
 import json
 import re
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from ml.index.sparse import STOP_WORDS
 from ml.index.tokens import words
+from tests.support.http_double import Handler, serve
 
 Reply = Callable[[str, dict[str, Any]], str]
 
@@ -79,11 +78,11 @@ def sentences(text: str) -> list[str]:
 
 @contextmanager
 def judge_server(reply: Reply) -> Iterator[str]:
-    """Runs an endpoint that answers chat completions by a function of prompt and schema; gives its address."""
+    """Run an endpoint that answers chat completions by a function of prompt and schema; yield its address."""
 
-    class Endpoint(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # http.server wants this name
-            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+    class Endpoint(Handler):
+        def do_POST(self) -> None:
+            request = self.read_json()
             schema = request["response_format"]["json_schema"]["schema"]
             content = reply(request["messages"][0]["content"], schema)
             message = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": content}}
@@ -94,24 +93,7 @@ def judge_server(reply: Reply) -> Iterator[str]:
                 "model": request["model"],
                 "choices": [message],
             }
-            data = json.dumps(body).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
+            self.reply_json(body)
 
-        def log_message(self, *arguments: object) -> None:
-            """Keeps the test's output clean."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
-    server.daemon_threads = True
-    server.block_on_close = False
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/v1"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serve(Endpoint) as address:
+        yield f"{address}/v1"

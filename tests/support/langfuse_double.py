@@ -14,17 +14,16 @@ between the taking of a span and its being there.
 
 import base64
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from pydantic import SecretStr
 
+from tests.support.http_double import Handler, serve
 from tests.support.otlp_receiver import Span, take_spans
 
 PUBLIC, SECRET = "pk-lf-double", "sk-lf-double"
@@ -61,18 +60,12 @@ class Langfuse:
         return {"langfuse_url": self.url, **keys}
 
 
-class _Server(ThreadingHTTPServer):
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Api)
-        self.langfuse = Langfuse(f"http://127.0.0.1:{self.server_address[1]}")
-
-
-class _Api(BaseHTTPRequestHandler):
-    server: _Server
+class _Api(Handler):
+    langfuse: Langfuse
 
     def do_POST(self) -> None:
         if self._is_allowed():
-            self.server.langfuse.spans.extend(take_spans(self))
+            self.langfuse.spans.extend(take_spans(self))
 
     def do_GET(self) -> None:
         address = urlsplit(self.path)
@@ -90,7 +83,7 @@ class _Api(BaseHTTPRequestHandler):
         return allowed
 
     def _answer(self, query: dict[str, str]) -> None:
-        langfuse = self.server.langfuse
+        langfuse = self.langfuse
         langfuse.queries.append(query)
         if langfuse.refusals:
             status, headers = langfuse.refusals.pop(0)
@@ -99,30 +92,19 @@ class _Api(BaseHTTPRequestHandler):
             self._send(*observations(langfuse.spans, query))
 
     def _send(self, status: int, value: Any, headers: dict[str, str] | None = None) -> None:
-        data = json.dumps(value).encode()
-        self.send_response(status)
-        for name, text in ({"Content-Type": "application/json"} | (headers or {})).items():
-            self.send_header(name, text)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *arguments: object) -> None:
-        """Keeps the test's output clean."""
+        self.reply_json(value, status, headers)
 
 
 @contextmanager
 def langfuse_double() -> Iterator[Langfuse]:
-    """Runs it on a free port."""
-    server = _Server()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield server.langfuse
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    """Run it on a free port."""
+
+    class Api(_Api):
+        langfuse = Langfuse("")
+
+    with serve(Api) as address:
+        Api.langfuse.url = address
+        yield Api.langfuse
 
 
 def observations(spans: list[Span], query: dict[str, str]) -> tuple[int, dict[str, Any]]:

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-Handler = BaseHTTPRequestHandler
+from tests.support.http_double import Handler, serve
+
 Behaviour = Callable[[Handler], None]
 
 
@@ -23,29 +23,16 @@ class LlmServer:
 
 @contextmanager
 def llm_server(*behaviours: Behaviour) -> Iterator[LlmServer]:
-    """Runs an endpoint whose n-th request meets the n-th behaviour; the last one serves all that follow."""
+    """Run an endpoint whose n-th request gets the n-th behaviour; the last one serves all later requests."""
 
     class Endpoint(Handler):
-        def do_POST(self) -> None:  # noqa: N802  # http.server wants this name
-            length = int(self.headers["Content-Length"])
-            running.requests.append(json.loads(self.rfile.read(length)))
+        def do_POST(self) -> None:
+            running.requests.append(self.read_json())
             behaviours[min(len(running.requests), len(behaviours)) - 1](self)
 
-        def log_message(self, *arguments: object) -> None:
-            """Keeps the test's output clean."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
-    server.daemon_threads = True
-    server.block_on_close = False
-    running = LlmServer(f"http://127.0.0.1:{server.server_address[1]}/v1")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with serve(Endpoint) as address:
+        running = LlmServer(f"{address}/v1")
         yield running
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def says(*parts: str) -> Behaviour:
@@ -126,11 +113,7 @@ def refuses(
     """Answers with an error status."""
 
     def answer(handler: Handler) -> None:
-        handler.send_response(status)
-        for name, value in (("Content-Type", "application/json"), ("Content-Length", str(len(body))), *headers):
-            handler.send_header(name, value)
-        handler.end_headers()
-        handler.wfile.write(body.encode())
+        handler.reply(body.encode(), status, {"Content-Type": "application/json", **dict(headers)})
 
     return answer
 

@@ -1,16 +1,16 @@
 """A receiver of traces: OTLP over HTTP, as Langfuse, MLflow and every collector take it."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
+
+from tests.support.http_double import Handler, serve
 
 
 @dataclass
@@ -37,35 +37,22 @@ class Receiver:
 
 @contextmanager
 def otlp_receiver() -> Iterator[Receiver]:
-    """Runs a receiver on a free port."""
+    """Run a receiver on a free port."""
 
-    class Traces(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # http.server wants this name
+    class Traces(Handler):
+        def do_POST(self) -> None:
             receiver.headers.update((name.lower(), value) for name, value in self.headers.items())
             receiver.spans.extend(take_spans(self))
 
-        def log_message(self, *arguments: object) -> None:
-            """Keeps the test's output clean."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Traces)
-    receiver = Receiver(f"http://127.0.0.1:{server.server_address[1]}/v1/traces")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with serve(Traces) as address:
+        receiver = Receiver(f"{address}/v1/traces")
         yield receiver
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
-def take_spans(call: BaseHTTPRequestHandler) -> list[Span]:
-    """Gives the spans of an export, and thanks for them."""
-    request = ExportTraceServiceRequest.FromString(call.rfile.read(int(call.headers["Content-Length"])))
-    call.send_response(200)
-    call.send_header("Content-Type", "application/x-protobuf")
-    call.end_headers()
-    call.wfile.write(ExportTraceServiceResponse().SerializeToString())
+def take_spans(call: Handler) -> list[Span]:
+    """Return the spans of an export, and acknowledge them."""
+    request = ExportTraceServiceRequest.FromString(call.read_body())
+    call.reply(ExportTraceServiceResponse().SerializeToString(), headers={"Content-Type": "application/x-protobuf"})
     return [
         _span(span) for resource in request.resource_spans for scope in resource.scope_spans for span in scope.spans
     ]

@@ -1,1 +1,1 @@
-"""One part of the platform a file; `program.py` puts them together."""
+"""One component a file; `program.py` puts them together."""

@@ -1,4 +1,4 @@
-"""The assistant: the service that people ask, and the nightly indexing of the repositories."""
+"""The assistant: the service that people query, and the nightly indexing of the repositories."""
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -17,7 +17,7 @@ from infra.pulumi.names import (
 )
 from infra.pulumi.parts.secret import copied_secret, generated_secret
 from infra.pulumi.parts.site import SKIP_AWAIT, Site
-from infra.pulumi.parts.traffic import Peer, Ways, allow
+from infra.pulumi.parts.traffic import Peer, TrafficRules, allow
 from infra.pulumi.parts.workload import (
     TMP,
     Limits,
@@ -35,18 +35,20 @@ from infra.pulumi.parts.workload import (
 DATA = "/data"
 INDEXER = "indexer"
 NIGHTLY = "15 2 * * *"
-KEYS = (QDRANT_KEY.key, QDRANT_READER.key)  # the service reads the index, only the indexer changes it
-RESTARTS = 5  # of an indexer, 10 to 160 seconds apart: longer than a writer that was lost with its node bars the next
+KEYS = (QDRANT_KEY.key, QDRANT_READER.key)  # the service only reads the index; the indexer writes it
+RESTARTS = (
+    5  # retries of an indexer, 10 to 160 seconds apart: longer than the lock of a writer that was lost with its node
+)
 HEADERS = SecretKey("langfuse-traces", "otlp-headers")
 LANGFUSE_PUBLIC, LANGFUSE_SECRET = SecretKey(HEADERS.secret, "public-key"), SecretKey(HEADERS.secret, "secret-key")
-# A store that all replicas share must not take them out of their Service: readers are told what is away (ADR 0014).
+# A store that all replicas share must not make them unready: users get an error that names it (ADR 0014).
 READY = "/readyz?exclude=store"
-FIRST_TOKEN = 20  # seconds: a model that is away keeps its callers waiting in Knative's activator
-LONGEST_ANSWER = 60  # seconds that a running answer gets when the pod is stopped
+FIRST_TOKEN = 20  # seconds: Knative's activator holds requests for an unavailable model
+LONGEST_ANSWER = 60  # seconds to finish running answers when the pod stops
 
 
 class Assistant(pulumi.ComponentResource):
-    """The service with its key; it reaches the vectors, the models, MLflow and Langfuse, and nothing else."""
+    """The service with its API key; it may reach Qdrant, the models, MLflow and Langfuse, and nothing else."""
 
     def __init__(
         self,
@@ -66,7 +68,7 @@ class Assistant(pulumi.ComponentResource):
             keys = {each.key: each.key for each in (HEADERS, LANGFUSE_PUBLIC, LANGFUSE_SECRET)}
             needed.append(copied_secret(site, traces, HEADERS.secret, space, keys, mine))
         service(site, ASSISTANT, mine, awaited=False)
-        allow(site, space, ASSISTANT.name, ways(site), mine)
+        allow(site, space, ASSISTANT.name, traffic_rules(site), mine)
         after = pulumi.ResourceOptions(parent=self, depends_on=needed)
         self._server(after)
         if site.settings.assistant.repositories:
@@ -90,14 +92,14 @@ class Assistant(pulumi.ComponentResource):
         pod = Pod([server], volumes=[scratch("tmp", "1Gi")], grace_seconds=LONGEST_ANSWER + 10)
         k8s.apps.v1.StatefulSet(
             "assistant",
-            # It is ready when something is indexed, which is after the first `up`.
+            # Not awaited: it becomes ready once something is indexed, after the first `up`.
             metadata=self.site.meta(ASSISTANT.name, ASSISTANT.namespace, annotations=SKIP_AWAIT),
             spec=k8s.apps.v1.StatefulSetSpecArgs(
                 service_name=ASSISTANT.name,
                 replicas=chosen.replicas,
                 selector=selector(ASSISTANT.name),
                 template=template(ASSISTANT.name, pod),
-                # Each keeps its own audit log.
+                # Each replica keeps its own audit log.
                 volume_claim_templates=[claim_template(self.site, "data", self.site.settings.storage.assistant)],
             ),
             opts=opts,
@@ -114,16 +116,16 @@ class Assistant(pulumi.ComponentResource):
         )
         pod = Pod([job], volumes=[scratch("data", "20Gi"), scratch("tmp", "1Gi")], restart="OnFailure")
         out = [Peer(QDRANT.namespace, QDRANT.name, ports=(QDRANT.port,)), *_git(self.site)]
-        allow(self.site, ASSISTANT.namespace, INDEXER, Ways(out=out), pulumi.ResourceOptions(parent=self))
+        allow(self.site, ASSISTANT.namespace, INDEXER, TrafficRules(out=out), pulumi.ResourceOptions(parent=self))
         nightly(self.site, INDEXER, ASSISTANT.namespace, NIGHTLY, template(INDEXER, pod), opts, RESTARTS)
 
 
 def environment(site: Site, store_key: SecretKey) -> dict[str, str | SecretKey]:
-    """Gives the service's settings (ml/settings.py) for what this stack has, with a key of Qdrant's."""
+    """Return the service's settings (ml/settings.py) for this stack, with a reference to Qdrant's API key."""
     parts, models = site.settings.components, site.settings.models
     made: dict[str, str | SecretKey] = {
         "HOME": TMP,
-        "CODEINTEL_HOST": "0.0.0.0",  # noqa: S104  the pod's own address; who may come is the policy's and the key's matter
+        "CODEINTEL_HOST": "0.0.0.0",  # noqa: S104  the pod's own address; access is restricted by NetworkPolicy and API key
         "CODEINTEL_PORT": str(ASSISTANT.port),
         "CODEINTEL_API_KEY": ASSISTANT_KEY,
         "CODEINTEL_DATA_DIR": DATA,
@@ -143,7 +145,7 @@ def environment(site: Site, store_key: SecretKey) -> dict[str, str | SecretKey]:
         made |= {
             "CODEINTEL_OTLP_URL": TRACES_URL,
             "CODEINTEL_OTLP_HEADERS": HEADERS,
-            # Each pod has its own audit log: `codeintel drift` and `dataset` look where the answers of all are.
+            # Each pod has its own audit log: `codeintel drift` and `dataset` read where all answers are.
             "CODEINTEL_LANGFUSE_URL": LANGFUSE.url,
             "CODEINTEL_LANGFUSE_PUBLIC_KEY": LANGFUSE_PUBLIC,
             "CODEINTEL_LANGFUSE_SECRET_KEY": LANGFUSE_SECRET,
@@ -151,13 +153,13 @@ def environment(site: Site, store_key: SecretKey) -> dict[str, str | SecretKey]:
     return made
 
 
-def ways(site: Site) -> Ways:
-    """Gives who may ask it, and what it may reach."""
-    return Ways(into=[Peer(ports=(ASSISTANT.port,))], out=reached(site))
+def traffic_rules(site: Site) -> TrafficRules:
+    """Return the traffic rules of the assistant."""
+    return TrafficRules(into=[Peer(ports=(ASSISTANT.port,))], out=egress_peers(site))
 
 
-def reached(site: Site) -> list[Peer]:
-    """Gives what its settings name: no address outside of the cluster but the git servers that are set."""
+def egress_peers(site: Site) -> list[Peer]:
+    """Return the peers that its settings name: outside the cluster, only the configured git servers."""
     parts = site.settings.components
     out = [Peer(QDRANT.namespace, QDRANT.name, ports=(QDRANT.port,)), *_git(site)]
     if parts.has("models"):

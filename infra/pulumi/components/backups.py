@@ -1,4 +1,4 @@
-"""Backups by night: databases, vectors and artifacts to a bucket, here or somewhere else."""
+"""Nightly backups: databases, vectors and artifacts to a bucket, in the cluster or elsewhere."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,17 +17,17 @@ from infra.pulumi.names import (
     SecretKey,
 )
 from infra.pulumi.parts.site import ROOT, Site
-from infra.pulumi.parts.traffic import Peer, Ways, allow
+from infra.pulumi.parts.traffic import Peer, TrafficRules, allow
 from infra.pulumi.parts.workload import TMP, Limits, Pod, container, nightly, scratch, template
 
 SCRIPT = ROOT / "platform" / "backup" / "backup.py"
 APP, DUMP = "backup", "/dump/all.sql"
 TIMES = {"databases": "5 1 * * *", "vectors": "25 1 * * *", "artifacts": "45 1 * * *"}
-ELSEWHERE = "backup-target"  # a secret that a person makes, where copies go to another store
+ELSEWHERE = "backup-target"  # a secret that the user creates, when backups go to another store
 
 
 class Backups(pulumi.ComponentResource):
-    """A job a night for each thing that the stack has."""
+    """A nightly job for each data store of the stack."""
 
     def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("codeintel:platform:Backups", "backups", None, opts)
@@ -35,7 +35,7 @@ class Backups(pulumi.ComponentResource):
         files = k8s.core.v1.ConfigMap(
             "backup", metadata=site.meta(APP, Namespace.DATA), data={SCRIPT.name: SCRIPT.read_text()}, opts=mine
         )
-        allow(site, Namespace.DATA, APP, Ways(out=self._reached()), mine)
+        allow(site, Namespace.DATA, APP, TrafficRules(out=self._egress_peers()), mine)
         after = pulumi.ResourceOptions(parent=self, depends_on=[files])
         parts = site.settings.components
         for what, needed in (("databases", "postgres"), ("vectors", "qdrant"), ("artifacts", "mlflow")):
@@ -43,7 +43,7 @@ class Backups(pulumi.ComponentResource):
                 self._nightly(what, after)
         self.register_outputs({})
 
-    def _reached(self) -> list[Peer]:
+    def _egress_peers(self) -> list[Peer]:
         services = [Peer(each.namespace, each.name, ports=(each.port,)) for each in (OBJECTS, POSTGRES, QDRANT)]
         elsewhere = self.site.settings.backups
         return services + ([Peer(cidrs=elsewhere.addresses)] if elsewhere.addresses else [])
@@ -81,7 +81,7 @@ class Backups(pulumi.ComponentResource):
 
 
 def environment(site: Site) -> Mapping[str, str | SecretKey]:
-    """Gives where copies go: our own object store, which a lost disk takes with it, or the one that the settings name."""
+    """Return the backup target: the object store that the settings name, or our own, which is lost with its disk."""
     target = site.settings.backups
     here: Sequence[SecretKey] = (OBJECTS_ID, OBJECTS_KEY)
     there = [SecretKey(ELSEWHERE, each.key) for each in here] if target.endpoint else here

@@ -19,7 +19,7 @@ SAMPLE = {
 
 
 class CertManager(pulumi.ComponentResource):
-    """Brings it; what needs its kinds depends on this component."""
+    """cert-manager's chart; components that use its kinds depend on this one."""
 
     def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("codeintel:platform:CertManager", "cert-manager", None, opts)

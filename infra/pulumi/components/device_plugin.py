@@ -11,9 +11,9 @@ from infra.pulumi.parts.site import Site
 
 
 class DevicePlugin(pulumi.ComponentResource):
-    """Offers the slices. They are a lock on the card and share its memory and its faults.
+    """The device plugin. Its slices are a lock on the card; they share its memory and its faults.
 
-    The resource keeps its name, because KServe knows no other, and a pod may ask for several slices, because training
+    The resource keeps its name because KServe knows no other; a pod may request several slices because training
     and the production model take all of them.
     """
 
@@ -32,13 +32,13 @@ class DevicePlugin(pulumi.ComponentResource):
 
 
 def device_plugin_values(site: Site) -> dict[str, object]:
-    """Gives the chart's values."""
+    """Return the chart's values."""
     slicing = {
         "renameByDefault": False,
         "failRequestsGreaterThanOne": False,
         "resources": [{"name": "nvidia.com/gpu", "replicas": site.settings.gpu.slices}],
     }
-    # JSON is YAML: the file that the plugin reads.
+    # The plugin reads YAML, of which JSON is a subset.
     config = json.dumps({"version": "v1", "sharing": {"timeSlicing": slicing}}, indent=1)
     return {
         "config": {"map": {"slices": config}, "default": "slices"},

@@ -1,24 +1,24 @@
-"""The nightly look at drift: do people still ask what was evaluated? The assistant shows the figures, an alert reads them."""
+"""The nightly drift check: do people still ask what was evaluated? The assistant exports the figures; an alert watches them."""
 
 import pulumi
 
 from infra.pulumi.components.assistant import DATA, environment
 from infra.pulumi.names import ASSISTANT, LANGFUSE, MLFLOW, QDRANT_READER, Namespace
 from infra.pulumi.parts.site import Site
-from infra.pulumi.parts.traffic import Peer, Ways, allow
+from infra.pulumi.parts.traffic import Peer, TrafficRules, allow
 from infra.pulumi.parts.workload import TMP, Limits, Pod, claimed, container, nightly, scratch, template
 
 APP = "drift"
 NIGHTLY = "45 4 * * *"
 LONGEST = 3600  # seconds; the pod waits for the assistant's node
-SHOWS = f"{ASSISTANT.name}-0"  # always the same pod: another one's figures would be as old as its last turn
+SHOWS = f"{ASSISTANT.name}-0"  # always the same pod: another pod's figures would be stale
 NEEDED = ("HOME", "CODEINTEL_DATA_DIR", "CODEINTEL_MLFLOW_URL")
 RECORDS = "CODEINTEL_LANGFUSE_"
 
 
 class Drift(pulumi.ComponentResource):
-    """Reads answers from Langfuse, or from the pod's own log, the evaluated questions from MLflow, and leaves the figures
-    on the volume of an assistant, whose `/metrics` shows them."""
+    """A CronJob that compares answers from Langfuse (or the pod's audit log) with MLflow's evaluated questions. It writes
+    the figures to the volume of an assistant, whose `/metrics` exports them."""
 
     def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("codeintel:platform:Drift", "drift", None, opts)
@@ -26,7 +26,7 @@ class Drift(pulumi.ComponentResource):
         out = [Peer(MLFLOW.namespace, MLFLOW.name, ports=(MLFLOW.port,))]
         if site.settings.components.has("langfuse"):
             out.append(Peer(Namespace.LANGFUSE, ports=(LANGFUSE.port,)))
-        allow(site, ASSISTANT.namespace, APP, Ways(out=out), mine)
+        allow(site, ASSISTANT.namespace, APP, TrafficRules(out=out), mine)
         known = environment(site, QDRANT_READER)
         job = container(
             APP,

@@ -1,4 +1,4 @@
-"""The GPU node: its label, its taint, and the runtime class that gives a container the driver."""
+"""The GPU node: its label, its taint, and the runtime class that mounts the driver into containers."""
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -8,9 +8,9 @@ from infra.pulumi.parts.site import Site
 
 
 class GpuNode(pulumi.ComponentResource):
-    """Marks the nodes that the settings name, so that only pods that want the card come to them.
+    """Labels and taints the nodes that the settings name, so that only GPU pods are scheduled there.
 
-    The kubelet of a node that Terraform made brings label and taint by itself.
+    The kubelet of a node that Terraform made sets label and taint by itself.
     """
 
     def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:

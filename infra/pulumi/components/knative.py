@@ -1,4 +1,4 @@
-"""Knative Serving, which scales pods by requests, and Kourier, its ingress."""
+"""Knative Serving, which scales pods by concurrent requests, and Kourier, its ingress."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ SAMPLE = {
     "metadata": {"name": "sample", "namespace": Namespace.GATES},
     "spec": {"template": {"spec": {"containers": [{"image": "registry.invalid/sample:1"}]}}},
 }
-# What KServe sets in a pod and Knative refuses by default (kserve#1425, #1433).
+# Pod fields that KServe sets and Knative rejects by default (kserve#1425, #1433).
 POD_FIELDS = (
     "nodeselector",
     "tolerations",
@@ -37,15 +37,15 @@ POD_FIELDS = (
 CONFIG = {
     "config-features": {f"kubernetes.podspec-{field}": "enabled" for field in POD_FIELDS},
     "config-network": {"ingress-class": "kourier.ingress.networking.knative.dev"},
-    "config-domain": {"svc.cluster.local": ""},  # nothing is served outside of the cluster
-    # A model's weights take minutes to load; by default a pod is given up after ten of them, and a first request after five.
+    "config-domain": {"svc.cluster.local": ""},  # nothing is exposed outside the cluster
+    # Weights take minutes to load; by default a pod is given up after ten minutes and a first request after five.
     "config-deployment": {"progress-deadline": "1800s", "registries-skipping-tag-resolving": "kind.local,dev.local"},
     "config-defaults": {"revision-timeout-seconds": "600", "max-revision-timeout-seconds": "1800"},
 }
 
 
 class Knative(pulumi.ComponentResource):
-    """Brings it and sets it up for KServe's pods and for models that start slowly."""
+    """Knative Serving, configured for KServe's pods and for models that start slowly."""
 
     def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("codeintel:platform:Knative", "knative", None, opts)

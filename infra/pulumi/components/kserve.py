@@ -10,7 +10,7 @@ from infra.pulumi.parts.chart import release
 from infra.pulumi.parts.gate import Gate
 from infra.pulumi.parts.namespace import GuardedNamespace
 from infra.pulumi.parts.site import Site
-from infra.pulumi.parts.traffic import INTERNET, Ways, allow
+from infra.pulumi.parts.traffic import INTERNET, TrafficRules, allow
 
 LOCAL_KINDS = ("localmodelcaches.serving.kserve.io", "localmodelnodegroups.serving.kserve.io")
 KINDS = ("inferenceservices.serving.kserve.io", "clusterservingruntimes.serving.kserve.io", *LOCAL_KINDS)
@@ -27,16 +27,16 @@ TOLERATE = (
     f' ? [JSONPatch{{op: "add", path: "/spec/tolerations/-", value: {TOLERATION}}}]'
     f' : [JSONPatch{{op: "add", path: "/spec/tolerations", value: [{TOLERATION}]}}]'
 )
-CHARTS_LABEL = "kserve/localmodel"  # by default the agent runs on no node but those with it, which nobody labels
+CHARTS_LABEL = "kserve/localmodel"  # the chart's default node label, which no node of ours has
 
 
 class KServe(pulumi.ComponentResource):
-    """Brings the definitions, then the controllers, then waits until their webhooks answer."""
+    """KServe's definitions, then its controllers, then a gate until their webhooks answer."""
 
     def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("codeintel:platform:KServe", "kserve", None, opts)
         self.site = site
-        # The cache's agent writes models to a folder of the node.
+        # The cache's agent writes models to a folder on the node.
         mine = pulumi.ResourceOptions(parent=self)
         space = GuardedNamespace(site, Namespace.KSERVE, "privileged", mine, foreign=True)
         crds = [self._chart(name, {}, [space]) for name in ("kserve-crd", "kserve-localmodel-crd")]
@@ -48,12 +48,14 @@ class KServe(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _downloads(self, opts: pulumi.ResourceOptions) -> None:
-        """Makes the namespace in which the cache's agent starts its downloads: KServe expects it and does not make it."""
+        """Create the namespace of the cache's download jobs, which KServe expects to exist."""
         space = GuardedNamespace(self.site, Namespace.DOWNLOADS, "baseline", opts)
         if self.site.settings.network.downloads:
-            allow(self.site, Namespace.DOWNLOADS, None, Ways(out=[INTERNET]), pulumi.ResourceOptions(parent=space))
+            allow(
+                self.site, Namespace.DOWNLOADS, None, TrafficRules(out=[INTERNET]), pulumi.ResourceOptions(parent=space)
+            )
         if self.site.settings.has_gpu and self.site.settings.caches_models:
-            # KServe sets no toleration of the GPU node's taint, and nothing makes it set one.
+            # KServe sets no toleration for the GPU node's taint and has no setting for one.
             change_pods(self.site, TOLERATING, TOLERATE, opts, Namespace.DOWNLOADS)
 
     def _chart(self, name: str, values: Mapping[str, object], after: list[pulumi.Resource]) -> pulumi.Resource:
@@ -62,7 +64,7 @@ class KServe(pulumi.ComponentResource):
 
 
 def controller_values() -> dict[str, object]:
-    """Gives the values of the controller's chart; Kourier is the ingress, so Istio's objects are not made."""
+    """Return the values of the controller's chart; Kourier is the ingress, so Istio's objects are not made."""
     gateway = {
         "domain": "svc.cluster.local",
         "ingressGateway": {"className": "kourier", "createGateway": False},
@@ -78,10 +80,10 @@ def controller_values() -> dict[str, object]:
 
 
 def cache_values(site: Site) -> dict[str, object]:
-    """Gives the values of the cache's chart: the agent runs where the models are kept."""
+    """Return the values of the cache's chart: the agent runs where models are cached."""
     return {
         "kserve": {
-            "createSharedResources": False,  # the controller's chart has made them
+            "createSharedResources": False,  # the controller's chart installs them
             "localmodel": {"enabled": True, "jobNamespace": Namespace.DOWNLOADS},
             "localmodelnode": {"controller": _placed(site)},
         }
@@ -89,7 +91,7 @@ def cache_values(site: Site) -> dict[str, object]:
 
 
 def _placed(site: Site) -> dict[str, object]:
-    """Gives the nodes of the agent; a null takes the chart's own label away, as Helm merges maps."""
+    """Return the agent's node selector; a null removes the chart's own label, because Helm merges maps."""
     if not site.settings.has_gpu:
         return {"nodeSelector": {CHARTS_LABEL: None}}
     return {

@@ -24,7 +24,7 @@ SMALL = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"cpu": "2", 
 
 
 class Langfuse(pulumi.ComponentResource):
-    """Brings it with one organisation, one project and one person, whose password is generated."""
+    """Langfuse with one organisation, one project and one user, whose password is generated."""
 
     secret: k8s.core.v1.Secret
 
@@ -60,19 +60,19 @@ class Langfuse(pulumi.ComponentResource):
 
 
 def _project(_: Mapping[str, str]) -> dict[str, str]:
-    """Gives the project's keys, the header by which traces come in, and the key that Langfuse encrypts with."""
+    """Return the project's keys, the OTLP authorization header, and Langfuse's encryption key."""
     public, secret = f"pk-lf-{secrets.token_hex(16)}", f"sk-lf-{secrets.token_hex(24)}"
     basic = b64encode(f"{public}:{secret}".encode()).decode()
     return {
         "public-key": public,
         "secret-key": secret,
         "otlp-headers": f"Authorization=Basic {basic}",
-        "encryption-key": secrets.token_hex(32),  # 256 bits, as Langfuse wants it written
+        "encryption-key": secrets.token_hex(32),  # 256 bits, in the form that Langfuse expects
     }
 
 
 def langfuse_values() -> dict[str, Any]:
-    """Gives the chart's values: every password by reference, no telemetry, nobody can sign up."""
+    """Return the chart's values: passwords by reference, telemetry and sign-up off."""
     name = LANGFUSE_LOGIN.secret
     first = {
         "LANGFUSE_INIT_ORG_ID": "codeintel",
@@ -122,7 +122,7 @@ def langfuse_values() -> dict[str, Any]:
         },
         "clickhouse": {
             "auth": {"existingSecret": name, "existingSecretKey": "clickhouse"},
-            "keeper": {"replicas": 1},  # one node: a quorum of three would share its fate
+            "keeper": {"replicas": 1},  # on one node a quorum of three is lost together
             "cluster": {"storage": {"size": "50Gi"}},
         },
         "s3": {

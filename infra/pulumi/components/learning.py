@@ -1,4 +1,4 @@
-"""What the learning pipeline's stages name (ml.pipelines.names), in the namespace in which Kubeflow Pipelines runs them."""
+"""Objects that the learning pipeline's stages refer to (ml.pipelines.names), in Kubeflow Pipelines' namespace."""
 
 import hashlib
 from collections.abc import Mapping
@@ -6,12 +6,12 @@ from collections.abc import Mapping
 import pulumi
 import pulumi_kubernetes as k8s
 
-from infra.pulumi.components.assistant import LANGFUSE_PUBLIC, LANGFUSE_SECRET, environment, reached
+from infra.pulumi.components.assistant import LANGFUSE_PUBLIC, LANGFUSE_SECRET, egress_peers, environment
 from infra.pulumi.names import GPU, GPU_PRESENT, QDRANT_KEY, QDRANT_READER, RUNTIME_CLASS, Namespace, SecretKey
 from infra.pulumi.parts.admission import change_pods
 from infra.pulumi.parts.secret import copied_secret
 from infra.pulumi.parts.site import Site
-from infra.pulumi.parts.traffic import INTERNET, Ways, allow
+from infra.pulumi.parts.traffic import INTERNET, TrafficRules, allow
 from infra.pulumi.parts.workload import Limits, Pod, claim, claimed, container, template
 from ml.pipelines.names import (
     READS,
@@ -39,7 +39,7 @@ HUB = "hf://"
 
 
 class Learning(pulumi.ComponentResource):
-    """Settings, secrets, the workspace, and the ways of the stages' pods."""
+    """Settings, secrets, the workspace volume, and the traffic rules of the stages' pods."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Learning(pulumi.ComponentResource):
             keys = dict(zip(map(key, RECORD_KEYS), (LANGFUSE_PUBLIC.key, LANGFUSE_SECRET.key), strict=True))
             copied_secret(site, traces, RECORDS_SECRET, SPACE, keys, mine)
         weights = [INTERNET] if site.settings.network.downloads else []
-        allow(site, SPACE, STAGE, Ways(out=[*reached(site), *weights]), mine)
+        allow(site, SPACE, STAGE, TrafficRules(out=[*egress_peers(site), *weights]), mine)
         workspace = claim(site, WORKSPACE_CLAIM, SPACE, site.settings.storage.workspace, mine)
         self._hand_over(pulumi.ResourceOptions(parent=self, depends_on=[workspace], delete_before_replace=True))
         if site.settings.stages_see_card:
@@ -64,9 +64,9 @@ class Learning(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _hand_over(self, opts: pulumi.ResourceOptions) -> None:
-        """Starts the volume's first pod: it makes the volume the stages' own, on the node with the card.
+        """Start the volume's first pod, on the GPU node: it gives the stages ownership of the volume.
 
-        Kubeflow lets a stage ask for neither: its pod has no fsGroup, and the first one may run on another node.
+        Kubeflow gives a stage's pod no fsGroup, and the first stage may run on another node.
         """
         image = self.site.image("assistant")
         on_card = {GPU_PRESENT: "true"} if self.site.settings.has_gpu else {}
@@ -85,7 +85,7 @@ class Learning(pulumi.ComponentResource):
             tolerations=[card],
             node_selector=on_card,
         )
-        # A job's template can't be changed: another image or node makes another job.
+        # A Job's template is immutable: another image or node makes another Job.
         digest = hashlib.sha256(f"{image} {on_card}".encode()).hexdigest()[:8]
         k8s.batch.v1.Job(
             WORKSPACE_CLAIM,
@@ -96,7 +96,7 @@ class Learning(pulumi.ComponentResource):
 
 
 def stage_settings(site: Site) -> Mapping[str, str]:
-    """Gives the ConfigMap of the stages: the assistant's own settings, and the model that they fine-tune."""
+    """Return the stages' ConfigMap: the assistant's settings, and the model to fine-tune."""
     known: dict[str, str | SecretKey] = environment(site, QDRANT_READER)
     if site.settings.components.has("models") and site.settings.models.base.startswith(HUB):
         known[variable("base_model")] = site.settings.models.base.removeprefix(HUB)

@@ -5,7 +5,7 @@ import pulumi_kubernetes as k8s
 
 from infra.pulumi.names import MLFLOW, OBJECTS, OBJECTS_ID, OBJECTS_KEY, POSTGRES, Namespace, SecretKey
 from infra.pulumi.parts.site import Site
-from infra.pulumi.parts.traffic import Peer, Ways, allow
+from infra.pulumi.parts.traffic import Peer, TrafficRules, allow
 from infra.pulumi.parts.workload import (
     TMP,
     Limits,
@@ -23,7 +23,7 @@ DATABASE = "mlflow"
 
 
 class MLflow(pulumi.ComponentResource):
-    """One server without a volume: what it knows is in Postgres and in the object store."""
+    """One stateless server: its data is in Postgres and the object store."""
 
     def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("codeintel:platform:MLflow", "mlflow", None, opts)
@@ -35,12 +35,12 @@ class MLflow(pulumi.ComponentResource):
             Peer(Namespace.PIPELINES, STAGE, ports=(MLFLOW.port,)),
         ]
         stores = [Peer(each.namespace, each.name, ports=(each.port,)) for each in (POSTGRES, OBJECTS)]
-        allow(site, MLFLOW.namespace, MLFLOW.name, Ways(into=users, out=stores), mine)
+        allow(site, MLFLOW.namespace, MLFLOW.name, TrafficRules(into=users, out=stores), mine)
         k8s.apps.v1.Deployment(
             "mlflow",
             metadata=site.meta(MLFLOW.name, MLFLOW.namespace, runs=True),
             spec=k8s.apps.v1.DeploymentSpecArgs(
-                # Two servers would both migrate the database at an upgrade.
+                # Two servers would both migrate the database during an upgrade.
                 strategy=k8s.apps.v1.DeploymentStrategyArgs(type="Recreate"),
                 selector=selector(MLFLOW.name),
                 template=template(MLFLOW.name, Pod([server(site)], volumes=[scratch("tmp", "2Gi")])),
@@ -51,11 +51,11 @@ class MLflow(pulumi.ComponentResource):
 
 
 def server(site: Site) -> k8s.core.v1.ContainerArgs:
-    """Gives the container; artifacts go through it, so that nobody else needs the object store's key."""
+    """Return the container; it proxies artifacts, so that no client needs the object store's key."""
     hosts = ",".join(f"{name}:{MLFLOW.port}" for name in (MLFLOW.name, MLFLOW.host, f"{MLFLOW.host}.cluster.local"))
     environment: dict[str, str | SecretKey] = {
         "DATABASE_PASSWORD": SecretKey(POSTGRES.name, DATABASE),
-        # Kubernetes puts the password in; it is in no manifest.
+        # Kubernetes expands the password; it is in no manifest.
         "MLFLOW_BACKEND_STORE_URI": f"postgresql://{DATABASE}:$(DATABASE_PASSWORD)@{POSTGRES.host}:{POSTGRES.port}/{DATABASE}",
         "MLFLOW_ARTIFACTS_DESTINATION": f"s3://{DATABASE}",
         "MLFLOW_S3_ENDPOINT_URL": OBJECTS.url,

@@ -8,7 +8,7 @@ import pulumi_kubernetes as k8s
 
 from infra.pulumi.names import MLFLOW, Namespace
 from infra.pulumi.parts.site import Site
-from infra.pulumi.parts.traffic import INTERNET, Peer, Ways, allow
+from infra.pulumi.parts.traffic import INTERNET, Peer, TrafficRules, allow
 from ml.serving import (
     AdapterSource,
     AutoscalingArgs,
@@ -22,12 +22,12 @@ from ml.serving import (
 )
 from ml.serving.inference import Placement
 
-# A pod of the new kind can't start while the old one holds the card, so the old one goes first.
+# The new pod can't start while the old one holds the card, so the old one stops first.
 REPLACED = pulumi.ResourceOptions(replace_on_changes=["spec"], delete_before_replace=True)
 
 
 class Models(pulumi.ComponentResource):
-    """What runs on the card. Without a GPU the same objects ask for a CPU."""
+    """The models on the card; without a GPU the same objects request CPU."""
 
     def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("codeintel:platform:Models", "models", None, opts)
@@ -38,12 +38,12 @@ class Models(pulumi.ComponentResource):
         after = pulumi.ResourceOptions(parent=self, depends_on=[runtime, *caches])
         self._object(production_model(production_args(site)), pulumi.ResourceOptions.merge(after, REPLACED))
         self._object(autoscaling_model(autoscaling_args(site)), after)
-        # The activator and the autoscaler of Knative, and the ingress, come in; weights come from outside where they may.
+        # Ingress: Knative's activator, autoscaler and Kourier. Egress: weights, where downloads are allowed.
         outside = [INTERNET] if site.settings.network.downloads else []
         if site.settings.components.has("mlflow"):
             outside.append(Peer(MLFLOW.namespace, MLFLOW.name, ports=(MLFLOW.port,)))
         callers = [Peer(space) for space in (Namespace.KNATIVE, Namespace.KOURIER, Namespace.ASSISTANT)]
-        allow(site, Namespace.MODELS, None, Ways(into=callers, out=[Peer(Namespace.KNATIVE), *outside]), mine)
+        allow(site, Namespace.MODELS, None, TrafficRules(into=callers, out=[Peer(Namespace.KNATIVE), *outside]), mine)
         self.register_outputs({})
 
     def _object(self, thing: dict[str, Any], opts: pulumi.ResourceOptions) -> pulumi.Resource:
@@ -59,14 +59,14 @@ class Models(pulumi.ComponentResource):
 
 
 def placement(site: Site, gpus: int) -> Placement:
-    """Gives where a model runs: on the GPU node with its slices, or on a CPU anywhere."""
+    """Return a model's placement: on the GPU node with its slices, or on any node's CPU."""
     if site.settings.has_gpu:
         return Placement(gpus=gpus)
     return Placement(0, node_selector={}, tolerated_taints=(), runtime_class=None, memory="8Gi")
 
 
 def production_args(site: Site) -> ProductionArgs:
-    """Gives the production model of this stack."""
+    """Return the arguments of this stack's production model."""
     models, gpu = site.settings.models, site.settings.gpu
     return ProductionArgs(
         name=models.name,
@@ -80,7 +80,7 @@ def production_args(site: Site) -> ProductionArgs:
 
 
 def autoscaling_args(site: Site) -> AutoscalingArgs:
-    """Gives the autoscaling test of this stack: one slice a pod."""
+    """Return the arguments of this stack's autoscaling test: one slice a pod."""
     models, gpu = site.settings.models, site.settings.gpu
     return AutoscalingArgs(
         base=models.autoscaling_base,
@@ -92,7 +92,7 @@ def autoscaling_args(site: Site) -> AutoscalingArgs:
 
 
 def cache_args(site: Site) -> CacheArgs:
-    """Gives what is kept on the GPU node's disk, or on any node's where there is no GPU."""
+    """Return the arguments of the model cache: on the GPU node's disk, or on any node's without a GPU."""
     models = site.settings.models
     kept = {models.name: (models.base, models.size), "autoscaling-test": (models.autoscaling_base, "10Gi")}
     args = CacheArgs(kept, site.settings.storage.model_cache)

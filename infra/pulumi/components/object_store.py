@@ -10,7 +10,7 @@ import pulumi_kubernetes as k8s
 from infra.pulumi.names import BUCKETS, MLFLOW, OBJECTS, OBJECTS_ID, OBJECTS_KEY, Namespace
 from infra.pulumi.parts.secret import generated_secret
 from infra.pulumi.parts.site import Site
-from infra.pulumi.parts.traffic import Peer, Ways, allow
+from infra.pulumi.parts.traffic import Peer, TrafficRules, allow
 from infra.pulumi.parts.workload import (
     TMP,
     Limits,
@@ -29,7 +29,7 @@ CONFIG = "s3.json"
 
 
 class ObjectStore(pulumi.ComponentResource):
-    """One server on a volume of its own; buckets come when they are written to."""
+    """One server on a volume of its own; buckets are created on first write."""
 
     secret: k8s.core.v1.Secret
 
@@ -50,7 +50,7 @@ class ObjectStore(pulumi.ComponentResource):
             site,
             OBJECTS.namespace,
             OBJECTS.name,
-            Ways(into=[replace(each, ports=(OBJECTS.port,)) for each in users]),
+            TrafficRules(into=[replace(each, ports=(OBJECTS.port,)) for each in users]),
             mine,
         )
         self._server(pulumi.ResourceOptions(parent=self, depends_on=[self.secret]))
@@ -87,7 +87,7 @@ class ObjectStore(pulumi.ComponentResource):
 
 
 def identities(keys: Mapping[str, str]) -> str:
-    """Gives SeaweedFS's file of who may do what: one user, for our buckets alone; nobody else reads or lists."""
+    """Return SeaweedFS's identities file: one user, limited to our buckets; no anonymous access."""
     credentials = [{"accessKey": keys[OBJECTS_ID.key], "secretKey": keys[OBJECTS_KEY.key]}]
     actions = [f"{action}:{bucket}" for bucket in BUCKETS for action in ("Admin", "Read", "Write", "List", "Tagging")]
     return json.dumps({"identities": [{"name": "platform", "credentials": credentials, "actions": actions}]})

@@ -32,11 +32,11 @@ SAMPLE = {
     "metadata": {"name": "sample", "namespace": Namespace.GATES},
     "spec": {"groups": [{"name": "sample", "rules": [{"alert": "Sample", "expr": "vector(0) > 1"}]}]},
 }
-EVERYWHERE: dict[str, Any] = {}  # an empty selector: every namespace, every object
+EVERYWHERE: dict[str, Any] = {}  # an empty selector matches every namespace and object
 
 
 class Observability(pulumi.ComponentResource):
-    """Brings Prometheus and Grafana; the GPU's exporter where there is a GPU."""
+    """Prometheus and Grafana, and the GPU exporter where there is a GPU."""
 
     def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("codeintel:platform:Observability", "observability", None, opts)
@@ -57,7 +57,7 @@ class Observability(pulumi.ComponentResource):
 
 
 class Boards(pulumi.ComponentResource):
-    """Our dashboards and alerts, from the files in platform/, in our own namespace: another's Prometheus finds them too."""
+    """Our dashboards and alerts from platform/, in our own namespace, where an existing Prometheus finds them too."""
 
     def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("codeintel:platform:Boards", "boards", None, opts)
@@ -86,7 +86,7 @@ class Boards(pulumi.ComponentResource):
 
 
 def alerts(site: Site, file: Path) -> list[dict[str, Any]]:
-    """Gives a file's groups of rules, without those of a component that the stack has not: they would fire for ever."""
+    """Return a file's rule groups, without those of components that the stack lacks: they would fire for ever."""
     groups = yaml.safe_load(file.read_text())["groups"]
     for group in groups:
         group["rules"] = [each for each in group["rules"] if site.settings.components.has(each["labels"]["component"])]
@@ -94,7 +94,7 @@ def alerts(site: Site, file: Path) -> list[dict[str, Any]]:
 
 
 class Monitors(pulumi.ComponentResource):
-    """Lets Prometheus read the metrics of our pods."""
+    """ServiceMonitors and PodMonitors of our pods."""
 
     def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("codeintel:platform:Monitors", "monitors", None, opts)
@@ -112,7 +112,7 @@ class Monitors(pulumi.ComponentResource):
 
 
 def monitored() -> dict[str, tuple[str, dict[str, str], dict[str, Any]]]:
-    """Gives for each component its namespace, its pods' labels, and where they show their metrics."""
+    """Return each component's namespace, pod labels and metrics endpoint."""
 
     def reads(key: SecretKey) -> dict[str, Any]:
         return {"authorization": {"type": "Bearer", "credentials": {"name": key.secret, "key": key.key}}}
@@ -121,7 +121,7 @@ def monitored() -> dict[str, tuple[str, dict[str, str], dict[str, Any]]]:
         "assistant": (ASSISTANT.namespace, {APP_LABEL: ASSISTANT.name}, {"port": "http", **reads(ASSISTANT_KEY)}),
         "qdrant": (QDRANT.namespace, {APP_LABEL: QDRANT.name}, {"port": "http", **reads(QDRANT_READER)}),
         "models": (Namespace.MODELS, {"component": "predictor"}, {"portNumber": 8080}),
-        # Its metrics name the certificates' own namespaces.
+        # Its metrics carry the namespaces of the certificates.
         "cert_manager": (
             Namespace.CERT_MANAGER,
             {APP_LABEL: "cert-manager"},
@@ -131,7 +131,7 @@ def monitored() -> dict[str, tuple[str, dict[str, str], dict[str, Any]]]:
 
 
 def stack_values() -> dict[str, Any]:
-    """Gives the chart's values: every rule and monitor of the cluster counts, and no password is in them."""
+    """Return the chart's values: all rules and monitors of the cluster are selected; no password is included."""
     small = {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
     large = {"requests": {"cpu": "200m", "memory": "1Gi"}, "limits": {"cpu": "2", "memory": "3Gi"}}
     prometheus = {
@@ -165,7 +165,7 @@ def stack_values() -> dict[str, Any]:
 
 
 def exporter_values() -> dict[str, Any]:
-    """Gives the values of the GPU's exporter, which runs on GPU nodes only."""
+    """Return the values of the GPU's exporter, which runs on GPU nodes only."""
     return {
         "runtimeClassName": RUNTIME_CLASS,
         "nodeSelector": {"nvidia.com/gpu.present": "true"},

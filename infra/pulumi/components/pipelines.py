@@ -1,4 +1,4 @@
-"""Kubeflow Pipelines: its own MySQL and object store, without the passwords that its manifests bring."""
+"""Kubeflow Pipelines: its own MySQL and object store, without the default passwords of its manifests."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ KINDS = ("workflows.argoproj.io", "scheduledworkflows.kubeflow.org", "viewers.ku
 
 
 class Pipelines(pulumi.ComponentResource):
-    """Brings the definitions, then the passwords, then everything that reads them."""
+    """The definitions, then the passwords, then everything that reads them."""
 
     def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("codeintel:platform:Pipelines", "pipelines", None, opts)
@@ -58,7 +58,7 @@ class Pipelines(pulumi.ComponentResource):
 
 
 def kinds_directory(site: Site) -> str:
-    """Gives where the definitions come from: the overlay's repository at its version, or the mirror."""
+    """Return the source of the definitions: the upstream repository at its version, or the mirror."""
     if site.settings.mirror.folder is not None:
         return str(_mirror(site) / "cluster-scoped-resources")
     base = next(line for line in (OVERLAY / "kustomization.yaml").read_text().splitlines() if "?ref=" in line)

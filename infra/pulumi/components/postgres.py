@@ -1,4 +1,4 @@
-"""Postgres for MLflow and Langfuse: a database and a user each, who can't read the other's."""
+"""Postgres for MLflow and Langfuse: a database and a user each, isolated from the other."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,7 +9,7 @@ import pulumi_kubernetes as k8s
 from infra.pulumi.names import DATABASES, MLFLOW, POSTGRES, POSTGRES_ADMIN, Namespace
 from infra.pulumi.parts.secret import generated_secret
 from infra.pulumi.parts.site import Site
-from infra.pulumi.parts.traffic import Peer, Ways, allow
+from infra.pulumi.parts.traffic import Peer, TrafficRules, allow
 from infra.pulumi.parts.workload import (
     TMP,
     Limits,
@@ -51,7 +51,7 @@ class Postgres(pulumi.ComponentResource):
             site,
             POSTGRES.namespace,
             POSTGRES.name,
-            Ways(into=[replace(each, ports=(POSTGRES.port,)) for each in users]),
+            TrafficRules(into=[replace(each, ports=(POSTGRES.port,)) for each in users]),
             mine,
         )
         self._server(pulumi.ResourceOptions(parent=self, depends_on=[self.secret]))
@@ -87,7 +87,7 @@ class Postgres(pulumi.ComponentResource):
 
 
 def databases(passwords: Mapping[str, str]) -> str:
-    """Gives the SQL that makes each database with its user; it runs when the volume is empty, and never again."""
+    """Return the SQL that creates each database and its user; it runs only on an empty volume."""
     lines = []
     for name in DATABASES:
         lines += [

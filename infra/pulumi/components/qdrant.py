@@ -1,4 +1,4 @@
-"""Qdrant: the vectors. Objects of our own and not its chart, so that it also goes up where no chart can be had."""
+"""Qdrant, the vector store: objects of our own instead of its chart, so that it needs no chart repository."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ import pulumi_kubernetes as k8s
 from infra.pulumi.names import QDRANT, QDRANT_KEY, QDRANT_READER, Namespace
 from infra.pulumi.parts.secret import generated_secret
 from infra.pulumi.parts.site import Site
-from infra.pulumi.parts.traffic import Peer, Ways, allow
+from infra.pulumi.parts.traffic import Peer, TrafficRules, allow
 from infra.pulumi.parts.workload import (
     TMP,
     Limits,
@@ -28,7 +28,7 @@ GRPC = 6334
 
 
 class Qdrant(pulumi.ComponentResource):
-    """One server on a volume of its own; its key is made here."""
+    """One server on a volume of its own, with a generated API key."""
 
     secret: k8s.core.v1.Secret
 
@@ -42,7 +42,7 @@ class Qdrant(pulumi.ComponentResource):
             site,
             QDRANT.namespace,
             QDRANT.name,
-            Ways(into=[replace(each, ports=(QDRANT.port, GRPC)) for each in users]),
+            TrafficRules(into=[replace(each, ports=(QDRANT.port, GRPC)) for each in users]),
             mine,
         )
         self._server(pulumi.ResourceOptions(parent=self, depends_on=[self.secret]))

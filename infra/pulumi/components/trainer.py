@@ -18,7 +18,7 @@ KINDS = ("trainjobs.trainer.kubeflow.org", "trainingruntimes.trainer.kubeflow.or
 
 
 class Trainer(pulumi.ComponentResource):
-    """Brings the controllers; the gate tries with the very runtime that comes after it."""
+    """The controllers, and a gate that dry-runs the very runtime created after it."""
 
     def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("codeintel:platform:Trainer", "trainer", None, opts)
@@ -54,13 +54,13 @@ class CodeRuntime(pulumi.ComponentResource):
 
 
 def controller_values() -> dict[str, object]:
-    """Gives the chart's values; ours is the only runtime."""
+    """Return the chart's values; ours is the only runtime."""
     small = {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
     return {"manager": {"resources": small}, "runtimes": {"defaultEnabled": False}}
 
 
 def code_runtime(site: Site) -> dict[str, Any]:
-    """Gives the TrainingRuntime as ml.training describes it, at this stack's sizes; packages are baked into its image."""
+    """Return the TrainingRuntime as ml.training describes it, at this stack's sizes; packages are baked into its image."""
     settings = site.settings
     args = RuntimeArgs(
         image=site.image("trainer"),

@@ -1,1 +1,1 @@
-"""What the components are made of: guarded namespaces, hardened workloads, pinned charts, gates, generated secrets."""
+"""Building blocks of components: guarded namespaces, hardened workloads, pinned charts, gates, generated secrets."""

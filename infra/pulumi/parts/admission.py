@@ -1,4 +1,4 @@
-"""Pods of somebody else's controller, changed when they are created: what it has no setting for. Needs Kubernetes 1.36."""
+"""Patch pods of other projects' controllers at admission, where they have no setting. Needs Kubernetes 1.36."""
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -10,7 +10,7 @@ from infra.pulumi.parts.traffic import APP_LABEL, NAMESPACE_LABEL
 def change_pods(
     site: Site, name: str, patch: str, opts: pulumi.ResourceOptions, namespace: str, app: str | None = None
 ) -> None:
-    """Changes each new pod of a namespace, or of one app there; `patch` is CEL that gives a list of JSONPatch."""
+    """Patch each new pod of a namespace, or of one app there; `patch` is CEL that evaluates to a list of JSONPatch."""
     app_label = k8s.meta.v1.LabelSelectorArgs(match_labels={APP_LABEL: app}) if app else None
     space = k8s.meta.v1.LabelSelectorArgs(match_labels={NAMESPACE_LABEL: namespace})
     k8s.admissionregistration.v1.MutatingAdmissionPolicy(

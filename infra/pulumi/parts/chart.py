@@ -9,15 +9,15 @@ import pulumi_kubernetes as k8s
 from infra.pulumi.parts.site import Site
 from infra.pulumi.versions import Chart, versions
 
-PATIENCE = 900  # seconds: the images of a first `up` come over somebody's DSL
+PATIENCE = 900  # seconds: a first `up` may pull images over a slow line
 
 
 def release(
     site: Site, chart: str, namespace: str, values: Mapping[str, Any], opts: pulumi.ResourceOptions, name: str = ""
 ) -> k8s.helm.v3.Release:
-    """Gives a Helm release of a chart of versions.toml.
+    """Return a Helm release of a chart in versions.toml.
 
-    A Release and not a Chart: it runs the hooks by which Trainer brings its runtimes and Langfuse its bucket.
+    A Release and not a Chart: Trainer's runtimes and Langfuse's bucket are created by Helm hooks.
     """
     locked = versions().charts[chart]
     local = site.mirrored(f"charts/{locked.archive}", locked.sha256)
@@ -45,7 +45,7 @@ def _repository(chart: Chart) -> k8s.helm.v3.RepositoryOptsArgs | None:
 
 
 def manifest(site: Site, file: str, opts: pulumi.ResourceOptions) -> k8s.yaml.v2.ConfigFile:
-    """Gives the objects of a manifest of versions.toml."""
+    """Return the objects of a manifest in versions.toml."""
     locked = versions().manifests[file]
     local = site.mirrored(f"manifests/{file}", locked.sha256)
     name = file.removesuffix(".yaml")
@@ -53,7 +53,7 @@ def manifest(site: Site, file: str, opts: pulumi.ResourceOptions) -> k8s.yaml.v2
 
 
 def private_image(site: Site, name: str) -> dict[str, str]:
-    """Gives a chart's values `repository` and `tag` of an image, with the mirror's prefix where one is set."""
+    """Return an image as a chart's `repository` and `tag` values, with the mirror's prefix if set."""
     image, registry = versions().images[name], site.settings.mirror.registry
     repository = f"{registry}/{image.repository}" if registry else image.repository
     return {"repository": repository, "tag": image.tag}

@@ -1,8 +1,8 @@
-"""A gate between a controller and its objects: open when the kinds are there and the webhooks answer.
+"""A gate between a controller and its objects: open once the kinds exist and the webhooks answer.
 
-That a chart's pods are ready does not mean it: a certificate may not have reached its webhook yet, and the first `up`
-fails where a second passes (kserve#5037, trainer#3650). So a job in the cluster tries: it waits for the definitions,
-then creates samples in a dry run, which runs every webhook and keeps nothing. Pulumi waits for the job.
+Ready pods are not enough: a certificate may not have reached its webhook yet, and the first `up`
+fails where a second passes (kserve#5037, trainer#3650). So a job in the cluster waits for the definitions,
+then creates samples in a dry run, which calls every webhook and stores nothing. Pulumi waits for the job.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ SAMPLES = "/samples"
 
 
 class Gate(pulumi.ComponentResource):
-    """Opens when `kinds` (names of definitions) are established and each of `samples` would be taken."""
+    """Opens once `kinds` (CRD names) are established and each of `samples` would be admitted."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class Gate(pulumi.ComponentResource):
         mine = pulumi.ResourceOptions(parent=self)
         self.site, self.name, self.kinds = site, f"gate-{name}", list(kinds)
         content = {f"{number}.json": json.dumps(each, sort_keys=True) for number, each in enumerate(samples)}
-        # A job's template can't be changed: other samples make another job.
+        # A Job's template is immutable: other samples make another Job.
         digest = hashlib.sha256(json.dumps([self.kinds, content]).encode()).hexdigest()[:8]
         account = k8s.core.v1.ServiceAccount(self.name, metadata=self._meta(), opts=mine)
         files = k8s.core.v1.ConfigMap(self.name, metadata=self._meta(), data=content, opts=mine)
@@ -49,7 +49,7 @@ class Gate(pulumi.ComponentResource):
         return self.site.meta(self.name, Namespace.GATES)
 
     def _role(self, samples: Sequence[Mapping[str, Any]], opts: pulumi.ResourceOptions) -> pulumi.Resource:
-        """Gives the right to read definitions and to create what the samples are, and nothing else."""
+        """Return a role that may read definitions and create the samples' kinds, and nothing else."""
         wanted = sorted({(each["apiVersion"].rpartition("/")[0], each["kind"].lower() + "s") for each in samples})
         rules = [
             k8s.rbac.v1.PolicyRuleArgs(

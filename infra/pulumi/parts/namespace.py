@@ -1,4 +1,4 @@
-"""Namespaces that let nothing in or out by themselves, and no pod that asks for more than its level allows."""
+"""Namespaces with default-deny network policies and a Pod Security level."""
 
 from typing import Literal
 
@@ -6,15 +6,15 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from infra.pulumi.parts.site import Site
-from infra.pulumi.parts.traffic import Peer, Ways, allow
+from infra.pulumi.parts.traffic import Peer, TrafficRules, allow
 
 Level = Literal["restricted", "baseline", "privileged"]
 
 
 class GuardedNamespace(pulumi.ComponentResource):
-    """A namespace with a Pod Security level; its network is closed, but for DNS.
+    """A namespace with a Pod Security level; its network is closed except for DNS.
 
-    `foreign` is a namespace of somebody else's controllers: its pods may also reach the cluster's own pods and the API
+    `foreign` marks a namespace of other projects' controllers: its pods may also reach the cluster's pods and the API
     server, and be reached from the cluster, because we don't know their ports; the internet stays closed to them.
     """
 
@@ -31,7 +31,7 @@ class GuardedNamespace(pulumi.ComponentResource):
         self._dns(site, name, inside)
         if foreign:
             api = Peer(cidrs=site.settings.network.api_server, ports=(443, 6443))
-            allow(site, name, None, Ways(into=[Peer(anywhere=True)], out=[Peer(), api]), inside)
+            allow(site, name, None, TrafficRules(into=[Peer(anywhere=True)], out=[Peer(), api]), inside)
         self.register_outputs({})
 
     def _deny(self, site: Site, name: str, opts: pulumi.ResourceOptions) -> None:
@@ -47,7 +47,7 @@ class GuardedNamespace(pulumi.ComponentResource):
     def _dns(self, site: Site, name: str, opts: pulumi.ResourceOptions) -> None:
         ports = [
             k8s.networking.v1.NetworkPolicyPortArgs(port=port, protocol=protocol)
-            for port in (53, 5353)  # 5353: some CNIs see the port of the DNS pod, not of its Service
+            for port in (53, 5353)  # 5353: some CNIs match the DNS pod's port, not its Service's
             for protocol in ("UDP", "TCP")
         ]
         system = k8s.meta.v1.LabelSelectorArgs(match_labels={"kubernetes.io/metadata.name": "kube-system"})

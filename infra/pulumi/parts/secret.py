@@ -1,4 +1,4 @@
-"""Passwords that are made once, by the program, and that nobody has to think of."""
+"""Passwords that the program generates once."""
 
 import secrets
 from collections.abc import Callable, Mapping
@@ -20,9 +20,9 @@ def generated_secret(
     fixed: Mapping[str, str] | None = None,
     rendered: Callable[[Mapping[str, str]], Mapping[str, str]] | None = None,
 ) -> k8s.core.v1.Secret:
-    """Gives a Secret with a random value a key, and what is made of those values.
+    """Return a Secret with a random value per key, and entries rendered from those values.
 
-    Each run makes values, and only those of the first are taken: changes of the data are ignored, so the stack's state
+    Every run generates values, but only the first ones are used: changes to the data are ignored, and the stack's state
     keeps them, encrypted. `fixed` are values that are no secret, such as a user's name; `rendered` makes further
     entries, such as a file that holds a password. A new password comes with `pulumi up --replace URN`.
     """
@@ -48,7 +48,7 @@ def copied_secret(
     keys: Mapping[str, str],
     opts: pulumi.ResourceOptions,
 ) -> k8s.core.v1.Secret:
-    """Gives a Secret in another namespace with some values of a generated one: `keys` maps their names here to there."""
+    """Return a Secret in another namespace with some values of a generated one: `keys` maps their names here to there."""
 
     def chosen(values: Mapping[str, str]) -> dict[str, str]:
         return {here: values[there] for here, there in keys.items()}

@@ -1,4 +1,4 @@
-"""What every component is given: the settings, and how they change names of images and the waiting for pods."""
+"""What every component receives: the settings, and how they affect image names and waiting for pods."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[3]
 
 @dataclass(frozen=True)
 class Site:
-    """One stack's choices, as its components need them."""
+    """One stack's settings, as its components use them."""
 
     settings: Settings
 
@@ -26,7 +26,7 @@ class Site:
         return self.settings.await_ready is not False
 
     def image(self, name: str) -> str:
-        """Gives an image of versions.toml by its name there, with the prefix of its registry where one is set."""
+        """Return an image by its name in versions.toml, with the registry prefix if set."""
         image, mirror = versions().images[name], self.settings.mirror
         return image.reference(mirror.built or mirror.registry if image.built_here else mirror.registry)
 
@@ -38,7 +38,7 @@ class Site:
         annotations: dict[str, str] | None = None,
         runs: bool = False,
     ) -> k8s.meta.v1.ObjectMetaArgs:
-        """Gives the metadata that every object has; `runs` is said of what Pulumi would wait for until its pods run."""
+        """Return the metadata of an object; `runs` marks objects whose pods Pulumi would wait for."""
         waiting = SKIP_AWAIT if runs and not self.awaits else {}
         return k8s.meta.v1.ObjectMetaArgs(
             name=name,
@@ -48,9 +48,9 @@ class Site:
         )
 
     def mirrored(self, file: str, digest: str | None) -> str | None:
-        """Gives the path of a chart's or manifest's file in the mirror's folder, or None where no mirror is set.
+        """Return the path of a chart or manifest in the mirror's folder, or None without a mirror.
 
-        Raises PlatformError for a file that is not there, or that no digest is locked for.
+        Raise PlatformError for a missing file, or one without a locked digest.
         """
         if self.settings.mirror.folder is None:
             return None

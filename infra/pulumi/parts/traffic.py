@@ -1,4 +1,4 @@
-"""Who may talk to whom. A guarded namespace denies all; each way in or out of it is one policy with a reason."""
+"""Who may talk to whom. A guarded namespace denies all traffic; each exception is one policy with a reason."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ APP_LABEL = "app.kubernetes.io/name"
 
 @dataclass(frozen=True)
 class Peer:
-    """The other end: pods of a namespace (of one app there, or all), or addresses; ports of nothing are all ports."""
+    """The other end: pods of a namespace (of one app or all), or addresses; without ports, all ports."""
 
     namespace: str | None = None
     app: str | None = None
@@ -23,38 +23,38 @@ class Peer:
     anywhere: bool = False
 
 
-INTERNET = Peer(cidrs=("0.0.0.0/0",), ports=(443,))  # for weights, where the stack lets them be downloaded
+INTERNET = Peer(cidrs=("0.0.0.0/0",), ports=(443,))  # for weights, where the stack allows downloads
 
 
 def everywhere(*ports: int) -> Peer:
-    """Gives a peer that is anybody: for a webhook, which the API server calls from addresses that nobody knows."""
+    """Return a peer that matches anybody: for webhooks, which the API server calls from unknown addresses."""
     return Peer(ports=ports, anywhere=True)
 
 
 @dataclass(frozen=True)
-class Ways:
+class TrafficRules:
     """What an app may be reached by, and what it may reach."""
 
     into: Sequence[Peer] = field(default_factory=tuple)
     out: Sequence[Peer] = field(default_factory=tuple)
 
 
-def allow(site: Site, namespace: str, app: str | None, ways: Ways, opts: pulumi.ResourceOptions) -> None:
-    """Opens ways into and out of an app's pods; without an app, of all the namespace's pods."""
-    types = [name for name, peers in (("Ingress", ways.into), ("Egress", ways.out)) if peers]
+def allow(site: Site, namespace: str, app: str | None, rules: TrafficRules, opts: pulumi.ResourceOptions) -> None:
+    """Allow traffic into and out of an app's pods, or of all the namespace's pods without an app."""
+    types = [name for name, peers in (("Ingress", rules.into), ("Egress", rules.out)) if peers]
     k8s.networking.v1.NetworkPolicy(
-        f"{namespace}-{app or 'all'}-ways",
-        metadata=site.meta(f"{app or 'all'}-ways", namespace),
+        f"{namespace}-{app or 'all'}-traffic",
+        metadata=site.meta(f"{app or 'all'}-traffic", namespace),
         spec=k8s.networking.v1.NetworkPolicySpecArgs(
             pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels={APP_LABEL: app} if app else None),
             policy_types=types,
             ingress=[
                 k8s.networking.v1.NetworkPolicyIngressRuleArgs(from_=_peers(peer), ports=_ports(peer))
-                for peer in ways.into
+                for peer in rules.into
             ]
             or None,
             egress=[
-                k8s.networking.v1.NetworkPolicyEgressRuleArgs(to=_peers(peer), ports=_ports(peer)) for peer in ways.out
+                k8s.networking.v1.NetworkPolicyEgressRuleArgs(to=_peers(peer), ports=_ports(peer)) for peer in rules.out
             ]
             or None,
         ),

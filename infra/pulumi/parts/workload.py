@@ -1,4 +1,4 @@
-"""Pods as the Pod Security level `restricted` wants them, and services in front of them."""
+"""Pods that satisfy the Pod Security level `restricted`, and services in front of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,12 +12,12 @@ from infra.pulumi.parts.site import SKIP_AWAIT, Site
 from infra.pulumi.parts.traffic import APP_LABEL
 
 TMP = "/tmp"  # noqa: S108  a volume of its own in each container
-USER = 65532  # nobody's: the user of distroless images, for those that bring none
+USER = 65532  # distroless images' user, for images that set none
 
 
 @dataclass(frozen=True)
 class Limits:
-    """CPU and memory asked for, and the memory that ends a container; CPU is shared beyond what was asked for."""
+    """CPU and memory requests, and the memory limit; CPU has no limit."""
 
     cpu: str
     memory: str
@@ -27,18 +27,18 @@ class Limits:
 
 @dataclass(frozen=True)
 class Pod:
-    """What a pod is made of; its user owns the volumes."""
+    """The parts of a pod; its user owns the volumes."""
 
     containers: Sequence[k8s.core.v1.ContainerArgs]
     init: Sequence[k8s.core.v1.ContainerArgs] = ()
     volumes: Sequence[k8s.core.v1.VolumeArgs] = ()
-    account: str | None = None  # of its own, and its token is mounted; none: no token
+    account: str | None = None  # the pod's own service account, whose token is mounted; without one, no token
     user: int = USER
     restart: Literal["Always", "OnFailure", "Never"] = "Always"
     grace_seconds: int | None = None
     tolerations: Sequence[k8s.core.v1.TolerationArgs] = field(default_factory=tuple)
     node_selector: Mapping[str, str] = field(default_factory=dict)
-    beside: str | None = None  # the pod on whose node it runs, because the two share its volume
+    beside: str | None = None  # the pod whose node it must share, because they share a volume
 
 
 def container(
@@ -55,7 +55,7 @@ def container(
     alive: k8s.core.v1.ProbeArgs | None = None,
     start: k8s.core.v1.ProbeArgs | None = None,
 ) -> k8s.core.v1.ContainerArgs:
-    """Gives a container that can't gain rights, and writes only to what is mounted."""
+    """Return a container that can't gain privileges and writes only to mounts."""
     asked = {"cpu": limits.cpu, "memory": limits.memory}
     bound = {"cpu": limits.cpu_limit or _fourfold(limits.cpu), "memory": limits.memory_limit or limits.memory}
     return k8s.core.v1.ContainerArgs(
@@ -81,7 +81,7 @@ def container(
 
 
 def pod_spec(pod: Pod) -> k8s.core.v1.PodSpecArgs:
-    """Gives the specification of a pod that is nobody in particular."""
+    """Return the specification of a pod that runs as an unprivileged user."""
     return k8s.core.v1.PodSpecArgs(
         service_account_name=pod.account,
         automount_service_account_token=pod.account is not None,
@@ -106,7 +106,7 @@ def pod_spec(pod: Pod) -> k8s.core.v1.PodSpecArgs:
 
 
 def _beside(pod: str) -> k8s.core.v1.AffinityArgs:
-    """Gives the wish for the node of a StatefulSet's pod."""
+    """Return an affinity to the node of a StatefulSet's pod."""
     term = k8s.core.v1.PodAffinityTermArgs(
         topology_key="kubernetes.io/hostname",
         label_selector=k8s.meta.v1.LabelSelectorArgs(match_labels={"statefulset.kubernetes.io/pod-name": pod}),
@@ -116,7 +116,7 @@ def _beside(pod: str) -> k8s.core.v1.AffinityArgs:
 
 
 def template(app: str, pod: Pod, annotations: Mapping[str, str] | None = None) -> k8s.core.v1.PodTemplateSpecArgs:
-    """Gives a pod template with the label by which services and policies find it."""
+    """Return a pod template with the label that services and policies select."""
     return k8s.core.v1.PodTemplateSpecArgs(
         metadata=k8s.meta.v1.ObjectMetaArgs(labels={APP_LABEL: app}, annotations=dict(annotations or {}) or None),
         spec=pod_spec(pod),
@@ -133,7 +133,7 @@ def nightly(
     retries: int = 2,
     longest_seconds: int | None = None,
 ) -> k8s.batch.v1.CronJob:
-    """Gives a job at a time of the day, never two at once; `schedule` is cron's."""
+    """Return a CronJob that never runs twice at once; `schedule` is in cron's format."""
     job = k8s.batch.v1.JobSpecArgs(backoff_limit=retries, active_deadline_seconds=longest_seconds, template=pod)
     return k8s.batch.v1.CronJob(
         name,
@@ -148,7 +148,7 @@ def nightly(
 
 
 def selector(app: str) -> k8s.meta.v1.LabelSelectorArgs:
-    """Gives the selector of an app's pods."""
+    """Return the selector of an app's pods."""
     return k8s.meta.v1.LabelSelectorArgs(match_labels={APP_LABEL: app})
 
 
@@ -159,7 +159,7 @@ def service(
     more_ports: Mapping[str, int] | None = None,
     awaited: bool = True,
 ) -> k8s.core.v1.Service:
-    """Gives the service in front of an app's pods, on the ports that the pods have; Pulumi may wait until one is ready."""
+    """Return the service of an app's pods, on the pods' ports; Pulumi may wait until one is ready."""
     ports = {"http": of.port, **(more_ports or {})}
     return k8s.core.v1.Service(
         f"{of.namespace}-{of.name}",
@@ -175,7 +175,7 @@ def service(
 def claim(
     site: Site, name: str, namespace: str, size: str, opts: pulumi.ResourceOptions
 ) -> k8s.core.v1.PersistentVolumeClaim:
-    """Gives a volume that outlives its pods; it is not waited for, as many classes bind it to the first pod's node."""
+    """Return a PersistentVolumeClaim; it is not awaited, because many classes bind it to the first pod's node."""
     return k8s.core.v1.PersistentVolumeClaim(
         f"{namespace}-{name}",
         metadata=site.meta(name, namespace, annotations={"pulumi.com/skipAwait": "true"}),
@@ -185,7 +185,7 @@ def claim(
 
 
 def claim_spec(site: Site, size: str) -> k8s.core.v1.PersistentVolumeClaimSpecArgs:
-    """Gives what a volume is asked for by: by pods of one node, which is all that a node's own disk can give."""
+    """Return a claim's specification: ReadWriteOnce, which is all that a node-local disk offers."""
     return k8s.core.v1.PersistentVolumeClaimSpecArgs(
         access_modes=["ReadWriteOnce"],
         storage_class_name=site.settings.storage.class_name,
@@ -194,14 +194,14 @@ def claim_spec(site: Site, size: str) -> k8s.core.v1.PersistentVolumeClaimSpecAr
 
 
 def claim_template(site: Site, name: str, size: str) -> k8s.core.v1.PersistentVolumeClaimArgs:
-    """Gives a volume for each pod of a StatefulSet."""
+    """Return a volume claim template of a StatefulSet."""
     return k8s.core.v1.PersistentVolumeClaimArgs(
         metadata=k8s.meta.v1.ObjectMetaArgs(name=name), spec=claim_spec(site, size)
     )
 
 
 def scratch(name: str, size: str, in_memory: bool = False) -> k8s.core.v1.VolumeArgs:
-    """Gives a volume that ends with its pod."""
+    """Return an emptyDir volume."""
     return k8s.core.v1.VolumeArgs(
         name=name,
         empty_dir=k8s.core.v1.EmptyDirVolumeSourceArgs(size_limit=size, medium="Memory" if in_memory else None),
@@ -209,20 +209,20 @@ def scratch(name: str, size: str, in_memory: bool = False) -> k8s.core.v1.Volume
 
 
 def claimed(name: str, claim_name: str) -> k8s.core.v1.VolumeArgs:
-    """Gives a volume by the claim that somebody made."""
+    """Return a volume that mounts an existing claim."""
     source = k8s.core.v1.PersistentVolumeClaimVolumeSourceArgs(claim_name=claim_name)
     return k8s.core.v1.VolumeArgs(name=name, persistent_volume_claim=source)
 
 
 def http_probe(path: str, port: int, period: int = 10, failures: int = 3) -> k8s.core.v1.ProbeArgs:
-    """Gives a probe that asks for a page; seconds between two tries, and how many may fail."""
+    """Return an HTTP probe with its period in seconds and how many tries may fail."""
     return k8s.core.v1.ProbeArgs(
         http_get=k8s.core.v1.HTTPGetActionArgs(path=path, port=port), period_seconds=period, failure_threshold=failures
     )
 
 
 def exec_probe(*command: str, period: int = 10, failures: int = 3) -> k8s.core.v1.ProbeArgs:
-    """Gives a probe that runs a command in the container."""
+    """Return a probe that runs a command in the container."""
     return k8s.core.v1.ProbeArgs(
         exec_=k8s.core.v1.ExecActionArgs(command=list(command)),
         period_seconds=period,

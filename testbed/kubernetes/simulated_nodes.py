@@ -1,0 +1,74 @@
+"""Simulated nodes: the scheduler places pods on them, KWOK reports them as Ready and the pods as Running.
+
+For decisions of the scheduler and controllers; nothing runs there. Real nodes: testbed/machines/node.py.
+"""
+
+from pathlib import Path
+
+from testbed.build import binary, module_folder
+from testbed.kubernetes.api import Api, Object, condition
+from testbed.processes import Processes
+
+MARK = {"kwok.x-k8s.io/node": "fake"}
+GPU = "nvidia.com/gpu"
+SLICES = 5  # extended resources of the card
+STAGES = (  # KWOK's own stages of nodes and pods
+    "node/fast/node-initialize.yaml",
+    "node/heartbeat-with-lease/node-heartbeat-with-lease.yaml",
+    "pod/fast/pod-ready.yaml",
+    "pod/fast/pod-complete.yaml",
+    "pod/fast/pod-delete.yaml",
+)
+ROOM = {"cpu": "32", "memory": "256Gi", "pods": "110"}
+GPU_TAINT = {"key": GPU, "value": "present", "effect": "NoSchedule"}
+GPU_TOLERATION = {"key": GPU, "operator": "Exists", "effect": "NoSchedule"}
+
+
+class SimulatedNodes:
+    """Adds nodes to a cluster and removes them."""
+
+    def __init__(self, api: Api, folder: Path) -> None:
+        self.api = api
+        self.processes = Processes(folder)
+        self.nodes: list[Object] = []
+
+    def start(self) -> None:
+        """Start KWOK for the nodes with its annotation only."""
+        selector = ",".join(f"{name}={value}" for name, value in MARK.items())
+        marked = f"--manage-nodes-with-annotation-selector={selector}"
+        stages = module_folder("kwok", "sigs.k8s.io/kwok") / "kustomize" / "stage"
+        configs = [f"--config={stages / name}" for name in STAGES]
+        self.processes.start("kwok", binary("kwok"), f"--kubeconfig={self.api.kubeconfig}", marked, *configs)
+
+    def add(self, name: str, slices: int = 0) -> Object:
+        """Add a Ready node; with slices it is the GPU node, labelled and tainted like the platform's."""
+        room = {**ROOM, **({GPU: str(slices)} if slices else {})}
+        labels = {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}
+        node = {
+            "apiVersion": "v1",
+            "kind": "Node",
+            "metadata": {"name": name, "annotations": MARK, "labels": labels},
+            "spec": {},
+            "status": {"capacity": room, "allocatable": room},
+        }
+        if slices:
+            labels[f"{GPU}.present"] = "true"
+            node["spec"] = {"taints": [GPU_TAINT]}
+        self.nodes.append(node)
+        self.api.create(node)
+        ready: Object = self.api.wait(f"node {name}", lambda: self._ready(node))
+        return ready
+
+    def stop(self) -> None:
+        """Remove the nodes and stop KWOK."""
+        for node in self.nodes:
+            self.api.delete(node)
+        self.processes.stop()
+
+    def _ready(self, node: Object) -> Object | None:
+        self.processes.check()
+        live = self.api.get(node) or {}
+        tainted = any(
+            taint["key"].startswith("node.kubernetes.io/") for taint in live.get("spec", {}).get("taints", [])
+        )
+        return live if condition(live, "Ready") == "True" and not tainted else None
