@@ -25,15 +25,13 @@ class Repetition:
         return abs(now - then) <= tolerance * then
 
 
-def repeat(
-    address: str, run_id: str, output: Path, settings: Settings, progress: Progress = print, cache: Path | None = None
-) -> Repetition:
+def repeat(address: str, run_id: str, output: Path, settings: Settings, progress: Progress = print) -> Repetition:
     """Train again with the data set, recipe and seed of a logged run, into `output`.
 
     Raise RegistryError where the run is not there or the base model in the settings is another one.
     """
     logged = read_run(address, run_id)
-    base = open_base_model(settings.base_model, cache)
+    base = open_base_model(settings.base_model)
     if base.digest != logged.base_digest:
         raise RegistryError(
             f"run {run_id} was trained on another {logged.base} than {base.path}", "set base_model to that one"

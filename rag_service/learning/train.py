@@ -34,17 +34,22 @@ class TrainingReport:
 
 @dataclass(frozen=True, slots=True)
 class RepetitionReport:
-    """A logged run beside its repetition in a folder; `agrees`: the held-out loss came out the same within a hundredth.
-
-    `packages` are those whose version differs, as (then, now).
-    """
+    """A logged run beside its repetition."""
 
     run_id: str
-    folder: Path
     repetition: "Repetition"
 
+    @property
+    def folder(self) -> Path:
+        """The folder of the repetition."""
+        return self.repetition.result.adapter.parent
+
     def as_dict(self) -> dict[str, Any]:
-        """Return it for programs."""
+        """Return it for programs.
+
+        `agrees`: the held-out loss came out the same within a hundredth. `packages` are those whose version differs, as
+        (then, now).
+        """
         again = self.repetition
         return {
             "repeats": self.run_id,
@@ -91,7 +96,7 @@ def repeat_run(
     from ml.registry.repeat import repeat
 
     folder = output or repetitions_folder(settings) / run_id[:12]
-    return RepetitionReport(run_id, folder, repeat(tracking_address(settings), run_id, folder, settings, progress))
+    return RepetitionReport(run_id, repeat(tracking_address(settings), run_id, folder, settings, progress))
 
 
 def run_name(data: "TrainingData", base_digest: str, recipe: "Recipe") -> str:
