@@ -154,6 +154,19 @@ class Settings(BaseSettings):
     )
     max_waiting: int = Field(64, ge=0, description="questions that may wait for that; more are refused with 429")
     max_per_caller: int = Field(20, ge=0, description="questions of one caller that run or wait at once; 0: any number")
+    max_connections: int = Field(
+        1_000,
+        ge=16,
+        description="connections at once, fewer where the system allows fewer open files; beyond it the oldest that send no "
+        "request are closed",
+    )
+    head_timeout: float = Field(20.0, gt=0, description="seconds in which the head of a request has to arrive")
+    body_timeout: float = Field(60.0, gt=0, description="seconds in which the body of a request has to arrive")
+    max_bodies_bytes: int = Field(
+        64_000_000,
+        ge=8_000_000,
+        description="bytes that requests hold in memory together; beyond it those not yet complete are refused",
+    )
     caller_header: str | None = Field(
         None, description="header in which a proxy that you trust names the caller; by default its network address"
     )

@@ -1,16 +1,20 @@
 """The assistant's tools over MCP, for IDEs and agents: stdio, or streamable HTTP."""
 
+import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
+import anyio
 from pydantic import Field
 
-from ml.errors import CodeIntelError, ServeError, SourceError
+from ml.errors import CodeIntelError, SourceError
 from rag_service import wire
 from rag_service.answer.asker import Asker
 from rag_service.cli.version import version
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer
+    from mcp.types import JSONRPCError
 
     from ml.settings import Settings
     from rag_service.answer.assistant import Assistant
@@ -20,6 +24,7 @@ INSTRUCTIONS = (
     "ask_code gives an explanation whose every [n] is checked; read_lines shows the stored lines of a file."
 )
 MAX_LINES = 400
+HOST = "127.0.0.1"
 
 Repos = Annotated[list[str] | None, Field(description="only these repositories; none: all")]
 Paths = Annotated[list[str] | None, Field(description="only files like these globs, for example src/**/*.py")]
@@ -85,29 +90,78 @@ def numbered(assistant: "Assistant", repo: str, file_path: str, line_start: int,
 
 
 def serve(settings: "Settings", port: int | None) -> None:
-    """Serves over stdio, or with a port over streamable HTTP at http://127.0.0.1:port/mcp, until stopped."""
+    """Serve over stdio, or with a port over streamable HTTP at http://127.0.0.1:port/mcp, until stopped.
+
+    Over HTTP the service's key is asked for, where one is set.
+    """
     from rag_service.answer.assistant import open_assistant
 
-    with open_assistant(settings) as assistant:
-        server = make_server(assistant)
-        if port is None:
-            server.run("stdio")
-            return
-        _check_free(port)
-        server.run("streamable-http", host="127.0.0.1", port=port)
+    if port is None:
+        with open_assistant(settings) as assistant:
+            anyio.run(_serve_stdio, make_server(assistant))
+    else:
+        _serve_http(settings, port)
 
 
-def _check_free(port: int) -> None:
-    import socket
+def _serve_http(settings: "Settings", port: int) -> None:
+    from rag_service.answer.assistant import open_assistant
+    from rag_service.http.listening import ResilientServer
+    from rag_service.http.security import RequireKey, check_exposure
+    from rag_service.http.server import listen
 
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    check_exposure(settings, HOST)
+    with listen(HOST, port) as listening, open_assistant(settings) as assistant:
+        tools = make_server(assistant).streamable_http_app(host=HOST)
+        app = RequireKey(tools, settings, is_all_closed=True)
+        with suppress(KeyboardInterrupt):  # uvicorn raises it again once all is closed
+            ResilientServer(app, settings, seconds_to_finish=0).run(sockets=[listening])
+
+
+async def _serve_stdio(server: "MCPServer[Any]") -> None:
+    """Serve over stdio, and answer the lines too that are no messages, which the SDK passes over."""
+    from mcp.server.stdio import stdio_server
+
+    async with stdio_server() as (incoming, outgoing), anyio.create_task_group() as tasks:
+        into, messages = anyio.create_memory_object_stream[Any](0)
+        tasks.start_soon(_answer_malformed, incoming, into, outgoing)
+        low = server._lowlevel_server  # what MCPServer.run does, with a stream of our own
+        await low.run(messages, outgoing, low.create_initialization_options())
+        tasks.cancel_scope.cancel()
+
+
+async def _answer_malformed(incoming: Any, into: Any, outgoing: Any) -> None:
+    from mcp.shared.message import SessionMessage
+
+    async with incoming, into:
+        async for item in incoming:
+            if isinstance(item, Exception):
+                await outgoing.send(SessionMessage(refusal(item)))
+            else:
+                await into.send(item)
+
+
+def refusal(error: Exception) -> "JSONRPCError":
+    """Return the answer to a line that is no message, with the line's id where it has one."""
+    from mcp.types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError
+    from pydantic import ValidationError
+
+    errors = error.errors(include_url=False) if isinstance(error, ValidationError) else []
+    is_json = not any(each["type"] == "json_invalid" for each in errors)
+    code, cause = (INVALID_REQUEST, "not a JSON-RPC message") if is_json else (PARSE_ERROR, "not JSON in UTF-8")
+    number = next((found for each in errors if (found := _id_in(each["input"])) is not None), None)
+    return JSONRPCError(jsonrpc="2.0", id=number, error=ErrorData(code=code, message=cause))
+
+
+def _id_in(text: Any) -> int | str | None:
+    """Return the id of a message that can't be read, if it can be sent back."""
+    if isinstance(text, str):
         try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise ServeError(
-                f"port {port} can't be listened at ({error.strerror})", "choose another with --port"
-            ) from error
+            text = json.loads(text)  # takes lone surrogates
+        except (ValueError, RecursionError):
+            return None
+    found = text.get("id") if isinstance(text, dict) else None
+    is_sendable = type(found) is int or (isinstance(found, str) and found.isprintable())
+    return found if is_sendable else None
 
 
 def _where(repos: list[str] | None, paths: list[str] | None) -> Any:

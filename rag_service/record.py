@@ -1,6 +1,7 @@
 """The records of a running assistant: every question with what was answered from, and what readers thought of it.
 
-Journals (`ml.journal`) in the data folder. Secrets in what a reader typed, or an LLM repeated, are taken out before.
+Journals (`ml.journal`) in the data folder. Secrets are taken out before, from every text:
+the question, the filter of paths, the answer, the names of files, comments.
 """
 
 from collections.abc import Mapping
@@ -21,53 +22,77 @@ LONGEST_COMMENT = 4_000
 
 
 def about_answer(run: "Run", *, complete: bool) -> dict[str, Any]:
-    """Gives what the audit log and the trace hold of an answer; `complete` is False where the reader left early."""
+    """Return what the audit log and the trace hold of an answer; `complete` is False where the reader left early.
+
+    Every text in it is redacted: paths and names of files come from the reader or from a repository, too.
+    """
     answer = run.answer()
-    return {
-        "id": answer.id,
+    about = {
         "caller": run.asker.name,
-        "question": redacted(answer.question),
+        "question": answer.question,
         "where": asdict(run.asked.where),
         "evidence": [place(source.chunk) for source in run.sources],
-        "answer": redacted(answer.answer),
+        "answer": answer.answer,
         "citations": [place(citation) for citation in answer.citations],
         "model": answer.model,
+        "notices": list(answer.notices),
+    }
+    return {
+        "id": answer.id,
+        **{name: without_secrets(value) for name, value in about.items()},
         "tokens": dict(answer.tokens),
         "timings": {stage: round(seconds, 4) for stage, seconds in answer.timings.items()},
         "found": answer.found,
         "dropped": answer.dropped,
-        "notices": list(answer.notices),
         "complete": complete,
     }
 
 
 def record_answer(settings: "Settings", about: Mapping[str, Any]) -> None:
-    """Adds an answer (`about_answer`) to the audit log; it is on the disk when this returns. Raises RecordError."""
+    """Append an answer (`about_answer`) to the audit log; it is on the disk when this returns. Raise RecordError."""
     _append(settings, AUDIT, about)
 
 
 def record_feedback(
     settings: "Settings", answer_id: str, verdict: Literal["up", "down"], comment: str = "", *, caller: str = ""
 ) -> dict[str, Any]:
-    """Adds what a reader thought of an answer, and gives what was added. Raises RecordError.
+    """Append what a reader thought of an answer, and return what was added. Raise RecordError.
 
     A comment is cut at LONGEST_COMMENT characters.
     """
-    about = {"id": answer_id, "caller": caller, "verdict": verdict, "comment": redacted(comment[:LONGEST_COMMENT])}
+    about = {
+        "id": redacted(answer_id),
+        "caller": redacted(caller),
+        "verdict": verdict,
+        "comment": redacted(comment[:LONGEST_COMMENT]),
+    }
     _append(settings, FEEDBACK, about)
     return about
 
 
 def place(of: Citation | Chunk) -> str:
-    """Gives `repo:path:start-end`."""
+    """Return `repo:path:start-end`."""
     return f"{of.repo}:{of.file_path}:{of.line_start}-{of.line_end}"
 
 
 def redacted(text: str) -> str:
-    """Gives a text without the secrets in it."""
+    """Return what somebody typed, pasted or generated without the secrets in it."""
     from ml.index.redact import redact
 
-    return redact("question.txt", text).text if text else ""
+    return redact("", text).text if text else ""
+
+
+def without_secrets(value: Any) -> Any:
+    """Return a value with every text in it redacted, at any depth."""
+    match value:
+        case str():
+            return redacted(value)
+        case Mapping():
+            return {name: without_secrets(inner) for name, inner in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [without_secrets(inner) for inner in value]
+        case _:
+            return value
 
 
 def _append(settings: "Settings", name: str, about: Mapping[str, Any]) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ml.errors import SettingsError
 from ml.records import attribute
-from rag_service.record import place
+from rag_service.record import place, redacted
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -131,7 +131,8 @@ def _attributes(about: Mapping[str, Any]) -> "dict[str, AttributeValue]":
 
 def _documents(run: "Run") -> "dict[str, AttributeValue]":
     return {
-        f"retrieval.documents.{number}.document.id": place(source.chunk) for number, source in enumerate(run.sources)
+        f"retrieval.documents.{number}.document.id": redacted(place(source.chunk))
+        for number, source in enumerate(run.sources)
     }
 
 

@@ -22,7 +22,9 @@ def hit(found: "Hit") -> dict[str, Any]:
 
 
 def answer(given: "Answer") -> dict[str, Any]:
-    """Gives an answer: `{id, answer, citations: [{n, repo, file_path, …, quote}], model, timings, found, …}`."""
+    """Return an answer: `{id, answer, citations: [{n, repo, file_path, …, quote}], model, timings, found, …}`."""
     from dataclasses import asdict
 
-    return asdict(given)
+    shown = asdict(given)
+    del shown["withheld"]
+    return shown

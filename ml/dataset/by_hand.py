@@ -1,6 +1,5 @@
 """Pairs written by hand: a JSONL file of examples, in which the evidence and the revision may be left out."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +9,11 @@ from ml.dataset.draft import Draft
 from ml.dataset.rated import chunk_at, language_of
 from ml.errors import DatasetError
 from ml.index.store.base import Store
+from ml.patterns import bounded
 from ml.training.examples import Example
 
-MARK = re.compile(r"(?:\s*\[\d[^\]]*\])*\s*[.!?]?\s*$")
+LONGEST_END = 300
+MARK = bounded(r"(?:\s*\[\d[^\]]*\])*\s*[.!?]?\s*$", longest=LONGEST_END)
 CURE = "mend or remove that line"
 
 
@@ -54,5 +55,6 @@ def _read(line: str, place: str, store: Store) -> Draft | Written:
     if written.revision and written.revision != known[written.repo]:
         cause = f"{place}: the link is to revision {written.revision}, but {known[written.repo]} is indexed"
         raise DatasetError(cause, "look at the lines again and mend the revision")
-    sentence, lines = MARK.sub("", written.answer), (start, min(end, chunk.line_end))
+    begun, end_of_it = written.answer[:-LONGEST_END], written.answer[-LONGEST_END:]
+    sentence, lines = begun + MARK.sub("", end_of_it), (start, min(end, chunk.line_end))
     return Draft("hand", language_of(written.question), written.question, sentence, chunk, lines)

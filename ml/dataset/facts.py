@@ -11,27 +11,41 @@ from dataclasses import dataclass
 from ml.index import tokens
 from ml.index.chunk import Chunk
 from ml.index.outline import Outline
+from ml.patterns import bounded, whole_word
 
 LONGEST = 72
 MOST_CALLS = 3
 FEWEST_LETTERS, FEWEST_PARTS = 3, 2
 LONGEST_ASKED = 32
-TRAILING_COMMENT = re.compile(r"\s+(?:#|//)\s.*$")
+# A line that holds one fact which can be quoted is not longer.
+LONGEST_LINE = 500
+TRAILING_COMMENT = bounded(r"\s+(?:#|//)\s.*$")
 COMMENT = re.compile(r"\s*(?:#|//|/?\*|--\s)")
 RAISE = re.compile(r"(?:raise|throw)\s+(?:new\s+)?(?P<error>[A-Z][\w.]*)")
 RETURN = re.compile(r"return\s+(?P<value>[^;]+?);?$")
-IF = re.compile(r"(?:\}\s*)?(?:el(?:se\s+)?)?if\b\s*(?P<condition>.+?)\s*(?::|\{|then)$")
-INLINE_IF = re.compile(r"if\s*(?P<condition>\(.+\))\s*\{?\s*(?P<then>(?:return|throw)\b[^{}]*?;?)\s*\}?$")
-FOR = re.compile(
-    r"(?:async\s+)?for\s*\(?\s*(?:const\s+|let\s+|var\s+)?(?P<item>[\w$]+)\s+(?:in|of)\s+(?P<items>.+?)\)?\s*[:{]$"
+IF = bounded(r"(?:\}\s*+)?(?:el(?:se\s++)?)?if\b\s*+(?P<condition>.+?)\s*(?::|\{|then)$", longest=LONGEST_LINE)
+INLINE_IF = bounded(
+    r"if\s*+(?P<condition>\(.+\))\s*+\{?\s*+(?P<then>(?:return|throw)\b[^{}]*?;?)\s*\}?$", longest=LONGEST_LINE
 )
-CALL = re.compile(r"(?<![\w$@])(?P<name>[A-Za-z_$][\w$.]*)\s*\((?P<arguments>[^()]*(?:\([^()]*\)[^()]*)*)\)")
-STATEMENT = re.compile(
-    r"(?:(?:return|yield|await|var|let|const|val|final)\s+)*(?:[\w$.,\s:\[\]\"']+?\s*(?::?=)\s*)?(?:await\s+)?"
+FOR = bounded(
+    r"(?:async\s++)?for\s*+\(?\s*+(?:const\s++|let\s++|var\s++)?(?P<item>[\w$]++)\s++(?:in|of)\s++"
+    r"(?P<items>.+?)\)?\s*[:{]$",
+    longest=LONGEST_LINE,
 )
-QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
-ONE_LINE_COMMENT = re.compile(r"\s*(?:#|//)+\s?")
-NO_REASON = re.compile(r"(?i)todo|fixme|noqa|type:|pragma|eslint|pylint|mypy|http|[`{}=\[\]]|\w\(|\w_\w")
+CALL = bounded(
+    r"(?<![\w$@])(?P<name>[A-Za-z_$][\w$.]*)\s*\((?P<arguments>[^()]*(?:\([^()]*\)[^()]*)*)\)", longest=LONGEST_LINE
+)
+CALLED = bounded(r"(?<![\w$@])([A-Za-z_$][\w$.]*)\s*\(", longest=LONGEST_LINE)
+STATEMENT = bounded(
+    r"(?:(?:return|yield|await|var|let|const|val|final)\s+)*(?:[\w$.,\s:\[\]\"']+?\s*(?::?=)\s*)?(?:await\s+)?",
+    longest=LONGEST_LINE,
+)
+QUOTED = bounded(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
+ONE_LINE_COMMENT = bounded(r"\s*+(?:#|//)++\s?")
+LONGEST_REASON = 1_000
+NO_REASON = bounded(
+    r"(?i)todo|fixme|noqa|type:|pragma|eslint|pylint|mypy|http|[`{}=\[\]]|\w\(|\w_\w", longest=LONGEST_REASON
+)
 FEWEST_WORDS, MOST_WORDS = 6, 40
 OPENING = re.compile(r"\s*(?:async\s+)?(?:def|class|fn|func|function|if|elif|for|while|with|switch|match|catch)\b")
 ERROR = re.compile(r"\w*(?:Error|Exception|Warning)|cls|func|fn|callback|cb")
@@ -92,7 +106,8 @@ def reasons_of(chunk: Chunk, about: Outline) -> Iterator[Fact]:
 
 def _is_sentence(comment: str) -> bool:
     """Says whether a comment gives a reason, rather than a heading, a note to a tool or switched-off code."""
-    return FEWEST_WORDS <= len(comment.split()) <= MOST_WORDS and not NO_REASON.search(comment)
+    fits = len(comment) <= LONGEST_REASON and FEWEST_WORDS <= len(comment.split()) <= MOST_WORDS
+    return fits and not NO_REASON.search(comment)
 
 
 def code_lines(chunk: Chunk, first: int) -> list[Line]:
@@ -129,10 +144,11 @@ def _looped(lines: Sequence[Line], at: int, line: Line) -> Iterator[Fact]:
     loop = FOR.match(line.text)
     if not loop or len(loop["item"]) < FEWEST_LETTERS or not is_whole(loop["items"]):
         return
+    item = whole_word(loop["item"])
     for inner in lines[at + 1 :]:
         if inner.indent <= line.indent:
             return
-        called = next((name for name in _calls(inner.text) if re.search(rf"\b{loop['item']}\b", inner.text)), "")
+        called = next(_calls(inner.text), "") if item.search(inner.text) else ""
         if called:
             values = {"item": loop["item"], "items": loop["items"], "callee": called}
             yield Fact("loop", values, (line.number, inner.number))
@@ -171,19 +187,19 @@ def is_whole(text: str, longest: int = LONGEST) -> bool:
     """Says whether a piece of code can be quoted: short, on one line, its brackets and quotes closed."""
     bare = QUOTED.sub("", text)
     balanced = all(bare.count(one) == bare.count(other) for one, other in ("()", "[]", "{}"))
-    return 0 < len(text) <= longest and balanced and "`" not in text and not re.search(r"[\"']", bare)
+    return 0 < len(text) <= longest and balanced and "`" not in text and '"' not in bare and "'" not in bare
 
 
 def _call_of(statement: str) -> str:
     """Gives the name that a statement consists of calling, "" where it is something else."""
     begun = STATEMENT.match(statement)
-    call = CALL.match(statement, begun.end() if begun else 0)
+    call = CALL.match(statement[begun.end() :] if begun else statement)
     name = call["name"].rpartition(".")[2] if call else ""
     return name if is_telling(name) else ""
 
 
 def _calls(text: str) -> Iterator[str]:
-    for call in re.finditer(r"(?<![\w$@])([A-Za-z_$][\w$.]*)\s*\(", QUOTED.sub('""', text)):
+    for call in CALLED.finditer(QUOTED.sub('""', text)):
         name = call[1].rpartition(".")[2]
         if is_telling(name):
             yield name

@@ -13,10 +13,12 @@ from ml.dataset.templates import templates
 from ml.errors import SourceError
 from ml.index.chunk import digest
 from ml.index.sources.git import run_git
+from ml.index.sources.ownership import foreign_git_folder
 from ml.index.sources.remote import without_credentials
 from ml.index.sources.repository import is_bare, is_working_tree
 from ml.index.sources.scratch import cache_folder
 from ml.index.store.base import Repository
+from ml.patterns import bounded
 
 MOST_FILES = 60
 MOST_SYMBOLS = 3
@@ -24,11 +26,17 @@ DIRTY = "-dirty"
 COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 HEADER = re.compile(r"(?P<commit>[0-9a-f]{40,64}) \d+ (?P<line>\d+)")
 # What stands before and behind the words of a message: "fix(api): ", "(#123)", "[JIRA-7]".
-AROUND = re.compile(r"^\s*(?:\w+(?:\([^)]*\))?!?:|\[[^\]]*\]|[A-Z]+-\d+:?|:\w+:)\s*|\s*\(#\d+\)\s*$|\s*#\d+\s*$")
-ROUTINE = re.compile(
-    r"(?i)\b(?:merge|revert|bump|release|version|typos?|lint|ruff|black|format(?:ting)?|wip|initial|readme|changelog|upgrade|"
-    r"pre-commit|ci|docs?|tests?|cleanup|misc|nits?|review|todo)\b"
+LONGEST_MESSAGE = 500
+AROUND = bounded(
+    r"^\s*(?:\w+(?:\([^)]*\))?!?:|\[[^\]]*\]|[A-Z]+-\d+:?|:\w+:)\s*|\s*\(#\d+\)\s*$|\s*#\d+\s*$",
+    longest=LONGEST_MESSAGE,
 )
+ROUTINE = bounded(
+    r"(?i)\b(?:merge|revert|bump|release|version|typos?|lint|ruff|black|format(?:ting)?|wip|initial|readme|changelog|upgrade|"
+    r"pre-commit|ci|docs?|tests?|cleanup|misc|nits?|review|todo)\b",
+    longest=LONGEST_MESSAGE,
+)
+MARKUP = re.compile(r"[`“”«»{}<>\[\]]|://")
 FEWEST_WORDS, MOST_WORDS = 3, 14
 
 
@@ -41,13 +49,14 @@ class Blame:
 
 
 def git_folder(repository: Repository) -> Path | None:
-    """Gives where git can be asked about a repository without a network: its folder, or what was fetched of its URL."""
+    """Return where git can be asked about a repository without a network: its folder, or what was fetched of its URL."""
     if not COMMIT.fullmatch(repository.revision.removesuffix(DIRTY)):
         return None
     folder = Path(repository.source)
     if "://" in repository.source or not folder.exists():
         folder = cache_folder("git") / digest(without_credentials(repository.source).encode("utf-8", "surrogateescape"))
-    return folder if folder.is_dir() and (is_bare(folder) or is_working_tree(folder)) else None
+    known = folder.is_dir() and (is_bare(folder) or is_working_tree(folder))
+    return folder if known and not foreign_git_folder(folder) else None
 
 
 def lines_at(repository: Repository, folder: Path, file_path: str) -> list[str] | None:
@@ -121,9 +130,11 @@ def _changes(symbols: list[Symbol], told: Blame, seed: int) -> Iterator[Draft]:
 
 
 def spoken(message: str) -> str:
-    """Gives the words of a message's first line, "" for one that says nothing about what the code does."""
+    """Return the words of a message's first line, "" for one that says nothing about what the code does."""
+    if len(message) > LONGEST_MESSAGE:
+        return ""
     before = ""
     while before != message:
         before, message = message, AROUND.sub("", message).strip()
-    few = not FEWEST_WORDS <= len(message.split()) <= MOST_WORDS
-    return "" if few or ROUTINE.search(message) or re.search(r"[`“”«»{}<>\[\]]|://", message) else message.rstrip(".")
+    fits = len(message) <= LONGEST_MESSAGE and FEWEST_WORDS <= len(message.split()) <= MOST_WORDS
+    return "" if not fits or ROUTINE.search(message) or MARKUP.search(message) else message.rstrip(".")

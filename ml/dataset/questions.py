@@ -6,15 +6,19 @@ from collections.abc import Iterator, Mapping
 
 from ml.dataset.corpus import Corpus, Symbol
 from ml.dataset.draft import Draft, Language
-from ml.dataset.facts import Fact, arguments_of, code_lines, facts_of, is_whole, reasons_of
+from ml.dataset.facts import LONGEST_LINE, Fact, arguments_of, code_lines, facts_of, is_whole, reasons_of
 from ml.dataset.templates import templates
 from ml.dataset.verbs import third_person, words_of_action
 from ml.index import tokens
 from ml.index.chunk import Chunk
+from ml.patterns import bounded
 
 MOST_CALLERS = 2
 FEWEST_PARTS = 2
-SETTING = re.compile(r"(?P<constant>[A-Z][A-Z\d]*_[A-Z\d_]{2,})\s*(?::\s*[\w\[\], |.]+)?=\s*(?P<value>[^=].*?);?$")
+SETTING = bounded(
+    r"(?P<constant>[A-Z][A-Z\d]*_[A-Z\d_]{2,})\s*(?::\s*[\w\[\], |.]+)?=\s*(?P<value>[^=].*?);?$", longest=LONGEST_LINE
+)
+CALLED = re.compile(r"(?<![\w$])([A-Za-z_$][\w$]*+)\s*+\(")
 # Sentences about how something works answer a question that only describes it.
 WORKINGS = ("calls", "calls_and_returns", "loop", "raises", "calls_when", "returns")
 
@@ -99,7 +103,7 @@ def _callers(corpus: Corpus, seed: int) -> Iterator[Draft]:
     for symbol in corpus.symbols:
         chunk = symbol.chunk
         for line in code_lines(chunk, symbol.about.body_start):
-            for name in dict.fromkeys(re.findall(r"([A-Za-z_$][\w$]*)\s*\(", line.text)):
+            for name in dict.fromkeys(CALLED.findall(line.text)):
                 key = (chunk.repo, name)
                 if name != symbol.name and corpus.is_unique(*key) and len(tokens.parts_of(name)) >= FEWEST_PARTS:
                     counted[key] += 1

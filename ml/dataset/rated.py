@@ -16,7 +16,7 @@ from ml.records import Records
 COMPOSED = "evidence"  # begins the record's `model` where no LLM wrote the answer
 PLACE = re.compile(r"(?P<repo>.+?):(?P<path>[^:]+):(?P<start>\d+)-(?P<end>\d+)")
 CYRILLIC = re.compile(r"[а-яё]", re.IGNORECASE)
-MARK = re.compile(r"\s*\[\d[^\]]*\]")
+MARK = re.compile(r"(?<!\s)\s*+\[\d[^\[\]]*+\]")
 SENTENCES = re.compile(r"(?<=[.!?])\s+|\n+")
 
 

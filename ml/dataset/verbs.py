@@ -1,8 +1,7 @@
 """Names and first sentences that begin with a verb: what a symbol does, in the words of a question."""
 
-import re
-
 from ml.index import tokens
+from ml.patterns import bounded
 
 LONGEST = 110
 FEWEST_WORDS, MOST_WORDS = 6, 16
@@ -21,9 +20,13 @@ VERBS = frozenset(
     "throw track transform translate traverse trigger trim truncate try turn unpack unwrap update upload use validate verify "
     "wait walk warn watch wrap write yield".split()
 )
-SENTENCE = re.compile(r"(?P<verb>[A-Z][a-z]+)\s(?P<rest>[^\n]+?(?:\n[^\n]+?)?)(?:\.(?=\s|$)|$|\n\n)")
+LONGEST_READ = 4 * LONGEST
+SENTENCE = bounded(r"(?P<verb>[A-Z][a-z]+)\s(?P<rest>[^\n]+?(?:\n[^\n]+?)?)(?:\.(?=\s|$)|$|\n\n)", longest=LONGEST_READ)
 # What no question holds: markup, examples, lists of parameters, a code of its own.
-UNSPEAKABLE = re.compile(r"[`<>{}\[\]|\\=*_:;\"]|\be\.g|\bi\.e|\bhttp|\bself\b|\bTODO\b|\bthis (?:method|function)\b")
+UNSPEAKABLE = bounded(
+    r"[`<>{}\[\]|\\=*_:;\"]|\be\.g|\bi\.e|\bhttp|\bself\b|\bTODO\b|\bthis (?:method|function)\b",
+    longest=LONGEST_READ,
+)
 GENERIC = frozenset("get set run init test handle process make use call".split())
 
 
@@ -32,7 +35,7 @@ def third_person(documentation: str) -> str:
 
     "" where it is no plain sentence that begins with a verb.
     """
-    found = SENTENCE.match(documentation.strip())
+    found = SENTENCE.match(documentation.strip()[:LONGEST_READ])
     if not found:
         return ""
     verb, rest = _third(found["verb"].lower()), " ".join(found["rest"].split()).rstrip(" .")
@@ -55,7 +58,7 @@ def words_of_action(name: str) -> str:
 def _third(verb: str) -> str:
     """Gives the third person of a verb, "" for a word that is none of VERBS."""
     if verb in VERBS:
-        if re.search(r"[^aeiou]y$", verb):
+        if verb.endswith("y") and verb[-2] not in "aeiou":
             return f"{verb[:-1]}ies"
         return f"{verb}es" if verb.endswith(("s", "x", "z", "ch", "sh")) else f"{verb}s"
     bases = (verb[:-1], verb[:-2], f"{verb[:-3]}y")

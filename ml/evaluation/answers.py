@@ -10,10 +10,11 @@ from ml.index.sparse import STOP_WORDS
 from ml.index.tokens import identifiers, stem, words
 
 FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,}).*?(?:^[ \t]*\1[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
-MARKS = re.compile(r"(?:\s*\[\d+\])+")
+MARKS = re.compile(r"\[\d++\](?:\s*+\[\d++\])*+")
 NUMBER = re.compile(r"\[(\d+)\]")
 SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 PLACE = re.compile(r"(?P<path>[^\s:]+):(?P<start>\d+)(?:-(?P<end>\d+))?")
+DOTTED = re.compile(r"[\w$]++(?:(?:\.|::|#)[\w$]++)++")
 
 
 def citation_precision(reply: Reply) -> float | None:
@@ -84,4 +85,4 @@ def _target(place: re.Match[str]) -> Target:
 def _last_names(code: str) -> Iterable[str]:
     """Gives the names in a piece of code; of a dotted one alone (`Class.method`) the last, which stands at its place."""
     names = [name for name in identifiers(code) if not name.isdigit()]
-    return names[-1:] if re.fullmatch(r"[\w$]+(?:(?:\.|::|#)[\w$]+)+", code) else names
+    return names[-1:] if DOTTED.fullmatch(code) else names

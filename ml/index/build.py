@@ -12,15 +12,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 from time import perf_counter
 from typing import Protocol
 
 from ml.errors import SourceError, StoreMissingError
 from ml.index.embedder.base import Embedder
-from ml.index.prepare import Preparation, Prepared, indexed_text
+from ml.index.prepare import FILE_SECONDS, Preparation, Prepared, indexed_text, too_slow
 from ml.index.sources import Skipped, Source, SourceFile, fingerprint, open_source, read
+from ml.index.sources.files import size_of
 from ml.index.store.base import EncodedChunk, Repository, Store, Update
 from ml.index.workers import run_in_workers
 
@@ -29,8 +29,8 @@ INDEX_VERSION = 1
 EMBED_BATCH = 512
 # One task of a worker.
 TASK_FILES, TASK_BYTES = 64, 200_000
-# Less than this is split here, faster than workers start.
-INLINE_BYTES = 300_000
+# Less than this is split here, faster than workers start; not a long file, which may have to be stopped.
+INLINE_BYTES, INLINE_FILE_BYTES = 300_000, 8_000
 MAX_WORKERS = 8
 
 
@@ -57,6 +57,7 @@ class IndexReport:
     """What a run did. `files` and `chunks` are the repository's totals, the other counts are this run's.
 
     `stages` are seconds: CPU time of all workers for read, redact, split and encode, passed time for embed and store.
+    `too_slow` are the paths of files that were left out for the time that they take.
     """
 
     repository: Repository
@@ -69,6 +70,7 @@ class IndexReport:
     stages: Mapping[str, float]
     skipped: Mapping[str, int]
     redacted: Mapping[str, int]
+    too_slow: Sequence[str] = ()
 
 
 def build_index(
@@ -81,13 +83,14 @@ def build_index(
     max_file_bytes: int,
     workers: int = 0,
     progress: Progress | None = None,
+    git_folders: Sequence[Path] = (),
 ) -> IndexReport:
     """Indexes a folder, a git repository, a git URL or an archive; `workers` 0 means as many as there are cores.
 
     Raises SourceError for a source that can't be read or has nothing to index, and the errors of store and embedder.
     Whatever it raises, and also when it is killed, the index stays as it was and the next run goes on from there.
     """
-    with open_source(spec, name=name, revision=revision) as source:
+    with open_source(spec, name=name, revision=revision, git_folders=git_folders) as source:
         if name is None:
             _check_name(source, store)
         with store.update(source.name, INDEX_VERSION) as update:
@@ -125,6 +128,7 @@ class _Run:
     stages: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     present: set[str] = field(default_factory=set)
     waiting: list[Prepared] = field(default_factory=list)
+    too_slow: list[str] = field(default_factory=list)
     changed: int = 0
     embedded: int = 0
 
@@ -153,6 +157,7 @@ class _Run:
             stages=dict(self.stages),
             skipped=dict(self.skipped),
             redacted=dict(self.redacted),
+            too_slow=tuple(self.too_slow),
         )
 
     def _files(self) -> Iterator[SourceFile]:
@@ -187,15 +192,16 @@ class _Run:
         return None
 
     def _prepared(self, files: Sequence[SourceFile]) -> Iterator[Prepared | Skipped]:
-        sizes = [_size(file) for file in files]
-        if self.workers == 1 or sum(sizes) < INLINE_BYTES:
+        sizes = [size_of(file.absolute) for file in files]
+        if sum(sizes) < INLINE_BYTES and max(sizes, default=0) <= INLINE_FILE_BYTES:
             return map(self.preparation.prepare, files)
-        tasks = _tasks(files, sizes)
-        return chain.from_iterable(run_in_workers(self.preparation, tasks, self.workers))
+        return run_in_workers(self.preparation.prepare, _tasks(files, sizes), self.workers, too_slow, FILE_SECONDS)
 
     def _take(self, result: Result) -> None:
         if isinstance(result, Skipped):
             self.skipped[result.reason] += 1
+            if result.reason == "too slow":
+                self.too_slow.append(result.path)
             return
         self.present.add(result.path)
         if isinstance(result, Unchanged):
@@ -239,13 +245,6 @@ class _Run:
         started = perf_counter()
         yield
         self.stages[stage] += perf_counter() - started
-
-
-def _size(file: SourceFile) -> int:
-    try:
-        return Path(file.absolute).stat().st_size
-    except OSError:  # it vanished meanwhile; reading it says so
-        return 0
 
 
 def _tasks(files: Sequence[SourceFile], sizes: Sequence[int]) -> Iterator[list[SourceFile]]:

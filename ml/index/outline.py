@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 from ml.index.chunk import Chunk
 from ml.index.languages import LANGUAGES, Language
 from ml.index.languages.definitions import Definition, read_syntax
+from ml.patterns import bounded
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
 # What begins or ends a line of a comment, over all languages.
-MARKS = re.compile(
-    r"""^\s*(?://[/!]?|/\*[*!]?|\*/|\*(?![*/])|\(\*\*?|--+\s?\||--+|#+!?|;+|@\w*doc\b|"{3})\s?|\s*(?:\*/|\*\)|"{3})\s*$"""
+MARKS = bounded(
+    r"""^\s*(?://[/!]?|/\*[*!]?|\*/|\*(?![*/])|\(\*\*?|--+\s?\||--+|#+!?|;+|@\w*doc\b|"{3})\s?|\s*(?:\*/|\*\)|"{3})\s*$""",
+    longest=1_000,
 )
 XML_TAGS = re.compile(
     r"</?(?:summary|remarks|returns|para|param|typeparam|value|example|exception|c|code|inheritdoc)\b[^<>]*>"
@@ -25,6 +27,8 @@ XML_REFERENCE = re.compile(r"""<(?:see|seealso|paramref|typeparamref)\s+\w+=["']
 ATTRIBUTE = re.compile(r"\s*(?:@(?!\w*doc\b)|#!?\[|\[)")
 STRINGS = frozenset({"string", "string_literal", "concatenated_string"})
 QUOTES = re.compile(r"""^[a-zA-Z]{0,2}("{3}|'{3}|"|')(.*?)\1$""", re.DOTALL)
+# A chunk has 2,000 characters unless it is one long line, over which a grammar may take minutes while a user waits.
+MOST_CHARACTERS = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +42,8 @@ class Outline:
 
 @lru_cache(maxsize=2048)
 def outline(chunk: Chunk) -> Outline:
-    """Gives the outline of the symbol that a chunk begins with; without signature and docstring where there is none."""
-    language = LANGUAGES.get(chunk.language)
+    """Return the outline of the symbol that a chunk begins with; without signature and docstring where there is none."""
+    language = LANGUAGES.get(chunk.language) if len(chunk.text) <= MOST_CHARACTERS else None
     lines = chunk.text.split("\n")
     found = _first(language, chunk.text) if language else None
     if found is None:

@@ -13,6 +13,10 @@ from ml.index.store.base import SparseVector
 if TYPE_CHECKING:
     from ml.index.split import Piece
 
+# Of processor time, for all that is done with a file. A real one of 1 MB takes about two; in a worker process the kernel
+# sees to it (ml.index.workers), in this one the parser and the checks between the stages.
+FILE_SECONDS = 10.0
+
 Encoded = tuple[tuple[Any, ...], str, tuple[list[int], list[float]], tuple[list[int], list[float]]]
 
 
@@ -40,16 +44,13 @@ class Preparation:
     revision: str
     max_file_bytes: int
 
-    def __call__(self, files: Sequence[SourceFile]) -> list[Prepared | Skipped]:
-        """Prepares some files."""
-        return [self.prepare(file) for file in files]
-
     def prepare(self, file: SourceFile) -> Prepared | Skipped:
-        """Prepares a file, or tells why it is left out."""
+        """Return a file prepared, or why it is left out."""
         from ml.index.redact import redact
         from ml.index.sources import read
         from ml.index.split import split
 
+        until = thread_time() + FILE_SECONDS
         seconds: dict[str, float] = {}
         with _timed(seconds, "read"):
             source = read(file, self.max_file_bytes)
@@ -57,8 +58,12 @@ class Preparation:
             return source
         with _timed(seconds, "redact"):
             redaction = redact(source.path, source.text)
+        if thread_time() > until:
+            return too_slow(file)
         with _timed(seconds, "split"):
             pieces = split(source.path, redaction.text)
+        if thread_time() > until:
+            return too_slow(file)
         with _timed(seconds, "encode"):
             encoded = [self._encode(source, piece) for piece in pieces]
         return Prepared(source.path, source.digest, encoded, redaction.counts, seconds)
@@ -82,8 +87,13 @@ class Preparation:
         return chunk, piece.header, (text.indices, text.values), (names.indices, names.values)
 
 
+def too_slow(file: SourceFile) -> Skipped:
+    """Return a file as left out for the time that it takes."""
+    return Skipped(file.path, "too slow")
+
+
 def indexed_text(header: str, text: str) -> str:
-    """Gives what a chunk is found by: its header line and its lines."""
+    """Return what a chunk is found by: its header line and its lines."""
     return f"{header}\n{text}"
 
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+from ml.patterns import bounded
+
 MAX_IDENTIFIER = 96
 MAX_WORD = 40
 
@@ -16,7 +18,10 @@ _MIN_STEM = 4
 
 _UPPER = "A-ZÀ-ÖØ-ÞА-ЯЁ"
 _IDENTIFIER = re.compile(r"\w+")
-_PART = re.compile(rf"[{_UPPER}]{{2,}}s(?![^\W\d_])|[{_UPPER}]+(?![^\W\d_{_UPPER}])|[{_UPPER}]?[^\W\d_{_UPPER}]+|\d+")
+_PART = bounded(
+    rf"[{_UPPER}]{{2,}}s(?![^\W\d_])|[{_UPPER}]+(?![^\W\d_{_UPPER}])|[{_UPPER}]?[^\W\d_{_UPPER}]+|\d+",
+    longest=MAX_IDENTIFIER,
+)
 
 
 def words(text: str) -> list[str]:

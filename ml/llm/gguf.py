@@ -12,12 +12,13 @@ from math import prod
 from pathlib import Path
 
 from ml.errors import ModelError
+from ml.patterns import bounded
 
 Value = str | int | float | bool | None
 
 STRING, ARRAY = 8, 9
 NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
-QUANTIZATION = re.compile(r"[.-](?:[IT]?Q\d\w*|B?F(?:16|32))$", re.IGNORECASE)
+QUANTIZATION = bounded(r"[.-](?:[IT]?Q\d\w*|B?F(?:16|32))$", re.IGNORECASE, longest=255)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,8 @@ from ml.settings import Settings
 DECISION, LOG = "decision", "log.txt"
 BEGUN = re.compile(r"Executing task \S*?'(?P<stage>[\w-]+)'")
 SAID = re.compile(r"^    (?P<line>\$ .*|step .*)")
-ERROR = (
-    '{"error": {"cause": '  # begins the line of JSON that a stage that failed leaves in the log (ml.pipelines.stage)
-)
+# Begins the line of JSON that a stage that failed leaves in the log (ml.pipelines.stage).
+ERROR = '{"error": {"cause": '
 
 Progress = Callable[[str, str], None]
 """Is told the stage that runs, and a line of what it does ("" when it begins)."""

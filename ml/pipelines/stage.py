@@ -21,15 +21,15 @@ def run_stage(stage: str, **arguments: Any) -> Any:
     Raise PipelineError with the stage's cause and cure where it fails.
     """
     print("$", stage, *_words(arguments), flush=True)
-    command = [sys.executable, "-P", "-m", MODULE, stage, json.dumps(arguments, ensure_ascii=False)]
+    command = [sys.executable, "-P", "-m", MODULE, stage, json.dumps(arguments)]
     with tempfile.TemporaryFile("w+", encoding="utf-8") as printed:
-        with subprocess.Popen(command, stdout=printed, stderr=subprocess.PIPE, text=True, encoding="utf-8") as running:
+        with subprocess.Popen(command, stdout=printed, stderr=subprocess.PIPE, text=True, errors="replace") as running:
             last = _pass_on(running.stderr)
         printed.seek(0)
         found = printed.read()
     if running.returncode:
         error = _error(stage, found, last or f"it ended with {running.returncode}")
-        print(json.dumps(error.as_dict(), ensure_ascii=False), flush=True)
+        print(json.dumps(error.as_dict()), flush=True)
         raise error
     print(found, flush=True)
     return json.loads(found)

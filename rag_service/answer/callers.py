@@ -8,6 +8,7 @@ from ml.index import tokens
 from ml.index.asides import asides
 from ml.index.chunk import SEPARATOR, Chunk, last_name
 from ml.index.store.base import Where
+from ml.patterns import bounded, called_member, called_word
 from rag_service.answer.evidence import StoredLines
 from rag_service.answer.lines import comment_text, is_comment
 from rag_service.retrieve import Retriever
@@ -16,8 +17,10 @@ from rag_service.retrieve.question import name_parts
 CANDIDATES = 100
 CONSTRUCTORS = frozenset(("__init__", "constructor", "initialize", "__construct", "init"))
 WITHOUT_PARENTHESES = frozenset(("bash", "ruby", "haskell", "ocaml", "elixir"))
-DEFINITION = re.compile(
-    r"\b(def|class|fn|func|fun|function|interface|struct|trait|enum|type|sub|defp?|module|record)\s+$"
+LONGEST_KEYWORD = 200  # with the blanks behind it
+DEFINITION = bounded(
+    r"\b(def|class|fn|func|fun|function|interface|struct|trait|enum|type|sub|defp?|module|record)\s+$",
+    longest=LONGEST_KEYWORD,
 )
 
 
@@ -62,7 +65,7 @@ def _calls(other: Chunk, definition: Chunk, name: str, stored: StoredLines) -> I
     call = _pattern(other, definition, name)
     for number, text in _lines_with(call, other):
         match = call.search(text.removesuffix(comment_text(text))) if not is_comment(text) else None
-        if not match or DEFINITION.search(text[: match.start()]):
+        if not match or DEFINITION.search(text[max(0, match.start() - LONGEST_KEYWORD) : match.start()]):
             continue
         if number not in stored(other.repo, other.file_path).in_strings:
             yield Call(other, number)
@@ -77,16 +80,16 @@ def _lines_with(pattern: re.Pattern[str], chunk: Chunk) -> Iterator[tuple[int, s
 
 
 def _pattern(other: Chunk, definition: Chunk, name: str) -> re.Pattern[str]:
-    """Gives what a call looks like in another chunk.
+    """Return the pattern of a call in another chunk.
 
     A method's name of one common word ("get") could be anybody's: it counts only on a receiver that tells the class.
     """
-    end = r"(?![\w-])" if other.language in WITHOUT_PARENTHESES else r"\s*\("
+    parentheses = other.language not in WITHOUT_PARENTHESES
     owner = _owner(definition)
     if definition.kind != "method" or not owner or name in CONSTRUCTORS:
-        return re.compile(rf"(?<![\w$]){re.escape(_word(definition, name))}{end}")
-    receiver = "" if len(name_parts(name)) > 1 else rf"(?<![\w$])(?:{_receivers(owner, _owner(other))})"
-    return re.compile(rf"{receiver}(?:\.|->|::){re.escape(name)}{end}")
+        return called_word(_word(definition, name), parentheses=parentheses)
+    receivers = [] if len(name_parts(name)) > 1 else _receivers(owner, _owner(other))
+    return called_member(name, receivers, parentheses=parentheses)
 
 
 def _word(definition: Chunk, name: str) -> str:
@@ -100,8 +103,8 @@ def _owner(chunk: Chunk) -> str:
     return names[-2].strip() if len(names) > 1 else ""
 
 
-def _receivers(owner: str, calling: str) -> str:
-    """Gives, as a regular expression, the names an instance of a class goes by: router and api_router for APIRouter."""
+def _receivers(owner: str, calling: str) -> list[str]:
+    """Return the names that an instance of a class goes by: router and api_router for APIRouter."""
     parts = tokens.parts_of(owner)
     own = {"self", "this", "cls", "@", "super()"} if calling == owner else set()
-    return "|".join(map(re.escape, sorted({owner, "_".join(parts), *parts[-1:]} | own)))
+    return sorted({owner, "_".join(parts), *parts[-1:]} | own)

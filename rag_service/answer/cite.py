@@ -7,11 +7,13 @@ are the smallest range that holds all lines cited as n.
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from ml.patterns import bounded
 from rag_service.answer.events import Citation, Source
 from rag_service.answer.segments import Segment, outside_code, segments
 
 REFERENCE = re.compile(r"[\[【][ \t]*(\d[\dL,;:\-– \t]*)[\]】]")
-ITEM = re.compile(r"(\d+)(?:[ \t]*:[ \t]*L?(\d+)(?:[ \t]*[-–][ \t]*L?(\d+))?)?(?:[ \t]*[-–][ \t]*(\d+))?")
+ITEM = bounded(r"(\d+)(?:[ \t]*:[ \t]*L?(\d+)(?:[ \t]*[-–][ \t]*L?(\d+))?)?(?:[ \t]*[-–][ \t]*(\d+))?", longest=100)
+NUMBER = re.compile(r"\d+")
 LONG_FENCE = re.compile(r"`{3,}|~{3,}")
 CLOSING = ("", *".,;:!?)»\"'\n")
 
@@ -65,7 +67,7 @@ class Citations:
     def _resolve(self, listed: str) -> list[int]:
         """Gives the numbers in a reference that hold, each once, and notes their lines."""
         numbers = []
-        for item in re.split(r"[,;]", listed.strip(" \t,;")):
+        for item in listed.replace(";", ",").strip(" \t,").split(","):
             ranges = list(self._item(item.strip()))
             self.dropped += not ranges
             for n, start, end in ranges:
@@ -122,7 +124,7 @@ def references(markdown: str) -> list[int]:
     found: list[int] = []
 
     def collect(plain: str) -> str:
-        found.extend(int(n) for reference in REFERENCE.finditer(plain) for n in re.findall(r"\d+", reference.group(1)))
+        found.extend(int(n) for reference in REFERENCE.finditer(plain) for n in NUMBER.findall(reference.group(1)))
         return plain
 
     for segment in segments(iter([markdown])):

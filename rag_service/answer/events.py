@@ -61,7 +61,7 @@ class Answer:
 
     `id` is what feedback refers to. `model` names what wrote it ("evidence" where no LLM did), `timings` are seconds by
     stage, `tokens` what the LLM read ("prompt") and wrote ("completion"), `dropped` counts citations, places and
-    quotations of an LLM that did not hold.
+    quotations of an LLM that did not hold. `withheld` is what an LLM wrote that cites nothing: shown to nobody.
     """
 
     id: str
@@ -74,6 +74,7 @@ class Answer:
     dropped: int = 0
     notices: Sequence[str] = field(default_factory=tuple)
     tokens: Mapping[str, int] = field(default_factory=dict)
+    withheld: str = ""
 
 
 Event = Evidence | Text | Notice | Answer

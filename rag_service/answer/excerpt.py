@@ -13,6 +13,7 @@ BEGINNING = 6
 MATCHES = 4
 LONGEST_LINE = 140
 GAP = "⋮"
+BACKTICKS = re.compile(r"`+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Excerpt:
         width = len(str(self.last))
         blocks = ["\n".join(_numbered(number, shown[number], width) for number in numbers) for numbers in self.ranges]
         body = f"\n{GAP:>{width}}\n".join(blocks)
-        fence = "`" * max(3, 1 + max(map(len, re.findall(r"`+", body)), default=0))
+        fence = "`" * max(3, 1 + max(map(len, BACKTICKS.findall(body)), default=0))
         return f"{fence}{self.chunk.language}\n{body}\n{fence}"
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING
 
+from ml.control_tokens import broken
 from ml.llm.tracing import switch_off_tracing
 from rag_service.answer.run import Spent
 
@@ -23,20 +24,23 @@ def written(
     spent: Spent,
     timeout: float | None = None,
 ) -> Generator[str]:
-    """Gives what the LLM writes, at most `tokens` long, in parts as they come; what it costs is added to `spent`.
+    """Yield what the LLM writes, at most `tokens` long, in parts as they come; what it costs is added to `spent`.
 
-    Raises ModelError, also where the next part takes longer than `timeout` seconds, by default what the settings say.
+    Raise ModelError, also where the next part takes longer than `timeout` seconds, by default what the settings say.
     """
     switch_off_tracing()
-    messages = prompt.format_messages(**values)
+    messages = [
+        message.model_copy(update={"content": broken(str(message.text))})
+        for message in prompt.format_messages(**values)
+    ]
     spent.prompt = sum(len(str(message.text)) for message in messages) // CHARS_A_TOKEN
-    chars = 0
+    chars, most = 0, tokens * MOST_CHARS_A_TOKEN
     for part in llm.open(timeout).bind(max_tokens=tokens).stream(messages):
-        text = str(part.text)
+        text = str(part.text)[: most - chars]
         chars += len(text)
         spent.completion = -(-chars // CHARS_A_TOKEN)
         if part.usage_metadata:
             spent.prompt, spent.completion = part.usage_metadata["input_tokens"], part.usage_metadata["output_tokens"]
         yield text
-        if chars > tokens * MOST_CHARS_A_TOKEN:
+        if chars == most:
             return

@@ -7,10 +7,11 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from ml.index.chunk import Chunk
+from ml.patterns import bounded
 from rag_service.retrieve.question import stems_of
 
 COMMENT = re.compile(r"\s*(#(?!\[|include|define|if|endif|pragma)|//|--|/\*|\*(?!\*?\w)|;|%|<!--)")
-TRAILING_COMMENT = re.compile(r"\s(#|//|--)\s+(?P<text>\S.*)$")
+TRAILING_COMMENT = bounded(r"\s(#|//|--)\s+(?P<text>\S.*)$")
 KNOWN = 0.25
 NUMBERS = "zero one two three four five six seven eight nine ten".split()
 RUSSIAN_NUMBERS = "ноль один два три четыре пять шесть семь восемь девять десять".split()

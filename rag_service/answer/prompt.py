@@ -1,10 +1,11 @@
 """The prompts: numbered evidence with line numbers, within a budget, marked as data."""
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from ml.control_tokens import ANGLE, LESS_THAN, broken
 from ml.index.chunk import Chunk
+from ml.patterns import linear
 from rag_service.answer.events import Source
 from rag_service.answer.lines import LineMatcher
 from rag_service.answer.question import Language
@@ -19,7 +20,28 @@ INSTRUCTION_TOKENS = 500
 LEAST_CHARS = 300
 GAP = "…"
 LANGUAGES: dict[Language, str] = {"en": "English", "ru": "Russian"}
-DELIMITER = re.compile(r"<(?=\s*/?\s*(?:evidence|question)\b)", re.IGNORECASE)
+# Letters that look alike, and signs that nobody sees between them.
+ALIKE = {
+    "e": "еєé",
+    "i": "іı",
+    "o": "о",
+    "c": "сϲ",
+    "s": "ѕ",
+    "u": "ս",
+    "q": "ԛ",
+    "d": "ԁ",
+    "n": "ո",
+    "v": "νѵ",
+    "t": "т",
+}
+FULL_WIDTH = 0xFEE0  # from a letter to its wide form
+HIDDEN = r"[\s\x{A0}\x{AD}\x{300}-\x{36F}\x{200B}-\x{200F}\x{2028}-\x{202E}\x{2060}-\x{206F}\x{FE00}-\x{FE0F}\x{FEFF}]*"
+NAMES = "|".join(
+    HIDDEN.join(f"[{letter}{chr(ord(letter) + FULL_WIDTH)}{ALIKE[letter]}]" for letter in name)
+    for name in ("evidence", "question")
+)
+DELIMITER = linear(rf"(?i)[{LESS_THAN}]{HIDDEN}[/／⁄∕]?{HIDDEN}(?:{NAMES})")
+LINE_ENDS = str.maketrans(dict.fromkeys("\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029", " "))
 
 WRITE = """You answer questions about source code, in {language}, from numbered evidence.
 - After every claim write the number of the evidence it comes from: [1]. To point at lines: [1:120-130].
@@ -98,8 +120,8 @@ def numbered_evidence(sources: Sequence[Source], matcher: LineMatcher, tokens: i
 
 
 def escaped(text: str) -> str:
-    """Gives a text that can't close the block it stands in."""
-    return DELIMITER.sub("‹", text)
+    """Return a text on one line that can't close the block it stands in, and orders no LLM about."""
+    return DELIMITER.sub(lambda found: ANGLE + found.group()[1:], broken(text.translate(LINE_ENDS)))
 
 
 def _blocks(sources: Sequence[Source], matcher: LineMatcher, chars: int) -> Iterator[str]:

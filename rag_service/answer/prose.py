@@ -4,23 +4,28 @@ import re
 from collections.abc import Callable, Iterator
 
 from ml.index.chunk import Chunk
+from ml.patterns import bounded, linear
+from rag_service.answer.links import unlinked
+from rag_service.answer.segments import outside_code
 
 LONGEST_SENTENCE = 280
 FENCED = re.compile(r"^[ \t]*(`{3,}|~{3,}).*?(?:^[ \t]*\1[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
-COMMENT_BEHIND = re.compile(r"(?<=[:{)]) (?:#|//) .*$")
-HEADING = re.compile(r"#{1,6}\s+.*(?:\n|$)|.*\n[=~^-]{3,}\s*(?:\n|$)")
-ATTRIBUTES = re.compile(r"\s*\{\s*[#.:][^}]*\}")
-LINK = re.compile(r"!?\[([^\]\n]*)\]\([^)\n]*\)")
-ROLE = re.compile(r":[a-z:]+:`([^`\n]+)`")
-NUMBERED = re.compile(r"[\[【][ \t]*(\d[^\[\]]*)[\]】]")
+COMMENT_BEHIND = bounded(r"(?<=[:{)]) (?:#|//) .*$")
+HEADING = bounded(r"#{1,6}\s+.*(?:\n|$)|(?m:^).*+\n[=~^-]{3,}+\s*(?:\n|$)", longest=200_000)
+ATTRIBUTES = bounded(r"\s*\{\s*[#.:][^}]*\}", longest=1_000)
+ROLE = linear(r":[a-z:]+:`([^`\n]+)`")
+NUMBERED = re.compile(r"[\[【][ \t]*(\d[^\[\]【】]*+)[\]】]")
 END = re.compile(r"(?<=[.!?])[\"')]*\s+(?=[\"'(`A-ZА-ЯЁ])")
 # What begins a list of parameters, an example, a heading, a table, a directive: no sentence about the whole.
-NO_PROSE = re.compile(
-    r"(?:args|arguments|param(?:eter)?s?|returns?|raises?|yields?|examples?|usage|notes?|see also|attributes)"
+NO_PROSE = linear(
+    r"(?i)(?:args|arguments|param(?:eter)?s?|returns?|raises?|yields?|examples?|usage|notes?|see also|attributes)"
     r"\b[^.]{0,40}:?\s*$"
-    r"|[:@]\w+|>>>|\.\.\s|#{1,6}\s|[-=~*_|]{2,}|[-*+]\s|\||\$\s|<\w",
-    re.IGNORECASE,
+    r"|[:@][\pL\pN_]+|>>>|\.\.\s|#{1,6}\s|[-=~*_|]{2,}|[-*+]\s|\||\$\s|<[\pL\pN_]"
 )
+BACKTICKS = re.compile(r"`+")
+BLANK_BEFORE_END, BLANK_AFTER_START = re.compile(r",? ([)\]])"), re.compile(r"([(\[]) ")
+BETWEEN_PARAGRAPHS = re.compile(r"\n\s*\n")
+ITEM = re.compile(r"^[ \t]*+(?:[-*+]|\d++[.)])[ \t]+", re.MULTILINE)
 
 
 def inline_code(text: str) -> str:
@@ -28,7 +33,7 @@ def inline_code(text: str) -> str:
     line = " ".join(text.split())
     if "`" not in line:
         return f"`{line}`"
-    longest = max(len(run) for run in re.findall(r"`+", line))
+    longest = max(len(run) for run in BACKTICKS.findall(line))
     return f"{'`' * (longest + 1)} {line} {'`' * (longest + 1)}"
 
 
@@ -48,7 +53,7 @@ def shortened(text: str, longest: int) -> str:
 
 def plain(text: str) -> str:
     """Gives documentation as one line of prose whose brackets no reader takes for a citation."""
-    text = LINK.sub(r"\1", ROLE.sub(r"`\1`", text))
+    text = outside_code(ROLE.sub(r"`\1`", text), lambda part: unlinked(part, lambda address: True))
     line = NUMBERED.sub(r"(\1)", " ".join(text.split()))
     return line.replace("`", "") if line.count("`") % 2 or "```" in line else line
 
@@ -56,12 +61,12 @@ def plain(text: str) -> str:
 def signature(text: str) -> str:
     """Gives a signature as one writes it on a line: no blanks inside its parentheses, no comment behind it."""
     line = COMMENT_BEHIND.sub("", " ".join(text.split()))
-    return re.sub(r",? ([)\]])", r"\1", re.sub(r"([(\[]) ", r"\1", line)).rstrip(" :{")
+    return BLANK_BEFORE_END.sub(r"\1", BLANK_AFTER_START.sub(r"\1", line)).rstrip(" :{")
 
 
 def sentences(documentation: str) -> Iterator[str]:
     """Gives the sentences of a docstring or a section that are prose, parameters and examples left out."""
-    for paragraph in re.split(r"\n\s*\n", FENCED.sub("\n\n", documentation)):
+    for paragraph in BETWEEN_PARAGRAPHS.split(FENCED.sub("\n\n", documentation)):
         if not NO_PROSE.match(paragraph.strip()):
             yield from filter(None, map(plain, END.split(paragraph.strip())))
 
@@ -73,7 +78,7 @@ def title(symbol: str) -> str:
 
 def section_text(text: str) -> str:
     """Gives what a section says below its heading, its list items as paragraphs of their own."""
-    return re.sub(r"^[ \t]*(?:[-*+]|\d+[.)])[ \t]+", "\n", HEADING.sub("", text, count=1), flags=re.MULTILINE)
+    return ITEM.sub("\n", HEADING.sub("", text, count=1))
 
 
 def best_sentences(documentation: str, score: Callable[[str], float], limit: int = 2) -> list[str]:

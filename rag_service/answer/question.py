@@ -5,11 +5,13 @@ from enum import Flag, auto
 from typing import Literal
 
 from ml.errors import QuestionError
+from ml.patterns import linear
 
 Language = Literal["en", "ru"]
 
 CYRILLIC = re.compile(r"[а-яё]", re.IGNORECASE)
-LATIN = re.compile(r"[a-z]", re.IGNORECASE)
+# The ends of a word in any alphabet: RE2's \b knows ASCII alone.
+START, END = r"(?:^|[^\pL\pN_])", r"(?:$|[^\pL\pN_])"
 
 
 class Intent(Flag):
@@ -23,17 +25,17 @@ class Intent(Flag):
 
 
 SIGNS = {
-    Intent.CALLERS: re.compile(
-        r"\b(who|what|which \w+) (calls?|uses?|invokes?)\b|\bcallers? of\b|\bwhere\b.*\b(used|called|invoked)\b|\busages?\b"
-        r"|\b(кто|что|где)\b.*\b(вызыва|использу|применя)",
-        re.IGNORECASE,
+    Intent.CALLERS: linear(
+        r"(?i)\b(?:who|what|which \w+) (?:calls?|uses?|invokes?)\b|\bcallers? of\b"
+        r"|\bwhere\b.*\b(?:used|called|invoked)\b|\busages?\b"
+        rf"|{START}(?:кто|что|где)[^\pL\pN_](?:.*[^\pL\pN_])?(?:вызыва|использу|применя)"
     ),
-    Intent.WHERE: re.compile(
-        r"\bwhere\b|\b(in )?(which|what) (file|module|place|line)\b|\bгде\b|\b(в )?как(ом|ой) (файл|модул|мест)",
-        re.IGNORECASE,
+    Intent.WHERE: linear(
+        r"(?i)\bwhere\b|\b(?:which|what) (?:file|module|place|line)\b"
+        rf"|{START}где{END}|{START}как(?:ом|ой) (?:файл|модул|мест)"
     ),
-    Intent.WHY: re.compile(r"\bwhy\b|\breason\b|\bпочему\b|\bзачем\b|\bпричин", re.IGNORECASE),
-    Intent.HOW: re.compile(r"\bhow\b|\bкак\b|\bкаким образом\b", re.IGNORECASE),
+    Intent.WHY: linear(rf"(?i)\bwhy\b|\breason\b|{START}(?:почему|зачем){END}|{START}причин"),
+    Intent.HOW: linear(rf"(?i)\bhow\b|{START}(?:как|каким образом){END}"),
 }
 
 

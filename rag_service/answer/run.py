@@ -45,6 +45,7 @@ class Run:
     model: str = EVIDENCE
     found: bool = True
     unquoted: int = 0
+    withheld: str = ""
     stages: dict[str, Stage] = field(
         default_factory=lambda: {name: Stage() for name in ("retrieve", "compose", "generate", "cite")}
     )
@@ -96,4 +97,5 @@ class Run:
             dropped=self.citations.dropped + self.unquoted,
             notices=tuple(self._notices),
             tokens=asdict(self.spent),
+            withheld=self.withheld,
         )

@@ -4,10 +4,12 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from ml.patterns import bounded
+
 FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})")
 CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`)([^\n]+?)(?<!`)\1(?!`)")
 # The end of a sentence counts once something other than its citation has begun.
-SENTENCE_END = re.compile(r"[.!?…][\"'»)\]*_]*(?:[ \t]*\[[^\]\n]*\])*[ \t]+(?=[^\s\[(])")
+SENTENCE_END = bounded(r"[.!?…][\"'»)\]*_]*(?:[ \t]*+\[[^\[\]\n]*+\])*[ \t]+(?=[^\s\[(])", longest=20_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +73,11 @@ class _Splitter:
             yield Segment(line, is_code=False)
 
     def _sentences(self) -> Iterator[Segment]:
-        ends = [end.end() for end in SENTENCE_END.finditer(self._rest) if _is_balanced(self._rest[: end.end()])]
-        if ends:
-            yield Segment(self._rest[: ends[-1]], is_code=False)
-            self._rest = self._rest[ends[-1] :]
+        ends = [end.end() for end in SENTENCE_END.finditer(self._rest)]
+        end = next((end for end in reversed(ends) if _is_balanced(self._rest[:end])), 0)
+        if end:
+            yield Segment(self._rest[:end], is_code=False)
+            self._rest = self._rest[end:]
             self._at_line_start = False
 
 

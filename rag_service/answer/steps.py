@@ -1,13 +1,13 @@
 """The steps of a function: the calls in its body whose definitions are at hand."""
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ml.index.chunk import Chunk, last_name
+from ml.patterns import bounded
 from rag_service.answer.lines import LineMatcher, is_comment
 
-CALL = re.compile(r"(?:(?P<receiver>[\w$)\]]+)(?:\.|->|::))?(?P<name>[A-Za-z_$][\w$]*)\s*\(")
+CALL = bounded(r"(?:(?<![\w$)\]])(?P<receiver>[\w$)\]]++)(?:\.|->|::))?(?P<name>(?<![\w$])[A-Za-z_$][\w$]*+)\s*+\(")
 CALLABLE = frozenset(("function", "method", "class"))
 
 

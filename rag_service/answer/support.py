@@ -16,25 +16,30 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ml.index.sparse import STOP_WORDS
+from ml.patterns import bounded
 from rag_service.retrieve.question import stems_of
 
 NEW = 2
 FEWEST_WORDS = 5
 MOST_WORDS = 35
-WORD = re.compile(r"[A-Za-z_$][\w$]*|\d+|[^\W\d_A-Za-z]+")
-IDENTIFIER = re.compile(r"\w_|_\w|[a-z\d][A-Z]|[A-Z]{2}|\d")
+LONGEST_SENTENCE = 1_000
+WORD = bounded(r"[A-Za-z_$][\w$]*|\d+|[^\W\d_A-Za-z]+", longest=100_000)
+IDENTIFIER = bounded(r"\w_|_\w|[a-z\d][A-Z]|[A-Z]{2}|\d", longest=LONGEST_SENTENCE)
 SPAN = re.compile(r"`([^`]+)`")
 OTHER = re.compile(r"\]\(|://|^\s*[-*#>\d]|[{}\\]")
 # Words that tie a sentence together and claim nothing about this code.
 GLUE = frozenset("function method class argument arguments parameter parameters value values each every other".split())
-RELATION = re.compile(
+RELATION = bounded(
     r"\b(?:(?P<returns>returns?|returned|returning|yields?)|(?P<raises>raises?|raised|throws?|thrown)"
     r"|(?P<calls>calls?|called|calling|invokes?|using|uses?)|(?P<takes>takes?|accepts?|receives?)"
     r"|(?P<any>when|if|unless|while|until|after|before|with|by|from|for))\b",
     re.IGNORECASE,
+    longest=LONGEST_SENTENCE,
 )
-RETURN_LINE = re.compile(r"\breturn|\byield|->|=>")
-RAISE_LINE = re.compile(r"\braise|\bthrow|\bpanic|\berror", re.IGNORECASE)
+RETURN_LINE = bounded(r"\breturn|\byield|->|=>")
+RAISE_LINE = bounded(r"\braise|\bthrow|\bpanic|\berror", re.IGNORECASE)
+CALLED = bounded(r"(?<![\w$.])[\w$.]++(?=\s*+\()", longest=100_000)
+SENTENCE = bounded(r"\s*+(?P<sentence>\S[^\n]*?)\s*(?:\[\d+\])?[.!?](?=\s)", longest=LONGEST_SENTENCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,7 @@ class Cited:
             case "raises":
                 return "\n".join(line for line in lines if RAISE_LINE.search(line))
             case "calls":
-                return " ".join(re.findall(r"[\w$.]+(?=\s*\()", self.body))
+                return " ".join(CALLED.findall(self.body))
             case "takes":
                 return self.header
         return f"{self.name}\n{self.header}\n{self.body}"
@@ -62,13 +67,13 @@ class Cited:
 
 def first_sentence(text: str) -> str:
     """Gives the first sentence that a model wrote, whole and without its mark, or "" where it wrote none."""
-    match = re.match(r"\s*(?P<sentence>\S[^\n]*?)\s*(?:\[\d+\])?[.!?](?=\s)", text)
+    match = SENTENCE.match(text)
     return match["sentence"] if match else ""
 
 
 def is_supported(sentence: str, cited: Cited, said: str, question: str) -> bool:
     """Says whether a sentence may be added to `said`, going by the rules above."""
-    words = WORD.findall(sentence)
+    words = WORD.findall(sentence) if len(sentence) <= LONGEST_SENTENCE else []
     if not FEWEST_WORDS <= len(words) <= MOST_WORDS or words[0] != cited.name or OTHER.search(sentence):
         return False
     if not all(_stands(clause, cited.lines(relation)) for relation, clause in _clauses(sentence)):

@@ -1,13 +1,13 @@
 """The command line, `codeintel`. One command a file; importing them all must stay cheap (`--help` in 0.25 s)."""
 
-import os
 import sys
 from itertools import takewhile
 from typing import NoReturn
 
 import click
 
-from ml.errors import CodeIntelError, error_as_dict
+from ml.errors import CodeIntelError, SettingsError, error_as_dict
+from ml.visible import is_unicode
 from rag_service.cli import (
     ask,
     completion,
@@ -65,12 +65,21 @@ for command in (
     cli.add_command(command)
 
 
+def check_encoding(arguments: list[str]) -> None:
+    """Raise SettingsError for an argument with bytes that are not UTF-8, which no index could hold."""
+    for argument in arguments:
+        if not is_unicode(argument):
+            raise SettingsError(f"the argument {argument} is not UTF-8", "write it so, and rename a file that is not")
+
+
 def main() -> None:
     """Run the command line: an expected failure is one line on stderr, cause and cure, and a non-zero exit.
 
     With --json it is one JSON document on stdout too: {"error": {"cause": …, "cure": …}}.
     """
+    terminal.guard()
     try:
+        check_encoding(sys.argv[1:])
         cli(standalone_mode=False)
     except CodeIntelError as error:
         _fail(error.cause, error.cure, error.exit_code)
@@ -82,8 +91,7 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         _fail("stopped", "", 130)
     except BrokenPipeError:
-        # The reader of our output (head, less) has gone; without this the interpreter complains again as it closes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        terminal.drop_output()  # its reader (head, less) has gone
         sys.exit(141)
 
 

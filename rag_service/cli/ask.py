@@ -59,13 +59,13 @@ def ask(
 
 
 def last(events: "Iterator[Event]") -> "Answer":
-    """Runs a question to its end."""
+    """Run a question to its end."""
     *_, answer = events
     return answer  # type: ignore[return-value]  # the contract of Event: an Answer comes last
 
 
 def stream(events: "Iterator[Event]") -> "Answer":
-    """Prints the answer's text as it comes, notices on stderr; gives the whole answer."""
+    """Print the answer's text as it comes, notices on stderr; return the whole answer."""
     from rag_service.answer.events import Answer, Notice, Text
 
     printer = MarkdownPrinter()
@@ -82,16 +82,16 @@ def stream(events: "Iterator[Event]") -> "Answer":
 
 
 def show_sources(answer: "Answer", places: terminal.Places) -> None:
-    """Prints the cited places, each once."""
+    """Print the cited places, each once."""
     if answer.citations:
-        click.echo(terminal.style("\nSources", bold=True))
+        terminal.echo("\n", terminal.style("Sources", bold=True))
     seen = set()
     for citation in answer.citations:
         key = (citation.n, citation.file_path, citation.line_start, citation.line_end)
         if key not in seen:
             seen.add(key)
             where = places.link(citation.repo, citation.file_path, citation.line_start, citation.line_end)
-            click.echo(f"  [{citation.n}] {where}  {terminal.style(citation.repo, dim=True)}")
+            terminal.echo(f"  [{citation.n}] ", where, "  ", terminal.style(citation.repo, dim=True))
     seconds = sum(answer.timings.values())
     dropped = f", {answer.dropped} citations that did not hold were dropped" if answer.dropped else ""
-    click.echo(terminal.style(f"\n{answer.model}, {seconds:.1f} s{dropped}", dim=True))
+    terminal.echo("\n", terminal.style(f"{answer.model}, {seconds:.1f} s{dropped}", dim=True))

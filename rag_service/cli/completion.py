@@ -3,6 +3,8 @@
 import click
 from click.shell_completion import get_completion_class
 
+from rag_service.cli import terminal
+
 
 @click.command(short_help="Print the shell's completion script.")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
@@ -17,4 +19,4 @@ def completion(context: click.Context, shell: str) -> None:
     made = get_completion_class(shell)
     if made is None:
         raise click.UsageError(f"no completion for {shell}")
-    click.echo(made(context.find_root().command, {}, "codeintel", "_CODEINTEL_COMPLETE").source())
+    terminal.echo(made(context.find_root().command, {}, "codeintel", "_CODEINTEL_COMPLETE").source())

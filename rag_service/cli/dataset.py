@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rag_service.cli import options, terminal
+from rag_service.cli import options, progress, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,36 +71,28 @@ def dataset(
 
         repos += tuple(report.repository.name for report in index_all(sources, settings))
     request = DatasetRequest(output, size, seed, repos, by_hand, form, feedback, paraphrase)
-    with _progress_bar() as progress:
-        report = make_pairs(settings, request, progress)
+    with _progress_bar() as draw:
+        report = make_pairs(settings, request, draw)
     if as_json:
         terminal.print_json(report.as_dict())
     else:
-        click.echo(summary(report))
+        terminal.echo(*summary(report))
 
 
-def summary(report: "DatasetReport") -> str:
+def summary(report: "DatasetReport") -> terminal.Line:
     """Return a report for a person."""
     counts = f"{report.train} pairs to learn from, {report.held_out} held out"
     kinds = f"{report.held_out_learn} for the loss, {report.absent} about absent things"
-    lines = [f"{terminal.style(report.output, bold=True)}  {counts} ({kinds})"]
+    line: list[terminal.Part] = [terminal.style(report.output, bold=True), f"  {counts} ({kinds})"]
     for label, counted in (("from", report.origins), ("left out", report.dropped)):
         if counted:
             listed = ", ".join(f"{count:,} {name}" for name, count in counted.items())
-            lines.append(terminal.style(f"  {label}: {listed}", dim=True))
-    return "\n".join([*lines, terminal.style(f"  digest: {report.digest}", dim=True)])
+            line += ["\n", terminal.style(f"  {label}: {listed}", dim=True)]
+    return [*line, "\n", terminal.style(f"  digest: {report.digest}", dim=True)]
 
 
 @contextmanager
 def _progress_bar() -> "Iterator[Progress | None]":
-    """Yield what draws how many pairs are made; nothing where stderr is not a terminal."""
-    if terminal.is_plain(err=True):
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = (TextColumn("choosing pairs"), BarColumn(bar_width=30), MofNCompleteColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    """Yield what draws how many pairs are made; None where stderr is no terminal."""
+    with progress.bar("choosing pairs") as draw:
+        yield (lambda done, total: draw("choosing pairs", done, total)) if draw else None

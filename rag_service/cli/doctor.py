@@ -158,14 +158,15 @@ CHECKS: dict[str, Callable[["Settings"], Check]] = {
 
 
 def show(settings: "Settings", checks: list[Check]) -> None:
-    """Prints settings and checks for a person."""
-    click.echo(terminal.style("Settings", bold=True) + "  (each is CODEINTEL_NAME in the environment)")
+    """Print settings and checks for a person."""
+    terminal.echo(terminal.style("Settings", bold=True), "  (each is CODEINTEL_NAME in the environment)")
     for name, value in masked(settings).items():
         changed = name in settings.model_fields_set
-        click.echo(f"  {name:<24} {terminal.style(str(value), bold=changed, dim=not changed)}")
-    click.echo(terminal.style("\nChecks", bold=True))
+        terminal.echo(f"  {name:<24} ", terminal.style(str(value), bold=changed, dim=not changed))
+    terminal.echo("\n", terminal.style("Checks", bold=True))
     marks = {"ok": ("✓", "green"), "note": ("!", "yellow"), "fail": ("✗", "red")}
     for check in checks:
         mark, colour = marks[check.state]
-        cure = terminal.style(f"  → {check.cure}", fg="yellow") if check.cure else ""
-        click.echo(f"  {terminal.style(mark, fg=colour)} {check.name:<10} {check.found}{cure}")
+        cure = terminal.style(f"  → {check.cure}" if check.cure else "", fg="yellow")
+        found = terminal.style(check.found)
+        terminal.echo("  ", terminal.style(mark, fg=colour), f" {check.name:<10} ", found, cure)

@@ -35,23 +35,26 @@ def drift(dataset: Path | None, days: int, as_json: bool) -> None:
     if as_json:
         terminal.print_json(found.as_dict())
         return
-    click.echo(population(found.population) if found.population else f"no figure for drift: {found.too_few}")
+    terminal.echo(*(population(found.population) if found.population else [f"no figure for drift: {found.too_few}"]))
     for question in found.new:
-        click.echo(terminal.style(f"  new: {question}", dim=True))
+        terminal.echo(terminal.style(f"  new: {question}", dim=True))
     if found.periods:
-        click.echo(table(found))
+        terminal.echo(*table(found))
 
 
-def population(found: "Population") -> str:
-    """Gives the comparison in one line."""
+def population(found: "Population") -> terminal.Line:
+    """Return the comparison in one line."""
     word = terminal.style("drifted", fg="yellow", bold=True) if found.drifted else "no drift"
-    return f"{word}: {found.new_share:.0%} of the questions are unlike any evaluated one, discrepancy p = {found.p:.3f}"
+    return [
+        word,
+        f": {found.new_share:.0%} of the questions are unlike any evaluated one, discrepancy p = {found.p:.3f}",
+    ]
 
 
-def table(found: "Drift") -> str:
-    """Gives a line a week: answers, refused, rated down."""
+def table(found: "Drift") -> terminal.Line:
+    """Return a line a week: answers, refused, rated down."""
     head = f"{'week of':<12}{'answers':>8}{'refused':>9}{'rated':>7}{'down':>6}"
-    return "\n".join([terminal.style(head, dim=True), *map(_week, found.periods)])
+    return [terminal.style(head, dim=True), *(f"\n{_week(period)}" for period in found.periods)]
 
 
 def _week(period: "Period") -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rag_service.cli import options, terminal
+from rag_service.cli import options, progress, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,45 +48,37 @@ def evaluate(
     settings = options.settings_with(store=store, judge=judge)
     named = None if adapter == "none" else Path(adapter) if adapter else last_run(settings)
     pairs, page = Path(dataset) if dataset else None, Path(html) if html else None
-    with progress_bar() as progress:
-        report = evaluate_adapter(settings, named, pairs, limit, page, progress)
+    with progress_bar() as draw:
+        report = evaluate_adapter(settings, named, pairs, limit, page, draw)
     if as_json:
         terminal.print_json(report.as_dict())
         return
-    click.echo(summary(report.measured))
-    click.echo(f"\nThe report: {terminal.style(str(report.page), fg='cyan')}")
+    terminal.echo(*summary(report.measured))
+    terminal.echo("\nThe report: ", terminal.style(str(report.page), fg="cyan"))
 
 
-def summary(measured: "Measured") -> str:
+def summary(measured: "Measured") -> terminal.Line:
     """Return what was measured for a person: a line a metric, the judge, the decision."""
     from ml.evaluation.report import label
 
     against = measured.against
     before = {metric.name: metric.mean for metric in against.metrics} if against else {}
-    lines = [terminal.style(measured.report.model, bold=True)]
+    parts: list[terminal.Part] = [terminal.style(measured.report.model, bold=True)]
     for metric in measured.report.metrics:
         beside = f"   before {before[metric.name]:.3f}" if metric.name in before else ""
         figures = f"{metric.mean:.3f} [{metric.low:.3f}, {metric.high:.3f}]  n={metric.n}"
-        lines.append(f"  {label(metric.name):<22}{figures:<32}{terminal.style(beside, dim=True)}")
+        parts += [f"\n  {label(metric.name):<22}{figures:<32}", terminal.style(beside, dim=True)]
     judge = measured.report.judge
     said = f"{judge.model} {'may' if judge.passed else 'may not'} decide: {judge.reason}" if judge else "none"
-    lines.append(f"  {'judge':<22}{said}")
+    parts.append(f"\n  {'judge':<22}{said}")
     if measured.decision:
         word = terminal.style("passed", fg="green") if measured.decision.passed else terminal.style("refused", fg="red")
-        lines.append(f"  {'gate':<22}{word}: {'; '.join(measured.decision.reasons)}")
-    return "\n".join(lines)
+        parts += [f"\n  {'gate':<22}", word, f": {'; '.join(measured.decision.reasons)}"]
+    return parts
 
 
 @contextmanager
 def progress_bar() -> "Iterator[Progress | None]":
-    """Yield what draws how many questions are answered; nothing where stderr is not a terminal."""
-    if terminal.is_plain(err=True):
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("opening", total=None)
-        yield lambda stage, done, total: bar.update(task, completed=done, total=total, description=f"asking: {stage}")
+    """Yield what draws how many questions are answered; None where stderr is no terminal."""
+    with progress.bar("opening") as draw:
+        yield (lambda stage, done, total: draw(f"asking: {stage}", done, total)) if draw else None

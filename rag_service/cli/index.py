@@ -1,18 +1,21 @@
 """`codeintel index`: builds or updates the index."""
 
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from rag_service.cli import options, terminal
+from rag_service.cli import options, progress, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ml.index.build import IndexReport, Progress
     from ml.settings import Settings
+
+MOST_NAMED = 20
 
 
 @click.command(short_help="Build or update the index.")
@@ -25,6 +28,15 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Index the repositories of a manifest (TOML), each at the revision that it is pinned to.",
 )
+@click.option(
+    "--git-folder",
+    "git_folders",
+    metavar="DIR",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A folder of yours outside of the source where its git data may lie (git init --separate-git-dir, git clone "
+    "--reference). Linked worktrees and submodules need none; any other is not read.",
+)
 @click.option("--prune", is_flag=True, help="With --pinned: remove all others from the index.")
 @options.store_option
 @options.json_option
@@ -33,6 +45,7 @@ def index(
     name: str | None,
     revision: str | None,
     pinned: Path | None,
+    git_folders: tuple[Path, ...],
     prune: bool,
     store: str | None,
     as_json: bool,
@@ -43,16 +56,16 @@ def index(
     """
     from rag_service.learning.index import IndexRequest, as_dict, build_indexes
 
-    request = IndexRequest(sources, pinned, name, revision, prune)
+    request = IndexRequest(sources, pinned, name, revision, prune, git_folders)
     reports = build_indexes(options.settings_with(store=store), request, progress_bar)
     if as_json:
         terminal.print_json([as_dict(report) for report in reports])
         return
     for report in reports:
-        click.echo(summary(report))
+        terminal.echo(*summary(report))
 
 
-def index_all(sources: "tuple[str, ...]", settings: "Settings") -> "list[IndexReport]":
+def index_all(sources: tuple[str, ...], settings: "Settings") -> "list[IndexReport]":
     """Index sources, a progress bar on stderr where a person looks, and return a report on each."""
     from rag_service.learning.index import IndexRequest, build_indexes
 
@@ -61,34 +74,21 @@ def index_all(sources: "tuple[str, ...]", settings: "Settings") -> "list[IndexRe
 
 @contextmanager
 def progress_bar(source: str) -> "Iterator[Progress | None]":
-    """Gives what draws files done, chunks a second and time left; nothing where stderr is no terminal."""
-    if terminal.is_plain(err=True):
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        TextColumn("files  {task.fields[rate]}"),
-        TimeRemainingColumn(compact=True),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(f"reading {source[-40:]}", total=None, rate="")
+    """Yield what draws files done, chunks a second and time left; None where stderr is no terminal."""
+    words = {"read": f"indexing {source[-40:]}", "publish": "writing the index"}
+    begun = time.monotonic()
+    with progress.bar(f"reading {source[-40:]}") as draw:
 
         def show(stage: str, files: int, total: int, chunks: int) -> None:
-            elapsed = bar.tasks[0].elapsed or 0.0
-            rate = f"{chunks:,} chunks, {chunks / elapsed:,.0f}/s" if elapsed > 1 else f"{chunks:,} chunks"
-            words = {"read": f"indexing {source[-40:]}", "publish": "writing the index"}
-            bar.update(task, completed=files, total=total, rate=rate, description=words[stage])
+            elapsed = time.monotonic() - begun
+            rate = f", {chunks / elapsed:,.0f}/s" if elapsed > 1 else ""
+            draw(words[stage], files, total, f"files  {chunks:,} chunks{rate}")  # type: ignore[misc]
 
-        yield show
+        yield show if draw else None
 
 
-def summary(report: "IndexReport") -> str:
-    """Gives a report for a person: a line, and one each for what was left out and redacted."""
+def summary(report: "IndexReport") -> terminal.Line:
+    """Return a report for a person: a line, and one each for what was left out, redacted and too slow."""
     name = terminal.style(report.repository.name, bold=True)
     counts = f"{report.files:,} files, {report.chunks:,} chunks"
     if report.changed or report.removed:
@@ -96,11 +96,13 @@ def summary(report: "IndexReport") -> str:
         news = f"{report.changed:,} files new or changed, {report.removed:,} gone; {report.seconds:.1f} s{rate}"
     else:
         news = f"nothing changed; {report.seconds:.1f} s"
-    lines = [f"{name}  {counts}  {terminal.style(f'({news})', dim=True)}"]
+    parts: list[terminal.Part] = [name, f"  {counts}  ", terminal.style(f"({news})", dim=True)]
     for label, kinds in (("left out", report.skipped), ("redacted", report.redacted)):
         if kinds:
             ranked = sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
-            lines.append(
-                terminal.style(f"  {label}: " + ", ".join(f"{count:,} {kind}" for kind, count in ranked), dim=True)
-            )
-    return "\n".join(lines)
+            listed = ", ".join(f"{count:,} {kind}" for kind, count in ranked)
+            parts += ["\n", terminal.style(f"  {label}: {listed}", dim=True)]
+    if report.too_slow:
+        named = ", ".join(report.too_slow[:MOST_NAMED]) + (", …" if len(report.too_slow) > MOST_NAMED else "")
+        parts += ["\n", terminal.style(f"  too slow: {named}", dim=True)]
+    return parts

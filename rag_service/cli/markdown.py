@@ -1,13 +1,25 @@
 """Shows streamed Markdown in a terminal, a line at a time: bold, code, fenced code in colours."""
 
 import re
-
-import click
+from collections.abc import Iterator
+from typing import Any
 
 from rag_service.cli import terminal
 
 FENCE = re.compile(r"^\s*```(\w*)")
-SPANS = re.compile(r"\*\*(?P<bold>[^*\n]+)\*\*|`(?P<code>[^`\n]+)`|(?P<citation>\[\d+\])")
+SPANS = re.compile(r"\*\*(?P<bold>[^*\n]+)\*\*|`(?P<code>[^`\n]+)`|(?P<citation>\[\d{1,4}\])")
+LONGEST_COLOURED = 500  # a lexer may take long over a longer line, which nobody reads
+COLOURS: dict[str, dict[str, Any]] = {
+    "c": {"fg": "bright_black"},
+    "s": {"fg": "yellow"},
+    "n": {"fg": "blue"},
+    "k": {"fg": "bright_blue"},
+    "f": {"fg": "green"},
+    "t": {"fg": "green", "underline": True},
+    "d": {"fg": "bright_magenta"},
+    "b": {"fg": "cyan"},
+    "m": {"fg": "magenta"},
+}
 
 
 class MarkdownPrinter:
@@ -18,33 +30,42 @@ class MarkdownPrinter:
         self._language: str | None = None
 
     def write(self, text: str) -> None:
-        """Takes the next part, which may end anywhere."""
+        """Take the next part, which may end anywhere."""
         if terminal.is_plain():
-            click.echo(text, nl=False)
+            terminal.echo(text, nl=False)
             return
         *lines, self._line = (self._line + text).split("\n")
         for line in lines:
             self._print(line)
 
     def close(self) -> None:
-        """Prints what is left of the last line."""
+        """Print what is left of the last line."""
         if self._line:
             self._print(self._line)
             self._line = ""
         elif terminal.is_plain():
-            click.echo()
+            terminal.echo()
 
     def _print(self, line: str) -> None:
         fence = FENCE.match(line)
         if fence:
             self._language = None if self._language is not None else fence.group(1)
         elif self._language is not None:
-            click.echo("  " + coloured(line, self._language))
+            terminal.echo("  ", *coloured(line, self._language))
         else:
-            click.echo(SPANS.sub(_span, line))
+            terminal.echo(*_spans(line))
 
 
-def _span(match: re.Match[str]) -> str:
+def _spans(line: str) -> Iterator[terminal.Part]:
+    at = 0
+    for match in SPANS.finditer(line):
+        yield line[at : match.start()]
+        yield _span(match)
+        at = match.end()
+    yield line[at:]
+
+
+def _span(match: re.Match[str]) -> terminal.Styled:
     if match["bold"]:
         return terminal.style(match["bold"], bold=True)
     if match["code"]:
@@ -52,15 +73,11 @@ def _span(match: re.Match[str]) -> str:
     return terminal.style(match["citation"], fg="cyan")
 
 
-def coloured(line: str, language: str) -> str:
-    """Colours a line of code; one in a language that Pygments does not know stays as it is."""
-    from pygments import highlight
-    from pygments.formatters import TerminalFormatter
-    from pygments.lexers import get_lexer_by_name
-    from pygments.util import ClassNotFound
+def coloured(line: str, language: str) -> terminal.Line:
+    """Return a line of code in colours; one in a language that Pygments does not know, or a long one, has none."""
+    from rag_service.http.highlight import coloured as in_classes
 
-    try:
-        lexer = get_lexer_by_name(language or "text", stripnl=False, ensurenl=False)
-    except ClassNotFound:
-        return line
-    return str(highlight(line, lexer, TerminalFormatter())).rstrip("\n")
+    if len(line) > LONGEST_COLOURED or "\r" in line:
+        return [line]
+    [spans] = in_classes(line, language or "text")
+    return [terminal.style(text, **COLOURS[kind]) if kind in COLOURS else text for kind, text in spans]

@@ -6,7 +6,7 @@ from rag_service.cli import options
 
 
 @click.command(short_help="Serve IDEs and agents over MCP.")
-@click.option("--http", is_flag=True, help="Serve streamable HTTP at /mcp instead of stdio.")
+@click.option("--http", is_flag=True, help="Serve streamable HTTP at /mcp instead of stdio, with the key that is set.")
 @click.option("--port", default=8322, show_default=True, type=click.IntRange(1, 65535), help="Port, with --http.")
 @options.store_option
 def mcp(http: bool, port: int, store: str | None) -> None:

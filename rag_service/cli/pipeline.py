@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ml.errors import SettingsError
-from rag_service.cli import options, terminal
+from rag_service.cli import options, progress, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,12 +65,12 @@ def run(
         "max_steps": max_steps,
         "questions": questions,
     }
-    with shown() as progress:
-        outcome = run_learning(settings, pipelines_folder(settings), arguments, progress)
+    with shown() as show:
+        outcome = run_learning(settings, pipelines_folder(settings), arguments, show)
     if as_json:
         terminal.print_json({"promoted": outcome.promoted, "reasons": outcome.reasons, "report": outcome.report})
     else:
-        click.echo(summary(outcome))
+        terminal.echo(*summary(outcome))
 
 
 @pipeline.command()
@@ -81,7 +81,7 @@ def compile(folder: Path | None, registry: str) -> None:  # noqa: A001  # the co
     from ml.pipelines.compile import compile_pipelines
 
     for file in compile_pipelines(folder or Path.cwd(), registry):
-        click.echo(str(file))
+        terminal.echo(str(file))
 
 
 @contextmanager
@@ -94,26 +94,22 @@ def shown() -> "Iterator[Progress]":
             terminal.print_aside(f"{stage:<20}{time.monotonic() - since:6.1f} s", fg="green")
         begun.clear()
 
-    from rich.console import Console
-    from rich.markup import escape
-
-    console = Console(stderr=True, no_color=terminal.is_plain(err=True))
-    with console.status("") as status:
+    with progress.status() as status:
 
         def show(stage: str, line: str) -> None:
             if not line:
                 finish()
                 begun[stage] = time.monotonic()
-            status.update(f"{stage}  {escape(line)}"[: console.width - 4])
+            status(f"{stage}  {line}")
 
         yield show
     finish()
 
 
-def summary(outcome: "Outcome") -> str:
+def summary(outcome: "Outcome") -> terminal.Line:
     """Return the end of a run for a person."""
     word = terminal.style("promoted", fg="green") if outcome.promoted else terminal.style("not promoted", fg="yellow")
-    return f"{word}: {'; '.join(outcome.reasons)}\nThe report: {terminal.style(outcome.report, fg='cyan')}"
+    return [word, f": {'; '.join(outcome.reasons)}\nThe report: ", terminal.style(outcome.report, fg="cyan")]
 
 
 def _absolute(source: str) -> str:

@@ -27,14 +27,13 @@ def promote(run: str | None, rollback: bool, as_json: bool) -> None:
     if as_json:
         terminal.print_json(report.as_dict())
     else:
-        click.echo(summary(report))
+        terminal.echo(*summary(report))
 
 
-def summary(report: "PromotionReport") -> str:
+def summary(report: "PromotionReport") -> terminal.Line:
     """Return an outcome for a person."""
     word = terminal.style("promoted", fg="green") if report.promoted else terminal.style("not promoted", fg="yellow")
-    lines = [f"{word}: {'; '.join(report.reasons)}"]
-    lines += [f"  {name:<22}{figures}" for name, figures in report.figures.items()]
+    parts: list[terminal.Part] = [word, f": {'; '.join(report.reasons)}"]
+    parts += [f"\n  {name:<22}{figures}" for name, figures in report.figures.items()]
     number = report.in_force
-    lines.append(f"in force: {f'adapter {number}' if number else 'the base model alone'}")
-    return "\n".join(lines)
+    return [*parts, f"\nin force: {f'adapter {number}' if number else 'the base model alone'}"]

@@ -2,7 +2,7 @@
 
 import click
 
-from rag_service.cli import options
+from rag_service.cli import options, terminal
 
 
 @click.command(short_help="Remove repositories from the index.")
@@ -14,10 +14,10 @@ def remove(names: tuple[str, ...], store: str | None) -> None:
     from ml.index import open_index
 
     opened, _ = open_index(options.settings_with(store=store))
-    known = [repository.name for repository in opened.repositories()]
     for name in names:
-        if name not in known:
-            raise SourceError(f"no repository {name!r} is indexed", f"indexed are: {', '.join(known) or 'none'}")
+        if not opened.is_known(name):
+            known = ", ".join(repository.name for repository in opened.repositories())
+            raise SourceError(f"no repository {name!r} is indexed", f"indexed are: {known or 'none'}")
     for name in names:
         opened.remove(name)
-        click.echo(f"removed {name}")
+        terminal.echo("removed ", terminal.style(name))

@@ -24,12 +24,12 @@ def repos(store: str | None, as_json: bool) -> None:
         terminal.print_json([asdict(repository) for repository in repositories])
         return
     for repository in repositories:
-        click.echo(line(repository))
+        terminal.echo(*line(repository))
 
 
-def line(repository: "Repository") -> str:
-    """Gives a repository on one line."""
+def line(repository: "Repository") -> terminal.Line:
+    """Return a repository on one line."""
     name = terminal.style(repository.name, bold=True)
     counts = f"{repository.files:,} files  {repository.chunks:,} chunks"
     note = terminal.style(f"{repository.revision[:12]}  {repository.indexed_at}  {repository.source}", dim=True)
-    return f"{name}  {counts}  {note}"
+    return [name, f"  {counts}  ", note]

@@ -61,14 +61,16 @@ def search(
 
 
 def read_queries(lines: IO[bytes]) -> Iterator[tuple[Any, str]]:
-    """Reads `{"id": …, "query": …}` lines; a bad one is a usage error that names its number."""
+    """Yield the id and the query of each `{"id": …, "query": …}` line. Raise UsageError for a bad one, by its number."""
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
             entry = json.loads(line)
-            yield entry["id"], str(entry["query"])
-        except (ValueError, KeyError, TypeError) as error:
+            query = str(entry["query"])
+            query.encode()
+            yield entry["id"], query
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             name = Path(getattr(lines, "name", "-")).name
             raise click.UsageError(f'{name} line {number} is not {{"id": …, "query": …}}') from error
 
@@ -81,17 +83,17 @@ def answer_all(retriever: "Retriever", queries: IO[bytes], where: "Where", limit
 
 
 def show(hits: list["Hit"], places: terminal.Places) -> None:
-    """Prints hits for a person: the place, the symbol, the first lines."""
+    """Print hits for a person: the place, the symbol, the first lines."""
     if not hits:
-        click.echo("nothing found")
+        terminal.echo("nothing found")
     for number, hit in enumerate(hits, start=1):
         chunk = hit.chunk
         where = places.link(chunk.repo, chunk.file_path, chunk.line_start, chunk.line_end)
         symbol = terminal.style(chunk.symbol or chunk.kind, bold=True)
         note = terminal.style(f"{chunk.repo} · {hit.score:.3f}", dim=True)
-        click.echo(f"{number:>2}. {where}  {symbol}  {note}")
+        terminal.echo(f"{number:>2}. ", where, "  ", symbol, "  ", note)
         lines = chunk.text.split("\n")
         for offset, line in enumerate(lines[:SHOWN_LINES]):
-            click.echo(terminal.style(f"    {chunk.line_start + offset:>5}  {line}", dim=True))
+            terminal.echo(terminal.style(f"    {chunk.line_start + offset:>5}  {line}", dim=True))
         if len(lines) > SHOWN_LINES:
-            click.echo(terminal.style(f"           … {len(lines) - SHOWN_LINES} more lines", dim=True))
+            terminal.echo(terminal.style(f"           … {len(lines) - SHOWN_LINES} more lines", dim=True))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ml.errors import SettingsError
-from rag_service.cli import options, terminal
+from rag_service.cli import options, progress, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ml.training.result import TrainingResult
     from rag_service.learning.train import RepetitionReport, TrainingReport
 
-STEP = re.compile(r"step (?P<step>\d+)/(?P<steps>\d+) loss (?P<loss>[\d.]+)")
+STEP = re.compile(r"step (?P<step>\d{1,9})/(?P<steps>\d{1,9}) loss (?P<loss>[\d.]{1,20})")
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 60
 
@@ -47,42 +47,51 @@ def train(dataset: str | None, output: str | None, repeat: str | None, as_json: 
     if repeat and (dataset or chosen):
         raise SettingsError("--repeat takes data set and recipe from the run", "leave the other options out")
     folder = Path(output) if output else None
-    with shown() as progress:
+    with shown() as show:
         if repeat:
-            repeated = repeat_run(settings, repeat, folder, progress)
+            repeated = repeat_run(settings, repeat, folder, show)
         else:
-            trained = train_adapter(settings, Recipe(**chosen), Path(dataset) if dataset else None, folder, progress)
+            trained = train_adapter(settings, Recipe(**chosen), Path(dataset) if dataset else None, folder, show)
     report = repeated if repeat else trained
     if as_json:
         terminal.print_json(report.as_dict())
     else:
-        click.echo(repetition(repeated) if repeat else summary(trained))
+        terminal.echo(*(repetition(repeated) if repeat else summary(trained)))
 
 
-def summary(report: "TrainingReport") -> str:
+def summary(report: "TrainingReport") -> terminal.Line:
     """Return a finished run for a person: where it lies, and the loss, which should fall."""
-    return "\n".join(
-        [f"{terminal.style(str(report.folder), bold=True)}  (MLflow run {report.run_id})", *_figures(report.result)]
-    )
+    return [
+        terminal.style(str(report.folder), bold=True),
+        f"  (MLflow run {report.run_id})\n",
+        *_figures(report.result),
+    ]
 
 
-def repetition(report: "RepetitionReport") -> str:
+def repetition(report: "RepetitionReport") -> terminal.Line:
     """Return a repeated run for a person: whether the loss came out the same, and which packages differ."""
     again = report.repetition
     word = terminal.style("the same", fg="green") if again.agrees() else terminal.style("another loss", fg="yellow")
-    lines = [f"{terminal.style(str(report.folder), bold=True)}  (repeats MLflow run {report.run_id}: {word})"]
-    lines += _figures(again.result)
-    lines.append(f"  logged         {again.logged.held_out_loss:.3f} after")
-    lines += [f"  {name} {then}, now {now or 'not installed'}" for name, (then, now) in again.packages.items()]
-    return "\n".join(lines)
+    packages = [f"\n  {name} {then}, now {now or 'not installed'}" for name, (then, now) in again.packages.items()]
+    return [
+        terminal.style(str(report.folder), bold=True),
+        f"  (repeats MLflow run {report.run_id}: ",
+        word,
+        ")\n",
+        *_figures(again.result),
+        f"\n  logged         {again.logged.held_out_loss:.3f} after",
+        *packages,
+    ]
 
 
-def _figures(result: "TrainingResult") -> list[str]:
+def _figures(result: "TrainingResult") -> terminal.Line:
     before, after = result.held_out_loss_before, result.held_out_loss_after
     longest = f", {result.left_out} left out as too long" if result.left_out else ""
     return [
-        f"  loss           {curve([loss for _, loss in result.losses])}",
-        f"  held-out loss  {before:.3f} before, {terminal.style(f'{after:.3f}', bold=True)} after",
+        f"  loss           {curve([loss for _, loss in result.losses])}\n",
+        f"  held-out loss  {before:.3f} before, ",
+        terminal.style(f"{after:.3f}", bold=True),
+        " after\n",
         f"  {result.train_examples} pairs{longest}; {result.tokens_per_second:.0f} tokens/s on {result.device}, "
         f"{result.seconds:.0f} s, {result.peak_memory_mb / 1024:.1f} GiB",
     ]
@@ -102,20 +111,11 @@ def curve(losses: list[float]) -> str:
 @contextmanager
 def shown() -> "Iterator[Callable[[str], None]]":
     """Yield what takes the job's lines: a bar with the loss where a person looks, the lines themselves elsewhere."""
-    if terminal.is_plain(err=True):
-        yield lambda line: click.echo(line, err=True)
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    with progress.bar("starting") as draw:
+        yield (lambda line: _draw(draw, line)) if draw else (lambda line: terminal.echo(line, err=True))
 
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("starting", total=None)
 
-        def show(line: str) -> None:
-            found = STEP.search(line)
-            if found:
-                step, steps = int(found["step"]), int(found["steps"])
-                bar.update(task, completed=step, total=steps, description=f"loss {found['loss']}")
-
-        yield show
+def _draw(draw: progress.Draw, line: str) -> None:
+    found = STEP.search(line)
+    if found:
+        draw(f"loss {found['loss']}", int(found["step"]), int(found["steps"]))

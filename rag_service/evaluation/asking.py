@@ -11,9 +11,7 @@ from rag_service.answer.assistant import Assistant
 from rag_service.answer.compose import Piece, cited_code
 from rag_service.answer.events import Answer, Evidence
 from rag_service.answer.generate import written
-from rag_service.answer.phrases import say
 from rag_service.answer.prompt import adding_prompt
-from rag_service.answer.question import language_of
 from rag_service.answer.run import EVIDENCE, Spent
 from rag_service.answer.support import first_sentence, is_supported
 from rag_service.answer.write import SENTENCE_TOKENS
@@ -63,14 +61,13 @@ def writer(assistant: Assistant, llm: Llm) -> Write:
 
 
 def _written_whole(answer: Answer) -> Written:
-    """Gives what a trusted LLM wrote: it stands where it cites something and all its citations and quotations hold.
+    """Return what a trusted LLM wrote: it stands where it cites something and all its citations and quotations hold.
 
-    Where it cites nothing that holds, the service says so and adds what it composed itself, which does not count.
+    Where it cites nothing that holds, the service shows what it composed itself, which does not count.
     """
-    if answer.model == EVIDENCE:
-        return Written("", supported=False)
-    text, *composed = answer.answer.split(say(language_of(answer.question), "uncited"))
-    return Written(text, supported=not composed and bool(answer.citations) and not answer.dropped)
+    if answer.model.startswith(EVIDENCE):
+        return Written(answer.withheld, supported=False)
+    return Written(answer.answer, supported=bool(answer.citations) and not answer.dropped)
 
 
 def _place(chunk: "Chunk") -> Place:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ml.control_tokens import broken
 from ml.errors import JudgeError, ModelError, SettingsError
 from ml.evaluation.judge import Judge
 from ml.evaluation.judge.base import JsonSchema
@@ -27,7 +28,7 @@ class EmbeddedJudge:
     def complete(self, prompt: str, schema: JsonSchema) -> str:
         """Gives the reply; see Judge."""
         request = {
-            "messages": [{"role": "user", "content": prompt}],
+            "messages": [{"role": "user", "content": broken(prompt)}],
             "temperature": 0,
             "max_tokens": REPLY_TOKENS,
             "response_format": {"type": "json_schema", "json_schema": {"name": "reply", "schema": dict(schema)}},

@@ -22,19 +22,19 @@ from rag_service.http.forms import (
     SearchRequest,
     SearchResult,
 )
-from rag_service.http.highlight import coloured
-from rag_service.http.security import require_key
+from rag_service.http.security import bearer
 from rag_service.retrieve import Hit
 
 ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"model": ErrorOut, "description": "a question that can't be asked"},
     401: {"model": ErrorOut, "description": "no key, or a wrong one"},
+    413: {"model": ErrorOut, "description": "a request that is too long"},
     422: {"model": ErrorOut, "description": "a body that can't be read"},
     429: {"model": ErrorOut, "description": "too many questions at once; Retry-After says when to come again"},
     503: {"model": ErrorOut, "description": "the index, the embedder or the LLM is missing"},
 }
 
-router = APIRouter(prefix="/api", tags=["Code"], dependencies=[Depends(require_key)], responses=ERRORS)
+router = APIRouter(prefix="/api", tags=["Code"], dependencies=[Depends(bearer)], responses=ERRORS)
 
 
 @router.post("/ask", response_model=AnswerOut)
@@ -46,7 +46,7 @@ async def ask(body: AskRequest, request: Request, service: Served, lane: Lanes, 
     """
     events = service.ask(body.question, body.where(), asker)
     if sse.MEDIA_TYPE in request.headers.get("accept", ""):
-        frames = await lane.start(sse.frames(events), asker)
+        frames = await lane.start(sse.frames(events, service.painter), asker, sse.failure)
         return StreamingResponse(frames, media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)
     return JSONResponse(wire.answer(await lane.answer(events, asker, request)))
 
@@ -79,7 +79,7 @@ def file(
     stored = numbered_lines(chunks)
     text = "\n".join(stored.get(number, "") for number in range(1, max(stored) + 1))
     first = chunks[0]
-    lines = coloured(text, first.language, path)
+    (lines,) = service.painter.lines([(text, first.language, path)])
     return {"repo": repo, "path": path, "revision": first.revision, "language": first.language, "lines": lines}
 
 

@@ -10,9 +10,10 @@ from ml.settings import Settings
 from rag_service.cli.version import version
 from rag_service.http import api, chat, errors, health, page
 from rag_service.http.admission import Admission
+from rag_service.http.bodies import Bodies
 from rag_service.http.metrics import RequestMetrics
 from rag_service.http.running import Lane
-from rag_service.http.security import BodyLimit, LocalHosts, SecurityHeaders
+from rag_service.http.security import LocalHosts, RequireKey, SecurityHeaders
 from rag_service.http.service import Service
 
 ABOUT = "Questions about your repositories, answered with links to `path:line`."
@@ -45,7 +46,8 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(router)
     app.mount("/assets", page.assets())
     errors.install(app)
-    app.add_middleware(BodyLimit)
+    app.add_middleware(Bodies)
+    app.add_middleware(RequireKey, settings=settings)
     app.add_middleware(LocalHosts, settings=settings)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestMetrics, metrics=service.metrics)

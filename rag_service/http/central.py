@@ -7,14 +7,19 @@ from functools import lru_cache
 
 from ml.index.chunk import Chunk
 from ml.index.store.base import Repository, Store
+from ml.patterns import bounded, linear
 
 FILES = 120
 SYMBOLS = 6
 IDENTIFIER = re.compile(r"[^\W\d]\w{2,}")
-# Called, subscripted, inherited from, imported or a type: a name in use, not a word in a sentence.
-USE = re.compile(r"(?:(?<=: )|(?<=> )|(?<=import )|(?<=new )|(?<=extends ))[^\W\d]\w{2,}|[^\W\d]\w{2,}(?=[(\[<)])")
-ASIDE = re.compile(
-    r"(^|/)((tests?|docs?|examples?|benchmarks?|scripts?|vendor|migrations)(_\w+)?/|test_|conftest)|\.md$"
+# Called, subscripted, inherited from, imported or a type: a name in use, not a word in a sentence. Each run of letters is
+# read from its start alone, and no name is longer than 100 of them.
+USE = bounded(
+    r"(?=\w)(?<!\w)(?:(?<=: )|(?<=> )|(?<=import )|(?<=new )|(?<=extends )|\d{0,99}+(?=[^\W\d]\w{2,99}+[(\[<)]))([^\W\d]\w{2,99}+)",
+    longest=200_000,  # of a chunk
+)
+ASIDE = linear(
+    r"(^|/)((tests?|docs?|examples?|benchmarks?|scripts?|vendor|migrations)(_[\pL\pN_]+)?/|test_|conftest)|\.md$"
 )
 KINDS = frozenset({"class", "function"})
 
@@ -46,7 +51,7 @@ def central(files: Iterable[Sequence[Chunk]]) -> list[str]:
     mentions: Counter[str] = Counter()
     defined: Counter[str] = Counter()
     for chunks in files:
-        mentions.update({name for chunk in chunks for name in USE.findall(chunk.text)})
+        mentions.update({use[1] for chunk in chunks for use in USE.finditer(chunk.text)})
         defined.update(set(_symbols(chunks)))
     own = [name for name in defined if defined[name] == 1]  # what many files define (main, Config) is nobody's name
     return sorted(own, key=lambda name: (-mentions[name], name))[:SYMBOLS]

@@ -19,15 +19,26 @@ from rag_service.answer.question import language_of
 from rag_service.http import chores, sse
 from rag_service.http.conversation import ChatRequest, question_of
 from rag_service.http.dependencies import Askers, Lanes, Served
-from rag_service.http.errors import error_body, status_of
-from rag_service.http.security import require_key
+from rag_service.http.errors import OPENAI_PREFIX, error_body, status_of
+from rag_service.http.forms import OpenAIErrorOut
+from rag_service.http.security import bearer
 from rag_service.http.service import Service
 
 MODEL = "codeintel"
 CHARACTERS_A_TOKEN = 4
+DONE = "data: [DONE]\n\n"
 SOURCES = {"en": "Sources", "ru": "Источники"}
 
-router = APIRouter(prefix="/v1", tags=["OpenAI"], dependencies=[Depends(require_key)])
+ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"model": OpenAIErrorOut, "description": "a request or a question that can't be read or asked"},
+    401: {"model": OpenAIErrorOut, "description": "no key, or a wrong one"},
+    404: {"model": OpenAIErrorOut, "description": "no such model"},
+    413: {"model": OpenAIErrorOut, "description": "a request that is too long"},
+    429: {"model": OpenAIErrorOut, "description": "too many questions at once; Retry-After says when to come again"},
+    503: {"model": OpenAIErrorOut, "description": "the index, the embedder or the LLM is missing"},
+}
+
+router = APIRouter(prefix="/v1", tags=["OpenAI"], dependencies=[Depends(bearer)], responses=ERRORS)
 
 
 @router.get("/models")
@@ -54,7 +65,7 @@ async def chat_completions(
     reply = Reply(body, sum(len(message.text) for message in body.messages))
     events = _events(body, service, asker)
     if body.stream:
-        frames = await lane.start(reply.frames(events), asker)
+        frames = await lane.start(reply.frames(events), asker, lambda error: failure(error) + DONE)
         return StreamingResponse(frames, media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)
     return JSONResponse(reply.completion(await lane.answer(events, asker, request)))
 
@@ -112,8 +123,8 @@ class Reply:
         except CodeIntelError as error:
             if not begun:
                 raise
-            yield sse.frame(error_body("/v1/", status_of(error), error.cause, error.cure))
-        yield "data: [DONE]\n\n"
+            yield failure(error)
+        yield DONE
 
     def _chunks(self, events: Iterator[Event]) -> Iterator[dict[str, Any]]:
         characters = 0
@@ -141,6 +152,11 @@ class Reply:
         prompt = -(-self.prompt_characters // CHARACTERS_A_TOKEN)
         completion = -(-completion_characters // CHARACTERS_A_TOKEN)
         return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+
+
+def failure(error: CodeIntelError) -> str:
+    """Return the event that ends a stream which can't go on, in OpenAI's form."""
+    return sse.frame(error_body(OPENAI_PREFIX, status_of(error), error.cause, error.cure))
 
 
 def appendix(answer: Answer) -> str:

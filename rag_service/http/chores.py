@@ -5,30 +5,30 @@ None of it is a question about code, so it is answered here, without search and 
 """
 
 import json
-import re
 
-TASK = re.compile(r"\s*### Task:.*?\{\s*\"(?P<key>\w+)\"\s*:", re.DOTALL)
-HISTORY = re.compile(
-    r"<chat_history>\s*(?:USER:\s*)?(?P<first>.*?)\s*(?:\nASSISTANT:|</chat_history>)", re.DOTALL | re.I
+from ml.patterns import linear
+
+TASK = linear(r"(?s)\A\s*### Task:.*?\{\s*\"([\pL\pN_]+)\"\s*:")
+HISTORY = linear(r"(?is)<chat_history>\s*(?:USER:\s*)?(.*?)\s*(?:\nASSISTANT:|</chat_history>)")
+TITLE = linear(
+    r"(?is)\A.{0,300}?\b(?:reply with|provide|generate|create|write)\b[^\n]{0,80}\btitle for (?:this|the) (?:chat|conv\w+)"
 )
-TITLE = re.compile(
-    r".{0,300}?\b(?:reply with|provide|generate|create|write)\b[^\n]{0,80}\btitle for (?:this|the) (?:chat|conv\w+)",
-    re.DOTALL | re.I,
-)
+LONGEST = 200_000  # characters that are looked at: front ends send the last few messages
 LONGEST_TITLE = 48
 
 
 def reply(prompt: str) -> str | None:
-    """Gives the reply to such a prompt, or None for one that is a question."""
-    if task := TASK.match(prompt):
-        return _json(task["key"], prompt)
-    if asked := TITLE.match(prompt):
+    """Return the reply to such a prompt, or None for one that is a question."""
+    prompt = prompt[:LONGEST]
+    if task := TASK.search(prompt):
+        return _json(task[1], prompt)
+    if asked := TITLE.search(prompt):
         return title(prompt[asked.end() :].partition("\n")[2])
     return None
 
 
 def title(text: str) -> str:
-    """Gives the first line of a text as a title."""
+    """Return the first line of a text as a title."""
     line = next((line.strip(" #*`") for line in text.splitlines() if line.strip(" #*`")), "Code")
     return line if len(line) <= LONGEST_TITLE else line[:LONGEST_TITLE].rsplit(" ", 1)[0] + "…"
 
@@ -36,7 +36,7 @@ def title(text: str) -> str:
 def _json(key: str, prompt: str) -> str:
     history = HISTORY.search(prompt)
     values: dict[str, object] = {
-        "title": title(history["first"] if history else ""),
+        "title": title(history[1] if history else ""),
         "tags": ["Code"],
         "text": "",
         "prompt": "",

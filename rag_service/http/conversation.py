@@ -7,19 +7,25 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from ml.errors import QuestionError
-from rag_service.answer.segments import segments
+from ml.patterns import linear
 
-USER_QUERY = re.compile(r"<user_query>\s*(.*?)\s*</user_query>", re.DOTALL)
+USER_QUERY = ("<user_query>", "</user_query>")
+FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})")
 SHORT = 6
-POINTS_BACK = re.compile(
-    r"^(and|but|so|why|а|и|но|почему|зачем)\b|\b(it|its|they|them|their|он|она|оно|они|его|её|ее|ему|ей|их|им)\b", re.I
+# Asked of a few words only, the end of a question.
+POINTS_BACK = linear(
+    r"(?i)^(?:and|but|so|why|а|и|но|почему|зачем)(?:$|[^\pL\pN_])"
+    r"|(?:^|[^\pL\pN_])(?:it|its|they|them|their|он|она|оно|они|его|её|ее|ему|ей|их|им)(?:$|[^\pL\pN_])"
 )
+LONGEST = 1_000_000  # characters in which pasted code is told from the question; a longer message is too long
+MAX_MESSAGES = 1_000
+MAX_NAME = 500
 
 
 class Message(BaseModel):
     """One message; of its parts only the text counts."""
 
-    role: str
+    role: str = Field(max_length=MAX_NAME)
     content: str | list[dict[str, Any]] | None = None
 
     @property
@@ -39,14 +45,16 @@ class StreamOptions(BaseModel):
 class ChatRequest(BaseModel):
     """A request in OpenAI's form. Parameters that are not named here are passed over."""
 
-    model: str = Field("codeintel", description='"codeintel", or "codeintel:REPO" for one repository alone')
-    messages: list[Message] = Field(min_length=1)
+    model: str = Field(
+        "codeintel", max_length=MAX_NAME, description='"codeintel", or "codeintel:REPO" for one repository alone'
+    )
+    messages: list[Message] = Field(min_length=1, max_length=MAX_MESSAGES, fail_fast=True)
     stream: bool | None = None
     stream_options: StreamOptions | None = None
 
 
 def question_of(messages: Sequence[Message], longest: int) -> str:
-    """Gives the question that a conversation ends with. Raises QuestionError where no user said anything.
+    """Return the question that a conversation ends with. Raise QuestionError where no user said anything.
 
     A short one that points back ("why?", "and where is it called?") is read together with the question before.
     """
@@ -61,9 +69,23 @@ def question_of(messages: Sequence[Message], longest: int) -> str:
 
 
 def _asked(text: str, longest: int) -> str:
-    """Gives the question in a message: what a front end marks as such; of a long one, what is no pasted code."""
-    marked = USER_QUERY.search(text)
-    text = marked[1] if marked else text
-    if len(text) <= longest:
+    """Return the question in a message: what a front end marks as such; of a long one, what is no pasted code."""
+    marked, closing, _ = text.partition(USER_QUERY[0])[2].partition(USER_QUERY[1])
+    text = marked.strip() if closing else text
+    if not longest < len(text) <= LONGEST:
         return text
-    return "".join(part.text for part in segments(iter([text])) if not part.is_code).strip() or text
+    return _outside_fences(text).strip() or text
+
+
+def _outside_fences(text: str) -> str:
+    """Return the lines of a text that stand in no fenced block."""
+    kept, fence = [], ""
+    for line in text.split("\n"):
+        found = FENCE.match(line)
+        if not fence and found:
+            fence = found[1]
+        elif not fence:
+            kept.append(line)
+        elif found and found[1].startswith(fence) and not line[found.end() :].strip():
+            fence = ""
+    return "\n".join(kept)

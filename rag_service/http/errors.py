@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from ml.errors import CodeIntelError, QuestionError, SourceError
 
@@ -22,6 +23,7 @@ CURES = {
     500: "look at the service's log",
     503: "ask again in a moment",
 }
+CLIENT_LEFT = 499
 OPENAI_TYPES = {401: "authentication_error", 429: "rate_limit_error", 500: "server_error", 503: "server_error"}
 OPENAI_CODES = {401: "invalid_api_key", 404: "model_not_found"}
 
@@ -58,6 +60,7 @@ def install(app: FastAPI) -> None:
     app.exception_handler(CodeIntelError)(_expected)
     app.exception_handler(HTTPException)(_refused)
     app.exception_handler(RequestValidationError)(_invalid)
+    app.exception_handler(ClientDisconnect)(_left)
     app.exception_handler(Exception)(_unexpected)
 
 
@@ -74,6 +77,10 @@ def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
     place = ".".join(str(part) for part in first["loc"] if part != "body") or "the body"
     status = 400 if request.url.path.startswith(OPENAI_PREFIX) else 422
     return error_response(request.url.path, status, f"{place}: {first['msg']}", CURES[400])
+
+
+def _left(_request: Request, _error: ClientDisconnect) -> Response:
+    return Response(status_code=CLIENT_LEFT)  # which nobody reads: for the metrics
 
 
 def _unexpected(request: Request, error: Exception) -> JSONResponse:

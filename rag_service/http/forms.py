@@ -6,7 +6,8 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from ml.index.store.base import Where
 
-Some = Annotated[list[Annotated[str, StringConstraints(min_length=1, max_length=500)]] | None, Field(max_length=100)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+Some = Annotated[Annotated[list[Name], Field(max_length=100, fail_fast=True)] | None, Field()]
 
 
 class Filter(BaseModel):
@@ -116,3 +117,18 @@ class ErrorOut(BaseModel):
     """An error."""
 
     error: ErrorBody
+
+
+class OpenAIErrorBody(BaseModel):
+    """What is wrong and what to do about it, in OpenAI's form."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class OpenAIErrorOut(BaseModel):
+    """An error in OpenAI's form."""
+
+    error: OpenAIErrorBody

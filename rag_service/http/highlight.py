@@ -5,6 +5,8 @@ m markup, g a line's number in a quoted block, "" everything else.
 """
 
 import re
+import time
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -16,35 +18,53 @@ if TYPE_CHECKING:
 
 Line = list[tuple[str, str]]
 
-NUMBERED = re.compile(r"(?P<number>[ ]*\d+)(?:[ ]{2}(?P<code>.*))?")  # as the answer quotes code
+LONGEST = 300_000  # characters, of a text that is coloured
+SECONDS = 1.0  # for a text; what is left then stays plain
+
+QUOTED_LINE = re.compile(r"(?P<number>[ ]*+\d++)(?:[ ]{2}(?P<code>.*))?")  # as the answer quotes code
 OPENING = re.compile(r"[ \t]*(?:`{3,}|~{3,})[ \t]*([\w+#-]*)")
 
 
 def coloured(text: str, language: str, path: str = "") -> list[Line]:
-    """Gives the lines of a text as spans; in a language that Pygments does not know they are plain."""
+    """Return the lines of a text as spans; plain in a language that Pygments does not know, and where it takes long."""
+    if len(text) > LONGEST:
+        return plain(text)
     lines: list[Line] = [[]]
+    end, at = time.monotonic() + SECONDS, 0
     for kind, value in _lexer(language, path).get_tokens(text):
-        css = _css_class(kind)
-        for number, part in enumerate(value.split("\n")):
-            if number:
-                lines.append([])
-            if part:
-                _add(lines[-1], css, part)
+        _append(lines, _css_class(kind), value)
+        at += len(value)
+        if time.monotonic() > end:
+            _append(lines, "", text[at:])
+            break
     return lines[: text.count("\n") + 1]
 
 
-def coloured_blocks(markdown: str) -> list[list[Line]]:
-    """Gives the code of each fenced block of an answer, in order, coloured."""
-    return [_block(part.text.rstrip("\n")) for part in segments(iter([markdown])) if part.is_code]
+def plain(text: str) -> list[Line]:
+    """Return the lines of a text without colours."""
+    return [[("", line)] if line else [] for line in text.split("\n")]
 
 
-def _block(fenced: str) -> list[Line]:
+def coloured_blocks(markdown: str, colour: Callable[[str, str], list[Line]] = coloured) -> list[list[Line]]:
+    """Return the code of each fenced block of an answer, in order, coloured."""
+    return [_block(part.text.rstrip("\n"), colour) for part in segments(iter([markdown])) if part.is_code]
+
+
+def _block(fenced: str, colour: Callable[[str, str], list[Line]]) -> list[Line]:
     opening, *lines = fenced.split("\n")[:-1]
     language = OPENING.match(opening)
-    numbered = [NUMBERED.fullmatch(line) for line in lines]
+    numbered = [QUOTED_LINE.fullmatch(line) for line in lines]
     code = "\n".join((match["code"] or "") if match else line for match, line in zip(numbered, lines, strict=True))
-    spans = coloured(code, language.group(1) if language else "")
+    spans = colour(code, language.group(1) if language else "")
     return [[("g", match["number"]), *line] if match else line for match, line in zip(numbered, spans, strict=True)]
+
+
+def _append(lines: list[Line], css: str, text: str) -> None:
+    for number, part in enumerate(text.split("\n")):
+        if number:
+            lines.append([])
+        if part:
+            _add(lines[-1], css, part)
 
 
 def _add(line: Line, css: str, text: str) -> None:

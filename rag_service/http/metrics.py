@@ -17,6 +17,7 @@ from ml.errors import CodeIntelError
 from ml.index.store.base import Repository
 from rag_service.answer.events import Answer, Event, Notice
 from rag_service.http.admission import Admission
+from rag_service.http.errors import CLIENT_LEFT
 
 MODEL = "What writes the answers: the LLM with its adapter"
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -188,11 +189,11 @@ class RequestMetrics:
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes the request on, and counts it once it is replied to."""
+        """Pass the request on, and count it once it is replied to, or its client has left."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started, status = time.perf_counter(), 500
+        started, status = time.perf_counter(), 0
 
         async def send_and_note(message: Message) -> None:
             nonlocal status
@@ -202,6 +203,8 @@ class RequestMetrics:
 
         try:
             await self._app(scope, receive, send_and_note)
+            status = status or CLIENT_LEFT
         finally:
+            status = status or 500
             route = getattr(scope.get("route"), "path", "other")
             self._metrics.request(route, status, time.perf_counter() - started)

@@ -1,24 +1,25 @@
 """Runs what a question gives, which blocks, in threads, and ends it when the caller goes away."""
 
+import math
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing, closing
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import anyio
 from anyio.to_thread import run_sync
 from fastapi import Request
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from ml.errors import CodeIntelError, ServeError
 from rag_service.answer.asker import Asker
 from rag_service.answer.events import Answer, Event
 from rag_service.http.admission import Admission
 
 Item = TypeVar("Item")
 
-STOPPING: Final = "the service is stopping"
+SECONDS_TO_CLOSE = 1.0
 SELDOM = 0.1  # seconds between two looks whether the caller of a whole answer is still there
 
 
@@ -29,45 +30,64 @@ class Lane:
         self._admission = admission
         self._limiter = anyio.CapacityLimiter(threads)  # its own: questions never keep the other routes waiting
         self._is_stopped = False
+        self._awaiting: set[anyio.CancelScope] = set()
 
     def stop(self) -> None:
-        """Ends what is running after its next item, because the service stops."""
+        """End at once what is running, because the service stops."""
         self._is_stopped = True
+        for scope in list(self._awaiting):
+            scope.cancel()
 
-    async def start(self, items: Generator[Item], asker: Asker) -> AsyncGenerator[Item]:
-        """Waits for the first item, so that a question that can't be asked is refused before the reply begins."""
+    async def start(
+        self, items: Generator[Item], asker: Asker, farewell: Callable[[CodeIntelError], Item]
+    ) -> AsyncGenerator[Item]:
+        """Wait for the first item, so that a question that can't be asked is refused before the reply begins.
+
+        Where the service stops before the last item, `farewell` makes the one that says so.
+        """
         stream = self._stream(items, asker)
-        first = await anext(stream, None)
-        if first is None:
-            raise HTTPException(503, STOPPING)
-        return _after(first, stream)
+        return _after(await anext(stream), stream, farewell)
 
     async def answer(self, events: Generator[Event], asker: Asker, request: Request) -> Answer:
-        """Gives the answer. Raises ClientDisconnect, and ends the question, when the caller goes away meanwhile."""
+        """Return the answer. Raise ClientDisconnect, and end the question, when the caller goes away meanwhile."""
         async with aclosing(self._stream(_seldom(events), asker)) as stream:
             async for event in stream:
                 if isinstance(event, Answer):
                     return event
                 if await request.is_disconnected():
                     raise ClientDisconnect
-        raise HTTPException(503, STOPPING)
+        raise _stopping()
 
     async def run(self, work: Callable[[], Item], asker: Asker) -> Item:
-        """Runs what takes one step."""
+        """Run what takes one step."""
         async with self._admission.place(asker.name):
             return await run_sync(work, limiter=self._limiter)
 
     async def _stream(self, items: Generator[Item], asker: Asker) -> AsyncGenerator[Item]:
+        """Yield the items. Raise ServeError where the service stops before the last."""
         guarded = _Guarded(items)
         async with self._admission.place(asker.name):
             try:
-                while (
-                    not self._is_stopped and (item := await run_sync(guarded.next, limiter=self._limiter)) is not None
-                ):
+                while (item := await self._await(guarded.next)) is not None:
                     yield item
             finally:
-                with anyio.CancelScope(shield=True):
-                    await run_sync(guarded.close, limiter=self._limiter)
+                # What waits for an LLM ends when that does. The service that stops says so before.
+                with anyio.move_on_after(SECONDS_TO_CLOSE if self._is_stopped else math.inf, shield=True):
+                    await run_sync(guarded.close, limiter=self._limiter, abandon_on_cancel=True)
+
+    async def _await(self, work: Callable[[], Item | None]) -> Item | None:
+        if not self._is_stopped:
+            with anyio.CancelScope() as scope:
+                self._awaiting.add(scope)
+                try:
+                    return await run_sync(work, limiter=self._limiter, abandon_on_cancel=True)
+                finally:
+                    self._awaiting.discard(scope)
+        raise _stopping()
+
+
+def _stopping() -> ServeError:
+    return ServeError("the service is stopping", "ask again in a moment")
 
 
 class _Guarded(Generic[Item]):
@@ -99,8 +119,13 @@ def _seldom(events: Generator[Event]) -> Generator[Event]:
                 last = time.monotonic()
 
 
-async def _after(first: Item, stream: AsyncGenerator[Item]) -> AsyncGenerator[Item]:
+async def _after(
+    first: Item, stream: AsyncGenerator[Item], farewell: Callable[[CodeIntelError], Item]
+) -> AsyncGenerator[Item]:
     async with aclosing(stream):
         yield first
-        async for item in stream:
-            yield item
+        try:
+            async for item in stream:
+                yield item
+        except ServeError as error:
+            yield farewell(error)

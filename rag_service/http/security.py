@@ -2,14 +2,12 @@
 
 import hmac
 import ipaddress
-from typing import Annotated
 
-from fastapi import Depends, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import HTTPBearer
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ml.errors import ServeError
 from ml.settings import Settings
 from rag_service.http.errors import error_response
 
@@ -26,20 +24,62 @@ HEADERS = {
     "X-Frame-Options": "DENY",
 }
 
-MAX_BODY_BYTES = 4 * 1024 * 1024
-TOO_LONG = f"a request holds at most {MAX_BODY_BYTES // 1024 // 1024} MiB"
-
+# For the documentation alone: RequireKey checks.
 bearer = HTTPBearer(auto_error=False, description="the key in CODEINTEL_API_KEY; none is needed where none is set")
 
 
-def require_key(request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> None:
-    """Refuses a caller without the service's key, where one is set. A dependency of every route that shows code."""
-    key = request.app.state.settings.api_key
-    if key is None:
-        return
-    expected = key.get_secret_value().encode()
-    if given is None or not hmac.compare_digest(given.credentials.encode(), expected):
-        raise HTTPException(401, "a key is needed" if given is None else "the key is wrong")
+# What shows no code: the page, which asks for the key itself, the documentation, and what a cluster asks.
+OPEN_PATHS = frozenset(("/", "/file", "/docs", "/openapi.json", "/favicon.ico", "/healthz", "/readyz", "/metrics"))
+OPEN_FOLDER = "/assets/"
+
+
+def key_of(settings: Settings) -> bytes | None:
+    """Return the key that callers have to send, None where none is set. Raise ServeError for one that can't be sent."""
+    if settings.api_key is None:
+        return None
+    key = settings.api_key.get_secret_value()
+    if not key or not all("!" <= letter <= "~" for letter in key):
+        raise ServeError(
+            "the key in CODEINTEL_API_KEY can't be sent in a header",
+            "set one of Latin letters, digits and signs without blanks, for example what `openssl rand -hex 32` prints",
+        )
+    return key.encode()
+
+
+def check_exposure(settings: Settings, host: str, *, allow_anonymous: bool = False) -> None:
+    """Raise ServeError where a service would let other machines in without a key, or its key can't be sent."""
+    if not (key_of(settings) or is_loopback(host) or allow_anonymous):
+        raise ServeError(
+            f"{host} can be reached from other machines and no key is set",
+            "set CODEINTEL_API_KEY, or add --allow-anonymous where a proxy checks who comes",
+        )
+
+
+class RequireKey:
+    """Refuses callers without the service's key, where one is set, before anything of a request's body is read."""
+
+    def __init__(self, app: ASGIApp, settings: Settings, *, is_all_closed: bool = False) -> None:
+        self._app = app
+        self._key = key_of(settings)
+        self._is_all_closed = is_all_closed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or refuse it."""
+        cause = self._refusal(scope) if self._key and scope["type"] == "http" else None
+        if cause:
+            await error_response(scope["path"], 401, cause)(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> str | None:
+        path: str = scope["path"]
+        if not self._is_all_closed and (path in OPEN_PATHS or path.startswith(OPEN_FOLDER)):
+            return None
+        given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+        scheme, _, key = given.partition(b" ")
+        if scheme.lower() != b"bearer" or not key.strip():
+            return "a key is needed"
+        return None if hmac.compare_digest(key.strip(), self._key or b"") else "the key is wrong"
 
 
 def is_loopback(host: str) -> bool:
@@ -72,31 +112,6 @@ class LocalHosts:
                 await error_response(scope["path"], 403, "this service answers to localhost only")(scope, receive, send)
                 return
         await self._app(scope, receive, send)
-
-
-class BodyLimit:
-    """Refuses bodies of more than MAX_BODY_BYTES, before they are read where their length is told."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes the request on, or refuses it."""
-        size = 0
-
-        async def receive_and_count() -> Message:
-            nonlocal size
-            message = await receive()
-            size += len(message.get("body", b""))
-            if size > MAX_BODY_BYTES:
-                raise HTTPException(413, TOO_LONG)
-            return message
-
-        told = Headers(scope=scope).get("content-length", "") if scope["type"] == "http" else ""
-        if told.isdecimal() and int(told) > MAX_BODY_BYTES:
-            await error_response(scope["path"], 413, TOO_LONG)(scope, receive, send)
-        else:
-            await self._app(scope, receive_and_count, send)
 
 
 class SecurityHeaders:

@@ -1,44 +1,32 @@
 """Runs the service: `codeintel serve`."""
 
 import logging
-import math
 import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import anyio
 import click
-import uvicorn
 from fastapi import FastAPI
 
 from ml.errors import ServeError
 from rag_service.http.app import create_app
-from rag_service.http.security import is_loopback
+from rag_service.http.listening import ResilientServer
+from rag_service.http.resources import BACKLOG
+from rag_service.http.security import check_exposure
 
 if TYPE_CHECKING:
     from ml.settings import Settings
     from rag_service.http.running import Lane
 
-SECONDS_TO_END = 5  # what is still being answered once its time is over
-BACKLOG = 128
-# Longer than proxies and clients keep an idle connection (60 s as a rule): where both let go of it at once, a question is lost.
-IDLE_SECONDS = 75
 
-
-class Server(uvicorn.Server):
+class Server(ResilientServer):
     """Says where it listens once it does, and lets answers under way come to their end when it stops."""
 
     def __init__(self, app: FastAPI, url: str, *, open_browser: bool = False) -> None:
-        self._seconds_to_finish: float = app.state.settings.shutdown_seconds
-        config = uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=IDLE_SECONDS,
-            timeout_graceful_shutdown=math.ceil(self._seconds_to_finish) + SECONDS_TO_END,
-        )
-        super().__init__(config)
+        settings: Settings = app.state.settings
+        super().__init__(app, settings, seconds_to_finish=settings.shutdown_seconds)
+        self._seconds_to_finish = settings.shutdown_seconds
         self._lane: Lane = app.state.lane
         self._url = url
         self._open_browser = open_browser
@@ -65,15 +53,11 @@ class Server(uvicorn.Server):
 
 
 def serve(settings: "Settings", *, open_browser: bool = False, allow_anonymous: bool = False) -> None:
-    """Serves the page and the APIs until stopped.
+    """Serve the page and the APIs until stopped.
 
-    Raises ServeError where the address can't be listened at, or would let other machines in without a key.
+    Raise ServeError where the address can't be listened at, or would let other machines in without a key.
     """
-    if not (is_loopback(settings.host) or settings.api_key or allow_anonymous):
-        raise ServeError(
-            f"{settings.host} can be reached from other machines and no key is set",
-            "set CODEINTEL_API_KEY, or add --allow-anonymous where a proxy checks who comes",
-        )
+    check_exposure(settings, settings.host, allow_anonymous=allow_anonymous)
     with listen(settings.host, settings.port) as listening:
         logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
         server = Server(create_app(settings), address(settings.host, settings.port), open_browser=open_browser)

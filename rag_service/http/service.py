@@ -16,6 +16,7 @@ from rag_service.answer.events import Event
 from rag_service.answer.run import EVIDENCE
 from rag_service.http.central import CentralSymbols
 from rag_service.http.metrics import Metrics
+from rag_service.http.painting import Painter
 from rag_service.record import record_feedback
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Service:
         self.settings = settings
         self.metrics = Metrics(self.repositories, self.model)
         self.metrics.watch_drift(drift_file(settings))
+        self.painter = Painter()
         self._opening = threading.Lock()
         self._open: Assistant | None = None
         self._resources = ExitStack()
@@ -103,6 +105,7 @@ class Service:
     def _warm_up(self) -> None:
         with suppress(CodeIntelError), ExitStack() as end:  # who asks is told
             end.callback(self._is_warm.set)
+            self.painter.lines([("", "python", "")])
             self.assistant.retriever.search("main", limit=1)
             for repository in self.repositories():
                 self.central_symbols.of(repository)
@@ -115,7 +118,8 @@ class Service:
             llm.load()
 
     def close(self) -> None:
-        """Gives back index and LLM."""
+        """Give back index, LLM and the process that colours."""
+        self.painter.close()
         if self._follower:
             self._follower.stop()
         with self._opening:

@@ -7,7 +7,8 @@ from typing import Any
 from ml.errors import CodeIntelError
 from rag_service import wire
 from rag_service.answer.events import Answer, Event, Evidence, Notice, Source, Text
-from rag_service.http.highlight import coloured, coloured_blocks
+from rag_service.http.highlight import Line
+from rag_service.http.painting import Painter
 
 MEDIA_TYPE = "text/event-stream"
 HEADERS = {"X-Accel-Buffering": "no"}  # a proxy passes each event on at once
@@ -19,33 +20,40 @@ def frame(data: object, name: str | None = None) -> str:
     return f"{head}data: {json.dumps(data, ensure_ascii=False)}\n\n"
 
 
-def frames(events: Iterator[Event]) -> Generator[str]:
-    """Gives evidence, text, notice and answer events; a failure after the first of them is an `error` event."""
+def frames(events: Iterator[Event], painter: Painter) -> Generator[str]:
+    """Yield evidence, text, notice and answer events; a failure after the first of them is an `error` event."""
     begun = False
     try:
         for event in events:
-            name, data = _encoded(event)
+            name, data = _encoded(event, painter)
             yield frame(data, name)
             begun = True
     except CodeIntelError as error:
         if not begun:
             raise
-        yield frame({"cause": error.cause, "cure": error.cure}, "error")
+        yield failure(error)
 
 
-def _encoded(event: Event) -> tuple[str, dict[str, Any]]:
+def failure(error: CodeIntelError) -> str:
+    """Return the event that ends a stream which can't go on."""
+    return frame({"cause": error.cause, "cure": error.cure}, "error")
+
+
+def _encoded(event: Event, painter: Painter) -> tuple[str, dict[str, Any]]:
     match event:
         case Evidence(sources):
-            return "evidence", {"sources": [_source(source) for source in sources]}
+            chunks = [source.chunk for source in sources]
+            painted = painter.lines([(chunk.text, chunk.language, chunk.file_path) for chunk in chunks])
+            return "evidence", {"sources": list(map(_source, sources, painted))}
         case Text(text):
             return "text", {"text": text}
         case Notice(text):
             return "notice", {"text": text}
         case Answer():
-            return "answer", wire.answer(event) | {"blocks": coloured_blocks(event.answer)}
+            return "answer", wire.answer(event) | {"blocks": painter.blocks(event.answer)}
 
 
-def _source(source: Source) -> dict[str, Any]:
+def _source(source: Source, lines: list[Line]) -> dict[str, Any]:
     chunk = source.chunk
     return {
         "n": source.n,
@@ -57,5 +65,5 @@ def _source(source: Source) -> dict[str, Any]:
         "symbol": chunk.symbol,
         "kind": chunk.kind,
         "score": round(source.score, 6),
-        "lines": coloured(chunk.text, chunk.language, chunk.file_path),
+        "lines": lines,
     }

@@ -16,7 +16,7 @@ def main() -> None:
         report, status = run_stage(sys.argv[1], json.loads(sys.argv[2])), 0
     except CodeIntelError as error:
         report, status = error.as_dict(), error.exit_code
-    print(json.dumps(report, ensure_ascii=False))
+    print(json.dumps(report))
     sys.exit(status)
 
 

@@ -7,14 +7,16 @@ from functools import cached_property, lru_cache
 
 from ml.index import tokens
 from ml.index.sparse import STOP_WORDS
+from ml.patterns import bounded, linear
 from rag_service.retrieve.glossary import CYRILLIC, Glossary, Term, stem, transliterate
 
 SEPARATOR = re.compile(r"::|[.#/]")
 WORD = re.compile(r"[\w@#$][\w.:/#@$\-+*'’]*(?:\(\))?")
-PATH = re.compile(r"(?P<path>(?:[\w.@+-]+/)*[\w.@+-]+\.[A-Za-z]\w{0,9})(?::(?P<line>\d+))?$")
-IDENTIFIER = re.compile(r"_|[a-z][A-Z]|[A-Z]{2}[a-z]{2}|\w(?:::|\.)\w|\w\(\)$")
-QUOTED = re.compile(r"`([^`]+)`|\"([^\"]+)\"|'(\w[^']*)'|«([^»]+)»")
+PATH = bounded(r"(?P<path>(?:[\w.@+-]+/)*[\w.@+-]+\.[A-Za-z]\w{0,9})(?::(?P<line>\d{1,9}))?$", longest=4_096)
+IDENTIFIER = bounded(r"_|[a-z][A-Z]|[A-Z]{2}[a-z]{2}|\w(?:::|\.)\w|\w\(\)$")
+QUOTED = linear(r"`([^`]+)`|\"([^\"]+)\"|'([\pL\pN_][^']*)'|«([^»]+)»")
 NAME_WORDS = 2
+LONGEST_WORD = 100
 # More translations of a word than this blur the vector of the whole question.
 EMBEDDED = 2
 EMPTY = re.compile(
@@ -22,11 +24,17 @@ EMPTY = re.compile(
     re.IGNORECASE,
 )
 WANTS = {
-    "tests": re.compile(
-        r"(?:unit)?tests?|test(?:ed|ing)|fixtures?|mocks?|тест\w*|фикстур\w*|мок\w{0,3}", re.IGNORECASE
+    "tests": bounded(
+        r"(?:unit)?tests?|test(?:ed|ing)|fixtures?|mocks?|тест\w*|фикстур\w*|мок\w{0,3}",
+        re.IGNORECASE,
+        longest=LONGEST_WORD,
     ),
-    "docs": re.compile(r"docs|documentation|readme|changelog|guide|tutorials?|документаци\w*", re.IGNORECASE),
-    "examples": re.compile(r"examples?|samples?|demos?|benchmarks?|пример\w*|демо|бенчмарк\w*", re.IGNORECASE),
+    "docs": bounded(
+        r"docs|documentation|readme|changelog|guide|tutorials?|документаци\w*", re.IGNORECASE, longest=LONGEST_WORD
+    ),
+    "examples": bounded(
+        r"examples?|samples?|demos?|benchmarks?|пример\w*|демо|бенчмарк\w*", re.IGNORECASE, longest=LONGEST_WORD
+    ),
 }
 
 
@@ -74,7 +82,7 @@ def understand(text: str, glossary: Glossary | None = None) -> Question:
     words = [word for word in (match.group().rstrip(".:/-+*'’") for match in WORD.finditer(text)) if word]
     references = tuple(reference for word in words if (reference := _path(word)))
     terms = tuple(_terms(words, glossary)) or tuple(Term(word, (word,)) for word in words)
-    quoted = [next(filter(None, groups)) for groups in QUOTED.findall(text)]
+    quoted = [next(filter(None, found.groups())) for found in QUOTED.finditer(text)]
     return Question(
         text=text,
         terms=terms,

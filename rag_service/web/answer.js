@@ -1,10 +1,11 @@
 // One question and its answer: asks, shows it as it comes, takes the reader's verdict.
 
 import { ask, away, sendFeedback } from "./api.js";
-import { $, announce, copyButton, el, icon } from "./dom.js";
+import { $, announce, copyButton, el, icon, setText } from "./dom.js";
 import { count, language, t } from "./i18n.js";
 import { Growing } from "./markdown.js";
 import { fileUrl, markSource, place, showSources } from "./sources.js";
+import { nodes } from "./visible.js";
 
 let running = null;
 
@@ -47,7 +48,7 @@ export function restore(state) {
 }
 
 function begin(state) {
-  $("question-title").textContent = state.question;
+  setText("question-title", state.question);
   $("notices").replaceChildren();
   $("answer-actions").replaceChildren();
   $("answer-text").replaceChildren();
@@ -109,7 +110,7 @@ function summary({ citations, timings, model, dropped, found }) {
 }
 
 function status(text, isBusy = false) {
-  $("answer-status").replaceChildren(isBusy ? el("span", { class: "pulse" }) : "", text);
+  $("answer-status").replaceChildren(isBusy ? el("span", { class: "pulse" }) : "", ...nodes(text));
 }
 
 function notice(text) {

@@ -8,6 +8,7 @@ import { switchLanguage, t, translate } from "./i18n.js";
 import { currentFilter, emptyIndex, examples, setFilter, showRepos } from "./repos.js";
 import { stepSource } from "./sources.js";
 import { closeFile, fileOf, installViewer, openFile } from "./viewer.js";
+import { plain } from "./visible.js";
 
 const POLL = 4000;
 const STEPS = { j: 1, k: -1, ArrowDown: 1, ArrowUp: -1 };
@@ -71,7 +72,7 @@ function showHome() {
 async function show(asked) {
   current = asked;
   view("answer");
-  document.title = `${asked.question} · codeintel`;
+  document.title = plain(`${asked.question} · codeintel`);
   $("question").value = "";
   fit();
   $("question-title").focus({ preventScroll: true });

@@ -1,12 +1,27 @@
 // Shows code that the service has coloured: lines of [class, text] spans.
 
 import { el } from "./dom.js";
+import { count } from "./i18n.js";
 
 const CLASSES = new Set(["c", "s", "n", "k", "f", "t", "d", "b", "m", "g"]);
+const LONGEST = 5000; // characters of a line: laying out a minified file in one holds the tab up
 
-/** Gives the nodes of one line. */
+/** Gives the nodes of one line; of a very long one the beginning, and how much more there is. */
 export function spans(line) {
-  return line.map(([kind, text]) => (CLASSES.has(kind) ? el("span", { class: `t-${kind}` }, text) : text));
+  const length = line.reduce((sum, [, text]) => sum + text.length, 0);
+  const shown = length > LONGEST ? cutRight(line, LONGEST) : line;
+  const nodes = shown.map(([kind, text]) => (CLASSES.has(kind) ? el("span", { class: `t-${kind}` }, text) : text));
+  return length > LONGEST ? [...nodes, el("span", { class: "more" }, count("moreCharacters", length - LONGEST))] : nodes;
+}
+
+function cutRight(line, room) {
+  const cut = [];
+  for (const [kind, text] of line) {
+    if (room <= 0) break;
+    cut.push([kind, text.slice(0, room)]);
+    room -= text.length;
+  }
+  return cut;
 }
 
 /** Gives lines as one block with their numbers. */

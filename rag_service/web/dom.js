@@ -1,5 +1,9 @@
-// Builds the page's elements. Text is always set as text: nothing here, or anywhere, parses HTML.
+// Builds the page's elements. Text is always set as text: nothing here, or anywhere, parses HTML. What is invisible in it
+// is marked.
 
+import { nodes, plain } from "./visible.js";
+
+const READ = new Set(["title", "aria-label"]); // attributes that people read
 const SVG = "http://www.w3.org/2000/svg";
 
 export const $ = (id) => document.getElementById(id);
@@ -9,10 +13,17 @@ export function el(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else if (value !== false && value != null) node.setAttribute(name, value === true ? "" : value);
+    else if (value !== false && value != null) node.setAttribute(name, value === true ? "" : READ.has(name) ? plain(value) : value);
   }
-  node.append(...children.flat().filter((child) => child != null && child !== false));
+  for (const child of children.flat()) if (child != null && child !== false) node.append(...content(child));
   return node;
+}
+
+const content = (child) => (child instanceof Node ? [child] : nodes(String(child)));
+
+/** Puts a text in place of what an element holds. */
+export function setText(id, text) {
+  $(id).replaceChildren(...nodes(text));
 }
 
 /** Makes an icon that is drawn in index.html. */
@@ -31,7 +42,7 @@ export function copyButton(text, label, done) {
   const button = el("button", { class: "quiet", type: "button", title: label, "aria-label": label }, icon("copy"));
   button.addEventListener("click", async (event) => {
     event.preventDefault();
-    await copy(typeof text === "function" ? text() : text);
+    await copy(plain(typeof text === "function" ? text() : text)); // it may be pasted into a terminal, which obeys
     button.replaceChildren(icon("check"));
     announce(done);
     setTimeout(() => button.replaceChildren(icon("copy")), 1200);

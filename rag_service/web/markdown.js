@@ -3,18 +3,23 @@
 import { spans } from "./code.js";
 import { el } from "./dom.js";
 
+// Each of these takes time that grows with the text alone: what a mark may span is bounded, and whole lines are matched
+// with [^], which leaves no second way to match them.
 const FENCE = /^\s*(`{3,}|~{3,})\s*([\w+#-]*)/;
-const ITEM = /^(\s*)([-*+]|\d{1,4}[.)])\s+(.*)$/;
-const HEADING = /^(#{1,6})\s+(.*)$/;
+const CLOSING = /^\s*(`{3,}|~{3,})\s*$/;
+const ITEM = /^(\s*)([-*+]|\d{1,4}[.)])\s+([^]*)$/;
+const HEADING = /^(#{1,6})\s+([^]*)$/;
 const QUOTE = /^>\s?/;
 const RULE = /^\s*([-*_])(\s*\1){2,}\s*$/;
+const LONGEST = 20_000; // characters of a paragraph; a longer one is no prose, and is shown as it is
+const DEEPEST = 10; // levels of a list
 const INLINE = new RegExp(
   [
-    "(?<ticks>`+)(?!`)(?<code>.+?)(?<!`)\\k<ticks>(?!`)",
+    "(?<!`)(?<ticks>`{1,8})(?!`)(?<code>.{1,1000}?)(?<!`)\\k<ticks>(?!`)",
     "\\[(?<n>\\d{1,3})\\]",
-    "\\*\\*(?<bold>(?=\\S)[^\\n]+?)(?<=\\S)\\*\\*",
-    "(?<![\\w*])\\*(?<italic>(?=[^\\s*])[^\\n*]+?)(?<=\\S)\\*(?![\\w*])",
-    "\\[(?<label>[^\\]\\n]+)\\]\\((?<target>[^)\\s]*)\\)",
+    "\\*\\*(?<bold>(?=\\S)[^\\n]{1,500}?)(?<=\\S)\\*\\*",
+    "(?<![\\w*])\\*(?<italic>(?=[^\\s*])[^\\n*]{1,500}?)(?<=\\S)\\*(?![\\w*])",
+    "\\[(?<label>[^\\]\\n]{1,300})\\]\\((?<target>[^)\\s]{0,2000})\\)",
     "\\\\(?<escaped>[\\\\`*_[\\]#>~-])",
   ].join("|"),
   "g",
@@ -58,7 +63,7 @@ function continues(kind, line) {
 function endOfFence(lines, at) {
   const fence = FENCE.exec(lines[at])[1];
   for (let next = at + 1; next < lines.length; next++) {
-    const closing = /^\s*(`{3,}|~{3,})\s*$/.exec(lines[next]);
+    const closing = CLOSING.exec(lines[next]);
     if (closing && closing[1].startsWith(fence)) return next + 1;
   }
   return lines.length;
@@ -101,7 +106,7 @@ function plain(line) {
   return numbered ? [["g", numbered[1]], ["", numbered[2] ?? ""]] : [["", line]];
 }
 
-function list(lines, cite) {
+function list(lines, cite, level = 1) {
   const items = [];
   const indent = ITEM.exec(lines[0])[1].length;
   for (const line of lines) {
@@ -111,14 +116,15 @@ function list(lines, cite) {
   }
   const ordered = /^\s*\d/.test(lines[0]);
   return el(ordered ? "ol" : "ul", {}, items.map(({ text, inner }) => {
-    const nested = inner.findIndex((line) => ITEM.test(line));
+    const nested = level < DEEPEST ? inner.findIndex((line) => ITEM.test(line)) : -1;
     const more = (nested < 0 ? inner : inner.slice(0, nested)).map((line) => ` ${line.trim()}`).join("");
-    return el("li", {}, inline(text + more, cite), nested >= 0 && list(inner.slice(nested), cite));
+    return el("li", {}, inline(text + more, cite), nested >= 0 && list(inner.slice(nested), cite, level + 1));
   }));
 }
 
 /** Gives the nodes of a text without blocks. */
 export function inline(text, cite) {
+  if (text.length > LONGEST) return [text];
   const nodes = [];
   let at = 0;
   for (const match of text.matchAll(INLINE)) {
@@ -139,25 +145,30 @@ function span(match, cite) {
   return label ?? escaped; // a link leads nowhere here but by a citation
 }
 
+let frame; // in which what has come is shown
+
 /** Shows Markdown that grows, and touches only the blocks that changed. */
 export class Growing {
   constructor(root, cite) {
+    cancelFrame(); // one that an answer before left
     Object.assign(this, { root, cite, shown: [], text: "" });
   }
 
   append(text) {
     this.text += text;
-    this.show();
+    frame ??= requestAnimationFrame(() => this.show()); // reading it anew for each word would take the square
   }
 
   /** Shows all of it again, with the coloured code of each block. */
   finish(text, coloured) {
+    cancelFrame();
     Object.assign(this, { text, shown: [] });
     this.root.replaceChildren();
     this.show([...coloured]);
   }
 
   show(coloured = []) {
+    frame = undefined;
     const found = blocks(this.text);
     found.forEach((block, index) => {
       if (this.shown[index] === block.source) return;
@@ -167,4 +178,9 @@ export class Growing {
       this.shown[index] = block.source;
     });
   }
+}
+
+function cancelFrame() {
+  cancelAnimationFrame(frame);
+  frame = undefined;
 }

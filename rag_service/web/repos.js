@@ -67,7 +67,7 @@ export function examples(repos) {
   const names = [0, 1, 2, 3, 4, 5].flatMap((rank) => repos.map((repo) => repo.central_symbols[rank])).filter(Boolean);
   const templates = t("examplesOf");
   if (names.length < templates.length) return t("examplesAny");
-  return templates.map((text, index) => text.replace(/\{\w\}/, names[index]));
+  return templates.map((text, index) => text.replace(/\{\w\}/, () => names[index]));
 }
 
 /** Says what to do where nothing is indexed. */

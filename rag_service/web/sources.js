@@ -55,7 +55,7 @@ function snippet(source, { line_start }) {
   const from = Math.max(0, line_start - source.line_start);
   const lines = source.lines.slice(from, from + SNIPPET);
   const texts = lines.map((line) => line.map(([, text]) => text).join(""));
-  const indents = texts.filter((text) => text.trim()).map((text) => text.search(/\S/));
+  const indents = texts.filter((text) => text.trim()).map((text) => text.length - text.trimStart().length);
   const indent = Math.min(...indents, 80);
   const isCut = source.lines.length > from + SNIPPET;
   const shown = block(lines.map((line) => cutLeft(line, indent)), source.line_start + from);

@@ -2,19 +2,24 @@
 
 import { getFile } from "./api.js";
 import { spans } from "./code.js";
-import { $, copyButton, el } from "./dom.js";
+import { $, copyButton, el, setText } from "./dom.js";
 import { t } from "./i18n.js";
 import { shortRevision } from "./repos.js";
 import { fileUrl, place } from "./sources.js";
 
+const MOST = 5_000; // rows that are shown at once, around the lines that are asked for
+const SLICE = 30; // milliseconds of work, after which keys and clicks have their turn
+const NONE = { first: 1, last: 0 };
 let shown = null; // {repo, file_path, line_start, line_end}
+let lines = []; // of the file that is shown
+let rows = NONE; // which of them are
 
 /** Reads a file's address; null for another one. */
 export function fileOf(url) {
   if (!url.pathname.endsWith("/file")) return null;
-  const lines = /^#L(\d+)(?:-L(\d+))?$/.exec(url.hash);
-  const start = lines ? Number(lines[1]) : 0;
-  const end = lines?.[2] ? Number(lines[2]) : start;
+  const asked = /^#L(\d{1,15})(?:-L(\d{1,15}))?$/.exec(url.hash);
+  const start = asked ? Number(asked[1]) : 0;
+  const end = asked?.[2] ? Number(asked[2]) : start;
   return {
     repo: url.searchParams.get("repo") ?? "",
     file_path: url.searchParams.get("path") ?? "",
@@ -23,29 +28,32 @@ export function fileOf(url) {
   };
 }
 
+const isShown = ({ repo, file_path }) => shown?.repo === repo && shown.file_path === file_path;
+
 /** Opens a file. What the service says against it is shown in its place. */
 export async function openFile(file) {
-  const isSame = shown && shown.repo === file.repo && shown.file_path === file.file_path;
+  const isSame = isShown(file);
   shown = file;
   head(file);
   if (!$("viewer").open) $("viewer").showModal();
-  if (!isSame) {
-    $("viewer-body").replaceChildren(el("p", { class: "waiting" }, t("loading")));
-    const found = await getFile(file.repo, file.file_path).catch((error) => ({ error }));
-    if (shown !== file) return;
-    if (found.error) {
-      shown = null;
-      const told = `${found.error.cause}: ${found.error.cure}`;
-      $("viewer-body").replaceChildren(el("p", { class: "waiting", role: "alert" }, told));
-      return;
-    }
-    fill(found);
-  }
-  mark();
+  if (isSame) return show();
+  [lines, rows] = [[], NONE];
+  $("viewer-body").replaceChildren(el("p", { class: "waiting" }, t("loading")));
+  const found = await getFile(file.repo, file.file_path).catch((error) => ({ error }));
+  if (!isShown(file)) return undefined;
+  if (found.error) return refuse(found.error);
+  await fill(found);
+  return show();
+}
+
+function refuse({ cause, cure }) {
+  shown = null;
+  $("viewer-body").replaceChildren(el("p", { class: "waiting", role: "alert" }, `${cause}: ${cure}`));
 }
 
 export function closeFile() {
   shown = null;
+  rows = NONE;
   if ($("viewer").open) $("viewer").close();
 }
 
@@ -59,30 +67,65 @@ function head(file) {
   $("viewer-copy").replaceChildren(copyButton(() => (shown.line_start ? place(shown) : shown.file_path), t("copyPlace"), t("copied")));
 }
 
-function fill(file) {
-  $("viewer-meta").textContent = [file.language, shortRevision(file.revision)].filter(Boolean).join(" · ");
-  const rows = file.lines.map((line, index) => {
-    const n = index + 1;
-    const href = fileUrl({ ...shown, line_start: n, line_end: n });
-    const link = el("a", { class: "t-g", href, "data-line": n, tabindex: -1 }, String(n));
-    return el("span", { class: "row", id: `L${n}` }, link, el("span", { class: "text" }, spans(line)));
-  });
-  const code = el("pre", { tabindex: 0, "aria-labelledby": "viewer-title" }, el("code", { class: "rows" }, rows));
-  $("viewer-body").replaceChildren(code);
+async function fill(file) {
+  setText("viewer-meta", [file.language, shortRevision(file.revision)].filter(Boolean).join(" · "));
+  lines = file.lines;
+  return showRows();
+}
+
+/** Shows the rows around the lines that are asked for; of a very long file the others are a click away. */
+async function showRows() {
+  const start = Math.min(shown.line_start, lines.length) - MOST / 2;
+  const first = Math.max(1, Math.min(start, lines.length - MOST + 1));
+  const here = (rows = { first, last: Math.min(lines.length, first + MOST - 1) });
+  const address = fileUrl({ ...shown, line_start: 0 });
+  const code = el("code", { class: "rows" });
+  $("viewer-body").replaceChildren(
+    beyond(1, first - 1, first - 1, address),
+    el("pre", { tabindex: 0, "aria-labelledby": "viewer-title" }, code),
+    beyond(here.last + 1, lines.length, here.last + 1, address),
+  );
+  for (let n = first, pause = performance.now() + SLICE; n <= here.last; n++) {
+    code.append(row(lines[n - 1], n, address));
+    if (performance.now() < pause) continue;
+    await new Promise((resolve) => setTimeout(resolve));
+    if (rows !== here) return; // others are wanted by now
+    pause = performance.now() + SLICE;
+  }
+}
+
+function row(line, n, address) {
+  const link = el("a", { class: "t-g", href: `${address}#L${n}`, "data-line": n, tabindex: -1 }, String(n));
+  return el("span", { class: "row", id: `L${n}` }, link, el("span", { class: "text" }, spans(line)));
+}
+
+/** Gives the link to the lines that are not shown; nothing where there are none. */
+function beyond(from, to, target, address) {
+  return from > to ? "" : el("a", { class: "beyond", href: `${address}#L${target}`, "data-file": true }, `${t("lines")} ${from}–${to}`);
+}
+
+async function show() {
+  if (!shown || !lines.length) return; // it is closed again, or still to come
+  const line_start = Math.min(shown.line_start, lines.length);
+  Object.assign(shown, { line_start, line_end: Math.min(shown.line_end, lines.length) });
+  if (line_start && (line_start < rows.first || line_start > rows.last)) await showRows();
+  if (shown) mark();
 }
 
 function mark() {
   const { line_start, line_end } = shown;
   $("viewer-lines").textContent = line_start ? `L${line_start}${line_end > line_start ? `–${line_end}` : ""}` : "";
   for (const row of document.querySelectorAll("#viewer .row.marked")) row.classList.remove("marked");
-  for (let n = line_start; n && n <= line_end; n++) $(`L${n}`)?.classList.add("marked");
-  const [first, last] = [$(`L${line_start}`), $(`L${line_end}`)];
-  if (first && last) {
-    const body = $("viewer-body");
-    const height = last.offsetTop + last.offsetHeight - first.offsetTop;
-    body.scrollTop = first.offsetTop - Math.max(48, (body.clientHeight - height) / 3);
-  } else $("viewer-body").scrollTop = 0;
+  const last = Math.min(line_end, rows.last);
+  for (let n = Math.max(line_start, rows.first); line_start && n <= last; n++) $(`L${n}`)?.classList.add("marked");
+  scrollTo($(`L${line_start}`), $(`L${last}`));
   document.querySelector("#viewer-body pre")?.focus({ preventScroll: true });
+}
+
+function scrollTo(top, bottom) {
+  const body = $("viewer-body");
+  const height = top && bottom ? bottom.offsetTop + bottom.offsetHeight - top.offsetTop : 0;
+  body.scrollTop = height ? top.offsetTop - Math.max(48, (body.clientHeight - height) / 3) : 0;
 }
 
 /** Lets line numbers select: a click one line, with Shift all up to it. `go` shows the new address. */

@@ -19,7 +19,7 @@ CATEGORIES = {
 }
 COMMON = ["a", "A", "1", "_", " ", "\n", "\t", '"', "'", "\\", "/", "(", "[", "{", "<", "`", "#", "-", ".", "=", ":"]
 COMMON += ["a ", "a.", "a:", "a(", 'a"', "\\n", "0x", "aA", "a_", "((", "a\n", " \n", "я", "[]", "()"]
-KILLERS = ("", "\n", "\0", "!")
+KILLERS = ("", "\n", "\0", "!", "\n\0")
 LARGE = 10  # a repetition of less can't make a text slow by itself
 FEW = 3
 

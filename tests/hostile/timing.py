@@ -90,6 +90,7 @@ def _attacks(compiled: Any) -> list[Attack]:
 
 def _as_python(pattern: str) -> str:
     """Return an RE2 pattern as Python's parser reads it."""
+    pattern = re.sub(r"\\x\{(\w+)\}", lambda found: re.escape(chr(int(found[1], 16))), pattern)
     return re.sub(r"\\[pP](?:\{\w+\}|\w)", r"\\w", pattern).replace(r"\z", r"\Z")
 
 

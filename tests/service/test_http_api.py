@@ -210,7 +210,7 @@ def index_file(settings: Settings, folder: Path, text: str) -> None:
 
 
 def test_a_caller_that_leaves_ends_the_answer(indexed: Settings, tmp_path: Path) -> None:
-    with llm_server(trickles("The charger retries. ", seconds=30)) as llm:
+    with llm_server(trickles("The charger retries [1]. ", seconds=30)) as llm:
         settings = with_llm(indexed, llm.url, tmp_path)
         with serving(settings) as url, httpx.Client(base_url=url, timeout=30) as client:
             headers = {"Accept": "text/event-stream"}

@@ -203,7 +203,7 @@ def test_a_worker_that_dies_is_an_error_and_nothing_is_lost(tmp_path: Path, stor
 
 def test_a_worker_that_fails_by_its_own_fault_is_not_taken_for_a_killed_one(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(CodeIntelError, match="failed with the error above"):
-        list(run_in_workers(int, ["no number"], 1))
+        list(run_in_workers(int, [["no number"]], 1, too_slow=len, seconds=10))
     assert "invalid literal for int()" in capfd.readouterr().err
 
 

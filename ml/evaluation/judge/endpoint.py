@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
+from ml.control_tokens import broken
 from ml.errors import JudgeError
 from ml.evaluation.judge.base import JsonSchema
 
@@ -31,7 +32,7 @@ class EndpointJudge:
         with _translated(self):
             reply = _client(self).chat.completions.create(
                 model=self.name,
-                messages=[{"role": "user", "content": prompt}],
+                messages=[{"role": "user", "content": broken(prompt)}],
                 temperature=0,
                 max_tokens=REPLY_TOKENS,
                 response_format={

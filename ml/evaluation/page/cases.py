@@ -1,10 +1,9 @@
 """The cases of a report as cards, those that need looking at first."""
 
-import re
 from collections.abc import Callable, Iterator, Sequence
-from html import escape
 from statistics import fmean
 
+from ml.evaluation.page.text import attribute, html, prose
 from ml.evaluation.report import Case, Report, label
 
 LONGEST_ANSWER = 4_000
@@ -34,17 +33,17 @@ def _gain(case: Case, other: Case | None) -> float:
 
 def _card(case: Case, other: Case | None, link: Callable[[str], str]) -> str:
     rows = [
-        _row("wanted", _prose(case.wanted) if case.wanted else "<em>no answer: nothing there answers it</em>"),
+        _row("wanted", prose(case.wanted) if case.wanted else "<em>no answer: nothing there answers it</em>"),
         _row("stands at", _place(case.place, link)),
-        _row("it wrote", _prose(case.written)),
-        _row("before", _prose(other.written) if other and other.written != case.written else ""),
+        _row("it wrote", prose(case.written)),
+        _row("before", prose(other.written) if other and other.written != case.written else ""),
         _row("cites", ", ".join(_place(place, link) for place in case.cited)),
     ]
-    answer = escape(case.answer[:LONGEST_ANSWER])
+    answer = html(case.answer[:LONGEST_ANSWER])
     whole = f"<details><summary>the whole answer</summary><pre>{answer}</pre></details>" if answer else ""
     chips = "".join(_chip(name, score, other) for name, score in case.scores.items())
     return (
-        f'<div class="case"><h3>{_prose(case.question)}</h3><dl>{"".join(rows)}</dl>'
+        f'<div class="case"><h3>{prose(case.question)}</h3><dl>{"".join(rows)}</dl>'
         f'<div class="chips">{chips}</div>{whole}</div>'
     )
 
@@ -53,21 +52,17 @@ def _row(title: str, content: str) -> str:
     return f"<dt>{title}</dt><dd>{content}</dd>" if content else ""
 
 
-def _prose(text: str) -> str:
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
-
-
 def _place(place: str, link: Callable[[str], str]) -> str:
     if not place:
         return ""
     repo, _, shown = place.partition(":")
     address = link(place)
-    code = f'<code title="{escape(repo)}">{escape(shown)}</code>'
-    return f'<a href="{escape(address)}">{code}</a>' if address else code
+    code = f'<code title="{attribute(repo)}">{html(shown)}</code>'
+    return f'<a href="{attribute(address)}">{code}</a>' if address else code
 
 
 def _chip(name: str, score: float, other: Case | None) -> str:
     before = other.scores.get(name) if other else None
     css = "good" if score >= 0.8 else "bad" if score < 0.5 else ""
     was = f" (was {before:.2f})" if before is not None and before != score else ""
-    return f'<span class="chip {css}">{escape(label(name))} {score:.2f}{was}</span>'
+    return f'<span class="chip {css}">{html(label(name))} {score:.2f}{was}</span>'

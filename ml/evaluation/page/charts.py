@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 
+from ml.evaluation.page.text import attribute
 from ml.evaluation.report import Metric, label
 
 WIDTH, LABELS, FIGURES, ROW, BAND = 860, 190, 210, 46, 9
@@ -39,7 +39,7 @@ def _scale(height: int) -> Iterator[str]:
 
 def _row(top: float, ours: Metric, theirs: Metric | None, least: float | None) -> Iterator[str]:
     middle = top + ROW / 2
-    yield f'<text class="label" x="0" y="{middle + 4:.1f}">{escape(label(ours.name))}</text>'
+    yield f'<text class="label" x="0" y="{middle + 4:.1f}">{attribute(label(ours.name))}</text>'
     if least is not None:
         x = _x(least)
         yield f'<line class="least" x1="{x:.1f}" x2="{x:.1f}" y1="{top + 6:.1f}" y2="{top + ROW - 6:.1f}">'
@@ -52,7 +52,7 @@ def _row(top: float, ours: Metric, theirs: Metric | None, least: float | None) -
 def _mark(y: float, metric: Metric, kind: str) -> Iterator[str]:
     low, mean, high = _x(metric.low), _x(metric.mean), _x(metric.high)
     shown = f"{metric.mean:.3f}  [{metric.low:.3f}, {metric.high:.3f}]"
-    yield f'<g class="{kind}"><title>{escape(label(metric.name))}: {shown}, n = {metric.n}</title>'
+    yield f'<g class="{kind}"><title>{attribute(label(metric.name))}: {shown}, n = {metric.n}</title>'
     yield f'<rect class="bar" x="{_x(0):.1f}" width="{mean - _x(0):.1f}" y="{y - 6:.1f}" height="12" rx="3"/>'
     yield f'<line class="range" x1="{low:.1f}" x2="{high:.1f}" y1="{y:.1f}" y2="{y:.1f}"/>'
     for x in (low, high):

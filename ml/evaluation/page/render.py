@@ -1,13 +1,13 @@
 """Puts the page together. All that comes from models and repositories is escaped."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import Protocol
 
 from ml.evaluation.bootstrap import Difference, paired
 from ml.evaluation.page.cases import case_cards, worst
 from ml.evaluation.page.charts import Losses, forest, loss_curve
+from ml.evaluation.page.text import attribute, html
 from ml.evaluation.report import (
     ABOUT,
     ANSWER_RELEVANCY,
@@ -77,7 +77,7 @@ def _document(title: str, body: str) -> str:
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
-        f"<title>Evaluation of {escape(title)}</title>\n<style>\n{STYLE.read_text(encoding='utf-8')}</style>\n</head>\n"
+        f"<title>Evaluation of {attribute(title)}</title>\n<style>\n{STYLE.read_text(encoding='utf-8')}</style>\n</head>\n"
         f"<body>\n{body}\n</body>\n</html>\n"
     )
 
@@ -85,17 +85,17 @@ def _document(title: str, body: str) -> str:
 def _head(report: Report, against: Report | None, made: str) -> str:
     questions = len(report.cases)
     absent = sum(not case.place for case in report.cases)
-    beside = f" beside {escape(against.model)}" if against else ""
+    beside = f" beside {html(against.model)}" if against else ""
     asked = f"{questions} questions, {absent} of them about things that are not there · " if questions else ""
-    about = f"{asked}data set {report.dataset_digest[:12]}" + (f" · {escape(made)}" if made else "")
-    return f'<h1>Evaluation of {escape(report.model)}{beside}</h1>\n<p class="soft">{about}</p>'
+    about = f"{asked}data set {report.dataset_digest[:12]}" + (f" · {html(made)}" if made else "")
+    return f'<h1>Evaluation of {html(report.model)}{beside}</h1>\n<p class="soft">{about}</p>'
 
 
 def _decision(decision: Verdict | None) -> str:
     if decision is None:
         return ""
     kind, said = ("good", "Passed the gate") if decision.passed else ("bad", "Did not pass the gate")
-    reasons = "".join(f"<li>{escape(reason)}</li>" for reason in decision.reasons)
+    reasons = "".join(f"<li>{html(reason)}</li>" for reason in decision.reasons)
     return f'<div class="card verdict {kind}"><strong>{said}</strong><ul>{reasons}</ul></div>'
 
 
@@ -104,17 +104,15 @@ def _judge(report: Report) -> str:
     if verdict is None:
         return '<div class="card verdict">No judge: the metrics that need none decide.</div>'
     kind, said = ("good", "may decide") if verdict.passed else ("bad", "may not decide")
-    name = escape(verdict.model)
-    return (
-        f'<div class="card verdict {kind}">The judge {name} <strong>{said}</strong><br>{escape(verdict.reason)}</div>'
-    )
+    name = html(verdict.model)
+    return f'<div class="card verdict {kind}">The judge {name} <strong>{said}</strong><br>{html(verdict.reason)}</div>'
 
 
 def _pictures(report: Report, against: Report | None, least: Mapping[str, float]) -> Iterator[str]:
     theirs = {metric.name: metric for metric in against.metrics} if against else {}
-    legend = f'<span><i class="ours"></i>{escape(report.model)}</span>'
+    legend = f'<span><i class="ours"></i>{html(report.model)}</span>'
     if against:
-        legend += f'<span><i class="theirs"></i>{escape(against.model)}</span>'
+        legend += f'<span><i class="theirs"></i>{html(against.model)}</span>'
     if any(metric.name in least for metric in report.metrics):
         legend += '<span><i class="least"></i>threshold</span>'
     yield f'<h2>Metrics</h2><p class="legend">{legend}<span>means with 95 % intervals</span></p>'
@@ -155,7 +153,7 @@ def _gain_rows(report: Report, against: Report) -> Iterator[str]:
             f'<td class="figure">{_luck(gain) if up or down else "–"}</td>',
         )
         counts = "".join(f'<td class="figure">{count}</td>' for count in (up, down, len(shared) - up - down))
-        yield f"<tr><td>{escape(label(metric.name))}</td>{''.join(cells)}{counts}</tr>"
+        yield f"<tr><td>{html(label(metric.name))}</td>{''.join(cells)}{counts}</tr>"
 
 
 def _luck(gain: Difference) -> str:
@@ -174,7 +172,7 @@ def _cases(report: Report, against: Report | None, link: Link) -> str:
 
 def _glossary(report: Report) -> str:
     rows = "".join(
-        f"<tr><td>{escape(label(metric.name))}</td><td>{escape(ABOUT.get(metric.name, ''))}</td></tr>"
+        f"<tr><td>{html(label(metric.name))}</td><td>{html(ABOUT.get(metric.name, ''))}</td></tr>"
         for metric in report.metrics
     )
     return f"<h2>What the metrics are</h2><table>{rows}</table>"

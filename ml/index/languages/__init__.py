@@ -6,10 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ml.patterns import bounded
+
 DATA = Path(__file__).with_name("data")
 SHEBANG = re.compile(r"#!\s*\S*/(?:env\s+(?:-\S+\s+)*)?([a-z]+)")
 # A header of C++ has the same suffix as one of C.
-CPP_HEADER = re.compile(r"^\s*(?:class|namespace|template|public:|private:)\b|\bconstexpr\b|::", re.MULTILINE)
+HEADER_CHARACTERS = 200_000
+CPP_HEADER = bounded(
+    r"^[^\S\n]*(?:class|namespace|template|public:|private:)\b|\bconstexpr\b|::",
+    re.MULTILINE,
+    longest=HEADER_CHARACTERS,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +60,10 @@ BY_RECURSION = {
 
 
 def language_of(path: str, text: str) -> str:
-    """Gives the language of a file by its name, or by its first line; "" for one that is not known."""
+    """Return the language of a file by its name, or by its first line; "" for one that is not known."""
     name = PurePosixPath(path).name
     suffix = PurePosixPath(name).suffix.lower()
-    if suffix == ".h" and CPP_HEADER.search(text):
+    if suffix == ".h" and CPP_HEADER.search(text[:HEADER_CHARACTERS]):
         return "cpp"
     found = (
         BY_FILE.get(name) or BY_SUFFIX.get(suffix) or BY_FILE.get(name.partition(".")[0]) or BY_RECURSION.get(suffix)

@@ -8,7 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ml.index.languages import Language
-from ml.index.languages.parsing import parse, parser
+from ml.index.languages.parsing import matches, parse
+from ml.patterns import bounded
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -22,10 +23,10 @@ NAME_CHARACTERS = 120
 DEEPEST = 30
 STRING = r'"(?:[^"\\]|\\.)*+"'
 ARGUMENTS = rf"\((?:[^()\"]|{STRING}|\((?:[^()\"]|{STRING}|\([^()]*\))*\))*\)"
-ANNOTATIONS = re.compile(rf"(?:(?:@(?!interface\b)[\w.:]++(?:\s*{ARGUMENTS})?+(?!\()|#?\[[^\]]*\])\s*)+")
+ANNOTATIONS = bounded(rf"(?:(?:@(?!interface\b)[\w.:]++(?:\s*{ARGUMENTS})?+(?!\()|#?\[[^\]]*\])\s*)+", longest=20_000)
 COMMENT = re.compile(r"\s*(?:#|//)")
 TYPE_ARGUMENTS = re.compile(r"(?<=\w)(?<!operator)<[^<>]*>")
-HEADING_ANCHOR = re.compile(r"\s*\{\s*[#.:][^{}]*\}$")
+HEADING_ANCHOR = bounded(r"\s*\{\s*[#.:][^{}]*\}$", longest=8 * NAME_CHARACTERS)
 PAIRS = {'"': '"', "'": "'", "`": "`", "(": ")", "[": "]"}
 
 
@@ -94,23 +95,21 @@ class Syntax:
 
 
 def read_syntax(language: Language, data: bytes) -> Syntax | None:
-    """Gives what a file (UTF-8) defines; None where its grammar does not get through it."""
-    from tree_sitter import QueryCursor
-
+    """Return what a file (UTF-8) defines; None where its grammar does not get through it in time."""
     root = parse(language, data)
     if root is None:
         return None
-    matches = [captures for _, captures in QueryCursor(parser(language.name)[1]).matches(root)]
-    above = dict(_above(matches, data))
-    found = [_definition(language, data, captures, above) for captures in matches if "above" not in captures]
+    captured = matches(language, root)
+    above = dict(_above(captured, data))
+    found = [_definition(language, data, captures, above) for captures in captured if "above" not in captures]
     if language.until_next:
         found = list(_until_next(found, root.end_point[0]))
     return Syntax(root, _nested(language, found), above)
 
 
-def _above(matches: "list[Captures]", data: bytes) -> Iterator[tuple[int, int]]:
+def _above(captured: "list[Captures]", data: bytes) -> Iterator[tuple[int, int]]:
     """Gives last row, first row of each comment that has its lines for itself."""
-    for captures in matches:
+    for captures in captured:
         for node in captures.get("above", ()):
             row, column = node.start_point
             if not data[node.start_byte - column : node.start_byte].strip():

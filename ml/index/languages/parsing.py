@@ -14,18 +14,27 @@ if TYPE_CHECKING:
     from tree_sitter import Language as Grammar
     from tree_sitter import Node, Parser, Query
 
-# A real file of 1 MB takes 0.3 s; some grammars are quadratic, or worse, in what they do not understand.
-PARSE_SECONDS = 2.0
+# A real file of 1 MB takes 0.5 s; some grammars are quadratic, or worse, in what they do not understand.
+PARSE_SECONDS, PARSE_SECONDS_PER_BYTE = 0.5, 2e-6
 READ_BYTES = 1 << 16
 # A query over an error is quadratic in the tokens that it holds.
 ERROR_TOKENS = 5_000
+# Matches that a query may have begun at the same time: no real file needs more than 32, and without a limit a block of
+# 2,000 names takes minutes.
+MATCHES_AT_ONCE = 64
 
+# What a language's templates look like, by its name.
+TEMPLATES = {
+    language.name: re.compile(language.templates.encode(), re.DOTALL | re.MULTILINE)
+    for language in LANGUAGES.values()
+    if language.templates
+}
 
 _parsers = threading.local()
 
 
 def parser(name: str) -> "tuple[Parser, Query]":
-    """Gives this thread's parser of a language, and the query over its trees. A parser serves one thread at a time."""
+    """Return this thread's parser of a language, and the query over its trees. A parser serves one thread at a time."""
     from tree_sitter import Parser
 
     grammar, query = _grammar(name)
@@ -48,14 +57,23 @@ def _grammar(name: str) -> "tuple[Grammar, Query]":
     return grammar, Query(grammar, f"{language.query}\n{above}")
 
 
+def matches(language: Language, root: "Node") -> "list[dict[str, list[Node]]]":
+    """Return what the language's query finds in a tree."""
+    from tree_sitter import QueryCursor
+
+    # Not by its progress callback, which tree-sitter 0.26 calls through a pointer that no longer holds.
+    found = QueryCursor(parser(language.name)[1], match_limit=MATCHES_AT_ONCE).matches(root)
+    return [captures for _, captures in found]
+
+
 def parse(language: Language, data: bytes) -> "Node | None":
-    """Gives the root of a text's (UTF-8) syntax tree; None for one that the grammar does not get through."""
-    if language.deepest and re.search(rb"^[ \t?:-]{%d}" % language.deepest, data, re.MULTILINE):
+    """Return the root of a text's (UTF-8) syntax tree; None for one that the grammar does not get through in time."""
+    if language.deepest and _is_too_deep(data, language.deepest):
         return None
-    if language.templates:
-        data = re.sub(language.templates.encode(), _hidden, data, flags=re.DOTALL | re.MULTILINE)
+    if language.name in TEMPLATES:
+        data = TEMPLATES[language.name].sub(_hidden, data)
     made_parser, _ = parser(language.name)
-    until = thread_time() + PARSE_SECONDS
+    until = thread_time() + PARSE_SECONDS + PARSE_SECONDS_PER_BYTE * len(data)
     try:
         root = made_parser.parse(
             lambda at, _: data[at : at + READ_BYTES],
@@ -68,9 +86,15 @@ def parse(language: Language, data: bytes) -> "Node | None":
     return None if _is_noise(root) else root
 
 
+def _is_too_deep(data: bytes, deepest: int) -> bool:
+    """Tell whether a line begins with so many blanks and marks of YAML that the grammar would crash."""
+    return any(len(line) - len(line.lstrip(b" \t?:-")) >= deepest for line in data.split(b"\n"))
+
+
 def _hidden(template: re.Match[bytes]) -> bytes:
-    """Gives as many bytes that the grammar knows: a comment for what fills its lines, else a word."""
-    return re.sub(rb"[^\n]", b"#" if template.lastgroup == "alone" else b"x", template[0])
+    """Return as many bytes that the grammar knows: a comment for what fills its lines, else a word."""
+    fill = b"#" if template.lastgroup == "alone" else b"x"
+    return b"\n".join(fill * len(line) for line in template[0].split(b"\n"))
 
 
 def _is_noise(root: "Node") -> bool:

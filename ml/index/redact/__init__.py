@@ -4,14 +4,26 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from ml.index.redact import calls, commands, names, neighbours, sections, tables, tokens
 from ml.index.redact.assignments import find_assignments
+from ml.index.redact.calls import find_in_calls
+from ml.index.redact.commands import find_in_commands
+from ml.index.redact.fold import fold
 from ml.index.redact.formats import find_in_format
+from ml.index.redact.neighbours import find_neighbours
 from ml.index.redact.private_keys import find_private_keys
+from ml.index.redact.sections import find_in_sections
 from ml.index.redact.spans import Span
+from ml.index.redact.tables import find_in_tables
 from ml.index.redact.tokens import find_tokens
 from ml.index.redact.urls import find_credentials
+from ml.patterns import Literals
 
 __all__ = ["Redaction", "redact"]
+
+# Most texts hold none of these, so that most of the search is one pass over the text, and one in lower case.
+ANCHORS = Literals((*tokens.ANCHORS, *neighbours.ANCHORS, *commands.ANCHORS, *calls.ANCHORS, *sections.ANCHORS))
+WORDS = Literals((*names.ANCHORS, *tables.ANCHORS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +35,15 @@ class Redaction:
 
 
 def redact(path: str, text: str) -> Redaction:
-    """Replaces every secret by `[REDACTED:kind]`; one of several lines is replaced in each, so that numbers stay.
+    """Replace every secret by `[REDACTED:kind]`; one of several lines is replaced in each, so that numbers stay.
 
-    `path` tells formats such as .env, in which every value is one. Placeholders, variables, digests and UUIDs stay.
+    `path` tells formats such as .env, in which every value is one; it is "" for what somebody typed or pasted.
+    Placeholders, variables, digests and UUIDs stay.
     """
-    spans = _merged(_found(path, text))
+    folded = fold(text)
+    spans = _merged(
+        Span(folded.original(span.start), folded.original(span.end), span.kind) for span in _found(path, folded.text)
+    )
     if not spans:
         return Redaction(text, {})
     parts, at = [], 0
@@ -38,16 +54,23 @@ def redact(path: str, text: str) -> Redaction:
 
 
 def _found(path: str, text: str) -> Iterator[Span]:
-    """Gives all secrets, those first whose kind says most."""
+    """Yield all secrets, those first whose kind says most."""
+    lower = text.lower()
+    anchors, words = ANCHORS.found_in(text), WORDS.found_in(lower)
     yield from find_private_keys(path, text)
     yield from find_in_format(path, text)
-    yield from find_tokens(text)
+    yield from find_tokens(text, anchors)
     yield from find_credentials(text)
-    yield from find_assignments(path, text)
+    yield from find_neighbours(text, anchors)
+    yield from find_in_sections(path, text, anchors)
+    yield from find_assignments(path, text, lower, words)
+    yield from find_in_commands(text, anchors)
+    yield from find_in_calls(text, anchors)
+    yield from find_in_tables(text, lower, words)
 
 
 def _merged(found: Iterable[Span]) -> list[Span]:
-    """Orders spans and joins those that overlap; the kind is that of the one found first."""
+    """Order spans and join those that overlap; the kind is that of the one found first."""
     merged: list[tuple[int, Span]] = []
     for rank, span in sorted(enumerate(found), key=lambda pair: (pair[1].start, pair[0])):
         if merged and span.start < merged[-1][1].end:

@@ -7,9 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ml.index.redact.spans import Span, is_placeholder
-
-SHORTEST = 20
+from ml.index.redact.spans import Span, is_placeholder, looks_random
 
 
 class Form(NamedTuple):
@@ -24,6 +22,9 @@ def _form(kind: str, anchors: str, pattern: str) -> Form:
     return Form(kind, tuple(anchors.split()), re.compile(pattern))
 
 
+HEX = "0123456789abcdef"
+LEFT_OF_IT = "\"'` =:>|,([\t\n"
+
 FORMS = (
     _form("aws-access-key", "AKIA ASIA ABIA ACCA", r"(?:A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Za-z0-9])"),
     _form("github-token", "ghp_ gho_ ghu_ ghs_ ghr_", r"gh[pousr]_[A-Za-z0-9_]{36,255}"),
@@ -37,12 +38,16 @@ FORMS = (
     _form("slack-webhook", "hooks.slack.com/", r"hooks\.slack\.com/(?:services|workflows|triggers)/[\w/+-]{20,}"),
     _form("discord-webhook", "/api/webhooks/", r"discord(?:app)?\.com/api/webhooks/\d+/[\w-]{20,}"),
     _form("discord-token", "MT Mj Mz ND NT Nj Nz OD OT", r"[MNO][\w-]{23,27}\.[\w-]{6}\.[\w-]{27,40}"),
-    _form("telegram-token", ":AA", r"\d{8,10}:AA[\w-]{33}(?![\w-])"),
+    _form("telegram-token", ":AA", r"(?:bot)?\d{8,12}:AA[\w-]{33}(?![\w-])"),
     _form("stripe-key", "k_live_ k_test_ whsec_", r"(?:[rs]k_(?:live|test)_|whsec_)[A-Za-z0-9+/=]{16,}"),
-    _form("twilio-key", "SK", r"SK[0-9a-f]{32}(?![A-Za-z0-9])"),
+    _form("twilio-key", " ".join(f"SK{digit}" for digit in HEX), r"SK[0-9a-f]{32}(?![A-Za-z0-9])"),
     _form("sendgrid-key", "SG.", r"SG\.[\w-]{16,32}\.[\w-]{16,64}"),
-    _form("mailgun-key", "key-", r"key-[0-9a-f]{32}(?![A-Za-z0-9])"),
-    _form("mailchimp-key", "-us", r"[0-9a-f]{32}-us\d{1,2}(?![A-Za-z0-9])"),
+    _form("mailgun-key", " ".join(f"key-{digit}" for digit in HEX), r"key-[0-9a-f]{32}(?![A-Za-z0-9])"),
+    _form(
+        "mailchimp-key",
+        " ".join(f"-us{digit}" for digit in HEX[:10]),
+        r"(?<![0-9a-f])[0-9a-f]{32}-us\d{1,2}(?![A-Za-z0-9])",
+    ),
     _form("anthropic-key", "sk-ant-", r"sk-ant-[\w-]{20,}"),
     _form("openai-key", "sk-", r"sk-(?:(?:proj|svcacct|admin|or-v1|lf)-[\w-]{20,}|[A-Za-z0-9]{20,})"),
     _form("huggingface-token", "hf_ api_org_", r"(?:hf|api_org)_[A-Za-z0-9]{30,}"),
@@ -68,12 +73,23 @@ FORMS = (
     _form("artifactory-key", "AKCp", r"AKCp[A-Za-z0-9]{60,}"),
     _form("planetscale-token", "pscale_", r"pscale_(?:tkn|pw|oauth)_[\w.=-]{32,}"),
     _form("supabase-token", "sbp_", r"sbp_[0-9a-f]{40}"),
-    _form("atlassian-token", "ATATT3 ATBB", r"(?:ATATT3[\w=-]{100,}|ATBB[A-Za-z0-9]{32})"),
+    _form("atlassian-token", "ATATT3 ATBB ATCTT3", r"(?:AT[AC]TT3[\w=-]{100,}|ATBB[A-Za-z0-9]{32})"),
     _form("sentry-token", "sntry", r"sntry[su]_[A-Za-z0-9+/=_]{40,}"),
     _form("groq-key", "gsk_", r"gsk_[A-Za-z0-9]{52}"),
     _form("replicate-token", "r8_", r"r8_[A-Za-z0-9]{37}"),
     _form("fly-token", "fo1_ fm2_", r"(?:fo1_[\w-]{43}|fm2_[\w+/=-]{40,})"),
-    _form("yandex-key", "AQVN y0_ t1.", r"(?:AQVN[\w-]{35,}|y0_[\w-]{50,}|t1\.[\w-]+={0,2}\.[\w-]{80,}={0,2})"),
+    _form("yandex-key", "AQVN y0_ y1_ y2_", r"(?:AQVN[\w-]{35,}|y[0-3]_[\w-]{50,})"),
+    _form("yandex-key", "t1.", r"t1\.[\w-]{1,2000}={0,2}\.[\w-]{80,2000}={0,2}"),
+    _form("yandex-key", "AgAAAA AQAAAA", r"A[gQ]AAAA[\w-]{33}(?![\w-])"),
+    _form("yandex-key", "YC ysc2_", r"(?:YC[A-Z][\w-]{37}(?![\w-])|ysc2_[A-Za-z0-9]{40,})"),
+    _form("vk-token", "vk1.a. vk2.a.", r"vk[12]\.a\.[\w-]{40,}"),
+    Form("tbank-token", tuple(f"{before}t." for before in LEFT_OF_IT), re.compile(r"t\.[\w-]{86}(?![\w-])")),
+    _form("yookassa-key", "live_ test_", r"(?:live|test)_[\w-]{43}(?![\w-])"),
+    _form("openstack-token", "gAAAAA", r"gAAAAA[\w-]{60,}={0,2}"),
+    _form("bitrix-webhook", "/rest/", r"bitrix24\.[a-z]{2,5}/rest/\d{1,9}/[a-z0-9]{16}(?![A-Za-z0-9])"),
+    _form(
+        "ldap-hash", "SHA} SHA256} SHA512} CRYPT} MD5}", r"\{(?:S?SHA(?:256|512)?|CRYPT|S?MD5)\}[A-Za-z0-9+/=$.]{20,}"
+    ),
     _form("azure-secret", "8Q~", r"[\w~.-]{3}8Q~[\w~.-]{31,34}"),
     _form("azure-sas", "sig=", r"sig=[A-Za-z0-9%+/=]{40,}"),
     _form("age-key", "AGE-SECRET-KEY-1", r"AGE-SECRET-KEY-1[0-9A-Z]{58}"),
@@ -95,14 +111,19 @@ FORMS = (
 )
 
 
-def find_tokens(text: str) -> Iterator[Span]:
-    """Gives the tokens of a text."""
-    long_words = " ".join([word for word in text.split() if len(word) >= SHORTEST])
+LIKE_NAMES = ("live_", "test_")
+ANCHORS = tuple(anchor for form in FORMS for anchor in form.anchors)
+
+
+def find_tokens(text: str, anchors: frozenset[str]) -> Iterator[Span]:
+    """Yield the tokens of a text; `anchors` are those that it contains."""
     for form in FORMS:
-        if any(anchor in long_words for anchor in form.anchors):
+        if not anchors.isdisjoint(form.anchors):
             yield from (Span(*found.span(), form.kind) for found in form.pattern.finditer(text) if _is_token(found))
 
 
 def _is_token(found: re.Match[str]) -> bool:
     before = found.string[found.start() - 1 : found.start()]
-    return not (before.isalnum() or is_placeholder(found[0]))
+    if before.isalnum() or is_placeholder(found[0].rpartition(":")[2]):
+        return False
+    return not found[0].startswith(LIKE_NAMES) or looks_random(found[0].partition("_")[2])

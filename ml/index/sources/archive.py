@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from ml.errors import SourceError
+from ml.index.sources.names import shown
 from ml.index.sources.unpacking import Unpacker, too_much
 
 BLOCK = 1024 * 1024
@@ -54,11 +55,15 @@ def unpack(archive: Path, target: Path) -> Path:
         else:
             _unzip(archive, unpacker)
     except BROKEN as error:
-        raise SourceError(f"{archive} is damaged or locked ({error})", "get it again, or unpack it by hand") from error
+        raise SourceError(
+            f"{shown(str(archive))} is damaged or locked ({shown(str(error))})", "get it again, or unpack it by hand"
+        ) from error
     except OSError as error:
-        raise SourceError(f"{archive} can't be unpacked ({error.strerror or error})", "unpack it by hand") from error
+        raise SourceError(
+            f"{shown(str(archive))} can't be unpacked ({error.strerror or error})", "unpack it by hand"
+        ) from error
     except SourceError as error:
-        raise SourceError(f"{archive}: {error.cause}", error.cure) from error
+        raise SourceError(f"{shown(str(archive))}: {error.cause}", error.cure) from error
     unpacker.finish()
     top = list(target.iterdir())
     return top[0] if len(top) == 1 and top[0].is_dir() and not top[0].is_symlink() else target

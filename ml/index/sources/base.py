@@ -17,6 +17,9 @@ Reason = Literal[
     "empty",
     "link",
     "link outside",
+    "outside",
+    "bare repository",
+    "too slow",
     "special file",
     "unreadable",
 ]
@@ -53,7 +56,8 @@ class Source:
 
     `origin` is what was asked for, made absolute and without credentials. `revision` is a git commit, with "-dirty"
     behind it where the working tree differs; the version of a released archive; or "tree". `exported` says that `root`
-    holds the files of one commit, so that .gitignore has no say.
+    holds the files of one commit, so that .gitignore has no say. `git_folders` are what the user vouches for; see
+    `ownership`.
     """
 
     name: str
@@ -61,12 +65,13 @@ class Source:
     revision: str
     root: Path
     exported: bool = False
+    git_folders: tuple[Path, ...] = ()
 
     def walk(self) -> Iterator[SourceFile | Skipped]:
-        """Gives every file by name order, folder by folder, and what is left out without a look into it.
+        """Yield every file by name order, folder by folder, and what is left out without a look into it.
 
         Never follows a link and never leaves `root`. What can only be told from a file's content, `read` tells.
         """
         from ml.index.sources.walking import walk
 
-        return walk(self.root, honour_gitignore=not self.exported)
+        return walk(self.root, honour_gitignore=not self.exported, git_folders=self.git_folders)

@@ -21,6 +21,8 @@ SAFE = (
     *("-c", "http.lowSpeedTime=60"),
     *("-c", "gc.auto=0"),
 )
+# Nothing that git does without a network takes so long; a FIFO among its settings, or a hostile pattern, would for ever.
+LOCAL_SECONDS = 120.0
 PROTOCOLS = "https:http:ssh:git:file"
 # Set by a hook or an editor that runs us, these would point git at another repository or at a window that asks.
 DROPPED = re.compile(
@@ -33,15 +35,24 @@ MARK = re.compile(r"(?:fatal|error|ERROR|remote): *")
 
 
 def run_git(*arguments: str, at: Path, network: bool = False, config: Mapping[str, str] | None = None) -> bytes:
-    """Gives what git prints when it is run in the folder `at`. Raises GitError.
+    """Return what git prints when it is run in the folder `at`. Raise GitError, also where it takes too long.
 
     `config` reaches git by the environment, where other users of the machine can't see it (a URL with a token).
     """
     how = _how(at, network, config or {})
     try:
-        done = subprocess.run(_command(arguments), capture_output=True, check=False, stdin=subprocess.DEVNULL, **how)
+        done = subprocess.run(
+            _command(arguments),
+            capture_output=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            timeout=None if network else LOCAL_SECONDS,
+            **how,
+        )
     except FileNotFoundError as error:
         raise GitMissingError("git is not installed", "install git, or give a folder or an archive") from error
+    except subprocess.TimeoutExpired as error:
+        raise GitError(f"git {arguments[0]} takes too long", "look at the repository with git itself") from error
     if done.returncode:
         raise GitError(f"git {arguments[0]}: {reason(done.stderr)}", "look at the repository with git itself")
     return bytes(done.stdout)

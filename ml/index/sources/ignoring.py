@@ -1,49 +1,80 @@
 """The ignore files of a tree: .gitignore's syntax and rules, at every level."""
 
-import re
-import warnings
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from time import thread_time
 
+from ml.errors import SourceError
 from ml.index.sources.files import read_regular
-
-if TYPE_CHECKING:
-    from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
+from ml.index.sources.wildcards import Rule, read_rule
 
 OWN_FILE = ".codeintelignore"
 GIT_FILES = (".git/info/exclude", ".gitignore")
 MAX_BYTES = 1_000_000
+# What the rules of a tree may take: ordinary ones take some hundredths of a second for a thousand paths.
+SECONDS, SECONDS_PER_PATH = 10.0, 0.002
+
+
+class _Allowance:
+    """The processor time that all rules of a tree may take together, which grows with the paths that are asked about."""
+
+    def __init__(self) -> None:
+        self._left = SECONDS
+
+    def take(self, started: float, where: str, more: float = 0.0) -> None:
+        """Take the time since then; raise SourceError where there is no more."""
+        self._left += more - (thread_time() - started)
+        if self._left < 0:
+            raise SourceError(f"the ignore rules that apply to {where} take too long", "make them fewer or simpler")
 
 
 class Ignored:
-    """The patterns in force in one folder: those of its own ignore files and of the folders above it."""
+    """The rules in force in one folder: those of its own ignore files and of the folders above it."""
 
     def __init__(
-        self, files: tuple[str, ...], above: "tuple[tuple[int, tuple[GitIgnoreSpecPattern, ...]], ...]" = ()
+        self,
+        files: tuple[str, ...],
+        above: tuple[tuple[int, tuple[Rule, ...]], ...] = (),
+        allowance: _Allowance | None = None,
     ) -> None:
         self._files = files
         self._levels = above
+        self._allowance = allowance or _Allowance()
 
     def by_git(self, files: tuple[str, ...]) -> "Ignored":
-        """Gives the same patterns for a folder in which git obeys its own files and only `files` are left to read."""
-        return Ignored(files, self._levels)
+        """Return the same rules for a folder in which git obeys its own files and only `files` are left to read."""
+        return Ignored(files, self._levels, self._allowance)
 
     def enter(self, folder: str, relative: str) -> "Ignored":
-        """Gives the patterns in force in a folder below; `relative` is its path from the root and ends with "/"."""
+        """Return the rules in force in a folder below; `relative` is its path from the root and ends with "/"."""
+        started = thread_time()
         lines = [line for name in self._files for line in _lines(f"{folder}/{name}")]
-        patterns = tuple(_patterns(lines)) if lines else ()
-        return Ignored(self._files, (*self._levels, (len(relative), patterns))) if patterns else self
+        if not lines:
+            return self
+        rules = []
+        for line in lines:
+            rule = read_rule(line)
+            if rule:
+                rules.append(rule)
+                self._allowance.take(started, relative or "./")
+                started = thread_time()
+        return Ignored(self._files, (*self._levels, (len(relative), tuple(rules))), self._allowance) if rules else self
 
     def hides(self, path: str) -> bool:
-        """Says whether a path from the root is ignored, provided that no folder above it is; a folder's ends with "/".
+        """Tell whether a path from the root is ignored, provided that no folder above it is; a folder's ends with "/".
 
-        The last pattern that matches decides, those of deeper folders first.
+        The last rule that matches decides, those of deeper folders first.
         """
-        for start, patterns in reversed(self._levels):
-            for pattern in reversed(patterns):
-                if _matches(pattern, path[start:]):
-                    return bool(pattern.include)
-        return False
+        if not self._levels:
+            return False
+        started = thread_time()
+        found = next((rule.hides for rule in self._matching(path)), False)
+        self._allowance.take(started, path, SECONDS_PER_PATH)
+        return found
+
+    def _matching(self, path: str) -> Iterator[Rule]:
+        for start, rules in reversed(self._levels):
+            below = path[start:]
+            yield from (rule for rule in reversed(rules) if rule.matches(below))
 
 
 def _lines(file: str) -> list[str]:
@@ -51,32 +82,4 @@ def _lines(file: str) -> list[str]:
     if isinstance(content, str):  # there is none
         return []
     text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
-    lines = (line.removesuffix("\r") for line in text.split("\n"))
-    return [f"{line}*/" if line.endswith("/**/") else line for line in lines]  # pathspec would take "a/**/" for "a/"
-
-
-def _patterns(lines: Iterable[str]) -> "Iterable[GitIgnoreSpecPattern]":
-    from pathspec.patterns.gitignore.base import GitIgnorePatternError
-    from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
-
-    for line in lines:
-        try:
-            with warnings.catch_warnings(action="ignore", category=FutureWarning):
-                pattern = GitIgnoreSpecPattern(line)
-        except (GitIgnorePatternError, re.error):  # git, too, passes over what it can't make sense of
-            continue
-        if pattern.include is not None:
-            yield pattern
-
-
-def _matches(pattern: "GitIgnoreSpecPattern", path: str) -> bool:
-    """Says whether a pattern matches a path itself; whether it matches a folder above was asked before."""
-    regex = pattern.regex
-    if regex is None:
-        return False
-    if regex.pattern.endswith("/"):  # made of "a/**", which matches what is in the folder, and not the folder
-        return bool(regex.search(path.removesuffix("/")))
-    found = regex.search(path)
-    if not found or found.lastgroup is None:  # a group marks that a folder was matched: this one, or one above
-        return bool(found)
-    return path.endswith("/") and (found.end() == len(path) or not regex.pattern.startswith("^"))
+    return [line.removesuffix("\r") for line in text.split("\n")]

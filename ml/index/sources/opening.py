@@ -1,7 +1,8 @@
 """Opens what the user named: a folder, a git repository, a git URL or an archive."""
 
+import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -9,86 +10,124 @@ from ml.errors import SourceError
 from ml.index.sources.archive import is_archive, unpack
 from ml.index.sources.base import Source
 from ml.index.sources.git import run_git
-from ml.index.sources.names import printable
+from ml.index.sources.names import printable, shown, storable
+from ml.index.sources.ownership import foreign_git_folder
 from ml.index.sources.remote import fetch, is_url, without_credentials
 from ml.index.sources.repository import export, is_bare, is_working_tree, resolve, working_revision
 from ml.index.sources.scratch import scratch_folder
+from ml.patterns import bounded
 
 UNVERSIONED = "tree"
-RELEASE = re.compile(r"(?P<name>.+?)-v?(?P<version>\d[\w.!+]*)(?:-.*)?")
-ARCHIVE_SUFFIX = re.compile(r"\.(?:tar(?:\.\w+)?|tgz|tbz2?|txz|zip|whl|egg|jar|war|nupkg|crate|gem)$", re.IGNORECASE)
-SCP_PATH = re.compile(r"[^/]*:(?P<path>.*)")
+MAX_NAME = 255
+RELEASE = bounded(r"(?P<name>.+?)-v?(?P<version>\d[\w.!+]*)(?:-.*)?", longest=MAX_NAME)
+ARCHIVE_SUFFIX = bounded(
+    r"\.(?:tar(?:\.\w+)?|tgz|tbz2?|txz|zip|whl|egg|jar|war|nupkg|crate|gem)$", re.IGNORECASE, longest=MAX_NAME
+)
+SCP_PATH = bounded(r"[^/]*:(?P<path>.*)")
 
 
 @contextmanager
-def open_source(spec: str, *, name: str | None = None, revision: str | None = None) -> Iterator[Source]:
-    """Opens a folder, a git repository (bare or not), a git URL or an archive for as long as the context lasts.
+def open_source(
+    spec: str, *, name: str | None = None, revision: str | None = None, git_folders: Sequence[Path] = ()
+) -> Iterator[Source]:
+    """Open a folder, a git repository (bare or not), a git URL or an archive for as long as the context lasts.
 
     The revision of a folder that git does not know is the version of the package that was installed into it, or "tree".
     A working tree is read as it stands; with `revision` (a branch, tag or commit) exactly that commit is, from a folder
     that is removed at the end. `name` is what the repository is called in the index, by default the folder's name, the
-    URL's last part or the archive's name without its version. Raises SourceError for what can't be read.
+    URL's last part or the archive's name without its version. `git_folders` are folders outside of the source where
+    its git data may lie, besides linked worktrees and submodules, which are known by pointing back; without it such a
+    folder is read as if git did not know it. Raise SourceError for what can't be read.
     """
     with ExitStack() as stack:
-        yield _open(spec, name, revision, lambda: stack.enter_context(scratch_folder()))
+        yield _open(spec, name, revision, git_folders, lambda: stack.enter_context(scratch_folder()))
 
 
-def _open(spec: str, name: str | None, revision: str | None, scratch: Callable[[], Path]) -> Source:
+def _open(
+    spec: str, name: str | None, revision: str | None, git_folders: Sequence[Path], scratch: Callable[[], Path]
+) -> Source:
     path = _existing(spec)
     if path is None:
         return _open_url(spec, name, revision, scratch)
     if path.is_dir():
-        return _open_folder(path, name, revision, scratch)
+        allowed = tuple(place.expanduser().resolve() for place in git_folders)
+        return _open_folder(path, name, revision, allowed, scratch)
     if not path.is_file() or not is_archive(path):
-        raise SourceError(f"{path} is no folder, git repository or archive", "name the folder that it lies in")
+        raise SourceError(
+            f"{shown(str(path))} is no folder, git repository or archive", "name the folder that it lies in"
+        )
     if revision is not None:
-        raise SourceError(f"{path} is an archive, which has no revisions", "leave the revision out")
+        raise SourceError(f"{shown(str(path))} is an archive, which has no revisions", "leave the revision out")
     root = unpack(path, scratch())
     stem = ARCHIVE_SUFFIX.sub("", path.name)
     release = RELEASE.fullmatch(stem)
     version = release["version"] if release else UNVERSIONED
-    return Source(_name(name, release["name"] if release else stem), str(path), version, root)
+    return Source(_name(name, release["name"] if release else stem), storable(str(path)), version, root)
 
 
 def _existing(spec: str) -> Path | None:
-    """Gives the absolute path of a source on this machine, or None for a URL."""
+    """Return the absolute path of a source on this machine, or None for a URL."""
     try:
         path = Path(spec).expanduser()
         if spec and path.exists():
-            return path.resolve()
+            return _readable(path.resolve())
+    except PermissionError as error:
+        raise SourceError(f"'{shown(spec)}' may not be read", "ask for the permission, or name another") from error
     except (OSError, ValueError, RuntimeError) as error:
-        raise SourceError(f"{spec[:200]!r} is no path ({error})", "name a folder, a git URL or an archive") from error
+        raise SourceError(
+            f"'{shown(spec)}' is no path ({shown(str(error))})", "name a folder, a git URL or an archive"
+        ) from error
     if not is_url(spec):
-        raise SourceError(f"there is no {spec[:200]!r}", "name a folder, a git URL or an archive")
+        raise SourceError(f"there is no '{shown(spec)}'", "name a folder, a git URL or an archive")
     return None
+
+
+def _readable(path: Path) -> Path:
+    """Return the path of what may be read; raise PermissionError for what may not."""
+    if path.is_dir():
+        os.scandir(f"{path}/.").close()
+    elif path.is_file():
+        path.open("rb").close()
+    return path
 
 
 def _open_url(url: str, name: str | None, revision: str | None, scratch: Callable[[], Path]) -> Source:
     repository, commit = fetch(url, revision)
     root = scratch()
     export(repository, commit, root)
-    origin = without_credentials(url)
+    origin = storable(without_credentials(url))
     scp = SCP_PATH.fullmatch(origin)
     last = (scp["path"] if scp and "://" not in origin else origin).rstrip("/").rpartition("/")[2]
     return Source(_name(name, last.removesuffix(".git")), origin, commit, root, exported=True)
 
 
-def _open_folder(folder: Path, name: str | None, revision: str | None, scratch: Callable[[], Path]) -> Source:
+def _open_folder(
+    folder: Path, name: str | None, revision: str | None, allowed: tuple[Path, ...], scratch: Callable[[], Path]
+) -> Source:
     bare = is_bare(folder)
     versioned = bare or is_working_tree(folder)
+    foreign = foreign_git_folder(folder, allowed) if versioned else None
     title = _name(name, folder.name.removesuffix(".git") or folder.parent.name)
     if revision is None and not bare:
-        commit = working_revision(folder) if versioned else None
-        return Source(title, str(folder), commit or _release(folder) or UNVERSIONED, folder)
+        commit = working_revision(folder) if versioned and not foreign else None
+        return Source(
+            title, storable(str(folder)), commit or _release(folder) or UNVERSIONED, folder, git_folders=allowed
+        )
     if not versioned:
         run_git("version", at=folder)  # where git is missing, this says so
         raise SourceError(
-            f"{folder} is no git repository, so it has no revision {revision!r}", "leave the revision out"
+            f"{shown(str(folder))} is no git repository, so it has no revision '{shown(revision or '')}'",
+            "leave the revision out",
+        )
+    if foreign:
+        raise SourceError(
+            f"{shown(str(folder))} has git data that is not its own: {shown(str(foreign))}",
+            f"if it is yours, add --git-folder {shown(str(foreign))}",
         )
     commit = resolve(folder, "HEAD" if revision is None else revision)
     root = scratch()
     export(folder, commit, root)
-    return Source(title, str(folder), commit, root, exported=True)
+    return Source(title, storable(str(folder)), commit, root, exported=True)
 
 
 def _release(folder: Path) -> str | None:

@@ -6,19 +6,23 @@ from ml.index.chunk import digest
 from ml.index.sources.base import Reason, Skipped, SourceFile, SourceText
 from ml.index.sources.decoding import decode
 from ml.index.sources.files import read_regular
-from ml.index.sources.rules import is_long_data
+from ml.index.sources.rules import MAX_PATH, is_long_data
+from ml.patterns import bounded
 
 HEAD = 2_000
 # A comment near the top that says so: Go's convention, Facebook's and .NET's, and the usual words.
-GENERATED = re.compile(
+GENERATED = bounded(
     r"^\W{0,10}(?:code generated .{0,200}do not edit|@generated\b|<auto-?generated\b"
     r"|(?:this|the) (?:file|code|module) (?:is|was|has been) (?:auto[- ]?|automatically |machine[- ])generated"
     r"|(?:auto[- ]?|automatically |machine[- ])generated .{0,80}(?:do not|don'?t) (?:edit|modify|change))",
     re.IGNORECASE | re.MULTILINE,
+    longest=HEAD,
 )
 LONG_LINE, LONG_PROSE_LINE = 500, 5_000
 ORDINARY_LINES, MAX_EMBEDDED = 50, 100_000
-PROSE = re.compile(r"\.(?:md|mdx|markdown|rst|txt|adoc|asciidoc|org|tex|html?|wiki|rdoc|pod)$|/[^.]*$", re.IGNORECASE)
+PROSE = bounded(
+    r"\.(?:md|mdx|markdown|rst|txt|adoc|asciidoc|org|tex|html?|wiki|rdoc|pod)$|/[^.]*$", re.IGNORECASE, longest=MAX_PATH
+)
 
 
 def read(file: SourceFile, max_bytes: int) -> SourceText | Skipped:
@@ -47,7 +51,7 @@ def _reason(path: str, text: str, size: int) -> Reason | None:
         return "empty"
     if is_long_data(path, size):
         return "data"
-    if "generated" in text[:HEAD].lower() and GENERATED.search(text, 0, HEAD):
+    if "generated" in text[:HEAD].lower() and GENERATED.search(text[:HEAD]):
         return "generated"
     return "minified" if _is_minified(path, text) else None
 

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit, urlunsplit
 from ml.errors import GitError, SourceError
 from ml.index.chunk import digest
 from ml.index.sources.git import run_git
-from ml.index.sources.repository import resolve, unknown_revision
+from ml.index.sources.names import shown
+from ml.index.sources.repository import check_revision, resolve
 from ml.index.sources.scratch import cache_folder, locked
 
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
@@ -19,11 +20,11 @@ MISSING = re.compile(r"couldn't find remote ref|not our ref|unadvertised object|
 
 
 def is_url(spec: str) -> bool:
-    """Says whether a source is given by a URL or by user@host:path. Raises SourceError for other kinds."""
+    """Tell whether a source is given by a URL or by user@host:path. Raise SourceError for other kinds."""
     scheme = SCHEME.match(spec)
-    if HELPER.match(spec) or (scheme and scheme[1].lower() not in SCHEMES):
+    if HELPER.match(spec) or (scheme and (scheme[1].lower() not in SCHEMES or "\0" in spec)):
         raise SourceError(
-            f"{without_credentials(spec)} is no address of git", f"use one of {', '.join(sorted(SCHEMES))}"
+            f"{shown(without_credentials(spec))} is no address of git", f"use one of {', '.join(sorted(SCHEMES))}"
         )
     return bool(scheme or USER_AT_HOST.match(spec))
 
@@ -57,15 +58,14 @@ def fetch(url: str, revision: str | None) -> tuple[Path, str]:
         try:
             return place, _fetch(place, url, "HEAD" if revision is None else revision)
         except GitError as error:
-            cause = _scrubbed(error.cause.removeprefix("git fetch: "), url, clean)
+            cause = shown(_scrubbed(error.cause.removeprefix("git fetch: "), url, clean))
             raise SourceError(
-                f"{clean} can't be fetched ({cause})", "check the address, the network and your access"
+                f"{shown(clean)} can't be fetched ({cause})", "check the address, the network and your access"
             ) from None
 
 
 def _fetch(place: Path, url: str, revision: str) -> str:
-    if not revision or revision.startswith("-") or "\0" in revision:
-        raise unknown_revision(revision)
+    check_revision(revision)
     ref = f"refs/codeintel/{digest(revision.encode('utf-8', 'surrogateescape'))}"
     if NAME.fullmatch(revision):
         try:

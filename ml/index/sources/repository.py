@@ -7,15 +7,20 @@ from pathlib import Path
 
 from ml.errors import GitError, GitMissingError, SourceError
 from ml.index.sources.git import git_output, run_git
+from ml.index.sources.names import shown
 from ml.index.sources.unpacking import Unpacker
 
 MAX_BYTES = 16 * 1024**3
+MAX_REVISION = 1_000
 LINK, SUBMODULE = "120000", "160000"
 
 
 def is_bare(folder: Path) -> bool:
-    """Says whether a folder is itself a git directory, as a bare repository is."""
-    return (folder / "HEAD").is_file() and (folder / "objects").is_dir() and (folder / "refs").is_dir()
+    """Tell whether a folder is itself a git directory, as a bare repository is."""
+    try:
+        return (folder / "HEAD").is_file() and (folder / "objects").is_dir() and (folder / "refs").is_dir()
+    except OSError:  # a folder that may be listed, and not gone into
+        return False
 
 
 def is_working_tree(folder: Path) -> bool:
@@ -61,9 +66,8 @@ def working_revision(folder: Path) -> str | None:
 
 
 def resolve(repository: Path, revision: str) -> str:
-    """Gives the commit that a branch, tag or any other revision names. Raises SourceError where there is none."""
-    if not revision or revision.startswith("-") or "\0" in revision:
-        raise unknown_revision(revision)
+    """Return the commit that a branch, tag or any other revision names. Raise SourceError where there is none."""
+    check_revision(revision)
     try:
         return run_git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", at=repository).decode().strip()
     except GitMissingError:
@@ -72,9 +76,17 @@ def resolve(repository: Path, revision: str) -> str:
         raise unknown_revision(revision) from error
 
 
+def check_revision(revision: str) -> None:
+    """Raise SourceError for what no revision is called and git had better not be asked about."""
+    odd = not revision or revision.startswith("-") or "\0" in revision or len(revision) > MAX_REVISION
+    if odd or any("\ud800" <= character <= "\udfff" for character in revision):
+        raise unknown_revision(revision)
+
+
 def unknown_revision(revision: str) -> SourceError:
-    """Gives the error for a revision that is not there."""
-    return SourceError(f"there is no revision {revision!r}", "name a branch, tag or commit that the repository has")
+    """Return the error for a revision that is not there."""
+    cure = "name a branch, tag or commit that the repository has"
+    return SourceError(f"there is no revision '{shown(revision)}'", cure)
 
 
 def export(repository: Path, commit: str, target: Path) -> None:

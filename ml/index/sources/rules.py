@@ -4,6 +4,7 @@ import re
 from functools import lru_cache
 
 from ml.index.sources.base import Reason
+from ml.patterns import bounded
 
 
 def _words(text: str) -> frozenset[str]:
@@ -34,13 +35,17 @@ LOCK_FILES = _words(
     chart.lock module.bazel.lock
     """
 )
-GENERATED = re.compile(
+MAX_PATH = 10_000  # printable: a character may have become ten
+GENERATED = bounded(
     r"_pb2(?:_grpc)?\.pyi?$|\.pb(?:\.gw|\.validate)?\.(?:go|cc|h|cpp|swift|dart)$|_pb\.(?:js|ts|d\.ts|rb)$"
     r"|\.(?:g|freezed)\.dart$|\.(?:designer|g|g\.i)\.(?:cs|vb)$|(?:^|/)zz_generated\.|\.generated\.\w+$"
     r"|_generated\.(?:go|rs|c|h|cc|cpp|ts|js)$|\.(?:snap|map|tsbuildinfo)$|\.dist-info/RECORD$",
     re.IGNORECASE,
+    longest=MAX_PATH,
 )
-MINIFIED = re.compile(r"[.-]min\.(?:js|mjs|cjs|css|html)$|\.(?:bundle|chunk)\.(?:js|css)$", re.IGNORECASE)
+MINIFIED = bounded(
+    r"[.-]min\.(?:js|mjs|cjs|css|html)$|\.(?:bundle|chunk)\.(?:js|css)$", re.IGNORECASE, longest=MAX_PATH
+)
 
 # What is certain to be no text; any other binary file is told by its content.
 BINARY = _words(

@@ -2,15 +2,17 @@
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 from ml.errors import GitError
 from ml.index.sources.base import Reason, Skipped, SourceFile
+from ml.index.sources.files import parts_inside
 from ml.index.sources.ignoring import GIT_FILES, OWN_FILE, Ignored
 from ml.index.sources.names import printable
-from ml.index.sources.repository import is_working_tree, list_files, list_ignored
+from ml.index.sources.ownership import foreign_git_folder
+from ml.index.sources.repository import is_bare, is_working_tree, list_files, list_ignored
 from ml.index.sources.rules import FOLDER_MARKERS, VERSION_CONTROL, file_reason, folder_reason
 
 # The entries of a folder as git lists them, those of a subfolder under its name; None for what git says nothing about.
@@ -19,9 +21,9 @@ Listing: TypeAlias = "dict[str, Listing] | None"
 Found: TypeAlias = "SourceFile | Skipped | Iterator[Found]"
 
 
-def walk(root: Path, honour_gitignore: bool = True) -> Iterator[SourceFile | Skipped]:
-    """Gives the files below `root` and what is left out; see `Source.walk`."""
-    pending = [_Walker(os.path.realpath(root), honour_gitignore).start()]
+def walk(root: Path, honour_gitignore: bool = True, git_folders: Sequence[Path] = ()) -> Iterator[SourceFile | Skipped]:
+    """Yield the files below `root` and what is left out; see `Source.walk`."""
+    pending = [_Walker(os.path.realpath(root), honour_gitignore, git_folders).start()]
     while pending:
         found = next(pending[-1], None)
         if found is None:
@@ -33,20 +35,25 @@ def walk(root: Path, honour_gitignore: bool = True) -> Iterator[SourceFile | Ski
 
 
 class _Walker:
-    def __init__(self, root: str, honour_gitignore: bool) -> None:
+    def __init__(self, root: str, honour_gitignore: bool, git_folders: Sequence[Path]) -> None:
         self._root = root
         self._git = honour_gitignore
+        self._git_folders = git_folders
 
     def start(self) -> Iterator[Found]:
         ignored = Ignored((*GIT_FILES, OWN_FILE) if self._git else (OWN_FILE,))
         return self._repository(self._root, "", ignored) if self._git else self._folder(self._root, "", ignored, None)
 
     def _repository(self, folder: str, relative: str, ignored: Ignored) -> Iterator[Found]:
-        """Walks over a folder whose files git lists, if it can: then tracked files stay, whatever .gitignore says."""
-        listing = None
+        """Walk over a folder whose files git lists, if it can: then tracked files stay, whatever .gitignore says."""
+        listing: Listing = None
         try:
-            if is_working_tree(Path(folder)):
-                listing = _listing(list_files(Path(folder)))
+            known = is_working_tree(Path(folder))
+            if known and foreign_git_folder(Path(folder), self._git_folders):
+                yield Skipped(printable(f"{relative}.git"), "outside")
+            elif known:
+                listing, refused = _listing(list_files(Path(folder)))
+                yield from (Skipped(printable(relative + path), "outside") for path in refused)
                 ignored = ignored.by_git((OWN_FILE,))
                 yield from (
                     Skipped(printable(relative + path), "ignored") for path in sorted(list_ignored(Path(folder)))
@@ -64,9 +71,12 @@ class _Walker:
         if relative and FOLDER_MARKERS.intersection(names):
             yield Skipped(printable(relative), "vendored")
             return
+        if relative and "HEAD" in names and is_bare(Path(folder)):
+            yield Skipped(printable(relative), "bare repository")
+            return
         ignored = ignored.enter(folder, relative)
         for name in sorted(names):
-            if name not in VERSION_CONTROL:
+            if name not in VERSION_CONTROL and name.lower() != ".git":
                 yield from self._entry(f"{folder}/{name}", relative + name, ignored, listing and listing[name])
 
     def _entry(self, absolute: str, path: str, ignored: Ignored, listing: Listing) -> Iterator[Found]:
@@ -101,11 +111,16 @@ class _Walker:
         return os.path.lexists(target) and os.path.commonpath((self._root, target)) == self._root
 
 
-def _listing(paths: Iterable[str]) -> Listing:
-    """Arranges paths into folders."""
+def _listing(paths: Iterable[str]) -> tuple[Listing, list[str]]:
+    """Return paths arranged into folders, and those that lead elsewhere: git lists what its index holds unseen."""
     root: dict[str, Listing] = {}
+    refused = []
     for path in paths:
-        *folders, name = path.rstrip("/").split("/")
+        parts = parts_inside(path.removesuffix("/"))
+        if parts is None:
+            refused.append(path)
+            continue
+        *folders, name = parts
         folder = root
         for part in folders:
             below = folder.get(part)
@@ -113,4 +128,4 @@ def _listing(paths: Iterable[str]) -> Listing:
                 below = folder[part] = {}
             folder = below
         folder.setdefault(name, None)
-    return root
+    return root, refused

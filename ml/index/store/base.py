@@ -146,8 +146,12 @@ class Store(Protocol):
         """
         ...
 
+    def is_known(self, repo: str) -> bool:
+        """Tell whether anything of a repository is kept, files of a first run that did not end among it."""
+        ...
+
     def remove(self, repo: str) -> None:
-        """Removes a repository and all it left."""
+        """Remove a repository and all it left."""
         ...
 
     def query(self, query: EncodedQuery, where: Where, limit: int) -> list[Candidate]:

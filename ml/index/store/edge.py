@@ -24,6 +24,7 @@ from ml.index.chunk import Chunk
 from ml.index.store.base import Candidate, EncodedQuery, Repository, Where
 from ml.index.store.files import damaged, disk_errors
 from ml.index.store.manifest import FILE_NAME, Manifest, corrupt, read_manifest
+from ml.index.store.staging import staging_path
 
 if TYPE_CHECKING:
     from ml.index.store.candidates import Query, Ranked
@@ -68,9 +69,14 @@ class EdgeStore:
 
         return EdgeUpdate(self, repo, index_version)
 
+    def is_known(self, repo: str) -> bool:
+        """Tell whether anything of a repository is kept, the staged files of a killed run too."""
+        return staging_path(self.folder, repo).exists() or repo in self.manifest().repositories
+
     def remove(self, repo: str) -> None:
-        """Removes a repository and all it left, the staged files of a killed run too."""
-        self.manifest()
+        """Remove a repository and all it left, the staged files of a killed run too."""
+        if not staging_path(self.folder, repo).exists():
+            self.manifest()
         with self.update(repo) as update:
             update.remove()
 

@@ -154,8 +154,12 @@ class ServerStore:
             self._create()
         return ServerUpdate(self, repo, index_version)
 
+    def is_known(self, repo: str) -> bool:
+        """Tell whether anything of a repository is kept, files of a run that did not end among it."""
+        return bool(self.files(repo)) or any(known.name == repo for known in self.repositories())
+
     def remove(self, repo: str) -> None:
-        """Removes a repository and all it left."""
+        """Remove a repository and all it left."""
         self._check_exists()
         with self.update(repo) as update:
             update.remove()

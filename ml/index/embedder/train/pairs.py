@@ -16,16 +16,17 @@ from zlib import crc32
 
 from ml.index.split import Piece, split
 from ml.index.tokens import parts_of, words
+from ml.patterns import bounded, whole_word
 
 MIN_WORDS, MAX_WORDS = 3, 40
 MIN_BODY = 8
-COMMENT = re.compile(
+COMMENT = bounded(
     r"\s*(?://[/!]*|/\*[*!]*|\*+/?(?=\s|$)|#+(?=\s|$)|--+(?:\[\[|\|)?(?=\s|$)|;;+|\"\"\"|\'\'\'|\{-\|?)(?P<text>.*)"
 )
 QUOTES = ('"""', "'''")
-MARKUP = re.compile(r"\{@\w+ ([^}]*)\}|</?\w[^>]*>|:\w+:`([^`]*)`|\[([^\]]*)\]\([^)]*\)|[`*]+")
+MARKUP = bounded(r"\{@\w+ ([^}]*)\}|</?\w[^>]*>|:\w+:`([^`]*)`|\[([^\]]*)\]\([^)]*\)|[`*]+")
 END_OF_SENTENCE = re.compile(r"(?<=[a-z0-9\)])[.:;](?:\s|$)")
-TAG = re.compile(r"\s*(?:[@\\]\w+|:\w+.*:|\w+:|Args|Parameters|Returns|Example|>>>|---|===|```|~~~)")
+TAG = bounded(r"\s*(?:[@\\]\w+|:\w+.*:|\w+:|Args|Parameters|Returns|Example|>>>|---|===|```|~~~)")
 OPENINGS = (
     "how does it",
     "how to",
@@ -36,8 +37,11 @@ OPENINGS = (
     "which class",
     "find the code that",
 )
-NOISE = re.compile(
-    r"(?i)copyright|licen[sc]e|eslint|pylint|noqa|todo|fixme|nolint|prettier|istanbul|http|@ts-|deprecated|generated|clang-format"
+LONGEST_QUESTION = 1_000
+NOT_WORD = re.compile(r"\W+")
+NOISE = bounded(
+    r"(?i)copyright|licen[sc]e|eslint|pylint|noqa|todo|fixme|nolint|prettier|istanbul|http|@ts-|deprecated|generated|clang-format",
+    longest=LONGEST_QUESTION,
 )
 
 
@@ -62,7 +66,7 @@ def mine(path: str, text: str) -> Iterator[Pair]:
 def _symbol(piece: Piece) -> Iterator[Pair]:
     lines = piece.text.split("\n")
     blocks = list(_comment_blocks(lines))
-    name = re.split(r"\W+", piece.symbol)[-1]
+    name = NOT_WORD.split(piece.symbol)[-1]
     first = blocks[0][0] if blocks else 0
     for start, end in blocks[:1] + sorted(blocks[1:], key=lambda block: block[0] - block[1])[:1]:
         question, used = _sentence(lines[start:end])
@@ -75,7 +79,7 @@ def _symbol(piece: Piece) -> Iterator[Pair]:
                 "\n".join((piece.header, *rest)),
             )
     code = [line for at, line in enumerate(lines) if not any(start <= at < end for start, end in blocks)]
-    body = re.sub(rf"\b{re.escape(name)}\b", " ", "\n".join(code)) if name else ""
+    body = whole_word(name).sub(" ", "\n".join(code)) if name else ""
     spoken = parts_of(name)
     if len(spoken) > 1 and _long_enough([body]):
         yield Pair("name", " ".join(spoken), body)
@@ -137,7 +141,7 @@ def _sentence(block: Iterable[str]) -> tuple[str, int]:
 
 def _tells(question: str) -> bool:
     """Says whether a comment is a sentence about the code, in Latin letters."""
-    spoken = question.split()
+    spoken = question.split() if len(question) <= LONGEST_QUESTION else []
     letters = sum(character.isascii() and (character.isalpha() or character == " ") for character in question)
     return MIN_WORDS <= len(spoken) <= MAX_WORDS and letters > 0.8 * len(question) and not NOISE.search(question)
 

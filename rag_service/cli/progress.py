@@ -1,0 +1,60 @@
+"""Progress bars, where a person looks. Their text comes from outside: it is no markup, and its controls are shown."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from ml.visible import visible
+from rag_service.cli import terminal
+
+
+class Draw(Protocol):
+    """Draws a bar's new state."""
+
+    def __call__(self, text: str, done: int, total: int | None, note: str = "") -> None:
+        """Show `text` before the bar, `done/total` and `note` behind it."""
+
+
+@contextmanager
+def bar(text: str) -> Iterator[Draw | None]:
+    """Yield what draws a bar on stderr; None where that is no terminal."""
+    if terminal.is_plain(err=True):
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[note]}", markup=False),
+        TimeRemainingColumn(compact=True),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as drawn:
+        task = drawn.add_task(visible(text, is_line=True), total=None, note="")
+
+        def draw(text: str, done: int, total: int | None, note: str = "") -> None:
+            drawn.update(
+                task,
+                completed=done,
+                total=total,
+                description=visible(text, is_line=True),
+                note=visible(note, is_line=True),
+            )
+
+        yield draw
+
+
+@contextmanager
+def status() -> Iterator[Callable[[str], None]]:
+    """Yield what shows the line that a running job is at, on stderr; in a pipe nothing is shown."""
+    if terminal.is_plain(err=True):
+        yield lambda text: None
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(stderr=True)
+    with console.status("") as shown:
+        yield lambda text: shown.update(Text(visible(text, is_line=True)[: console.width - 4]))

@@ -1,0 +1,116 @@
+"""Colours code in a process of its own, which is ended where it takes too long.
+
+Pygments' expressions backtrack, hold the interpreter lock and can't be interrupted: 2,000 blanks after `int ` in C take
+half a second in one step, and each doubling eight times as long. So they never run where questions are answered.
+"""
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from typing import IO, Any, cast
+
+from rag_service.http.highlight import Line, coloured, coloured_blocks, plain
+
+SECONDS = 2.0  # for all texts of a request; those that are not done then stay plain
+SECONDS_TO_START = 10.0
+
+
+class Painter:
+    """The process that colours, started at the first need and again after it was ended."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def lines(self, texts: Sequence[tuple[str, str, str]]) -> list[list[Line]]:
+        """Return the lines of each text (text, language, path), plain where colouring takes too long."""
+        return self._ask({"texts": texts}) or [plain(text) for text, _, _ in texts]
+
+    def blocks(self, markdown: str) -> list[list[Line]]:
+        """Return the code of each fenced block of an answer, in order, plain where colouring takes too long."""
+        painted = self._ask({"markdown": markdown}) if "```" in markdown or "~~~" in markdown else []
+        return coloured_blocks(markdown, lambda text, _: plain(text)) if painted is None else painted
+
+    def close(self) -> None:
+        """End the process."""
+        with self._lock:
+            self._end()
+
+    def _ask(self, request: dict[str, Any]) -> list[list[Line]] | None:
+        if not self._lock.acquire(timeout=SECONDS):
+            return None
+        try:
+            process = self._process or self._start()
+            try:
+                _write(process, json.dumps(request).encode() + b"\n")
+                reply = _read_line(process, time.monotonic() + SECONDS)
+            except BrokenPipeError:
+                reply = b""
+            if not reply:
+                self._end()
+                return None
+        finally:
+            self._lock.release()
+        painted: list[list[Line]] = json.loads(reply)
+        return painted
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "rag_service.http.painting"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        _read_line(self._process, time.monotonic() + SECONDS_TO_START)
+        return self._process
+
+    def _end(self) -> None:
+        if self._process:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+
+def _write(process: "subprocess.Popen[bytes]", data: bytes) -> None:
+    stdin = cast("IO[bytes]", process.stdin)
+    stdin.write(data)
+    stdin.flush()
+
+
+def _read_line(process: "subprocess.Popen[bytes]", end: float) -> bytes:
+    """Return the next line that the process writes, nothing where it does not come in time."""
+    file, parts = cast("IO[bytes]", process.stdout).fileno(), [b""]
+    with selectors.DefaultSelector() as selector:
+        selector.register(file, selectors.EVENT_READ)
+        while not parts[-1].endswith(b"\n"):
+            part = os.read(file, 1 << 20) if selector.select(max(0.0, end - time.monotonic())) else b""
+            if not part:
+                return b""
+            parts.append(part)
+    return b"".join(parts)
+
+
+def _painted(request: dict[str, Any]) -> Iterable[list[Line]]:
+    if "markdown" in request:
+        return coloured_blocks(request["markdown"])
+    return [coloured(*text) for text in request["texts"]]
+
+
+def main() -> None:
+    """Answer a line of JSON with a line of JSON until there is none: what the process does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the service, which ends this process
+    with suppress(BrokenPipeError):
+        print("ready", flush=True)
+        for line in sys.stdin:
+            print(json.dumps(_painted(json.loads(line))), flush=True)
+
+
+if __name__ == "__main__":
+    main()
