@@ -33,6 +33,11 @@ Errors of libraries are translated once, at the boundary where the library is ca
 from typing import Self
 
 
+def error_as_dict(cause: str, cure: str) -> dict[str, dict[str, str]]:
+    """Return an error as every command prints it with --json."""
+    return {"error": {"cause": cause, "cure": cure}}
+
+
 class CodeIntelError(Exception):
     """An expected failure: `cause` says what is wrong, `cure` what to do about it."""
 
@@ -42,6 +47,10 @@ class CodeIntelError(Exception):
         super().__init__(f"{cause}: {cure}")
         self.cause = cause
         self.cure = cure
+
+    def as_dict(self) -> dict[str, dict[str, str]]:
+        """Return it for programs."""
+        return error_as_dict(self.cause, self.cure)
 
     def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
         """Lets it cross from a worker process."""

@@ -72,7 +72,7 @@ def bare(data: TrainingData, base: BaseModel, recipe: Recipe, output: Path) -> d
 def beside(dataset: Path, steps: int) -> list[Figure]:
     """Train twice, ours first; return tokens a second and peak memory."""
     texts = training_texts(writes=False)
-    data = TrainingData(dataset / "train.jsonl", dataset / "held_out.jsonl", *texts)
+    data = TrainingData.in_folder(dataset, *texts)
     base, recipe = open_base_model(), Recipe(max_steps=steps)
     with tempfile.TemporaryDirectory() as scratch:
         ours = train(data, base, recipe, Path(scratch) / "ours", Settings(), lambda line: None)

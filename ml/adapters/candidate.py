@@ -40,9 +40,3 @@ def losses_of(folder: Path) -> "Losses | None":
 
     result = read_result(folder.parent)
     return Losses(result.losses, result.held_out_loss_before, result.held_out_loss_after) if result else None
-
-
-def trained_last(runs: Path) -> Path | None:
-    """Return the folder of the training run that finished last, None where there is none."""
-    finished = sorted(runs.rglob("result.json"), key=lambda file: file.stat().st_mtime)
-    return finished[-1].parent if finished else None

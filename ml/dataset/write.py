@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ml.errors import DatasetError
-from ml.training.examples import Example, write_examples
+from ml.training.examples import HELD_OUT, TRAIN, Example, write_examples
 
 if TYPE_CHECKING:
     from ml.dataset.make import DatasetReport
 
-TRAIN, HELD_OUT, CARD, SCHEMA = "train.jsonl", "held_out.jsonl", "card.md", "schema.json"
+CARD, SCHEMA = "card.md", "schema.json"
 
 
 def write_files(output: Path, train: Sequence[Example], held_out: Sequence[Example]) -> tuple[Path, Path]:

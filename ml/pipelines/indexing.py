@@ -1,7 +1,7 @@
 """Indexing past one machine: a stage for each shard of the repositories, all into one Qdrant collection.
 
 The embedded store has one writer; so this is for a Qdrant server, whose collection has shards and replicas
-(`store_shards`, `store_replicas`). Each stage is the command `codeintel index PATH_OR_URL…`; what distributes the work is
+(`store_shards`, `store_replicas`). Each stage does what `codeintel index PATH_OR_URL…` does; what distributes the work is
 `dsl.ParallelFor`, and nothing of ours.
 """
 

@@ -1,8 +1,8 @@
 """The learning loop as one pipeline: index_code -> make_dataset -> fine_tune_llm -> evaluate_model -> register_model.
 
-Each stage runs the command in its docstring. What the stages share, the index, the runs and the registry, is where the
-settings say (CODEINTEL_…); what they hand on are artifacts. In DevOps terms: build, test data, release candidate,
-acceptance test, and a promotion that the test decides.
+Each stage does what the command in its docstring does (rag_service.learning). What the stages share, the index, the runs
+and the registry, is where the settings say (CODEINTEL_…); what they hand on are artifacts. In DevOps terms: build, test
+data, release candidate, acceptance test, and a promotion that the test decides.
 
 `kfp.local` runs neither what depends on a loop nor the body of an `If`: so the loop over many repositories is a pipeline
 of its own (indexing.py), and the gate is inside register_model.
@@ -20,9 +20,9 @@ def build_code_index(sources: list, pinned: str, index: Output[Artifact]):  # ty
     """`codeintel index PATH_OR_URL…`, or `codeintel index --pinned FILE`."""
     import json
 
-    from ml.pipelines.stage import codeintel
+    from ml.pipelines.stage import run_stage
 
-    made = codeintel("index", *(["--pinned", pinned] if pinned else sources))
+    made = run_stage("index", sources=sources, pinned=pinned)
     with open(index.path, "w", encoding="utf-8") as file:
         json.dump(made, file, ensure_ascii=False, indent=1)
     index.metadata["chunks"] = sum(one["chunks"] for one in made)
@@ -33,12 +33,11 @@ def make_dataset(index: Input[Artifact], size: int, seed: int, by_hand: str, dat
     """`codeintel dataset --size N --seed N --repo R…`."""
     import json
 
-    from ml.pipelines.stage import codeintel
+    from ml.pipelines.stage import run_stage
 
     with open(index.path, encoding="utf-8") as file:
-        repos = [word for made in json.load(file) for word in ("--repo", made["repository"])]
-    more = ["--by-hand", by_hand] if by_hand else []
-    made = codeintel("dataset", "--output", dataset.path, "--size", str(size), "--seed", str(seed), *repos, *more)
+        repos = [made["repository"] for made in json.load(file)]
+    made = run_stage("dataset", output=dataset.path, size=size, seed=seed, repos=repos, by_hand=by_hand)
     dataset.metadata.update({name: made[name] for name in ("train", "held_out", "digest")})
 
 
@@ -47,10 +46,9 @@ def fine_tune_llm(dataset: Input[Dataset], epochs: float, max_steps: int, run: O
     """`codeintel train --dataset DIR`; after a kill it goes on from the last checkpoint."""
     import json
 
-    from ml.pipelines.stage import codeintel
+    from ml.pipelines.stage import run_stage
 
-    limits = ["--epochs", str(epochs), "--max-steps", str(max_steps)]
-    made = codeintel("train", "--dataset", dataset.path, *limits)
+    made = run_stage("train", dataset=dataset.path, epochs=epochs, max_steps=max_steps)
     with open(run.path, "w", encoding="utf-8") as file:
         json.dump(made, file)
     run.metadata.update({"folder": made["folder"], "run_id": made["run_id"]})
@@ -65,11 +63,9 @@ def evaluate_model(  # type: ignore[no-untyped-def]
     """`codeintel evaluate --dataset DIR --adapter RUN`: the adapter and its base, on the same held-out questions."""
     import shutil
 
-    from ml.pipelines.stage import codeintel
+    from ml.pipelines.stage import run_stage
 
-    made = codeintel(
-        "evaluate", "--dataset", dataset.path, "--adapter", run.metadata["folder"], "--limit", str(questions)
-    )
+    made = run_stage("evaluate", dataset=dataset.path, adapter=run.metadata["folder"], questions=questions)
     shutil.copyfile(made["report"], page.path)
     page.metadata["file"] = made["report"]
     for name, metric in made["metrics"].items():
@@ -81,9 +77,9 @@ def register_model(run: Input[Model], page: Input[HTML], decision: Output[Artifa
     """`codeintel promote RUN`: registered above the thresholds, Production if better; refused is a result as well."""
     import json
 
-    from ml.pipelines.stage import codeintel
+    from ml.pipelines.stage import run_stage
 
-    made = codeintel("promote", run.metadata["folder"])
+    made = run_stage("promote", run=run.metadata["folder"])
     with open(decision.path, "w", encoding="utf-8") as file:
         json.dump(made | {"report": page.metadata["file"]}, file, ensure_ascii=False, indent=1)
     return "promoted" if made["promoted"] else "refused"

@@ -1,4 +1,4 @@
-"""Runs the learning pipeline on this machine, by `kfp.local`: each stage a process, its artifacts real files."""
+"""Run the learning pipeline on this machine, by `kfp.local`: each stage a process, its artifacts real files."""
 
 import io
 import json
@@ -14,13 +14,13 @@ from typing import Any, TextIO
 from pydantic import SecretStr
 
 from ml.errors import PipelineError
-from ml.patterns import bounded
 from ml.settings import Settings
 
 DECISION, LOG = "decision", "log.txt"
 BEGUN = re.compile(r"Executing task \S*?'(?P<stage>[\w-]+)'")
 SAID = re.compile(r"^    (?P<line>\$ .*|step .*)")
-FAILED = bounded(r"PipelineError: (?P<cause>.*): (?P<cure>[^:]+)$", longest=4_000)
+# Begins the line of JSON that a stage that failed leaves in the log (ml.pipelines.stage).
+ERROR = '{"error": {"cause": '
 
 Progress = Callable[[str, str], None]
 """Is told the stage that runs, and a line of what it does ("" when it begins)."""
@@ -36,9 +36,9 @@ class Outcome:
 
 
 def run_learning(settings: Settings, root: Path, arguments: Mapping[str, Any], progress: Progress) -> Outcome:
-    """Runs the pipeline with these arguments; artifacts and the log go under `root`.
+    """Run the pipeline with these arguments; artifacts and the log go under `root`.
 
-    Raises PipelineError with the words of the stage that failed. A run that was killed is started again: the index, the
+    Raise PipelineError with cause and cure of the stage that failed. A run that was killed is started again: the index, the
     training and the promotion go on where they were.
     """
     from kfp import local
@@ -68,7 +68,7 @@ def _changed(path: Path) -> float:
 
 
 class _Log(io.TextIOBase):
-    """Takes what kfp prints, which is a lot: all of it into a file, and the little that a person wants on."""
+    """Takes what kfp prints, which is a lot: all of it goes into a file, and the little that a person wants to progress."""
 
     def __init__(self, file: TextIO, progress: Progress) -> None:
         self._file, self._progress = file, progress
@@ -89,13 +89,14 @@ class _Log(io.TextIOBase):
             self._progress(self._stage, "")
         elif found := SAID.match(line):
             self._progress(self._stage, found["line"])
-        elif found := FAILED.search(line):
-            self.cause, self.cure = found["cause"], found["cure"]
+        elif line.lstrip().startswith(ERROR):
+            error = json.loads(line)["error"]
+            self.cause, self.cure = error["cause"], error["cure"]
 
 
 @contextmanager
 def _in_environment(settings: Settings) -> Iterator[None]:
-    """Hands the settings that are in force, options of the command line too, on to the stages' processes."""
+    """Hand the settings that are in force, options of the command line too, on to the stages' processes."""
     before = dict(os.environ)
     for name in type(settings).model_fields:
         value = getattr(settings, name)

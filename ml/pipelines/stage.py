@@ -1,34 +1,62 @@
-"""What a stage is made of: one command of `codeintel`, the same that a person runs."""
+"""What a stage is made of: one function of the learning loop, in a process of its own.
+
+A process, because `ml` does not import `rag_service`; what crosses over is JSON, errors with their cause and cure too.
+"""
 
 import json
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import IO, Any
 
 from ml.errors import PipelineError
 
-COMMAND = Path(sys.executable).with_name("codeintel")
+MODULE = "rag_service.learning"
 
 
-def codeintel(*arguments: str) -> Any:
-    """Runs a command with --json and gives what it printed; its progress goes to the stage's log.
+def run_stage(stage: str, **arguments: Any) -> Any:
+    """Run a stage and return its report; its progress goes to the log, and so does an error, as a line of JSON.
 
-    Raises PipelineError with the command's own last line where it fails.
+    Raise PipelineError with the stage's cause and cure where it fails.
     """
-    command = [str(COMMAND), *arguments, "--json"]
-    print("$", " ".join(command[1:]), flush=True)
-    with tempfile.TemporaryFile("w+") as printed:
-        with subprocess.Popen(command, stdout=printed, stderr=subprocess.PIPE, text=True) as running:
-            said = ""
-            for line in running.stderr or ():
-                print(line, end="", flush=True)
-                said = line.strip() or said
+    print("$", stage, *_words(arguments), flush=True)
+    command = [sys.executable, "-P", "-m", MODULE, stage, json.dumps(arguments)]
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as printed:
+        with subprocess.Popen(command, stdout=printed, stderr=subprocess.PIPE, text=True, errors="replace") as running:
+            last = _pass_on(running.stderr)
         printed.seek(0)
         found = printed.read()
     if running.returncode:
-        cause, _, cure = said.removeprefix("error: ").rpartition(": ")
-        raise PipelineError(f"codeintel {arguments[0]}: {cause or said}", cure or "look at the stage's log")
+        error = _error(stage, found, last or f"it ended with {running.returncode}")
+        print(json.dumps(error.as_dict()), flush=True)
+        raise error
     print(found, flush=True)
     return json.loads(found)
+
+
+def _words(arguments: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the arguments for the log: a list's values, name=value of what else is set."""
+    for name, value in arguments.items():
+        if isinstance(value, list):
+            yield from map(str, value)
+        elif value != "":
+            yield f"{name}={value}"
+
+
+def _pass_on(lines: IO[str] | None) -> str:
+    """Print lines as they come, and return the last one that is not empty."""
+    last = ""
+    for line in lines or ():
+        print(line, end="", flush=True)
+        last = line.strip() or last
+    return last
+
+
+def _error(stage: str, printed: str, otherwise: str) -> PipelineError:
+    try:
+        error = json.loads(printed)["error"]
+        cause, cure = error["cause"], error["cure"]
+    except (ValueError, KeyError, TypeError):  # it was killed, or has a bug
+        cause, cure = otherwise, "look at the stage's log"
+    return PipelineError(f"codeintel {stage}: {cause}", cure)

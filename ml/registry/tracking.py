@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ml.errors import RegistryError
 from ml.registry.mlflow_client import experiment_id, open_client, text_artifact, translated
 from ml.training.base_model import BaseModel
+from ml.training.examples import HELD_OUT, TRAIN
 from ml.training.job import TrainingData
 from ml.training.recipe import Recipe
 from ml.training.result import ABOUT, TrainingResult
@@ -94,7 +95,7 @@ def logged_data(address: str, run_id: str, folder: Path) -> TrainingData:
     with translated(address):
         about = json.loads(text_artifact(client, run_id, f"{ADAPTER}/{ABOUT}"))
         place = Path(client.download_artifacts(run_id, DATASET, str(folder)))
-    data = TrainingData(place / "train.jsonl", place / "held_out.jsonl", about["system"], about["prompt"])
+    data = TrainingData.in_folder(place, about["system"], about["prompt"])
     if data.digest != logged.dataset_digest:
         raise RegistryError(f"the data set of run {run_id} is not the one it was trained on", "name another run")
     return data
@@ -143,8 +144,8 @@ def _log_artifacts(client: "MlflowClient", run_id: str, data: TrainingData, resu
         draw_losses(result, folder / "loss.png")
         (folder / "packages.json").write_text(json.dumps(package_versions(), indent=1))
         (folder / DATASET).mkdir()
-        (folder / DATASET / "train.jsonl").write_bytes(data.train.read_bytes())
-        (folder / DATASET / "held_out.jsonl").write_bytes(data.held_out.read_bytes())
+        (folder / DATASET / TRAIN).write_bytes(data.train.read_bytes())
+        (folder / DATASET / HELD_OUT).write_bytes(data.held_out.read_bytes())
         client.log_artifacts(run_id, scratch)
     client.log_artifacts(run_id, str(result.adapter), ADAPTER)
 

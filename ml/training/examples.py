@@ -15,6 +15,7 @@ SYSTEM = (
 )
 PROMPT = "Evidence:\n{context}\n\nQuestion: {question}"
 ABSENT = "absent"
+TRAIN, HELD_OUT = "train.jsonl", "held_out.jsonl"  # of a data set's folder
 
 
 class Example(BaseModel):

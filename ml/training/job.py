@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 from ml.errors import TrainingError
 from ml.settings import Settings
 from ml.training.base_model import BaseModel
-from ml.training.examples import PROMPT, SYSTEM, dataset_digest, read_examples
+from ml.training.examples import HELD_OUT, PROMPT, SYSTEM, TRAIN, dataset_digest, read_examples
 from ml.training.function import fine_tune
 from ml.training.recipe import Recipe
 from ml.training.result import TrainingResult, read_result, write_about
@@ -41,6 +41,11 @@ class TrainingData:
     held_out: Path
     system: str = SYSTEM
     prompt: str = PROMPT
+
+    @classmethod
+    def in_folder(cls, folder: Path, system: str = SYSTEM, prompt: str = PROMPT) -> Self:
+        """Return the pairs that lie in a data set's folder."""
+        return cls(folder / TRAIN, folder / HELD_OUT, system, prompt)
 
     @property
     def digest(self) -> str:

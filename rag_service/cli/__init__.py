@@ -1,10 +1,12 @@
 """The command line, `codeintel`. One command a file; importing them all must stay cheap (`--help` in 0.25 s)."""
 
 import sys
+from itertools import takewhile
+from typing import NoReturn
 
 import click
 
-from ml.errors import CodeIntelError, SettingsError
+from ml.errors import CodeIntelError, SettingsError, error_as_dict
 from ml.visible import is_unicode
 from rag_service.cli import (
     ask,
@@ -71,20 +73,29 @@ def check_encoding(arguments: list[str]) -> None:
 
 
 def main() -> None:
-    """Run the command line: an expected failure is one line on stderr, cause and cure, and a non-zero exit."""
+    """Run the command line: an expected failure is one line on stderr, cause and cure, and a non-zero exit.
+
+    With --json it is one JSON document on stdout too: {"error": {"cause": …, "cure": …}}.
+    """
     terminal.guard()
     try:
         check_encoding(sys.argv[1:])
         cli(standalone_mode=False)
     except CodeIntelError as error:
-        terminal.fail(str(error), error.exit_code)
+        _fail(error.cause, error.cure, error.exit_code)
     except click.UsageError as error:
         command_path = error.ctx.command_path if error.ctx else "codeintel"
-        terminal.fail(f"{error.format_message().rstrip('.')}: see `{command_path} --help`", error.exit_code)
+        _fail(error.format_message().rstrip("."), f"see `{command_path} --help`", error.exit_code)
     except click.ClickException as error:
-        terminal.fail(error.format_message(), error.exit_code)
+        _fail(error.format_message(), "", error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        terminal.fail("stopped", 130)
+        _fail("stopped", "", 130)
     except BrokenPipeError:
         terminal.drop_output()  # its reader (head, less) has gone
         sys.exit(141)
+
+
+def _fail(cause: str, cure: str, exit_code: int) -> NoReturn:
+    if "--json" in takewhile(lambda word: word != "--", sys.argv[1:]):
+        terminal.print_json(error_as_dict(cause, cure))
+    terminal.fail(f"{cause}: {cure}" if cure else cause, exit_code)

@@ -63,29 +63,16 @@ def dataset(
     They come from everything that is indexed, or from PATH_OR_URL alone, which is indexed first; from answers of the
     service that readers rated up; and from a file of your own.
     """
+    from rag_service.learning.dataset import DatasetRequest, make_pairs
+
     settings = options.settings_with(store=store)
     if sources:
         from rag_service.cli.index import index_all
 
         repos += tuple(report.repository.name for report in index_all(sources, settings))
-    from ml.dataset.make import Plan, make_dataset
-    from ml.records import open_records
-    from rag_service.answer.teaching import form_for, paraphraser
-    from rag_service.retrieve import open_retriever
-
-    data_dir = Path(settings.data_dir)
-    plan = Plan(size, seed, repos, by_hand, open_records(settings, feedback))
-    retriever = open_retriever(settings)
+    request = DatasetRequest(output, size, seed, repos, by_hand, form, feedback, paraphrase)
     with _progress_bar() as draw:
-        report = make_dataset(
-            retriever.store,
-            form_for(retriever, settings, form),
-            output or data_dir / "learning" / "dataset",
-            plan,
-            paraphrase=paraphraser(settings) if paraphrase else None,
-            progress=draw,
-        )
-    retriever.store.close()
+        report = make_pairs(settings, request, draw)
     if as_json:
         terminal.print_json(report.as_dict())
     else:

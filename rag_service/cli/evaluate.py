@@ -1,9 +1,8 @@
 """`codeintel evaluate`: how good the answers are, and whether an adapter makes them better."""
 
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,10 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ml.evaluation.evaluate import Progress
-    from ml.evaluation.report import Report
     from rag_service.evaluation.measuring import Measured
-
-PAGE = "report.html"
 
 
 @click.command(short_help="Measure the answers, and an adapter against its base.")
@@ -46,45 +42,19 @@ def evaluate(
     With an adapter the base model, and the adapter that is Production, answer the same questions, and the gate says
     whether the new one would be promoted; `codeintel promote` does it.
     """
-    from ml.adapters.candidate import trained_last
-    from ml.training.examples import read_examples
-    from rag_service.evaluation.files import HELD_OUT, learning, reports
-    from rag_service.evaluation.measuring import measure, sample
-    from rag_service.evaluation.reports import write_reports
+    from ml.handover import last_run
+    from rag_service.learning.evaluate import evaluate_adapter
 
     settings = options.settings_with(store=store, judge=judge)
-    examples = sample(read_examples(Path(dataset or learning(settings) / "dataset") / HELD_OUT), limit)
-    named = None if adapter == "none" else Path(adapter) if adapter else trained_last(learning(settings) / "runs")
+    named = None if adapter == "none" else Path(adapter) if adapter else last_run(settings)
+    pairs, page = Path(dataset) if dataset else None, Path(html) if html else None
     with progress_bar() as draw:
-        measured = measure(settings, examples, named, draw)
-    page = Path(html) if html else reports(settings) / PAGE
-    write_reports(measured, reports(settings), page, settings)
+        report = evaluate_adapter(settings, named, pairs, limit, page, draw)
     if as_json:
-        terminal.print_json(as_dict(measured, page))
+        terminal.print_json(report.as_dict())
         return
-    terminal.echo(*summary(measured))
-    terminal.echo("\nThe report: ", terminal.style(str(page), fg="cyan"))
-
-
-def as_dict(measured: "Measured", page: Path) -> dict[str, Any]:
-    """Gives what was measured for programs, without the cases, which stand in the reports."""
-    decision = measured.decision
-    return {
-        "model": measured.report.model,
-        "adapter": measured.report.adapter,
-        "dataset_digest": measured.report.dataset_digest,
-        "metrics": {metric.name: asdict(metric) for metric in measured.report.metrics},
-        "against": _as_dict(measured.against),
-        "judge": asdict(measured.report.judge) if measured.report.judge else None,
-        "decision": {"passed": decision.passed, "reasons": decision.reasons} if decision else None,
-        "report": str(page),
-    }
-
-
-def _as_dict(report: "Report | None") -> dict[str, Any] | None:
-    if report is None:
-        return None
-    return {"model": report.model, "metrics": {metric.name: asdict(metric) for metric in report.metrics}}
+    terminal.echo(*summary(report.measured))
+    terminal.echo("\nThe report: ", terminal.style(str(report.page), fg="cyan"))
 
 
 def summary(measured: "Measured") -> terminal.Line:

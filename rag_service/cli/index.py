@@ -1,18 +1,17 @@
 """`codeintel index`: builds or updates the index."""
 
 import time
-from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from ml.errors import SettingsError
 from rag_service.cli import options, progress, terminal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ml.index.build import IndexReport, Progress
     from ml.settings import Settings
 
@@ -55,13 +54,10 @@ def index(
 
     Only what changed is read into the index; a run that was killed goes on where it stopped.
     """
-    if len(sources) > 1 and (name or revision):
-        raise SettingsError("--name and --revision are for one source", "index the sources one by one")
-    if bool(sources) == bool(pinned) or (pinned and (name or revision)) or (prune and not pinned):
-        raise SettingsError("there is nothing to index, or two things", "give PATH_OR_URL, or --pinned FILE alone")
-    settings = options.settings_with(store=store)
-    pins = index_pinned(pinned, settings, prune=prune, git_folders=git_folders) if pinned else []
-    reports = pins or index_all(sources, settings, name=name, revision=revision, git_folders=git_folders)
+    from rag_service.learning.index import IndexRequest, as_dict, build_indexes
+
+    request = IndexRequest(sources, pinned, name, revision, prune, git_folders)
+    reports = build_indexes(options.settings_with(store=store), request, progress_bar)
     if as_json:
         terminal.print_json([as_dict(report) for report in reports])
         return
@@ -69,66 +65,11 @@ def index(
         terminal.echo(*summary(report))
 
 
-def index_all(
-    sources: Sequence[str],
-    settings: "Settings",
-    *,
-    name: str | None = None,
-    revision: str | None = None,
-    git_folders: Sequence[Path] = (),
-) -> list["IndexReport"]:
-    """Index each source, a progress bar on stderr where a person looks."""
-    from ml.index import open_index
-    from ml.index.build import build_index
+def index_all(sources: tuple[str, ...], settings: "Settings") -> "list[IndexReport]":
+    """Index sources, a progress bar on stderr where a person looks, and return a report on each."""
+    from rag_service.learning.index import IndexRequest, build_indexes
 
-    options.check_sources(sources)
-    store, embedder = open_index(settings)
-    reports = []
-    for source in sources:
-        with progress_bar(source) as draw:
-            report = build_index(
-                source,
-                store,
-                embedder,
-                name=name,
-                revision=revision,
-                max_file_bytes=settings.max_file_bytes,
-                workers=settings.workers,
-                progress=draw,
-                git_folders=git_folders,
-            )
-        reports.append(report)
-    store.close()
-    return reports
-
-
-def index_pinned(
-    manifest: Path, settings: "Settings", *, prune: bool = False, git_folders: Sequence[Path] = ()
-) -> list["IndexReport"]:
-    """Index what a manifest pins, at the revisions that it names; `prune` removes all other repositories."""
-    from ml.index import open_index
-    from ml.index.pinned import read_pins
-
-    pins = read_pins(manifest)
-    for pin in pins:
-        pin.check()
-    reports = [
-        report
-        for pin in pins
-        for report in index_all(
-            [pin.source],
-            settings,
-            name=pin.name,
-            revision=pin.revision if pin.is_commit else None,
-            git_folders=git_folders,
-        )
-    ]
-    if prune:
-        store, _ = open_index(settings)
-        for name in {repository.name for repository in store.repositories()} - {pin.name for pin in pins}:
-            store.remove(name)
-        store.close()
-    return reports
+    return build_indexes(settings, IndexRequest(sources), progress_bar)
 
 
 @contextmanager
@@ -144,11 +85,6 @@ def progress_bar(source: str) -> "Iterator[Progress | None]":
             draw(words[stage], files, total, f"files  {chunks:,} chunks{rate}")  # type: ignore[misc]
 
         yield show if draw else None
-
-
-def as_dict(report: "IndexReport") -> dict[str, Any]:
-    """Return a report for programs."""
-    return asdict(report) | {"repository": report.repository.name, "revision": report.repository.revision}
 
 
 def summary(report: "IndexReport") -> terminal.Line:

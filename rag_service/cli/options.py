@@ -1,14 +1,9 @@
 """Options that several commands share."""
 
-import os
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-
-from ml.errors import SourceError
-from ml.visible import is_unicode
 
 if TYPE_CHECKING:
     from ml.index.store.base import Where
@@ -49,14 +44,6 @@ def settings_with(**changes: Any) -> "Settings":
     from ml.settings import get_settings
 
     return get_settings().model_copy(update={name: value for name, value in changes.items() if value is not None})
-
-
-def check_sources(sources: Sequence[str]) -> None:
-    """Raise SourceError for a folder whose whole path is not UTF-8: no index could hold it."""
-    for source in sources:
-        path = os.path.realpath(source)
-        if not is_unicode(path) and Path(source).exists():
-            raise SourceError(f"the path {path} is not UTF-8", "rename the folder, or those that it lies in")
 
 
 def where(repos: tuple[str, ...], paths: tuple[str, ...], languages: tuple[str, ...]) -> "Where":

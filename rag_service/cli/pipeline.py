@@ -49,8 +49,8 @@ def run(
 
     Each stage is a process on this machine, and its artifacts are files in the data folder. A stopped run is started again.
     """
+    from ml.handover import pipelines_folder
     from ml.pipelines.local import run_learning
-    from rag_service.evaluation.files import learning
 
     if sources and pinned:
         raise SettingsError("there are repositories and a manifest", "give PATH_OR_URL, or --pinned FILE alone")
@@ -66,7 +66,7 @@ def run(
         "questions": questions,
     }
     with shown() as show:
-        outcome = run_learning(settings, learning(settings) / "pipelines", arguments, show)
+        outcome = run_learning(settings, pipelines_folder(settings), arguments, show)
     if as_json:
         terminal.print_json({"promoted": outcome.promoted, "reasons": outcome.reasons, "report": outcome.report})
     else:
@@ -113,7 +113,7 @@ def summary(outcome: "Outcome") -> terminal.Line:
 
 
 def _absolute(source: str) -> str:
-    """The stages run in folders of their own."""
+    """Return a path that a stage, which runs in a folder of its own, finds too."""
     return str(Path(source).resolve()) if Path(source).exists() else source
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from ml.errors import EvaluationError
 from ml.evaluation.drift import MOST_QUESTIONS, Drift, measure_drift, periods
+from ml.handover import drift_file
 from ml.records import open_records
 from rag_service.evaluation.evaluated import held_out
-from rag_service.evaluation.files import drift_file
 
 if TYPE_CHECKING:
     from ml.evaluation.drift import Rows
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 def drift(settings: "Settings", dataset: Path | None, days: int) -> Drift:
-    """Measures the drift of the last `days` days' questions (MOST_QUESTIONS at most) and keeps it for the metrics.
+    """Measure the drift of the last `days` days' questions (MOST_QUESTIONS at most) and keeps it for the metrics.
 
-    Raises what `held_out` raises, RecordError where the records can't be read, EmbedderError, and EvaluationError where the
+    Raise what `held_out` raises, RecordError where the records can't be read, EmbedderError, and EvaluationError where the
     data folder can't be written.
     """
     now = datetime.now(UTC)
@@ -37,7 +37,7 @@ def drift(settings: "Settings", dataset: Path | None, days: int) -> Drift:
 
 
 def _embedded(settings: "Settings", questions: Sequence[str]) -> "Rows":
-    """Embeds questions as the search does, Russian ones by their translation."""
+    """Embed questions as the search does, Russian ones by their translation."""
     import numpy as np
 
     from ml.index.embedder import open_embedder

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml.errors import RegistryError
+from ml.handover import dataset_folder
 from ml.registry import mlflow_http
-from ml.training.examples import parse_examples, read_examples
-from rag_service.evaluation.files import HELD_OUT, learning
+from ml.training.examples import HELD_OUT, parse_examples, read_examples
 
 if TYPE_CHECKING:
     from ml.settings import Settings
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 def held_out(settings: "Settings", dataset: Path | None = None) -> "list[Example]":
-    """Gives the held-out examples of the data set that is named, or was made here, or else was trained with last.
+    """Return the held-out examples of the data set that is named, or was made here, or else was trained with last.
 
-    The last is what the MLflow server of mlflow_url knows: none before the first run. Raises DatasetError where there is
+    The last is what the MLflow server of mlflow_url knows: none before the first run. Raise DatasetError where there is
     no data set, RegistryError where the server is away.
     """
-    file = (dataset or learning(settings) / "dataset") / HELD_OUT
+    file = (dataset or dataset_folder(settings)) / HELD_OUT
     url = mlflow_http.server_url(settings)
     if dataset or file.is_file() or not url:
         return read_examples(file)

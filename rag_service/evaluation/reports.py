@@ -11,6 +11,7 @@ from urllib.parse import quote
 from ml.errors import EvaluationError
 from ml.evaluation.page import render
 from ml.evaluation.report import Report
+from ml.handover import BASE, CANDIDATE, production_report
 from ml.registry.gate import DEFAULT
 from rag_service.cli.version import version
 from rag_service.evaluation.measuring import Measured
@@ -18,13 +19,11 @@ from rag_service.evaluation.measuring import Measured
 if TYPE_CHECKING:
     from ml.settings import Settings
 
-CANDIDATE, BASE = "candidate.json", "base.json"
-
 
 def write_reports(measured: Measured, folder: Path, page: Path, settings: "Settings") -> None:
-    """Writes the reports as JSON into a folder, BASE and, with an adapter, CANDIDATE and Production's, and the page.
+    """Write the reports as JSON into a folder, BASE and, with an adapter, CANDIDATE and Production's, and the page.
 
-    A candidate's report of an earlier evaluation does not stay. Raises EvaluationError where that can't be.
+    A candidate's report of an earlier evaluation does not stay. Raise EvaluationError where that can't be.
     """
     made = f"made {datetime.now(UTC):%Y-%m-%d %H:%M} UTC by codeintel {version()}"
     html = render(
@@ -40,7 +39,7 @@ def write_reports(measured: Measured, folder: Path, page: Path, settings: "Setti
     if measured.base:
         texts[folder / CANDIDATE] = measured.report.to_json()
     if measured.production:
-        texts[production_file(folder, measured.version)] = measured.production.to_json()
+        texts[production_report(folder, measured.version)] = measured.production.to_json()
     try:
         (folder / CANDIDATE).unlink(missing_ok=True)
         for file, text in texts.items():
@@ -50,19 +49,14 @@ def write_reports(measured: Measured, folder: Path, page: Path, settings: "Setti
         raise EvaluationError(f"{error.filename} can't be written ({error.strerror})", "name another --html") from error
 
 
-def production_file(folder: Path, version: int) -> Path:
-    """Gives where the report of a version lies that was Production when another was measured."""
-    return folder / f"production-{version}.json"
-
-
 def thresholds(report: Report) -> dict[str, float]:
-    """Gives the gate's thresholds that count for a report."""
+    """Return the gate's thresholds that count for a report."""
     judged = bool(report.judge and report.judge.passed)
     return dict(DEFAULT.least) if judged else {**DEFAULT.least, **DEFAULT.least_without_judge}
 
 
 def links(settings: "Settings") -> Callable[[str], str]:
-    """Gives the function that says where a place of the report opens: in the editor, where its repository lies here."""
+    """Return the function that links a place of the report to the editor, where its repository lies here."""
     from rag_service.retrieve import open_retriever
 
     with closing(open_retriever(settings).store) as store:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from ml.adapters.follow import follower
 from ml.errors import CodeIntelError, ServeError, StoreMissingError
+from ml.handover import drift_file
 from ml.index.store.base import Repository, Where
 from ml.settings import Settings
 from rag_service.answer.asker import Asker
 from rag_service.answer.events import Event
 from rag_service.answer.run import EVIDENCE
-from rag_service.evaluation.files import drift_file
 from rag_service.http.central import CentralSymbols
 from rag_service.http.metrics import Metrics
 from rag_service.http.painting import Painter

@@ -17,7 +17,8 @@ from ml.index.sources import Skipped, SourceFile
 from ml.index.split import split
 from ml.index.store import open_store
 from ml.index.workers import run_in_workers
-from rag_service.cli.index import as_dict, summary
+from rag_service.cli.index import summary
+from rag_service.learning.index import as_dict
 from tests.hostile.spinning import spin
 from tests.support.chunks import EMBEDDER
 from tests.support.git import write_files

@@ -12,12 +12,12 @@ from click.testing import CliRunner
 from numpy.typing import NDArray
 
 from ml.evaluation.drift import LEAST_QUESTIONS, NEW_LIMIT, P_LIMIT, Period, Population, periods, population_drift
+from ml.handover import drift_file
 from ml.index.embedder.base import unit
 from ml.registry.mlflow_client import experiment_id, open_client
 from ml.settings import Settings, get_settings
 from ml.training.examples import ABSENT, Example, write_examples
 from rag_service.cli import cli
-from rag_service.evaluation.files import drift_file
 from rag_service.http.metrics import Metrics
 
 CODE = ("orders", "payments", "receipts", "gateways", "retries", "ledgers", "refunds", "carts", "prices", "discounts")

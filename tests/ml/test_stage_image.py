@@ -29,7 +29,7 @@ class Missing:
         if name in sys.argv[1:]:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Missing)
-import kfp.dsl.executor_main, ml.pipelines.stage, rag_service.cli
+import kfp.dsl.executor_main, ml.pipelines.stage, rag_service.learning.stages
 """
 
 

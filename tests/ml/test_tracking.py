@@ -5,14 +5,15 @@ from pathlib import Path
 import pytest
 
 from ml.errors import RegistryError
+from ml.handover import last_run
 from ml.registry.mlflow_client import open_client
-from ml.registry.reproduce import reproduce
 from ml.registry.tracking import code_revision, log_run, logged_data, package_versions, read_run
 from ml.settings import Settings
 from ml.training.base_model import BaseModel
 from ml.training.job import TrainingData
 from ml.training.result import TrainingResult
-from tests.ml.support import CACHE, TINY
+from rag_service.learning.train import repeat_run
+from tests.ml.support import TINY
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +41,14 @@ def test_all_of_a_run_is_logged(
 
 
 def test_a_run_is_repeated_from_what_was_logged(
-    mlflow_server: str, run_id: str, tmp_path: Path, working_folder: Path
+    mlflow_server: str, run_id: str, base: BaseModel, tmp_path: Path, working_folder: Path
 ) -> None:
-    again = reproduce(mlflow_server, run_id, tmp_path, Settings(), cache=CACHE)
+    settings = Settings(mlflow_url=mlflow_server, base_model=base.path, data_dir=str(tmp_path))
+    report = repeat_run(settings, run_id)
+    again = report.repetition
+    assert report.as_dict()["agrees"]
+    assert report.folder.is_relative_to(tmp_path / "learning" / "repetitions")
+    assert last_run(settings) is None  # what evaluate and promote take by default
     assert again.agrees(0.001)
     assert again.packages == {}
     assert not replace(again, logged=replace(again.logged, held_out_loss=2 * again.logged.held_out_loss)).agrees()

@@ -1,4 +1,4 @@
-"""Repeats a training run from what MLflow holds of it."""
+"""Repeat a training run from what MLflow holds of it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from ml.training.result import TrainingResult
 
 
 @dataclass(frozen=True, slots=True)
-class Reproduction:
+class Repetition:
     """A repeated run beside the one that was logged; `packages` names those whose version differs, as (then, now)."""
 
     logged: LoggedRun
@@ -20,24 +20,22 @@ class Reproduction:
     packages: dict[str, tuple[str, str]]
 
     def agrees(self, tolerance: float = 0.01) -> bool:
-        """Says whether the held-out loss came out the same, within a share of it."""
+        """Return whether the held-out loss came out the same, within a share of it."""
         then, now = self.logged.held_out_loss, self.result.held_out_loss_after
         return abs(now - then) <= tolerance * then
 
 
-def reproduce(
-    address: str, run_id: str, output: Path, settings: Settings, progress: Progress = print, cache: Path | None = None
-) -> Reproduction:
-    """Trains again with the data set, recipe and seed of a logged run, into `output`.
+def repeat(address: str, run_id: str, output: Path, settings: Settings, progress: Progress = print) -> Repetition:
+    """Train again with the data set, recipe and seed of a logged run, into `output`.
 
-    Raises RegistryError where the run is not there or the base model in the settings is another one.
+    Raise RegistryError where the run is not there or the base model in the settings is another one.
     """
     logged = read_run(address, run_id)
-    base = open_base_model(settings.base_model, cache)
+    base = open_base_model(settings.base_model)
     if base.digest != logged.base_digest:
         raise RegistryError(
             f"run {run_id} was trained on another {logged.base} than {base.path}", "set base_model to that one"
         )
     output.mkdir(parents=True, exist_ok=True)
     result = train(logged_data(address, run_id, output), base, logged.recipe, output / "run", settings, progress)
-    return Reproduction(logged, result, differing_packages(logged))
+    return Repetition(logged, result, differing_packages(logged))
