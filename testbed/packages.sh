@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings what real nodes run on (containerd, CNI plugins and the like), where the machine's package manager is Debian's.
+# Install what real nodes need (containerd, CNI plugins and so on), on Debian-based machines.
 set -euo pipefail
 missing=()
 need() { command -v "$1" >/dev/null || missing+=("$2"); }
@@ -12,7 +12,7 @@ need nsenter util-linux
 [ -x /usr/lib/cni/bridge ] || missing+=(containernetworking-plugins)
 [ ${#missing[@]} -gt 0 ] || exit 0
 if ! command -v apt-get >/dev/null; then
-  echo "error: the test cluster's nodes need ${missing[*]}: install them, or name a cluster in KUBECONFIG_TEST=file" >&2
+  echo "error: the test cluster's nodes need ${missing[*]}: install them, or use a cluster with KUBECONFIG_TEST=file" >&2
   exit 1
 fi
 echo "installing ${missing[*]} …" >&2

@@ -12,26 +12,26 @@ def share(part: str, whole: str, window: str) -> str:
 
 
 DAY = Row(
-    "The last day",
+    "Last 24 hours",
     [
-        figure("Questions", "Questions that were answered.", "short", "sum(increase(codeintel_answers_total[1d]))"),
+        figure("Questions", "Answered questions.", "short", "sum(increase(codeintel_answers_total[1d]))"),
         figure(
             "Without evidence",
-            "Answers that said: I found nothing about this.",
+            "Answers that found nothing in the index.",
             "percentunit",
             share('codeintel_answers_total{found="false"}', "codeintel_answers_total", "1d"),
             0.5,
         ),
         figure(
             "Citations dropped",
-            "Citations of the LLM that did not hold when the stored lines were read again; readers never see them.",
+            "LLM citations that failed the check against the stored lines; readers never see them.",
             "percentunit",
             share('codeintel_citations_total{result="dropped"}', "codeintel_citations_total", "1d"),
             0.2,
         ),
         figure(
             "Rated down",
-            "Share of readers' verdicts that were thumbs down.",
+            "Share of ratings that were thumbs down.",
             "percentunit",
             share('codeintel_feedback_total{verdict="down"}', "codeintel_feedback_total", "1d"),
             0.4,
@@ -44,20 +44,20 @@ TRAFFIC = Row(
     [
         graph(
             "Requests",
-            "Requests a second, by status: 429 is a full house, 5xx a failure of ours.",
+            "Requests per second by status. 429: the service is at capacity; 5xx: server errors.",
             "reqps",
             Query(f"sum by (status) (rate(codeintel_requests_total{{{ASKED}}}[{RATE}]))", "{{status}}"),
         ),
         graph(
-            "Seconds to the whole answer",
-            "Half of the questions were answered within p50, nineteen of twenty within p95.",
+            "Time to the complete answer",
+            "Median and 95th percentile.",
             "s",
             Query(quantile(0.5, "codeintel_request_seconds", where=ASKED), "p50"),
             Query(quantile(0.95, "codeintel_request_seconds", where=ASKED), "p95"),
         ),
         graph(
-            "Questions now",
-            "Running at this moment, and waiting for a place.",
+            "Current questions",
+            "Running now, and waiting in the queue.",
             "short",
             Query("sum by (state) (codeintel_questions)", "{{state}}"),
         ),
@@ -69,19 +69,19 @@ QUALITY = Row(
     [
         graph(
             "Citations",
-            "Citations a second that held (kept) and that did not (dropped).",
+            "Citations per second that passed the check (kept) or failed it (dropped).",
             "ops",
             Query(f"sum by (result) (rate(codeintel_citations_total[{RATE}]))", "{{result}}"),
         ),
         graph(
-            "Verdicts an hour",
-            "What readers said of the answers.",
+            "Ratings per hour",
+            "How readers rated the answers.",
             "short",
             Query("sum by (verdict) (increase(codeintel_feedback_total[1h]))", "{{verdict}}"),
         ),
         graph(
             "Drift",
-            "Share of questions unlike any that the evaluation knows, and of refusals; `codeintel drift` measures them.",
+            "Share of questions unlike any in the evaluation set, and share of refusals; measured by `codeintel drift`.",
             "percentunit",
             Query("max(codeintel_drift_new_share)", "unlike any evaluated"),
             Query("max(codeintel_drift_refused_share)", "refused"),
@@ -93,27 +93,27 @@ STAGES = Row(
     "Inside",
     [
         graph(
-            "Seconds of each stage (p95)",
-            "Where the time of an answer goes.",
+            "Time per stage (p95)",
+            "Where the time of an answer is spent.",
             "s",
             Query(quantile(0.95, "codeintel_stage_seconds", "stage"), "{{stage}}"),
         ),
         graph(
-            "Fell back",
-            "Answers written without the LLM because it was away, or without the adapter that should be in force.",
+            "Fallbacks",
+            "Answers without the LLM because it was unavailable, or without the Production adapter.",
             "short",
-            Query("sum(increase(codeintel_model_away_total[10m]))", "LLM away"),
+            Query("sum(increase(codeintel_model_away_total[10m]))", "LLM unavailable"),
             Query("sum(increase(codeintel_adapter_refused_total[10m]))", "adapter refused"),
         ),
         graph(
             "Index",
-            "Chunks that can be found.",
+            "Searchable chunks.",
             "short",
             Query("max(codeintel_index_chunks)", "chunks"),
         ),
         graph(
             "Age of the index",
-            "Since the repository indexed longest ago was read.",
+            "Time since the oldest repository in the index was last indexed.",
             "s",
             Query("max(codeintel_index_age_seconds)", "oldest"),
         ),

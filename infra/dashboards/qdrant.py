@@ -8,17 +8,17 @@ STATE = Row(
     "State",
     [
         figure("Collections", "Collections in the store.", "short", "max(collections_total)"),
-        figure("Points", "Chunks that are stored, counted once a replica.", "short", "sum(collection_points)"),
+        figure("Points", "Stored chunks; each replica counts.", "short", "sum(collection_points)"),
         figure(
             "Dead replicas",
-            "Replicas of a shard that do not answer.",
+            "Shard replicas that do not respond.",
             "short",
             "sum(collection_dead_replicas)",
             1,
         ),
         figure(
             "Recovery mode",
-            "1: it started without loading collections, after running out of memory.",
+            "1: Qdrant started without loading collections, after running out of memory.",
             "short",
             "max(app_status_recovery_mode)",
             1,
@@ -31,19 +31,19 @@ LATENCY = Row(
     [
         graph(
             "Latency (p95)",
-            "Seconds for each endpoint over HTTP.",
+            "HTTP response time per endpoint.",
             "s",
             Query(quantile(0.95, "rest_responses_duration_seconds", "endpoint"), "{{endpoint}}"),
         ),
         graph(
             "Requests",
-            "Requests a second over HTTP, for each endpoint.",
+            "HTTP requests per second and endpoint.",
             "reqps",
             Query(f"sum by (endpoint) (rate(rest_responses_total[{RATE}]))", "{{endpoint}}"),
         ),
         graph(
-            "Failures",
-            "Answers a second that were errors, by status.",
+            "Errors",
+            "HTTP error responses per second, by status.",
             "reqps",
             Query(f'sum by (status) (rate(rest_responses_total{{status=~"[45].."}}[{RATE}]))', "{{status}}"),
         ),
@@ -55,7 +55,7 @@ WORK = Row(
     [
         graph(
             "Optimizations",
-            "Segments that are being merged or indexed; searches are slower meanwhile.",
+            "Segments being merged or indexed; searches are slower during this time.",
             "short",
             Query("sum by (id) (collection_running_optimizations)", "{{id}}"),
         ),
@@ -66,8 +66,8 @@ WORK = Row(
             Query("sum by (pod) (memory_resident_bytes)", "{{pod}}"),
         ),
         graph(
-            "Updates in the queue",
-            "Writes that were accepted and are not searchable yet.",
+            "Queued updates",
+            "Writes that are accepted but not yet searchable.",
             "short",
             Query("sum(collection_update_queue_length)", "updates"),
         ),

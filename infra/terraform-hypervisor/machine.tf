@@ -19,7 +19,7 @@ resource "libvirt_volume" "image" {
   lifecycle {
     precondition {
       condition     = var.image_sha256 == null || strcontains(var.image, "://") || try(filesha256(var.image) == var.image_sha256, false)
-      error_message = "The file that image names is not there or has another digest than image_sha256. The release's SHA256SUMS lists it; `sha256sum FILE` computes it."
+      error_message = "The file in image does not exist, or its digest differs from image_sha256. The release's SHA256SUMS lists the digest; `sha256sum FILE` computes it."
     }
   }
 }
@@ -57,7 +57,7 @@ resource "libvirt_domain" "node" {
   memory      = module.passthrough.memory_mib
   memory_unit = "MiB"
   memory_backing = module.passthrough.huge_page_mib == null ? null : {
-    # libvirt answers in KiB, and the provider takes any other unit for a change.
+    # libvirt returns KiB, and the provider treats any other unit as a change.
     memory_huge_pages = { hugepages = [{ size = module.passthrough.huge_page_mib * 1024, unit = "KiB" }] }
   }
 
@@ -67,7 +67,7 @@ resource "libvirt_domain" "node" {
     emulator_pin = module.passthrough.emulator_cpus == null ? null : { cpu_set = module.passthrough.emulator_cpus }
   }
   cpu = {
-    # The host's address width: a data-centre GPU's memory is mapped above what the default leaves room for.
+    # Use the host's address width: the memory of a data-centre GPU is mapped above the default range.
     mode          = "host-passthrough"
     max_phys_addr = { mode = "passthrough" }
   }
@@ -108,7 +108,7 @@ resource "libvirt_domain" "node" {
       }
     }]
 
-    # libvirt takes each function from the host's driver when the machine starts, and gives it back when it stops.
+    # libvirt detaches each function from the host's driver when the machine starts, and returns it when the machine stops.
     hostdevs = [for function in module.passthrough.functions : {
       managed = true
       subsys_pci = {
@@ -117,14 +117,14 @@ resource "libvirt_domain" "node" {
       }
     }]
 
-    # A balloon can't take memory back that the GPU may write to.
+    # A balloon cannot reclaim memory that the GPU may write to.
     mem_balloon = { model = "none" }
     rngs        = [{ model = "virtio", backend = { random = "/dev/urandom" } }]
     serials     = [{ target = { port = 0 } }]
   }
 }
 
-# The kubeconfig is made in the machine, minutes after it started.
+# The machine creates the kubeconfig some minutes after it starts.
 resource "terraform_data" "kubeconfig" {
   count = local.new_cluster && var.running ? 1 : 0
 

@@ -3,7 +3,7 @@ locals {
   new_cluster = var.cluster == "k3s-server"
   address     = coalesce(var.address, "${cidrhost(var.network_cidr, 10)}/${split("/", var.network_cidr)[1]}")
   gateway     = coalesce(var.gateway, cidrhost(var.network_cidr, 1))
-  # The same name has the same card, so that the address outlives the machine.
+  # Derive the MAC address from the name, so that a recreated machine keeps its IP address.
   mac = join(":", concat(["52", "54", "00"], [for index in range(3) : substr(sha256(var.node_name), 2 * index, 2)]))
 }
 

@@ -9,16 +9,16 @@ output "node_name" {
 }
 
 output "cluster" {
-  description = "What the node became: k3s-server, k3s-agent or kubeadm-worker."
+  description = "Role of the node: k3s-server, k3s-agent or kubeadm-worker."
   value       = module.cloud_init.cluster
 }
 
 output "ssh" {
-  description = "Command that opens the machine."
+  description = "SSH command to log in to the machine."
   value       = "ssh ${module.cloud_init.admin_user}@${module.cloud_init.address}"
 }
 
 output "kubeconfig" {
-  description = "File with the kubeconfig of the cluster that was started here; null where the node joined yours."
+  description = "Path of the kubeconfig of a cluster started here; null if the node joined an existing cluster."
   value       = local.new_cluster ? abspath(var.kubeconfig) : null
 }

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Hands what Terraform made to a Pulumi stack: to-pulumi.sh [STACK]. The stack is made where it is not there yet.
-# TERRAFORM names the program (terraform or tofu); FOLDER is where its state is.
+# Pass Terraform's outputs to a Pulumi stack, which is created if necessary: to-pulumi.sh [STACK].
+# TERRAFORM is the program (terraform or tofu); FOLDER contains its state.
 set -euo pipefail
 stack=${1:-gpu}
 folder=${FOLDER:-$(dirname "$0")}
 terraform=${TERRAFORM:-$(command -v terraform || command -v tofu || true)}
 fail() { echo "error: $*" >&2; exit 1; }
 
-[ -n "$terraform" ] || fail "neither terraform nor tofu is on the PATH: install one, or name it: TERRAFORM=/path/to/tofu"
-command -v pulumi >/dev/null || fail "pulumi is not on the PATH: see https://www.pulumi.com/docs/install"
+[ -n "$terraform" ] || fail "neither terraform nor tofu is on the PATH: install one, or set TERRAFORM=/path/to/tofu"
+command -v pulumi >/dev/null || fail "pulumi is not on the PATH: install it from https://www.pulumi.com/docs/install"
 outputs=$("$terraform" -chdir="$folder" output -json) || fail "$folder has no state: run 'terraform -chdir=$folder apply' first"
 value() { python3 -c 'import json, sys; print((json.load(sys.stdin).get(sys.argv[1]) or {}).get("value") or "")' "$1" <<<"$outputs"; }
 
@@ -19,6 +19,6 @@ kubeconfig=$(value kubeconfig)
 if [ -n "$kubeconfig" ]; then
   pulumi config set --stack "$stack" kubernetes:kubeconfig "$kubeconfig"
 else
-  echo "$node joined a cluster of yours: Pulumi takes its kubeconfig from KUBECONFIG, or from kubernetes:kubeconfig" >&2
+  echo "$node joined an existing cluster: Pulumi uses the kubeconfig from KUBECONFIG or kubernetes:kubeconfig" >&2
 fi
-echo "$node is the GPU node of stack $stack: 'pulumi up --stack $stack' goes on" >&2
+echo "$node is the GPU node of stack $stack: continue with 'pulumi up --stack $stack'" >&2

@@ -7,7 +7,7 @@ variable "libvirt_uri" {
 
   validation {
     condition     = can(regex("^qemu(\\+(ssh|sshcmd|tcp|tls))?://[^ ]*/system", var.libvirt_uri))
-    error_message = "libvirt_uri names a system hypervisor, for example qemu:///system or qemu+ssh://root@hypervisor/system: a session one may not pass a GPU through. `virsh uri` shows yours."
+    error_message = "libvirt_uri is the URI of a system hypervisor, for example qemu:///system or qemu+ssh://root@hypervisor/system; a session hypervisor cannot pass a GPU through. `virsh uri` shows yours."
   }
 }
 
@@ -24,12 +24,12 @@ variable "image" {
 
   validation {
     condition     = !strcontains(var.image, "://") || can(regex("^https?://.+/release-[0-9]{8}/", var.image))
-    error_message = "image by URL is one dated release, as in …/releases/noble/release-20260911/…, never current: the same plan has to give the same machine."
+    error_message = "An image URL must point to a dated release, as in …/releases/noble/release-20260911/…, not to current: the same plan must create the same machine."
   }
 }
 
 variable "image_sha256" {
-  description = "Digest of the image where it is a file; a download's is not checked, so bring the file first where that matters."
+  description = "Digest of the image if it is a file. Downloads are not verified; if that matters, download the file first."
   type        = string
   default     = null
 
@@ -40,83 +40,83 @@ variable "image_sha256" {
 }
 
 variable "disk_gib" {
-  description = "Size of the disk in GiB: system, container images, models, the vectors of the index."
+  description = "Disk size in GiB, for the system, container images, models and the index."
   type        = number
   default     = 200
 
   validation {
     condition     = var.disk_gib >= 60 && floor(var.disk_gib) == var.disk_gib
-    error_message = "disk_gib is a whole number of at least 60: vLLM's image and one 7B model take 40."
+    error_message = "disk_gib is a whole number of at least 60; vLLM's image and one 7B model take 40."
   }
 }
 
 variable "bridge" {
-  description = "Host bridge into your network, which a node that joins a cluster needs; null: a network of its own behind the host (NAT)."
+  description = "Host bridge into your network, required for a joining node; null: a separate NAT network behind the host."
   type        = string
   default     = null
 }
 
 variable "network_cidr" {
-  description = "Range of that network of its own."
+  description = "Address range of that NAT network."
   type        = string
   default     = "10.87.0.0/24"
 
   validation {
     condition     = can(cidrhost(var.network_cidr, 10)) && can(regex("^(10|172|192)\\.", var.network_cidr))
-    error_message = "network_cidr is a private range that nothing else here uses, for example 10.87.0.0/24. `ip route` shows what is used."
+    error_message = "network_cidr is an unused private range, for example 10.87.0.0/24. `ip route` shows the ranges in use."
   }
 }
 
 variable "address" {
-  description = "IPv4 address of the machine with its prefix, outside your DHCP server's range; null behind the host: the tenth of network_cidr."
+  description = "IPv4 address of the machine with its prefix, outside your DHCP server's range; null with NAT: the tenth address of network_cidr."
   type        = string
   default     = null
 
   validation {
     condition     = var.bridge == null || var.address != null
-    error_message = "On a bridge the machine needs address, for example 192.168.1.50/24, free and outside the DHCP range: a node that changes its address leaves its cluster."
+    error_message = "With a bridge, set address to a free address outside the DHCP range, for example 192.168.1.50/24: a node whose address changes loses its cluster."
   }
 }
 
 variable "gateway" {
-  description = "Router of your network; null behind the host: the first of network_cidr."
+  description = "Router of your network; null with NAT: the first address of network_cidr."
   type        = string
   default     = null
 
   validation {
     condition     = var.bridge == null || var.gateway != null
-    error_message = "On a bridge the machine needs gateway, for example 192.168.1.1. `ip route show default` on the host shows it."
+    error_message = "With a bridge, set gateway, for example 192.168.1.1. `ip route show default` on the host shows it."
   }
 }
 
 variable "autostart" {
-  description = "Start the machine with the host."
+  description = "Start the machine when the host boots."
   type        = bool
   default     = true
 }
 
 variable "running" {
-  description = "Have the machine run; false gives the GPU back to the host (and its other machines) without losing anything."
+  description = "Whether the machine runs; false returns the GPU to the host (and its other machines) without data loss."
   type        = bool
   default     = true
 }
 
 variable "kubeconfig" {
-  description = "File for the kubeconfig of a cluster that is started here; the credentials are in this file alone, never in Terraform's state."
+  description = "Path for the kubeconfig of a cluster started here; the credentials are only in this file, never in Terraform's state."
   type        = string
   default     = "kubeconfig.yaml"
 }
 
 variable "ssh_private_key" {
-  description = "File of the private key by which the kubeconfig is fetched; null: what ssh finds by itself (agent, ~/.ssh)."
+  description = "Path of the private key used to fetch the kubeconfig; null: ssh's defaults (agent, ~/.ssh)."
   type        = string
   default     = null
 }
 
-# What modules/passthrough checks; null is its default.
+# Validated by modules/passthrough; null selects its default.
 
 variable "gpu_pci_addresses" {
-  description = "PCI addresses of the GPU's functions, all of its IOMMU group: `lspci -nn -D | grep -i nvidia`."
+  description = "PCI addresses of all functions in the GPU's IOMMU group: `lspci -nn -D | grep -i nvidia`."
   type        = list(string)
 }
 
@@ -127,7 +127,7 @@ variable "vcpus" {
 }
 
 variable "pinned_cpus" {
-  description = "Host CPUs that they are pinned to, one each."
+  description = "Host CPUs to pin them to, one each."
   type        = list(number)
   default     = null
 }
@@ -145,12 +145,12 @@ variable "memory_gib" {
 }
 
 variable "huge_page_mib" {
-  description = "Size in MiB of the huge pages behind it: 2, 1024, or 0 for none."
+  description = "Huge page size in MiB: 2, 1024, or 0 for none."
   type        = number
   default     = null
 }
 
-# What modules/cloud-init checks; null is its default.
+# Validated by modules/cloud-init; null selects its default.
 
 variable "node_name" {
   description = "Name of the machine, and of the node in the cluster."
@@ -159,19 +159,19 @@ variable "node_name" {
 }
 
 variable "dns_servers" {
-  description = "Name servers; by default the gateway."
+  description = "Name servers; default: the gateway."
   type        = list(string)
   default     = null
 }
 
 variable "admin_user" {
-  description = "User that may log in by key."
+  description = "User that can log in with an SSH key."
   type        = string
   default     = null
 }
 
 variable "ssh_keys" {
-  description = "Public keys that open the machine."
+  description = "Authorised SSH public keys."
   type        = list(string)
 }
 
@@ -194,18 +194,18 @@ variable "toolkit_version" {
 }
 
 variable "cluster" {
-  description = "k3s-server starts a cluster; k3s-agent and kubeadm-worker join yours."
+  description = "k3s-server starts a cluster; k3s-agent and kubeadm-worker join an existing one."
   type        = string
 }
 
 variable "cluster_endpoint" {
-  description = "Where the cluster to join answers."
+  description = "API address of the cluster to join."
   type        = string
   default     = null
 }
 
 variable "cluster_token" {
-  description = "Token that lets the node join: TF_VAR_cluster_token in the environment keeps it out of files."
+  description = "Join token of the cluster; set TF_VAR_cluster_token in the environment to keep it out of files."
   type        = string
   default     = null
   sensitive   = true
@@ -218,36 +218,36 @@ variable "cluster_ca_hash" {
 }
 
 variable "k3s_version" {
-  description = "Release of k3s."
+  description = "k3s release."
   type        = string
   default     = null
 }
 
 variable "k3s_sha256" {
-  description = "Digest of that release's program."
+  description = "Digest of that release's binary."
   type        = string
   default     = null
 }
 
 variable "kubernetes_version" {
-  description = "Kubernetes of the kubeadm cluster."
+  description = "Kubernetes version of the kubeadm cluster."
   type        = string
   default     = null
 }
 
 variable "mirrors" {
-  description = "Addresses that stand in for the projects' own: ubuntu, nvidia, k3s, kubernetes, images."
+  description = "Mirror addresses that replace the projects' own: ubuntu, nvidia, k3s, kubernetes, images."
   type        = map(string)
   default     = null
 
   validation {
     condition     = length(setsubtract(keys(coalesce(var.mirrors, {})), ["ubuntu", "nvidia", "k3s", "kubernetes", "images"])) == 0
-    error_message = "mirrors knows ubuntu, nvidia, k3s, kubernetes and images, for example { ubuntu = \"http://mirror.lan/ubuntu\" }."
+    error_message = "mirrors accepts ubuntu, nvidia, k3s, kubernetes and images, for example { ubuntu = \"http://mirror.lan/ubuntu\" }."
   }
 }
 
 variable "taint" {
-  description = "Keep pods that ask for no GPU off the node; by default yes for a node that joins."
+  description = "Keep pods that request no GPU off the node; default: yes for a joining node."
   type        = bool
   default     = null
 }

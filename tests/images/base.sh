@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes a base image of Debian's packages, for machines that reach no registry of images: base.sh FOLDER NAME.
-# It trusts whom this machine trusts, so that pip gets through the same proxy.
+# Build a base image from Debian packages, for machines that cannot reach an image registry: base.sh FOLDER NAME.
+# It trusts the same CAs as this machine, so that pip works through the same proxy.
 set -euo pipefail
 folder=$1 name=$2
 buildah=(buildah --storage-driver vfs --root "$folder/store" --runroot "$folder/run")

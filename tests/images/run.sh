@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs a command in an image's files as Kubernetes would run our pods: nobody's user, a root that can't be written, /tmp and
-# /data of its own, no network but the loopback. run.sh ROOT COMMAND; to be started by `unshare --mount --pid --fork --net`.
+# Run a command in an image's files as Kubernetes would run our pods: as a non-root user, with a read-only root, its own /tmp and
+# /data, and no network except loopback. Usage: run.sh ROOT COMMAND, started by `unshare --mount --pid --fork --net`.
 set -euo pipefail
 root=$1 command=$2
 ip link set lo up

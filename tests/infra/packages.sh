@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Brings promtool, cloud-init and shellcheck for the tests: packages.sh FOLDER. Debian's packages are only unpacked there,
-# because installed ones would start a Prometheus, and let cloud-init set up this machine at its next start. Postgres is
-# installed, without a cluster of its own.
+# Download promtool, cloud-init and shellcheck for the tests: packages.sh FOLDER. The Debian packages are only unpacked there:
+# installing them would start Prometheus, and cloud-init would reconfigure this machine at its next boot. Postgres is
+# installed, but without a default cluster.
 set -euo pipefail
 folder=$(realpath -m "$1")
 if [ -e "$folder/.done" ]; then exit 0; fi
@@ -18,7 +18,7 @@ if ! compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null; then
   $as_root sed -i 's/^#\?create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf
   $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null
 fi
-echo "bringing promtool, cloud-init and shellcheck …" >&2
+echo "downloading promtool, cloud-init and shellcheck …" >&2
 $as_root apt-get update -qq
 rm -rf "$folder"
 mkdir -p "$folder/packages"

@@ -84,7 +84,7 @@ def test_without_a_tool_or_an_image_the_cure_is_named(tmp_path: Path, packages: 
         [script, "nothing"], env={"PATH": "/usr/bin:/bin", "TOOL": "true"}, capture_output=True, text=True
     )
     assert missing.returncode == 1
-    assert "error: there is no image nothing: there are assistant trainer vllm" in missing.stderr
+    assert "error: there is no image nothing: choose from assistant trainer vllm" in missing.stderr
     assert done.returncode == 1
     assert "error: neither podman, docker nor buildah is on the PATH" in done.stderr
     assert subprocess.run([installed("shellcheck", packages), script], check=False).returncode == 0

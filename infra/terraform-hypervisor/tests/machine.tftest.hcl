@@ -1,4 +1,4 @@
-# What the machine is, without a hypervisor: the provider checks the form of every attribute and makes nothing.
+# Tests of the machine without a hypervisor: the provider validates every attribute and creates nothing.
 mock_provider "libvirt" {}
 
 override_resource {
@@ -16,17 +16,17 @@ run "behind_the_host" {
 
   assert {
     condition     = libvirt_network.own[0].ips[0].address == "10.87.0.1" && output.address == "10.87.0.10"
-    error_message = "Without a bridge the machine is the tenth in a network of its own."
+    error_message = "Without a bridge, the machine has the tenth address of its own network."
   }
 
   assert {
     condition     = [for device in libvirt_domain.node.devices.hostdevs : device.subsys_pci.source.address.function] == [0, 1]
-    error_message = "Both functions of the card are passed through."
+    error_message = "Both functions of the GPU are passed through."
   }
 
   assert {
     condition     = libvirt_domain.node.memory_backing == null && libvirt_domain.node.cpu_tune == null && libvirt_domain.node.devices.mem_balloon.model == "none"
-    error_message = "Nothing is pinned unless it is asked for."
+    error_message = "Nothing is pinned by default."
   }
 
   assert {
@@ -53,7 +53,7 @@ run "joining_over_a_bridge" {
 
   assert {
     condition     = length(libvirt_network.own) == 0 && libvirt_domain.node.devices.interfaces[0].source.bridge.bridge == "br0"
-    error_message = "On a bridge there is no network of its own."
+    error_message = "With a bridge, no separate network is created."
   }
 
   assert {
@@ -68,7 +68,7 @@ run "joining_over_a_bridge" {
 
   assert {
     condition     = length(terraform_data.kubeconfig) == 0 && output.kubeconfig == null
-    error_message = "A node that joins makes no kubeconfig."
+    error_message = "A joining node creates no kubeconfig."
   }
 }
 
@@ -81,7 +81,7 @@ run "stopped" {
 
   assert {
     condition     = libvirt_domain.node.running == false && length(terraform_data.kubeconfig) == 0
-    error_message = "A machine that is stopped is not waited for."
+    error_message = "Terraform does not wait for a stopped machine."
   }
 }
 

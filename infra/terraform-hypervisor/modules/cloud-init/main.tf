@@ -2,7 +2,7 @@ locals {
   ip    = split("/", var.address)[0]
   alone = var.cluster == "k3s-server"
 
-  # The platform's own names: infra/pulumi puts the same label and taint on its GPU node.
+  # infra/pulumi sets the same label and taint on its GPU node.
   labels = { "nvidia.com/gpu.present" = "true" }
   taints = coalesce(var.taint, !local.alone) ? [{ key = "nvidia.com/gpu", value = "present", effect = "NoSchedule" }] : []
 
@@ -18,7 +18,7 @@ locals {
     tls-san               = local.alone ? [local.ip, var.node_name] : null
     write-kubeconfig-mode = local.alone ? "0600" : null
     secrets-encryption    = local.alone ? true : null
-    # Kourier is the platform's way in; the runtime class comes from the manifest below, one and not six.
+    # The platform uses Kourier as its ingress. The manifest below creates the one runtime class that is needed, instead of k3s's six.
     disable                 = local.alone ? ["traefik", "runtimes"] : null
     system-default-registry = local.alone && var.mirrors.images != "" ? var.mirrors.images : null
   }
@@ -48,7 +48,7 @@ locals {
     handler    = "nvidia"
   }
 
-  # What the node's script reads; none of it is secret.
+  # Settings of the node's script; none of them is secret.
   settings = {
     CLUSTER            = var.cluster
     DRIVER_BRANCH      = var.driver_branch

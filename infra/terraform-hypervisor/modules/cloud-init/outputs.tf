@@ -1,5 +1,5 @@
 output "user_data" {
-  description = "cloud-init's user data; holds the token."
+  description = "cloud-init's user data; contains the token."
   value       = "#cloud-config\n${yamlencode(local.user_data)}"
   sensitive   = true
 }
@@ -40,6 +40,6 @@ output "admin_user" {
 }
 
 output "cluster" {
-  description = "What the node becomes."
+  description = "Role of the node."
   value       = var.cluster
 }

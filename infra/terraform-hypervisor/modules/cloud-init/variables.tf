@@ -9,7 +9,7 @@ variable "node_name" {
 }
 
 variable "mac" {
-  description = "MAC address of the network card that gets the address."
+  description = "MAC address of the network interface that gets the IP address."
   type        = string
 
   validation {
@@ -39,7 +39,7 @@ variable "gateway" {
 }
 
 variable "dns_servers" {
-  description = "Name servers; empty: the gateway."
+  description = "Name servers; empty: use the gateway."
   type        = list(string)
   nullable    = false
   default     = []
@@ -51,7 +51,7 @@ variable "dns_servers" {
 }
 
 variable "admin_user" {
-  description = "User that may log in by key and become root."
+  description = "User that can log in with an SSH key and become root."
   type        = string
   nullable    = false
   default     = "admin"
@@ -63,12 +63,12 @@ variable "admin_user" {
 }
 
 variable "ssh_keys" {
-  description = "Public keys that open the machine; there are no passwords."
+  description = "Authorised SSH public keys; there are no passwords."
   type        = list(string)
 
   validation {
     condition     = length(var.ssh_keys) > 0 && alltrue([for key in var.ssh_keys : can(regex("^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)|sk-[a-z0-9@.-]+) [A-Za-z0-9+/=]{40,}( .*)?$", key))])
-    error_message = "ssh_keys holds at least one public key, one line each as in ~/.ssh/id_ed25519.pub; without one nobody could log in. `ssh-keygen -t ed25519` makes a pair."
+    error_message = "ssh_keys needs at least one public key, one line each as in ~/.ssh/id_ed25519.pub; without a key, nobody can log in. `ssh-keygen -t ed25519` creates a key pair."
   }
 }
 
@@ -92,29 +92,29 @@ variable "open_modules" {
 }
 
 variable "toolkit_version" {
-  description = "Version of NVIDIA's container toolkit, as its Debian package says it."
+  description = "Version of NVIDIA's container toolkit, as in its Debian package."
   type        = string
   nullable    = false
   default     = "1.20.0-1"
 
   validation {
     condition     = can(regex("^[0-9]+\\.[0-9]+\\.[0-9]+-[0-9]+$", var.toolkit_version))
-    error_message = "toolkit_version is a whole package version, for example 1.20.0-1. `apt-cache madison nvidia-container-toolkit` in the VM lists them."
+    error_message = "toolkit_version is a full package version, for example 1.20.0-1. `apt-cache madison nvidia-container-toolkit` in the VM lists them."
   }
 }
 
 variable "cluster" {
-  description = "What the node becomes: k3s-server (the first of a new cluster), k3s-agent or kubeadm-worker (of yours)."
+  description = "Role of the node: k3s-server (first node of a new cluster), k3s-agent or kubeadm-worker (joins an existing cluster)."
   type        = string
 
   validation {
     condition     = contains(["k3s-server", "k3s-agent", "kubeadm-worker"], var.cluster)
-    error_message = "cluster is k3s-server (starts a cluster), k3s-agent or kubeadm-worker (joins yours)."
+    error_message = "cluster is k3s-server (starts a cluster), or k3s-agent or kubeadm-worker (joins an existing one)."
   }
 }
 
 variable "cluster_endpoint" {
-  description = "Where the cluster to join answers: https://HOST:6443 for k3s, HOST:6443 for kubeadm."
+  description = "API address of the cluster to join: https://HOST:6443 for k3s, HOST:6443 for kubeadm."
   type        = string
   default     = null
 
@@ -130,29 +130,29 @@ variable "cluster_endpoint" {
 
   validation {
     condition     = var.cluster != "k3s-server" || var.cluster_endpoint == null
-    error_message = "A k3s-server starts a cluster of its own: leave cluster_endpoint out, or set cluster to k3s-agent to join one."
+    error_message = "A k3s-server starts a new cluster: omit cluster_endpoint, or set cluster to k3s-agent to join one."
   }
 }
 
 variable "cluster_token" {
-  description = "Token that lets the node join."
+  description = "Join token of the cluster."
   type        = string
   default     = null
   sensitive   = true
 
   validation {
     condition     = var.cluster != "k3s-agent" || try(length(var.cluster_token) >= 16, false)
-    error_message = "A k3s-agent needs cluster_token, at least 16 characters. `k3s token create` on a server prints one; /var/lib/rancher/k3s/server/agent-token holds the lasting one."
+    error_message = "A k3s-agent needs cluster_token, at least 16 characters. `k3s token create` on a server prints one; /var/lib/rancher/k3s/server/agent-token contains the permanent one."
   }
 
   validation {
     condition     = var.cluster != "kubeadm-worker" || can(regex("^[a-z0-9]{6}\\.[a-z0-9]{16}$", var.cluster_token))
-    error_message = "A kubeadm-worker needs cluster_token in the form abcdef.0123456789abcdef. `kubeadm token create` on a control plane prints one, good for a day."
+    error_message = "A kubeadm-worker needs cluster_token in the form abcdef.0123456789abcdef. `kubeadm token create` on a control plane prints one that is valid for a day."
   }
 }
 
 variable "cluster_ca_hash" {
-  description = "Digest of the kubeadm cluster's CA, which the worker checks before it trusts the cluster."
+  description = "Digest of the kubeadm cluster's CA; the worker verifies it before it trusts the cluster."
   type        = string
   default     = null
 
@@ -163,19 +163,19 @@ variable "cluster_ca_hash" {
 }
 
 variable "k3s_version" {
-  description = "Release of k3s; a joining node's must not be newer than its server's."
+  description = "k3s release; on a joining node it must not be newer than on its server."
   type        = string
   nullable    = false
   default     = "v1.37.1+k3s1"
 
   validation {
     condition     = can(regex("^v1\\.[0-9]+\\.[0-9]+\\+k3s[0-9]+$", var.k3s_version))
-    error_message = "k3s_version is a whole release, for example v1.37.1+k3s1, never a channel. `k3s --version` on the server shows its own."
+    error_message = "k3s_version is a full release, for example v1.37.1+k3s1, not a channel. `k3s --version` on the server shows its version."
   }
 }
 
 variable "k3s_sha256" {
-  description = "Digest of that release's k3s program; empty: the one that the release itself lists."
+  description = "Digest of that release's k3s binary; empty: use the digest that the release lists."
   type        = string
   nullable    = false
   default     = ""
@@ -187,19 +187,19 @@ variable "k3s_sha256" {
 }
 
 variable "kubernetes_version" {
-  description = "Kubernetes of the kubeadm cluster, as its Debian package says it without the revision."
+  description = "Kubernetes version of the kubeadm cluster, as in its Debian package without the revision."
   type        = string
   nullable    = false
   default     = "1.37.2"
 
   validation {
     condition     = can(regex("^1\\.[0-9]+\\.[0-9]+$", var.kubernetes_version))
-    error_message = "kubernetes_version is a whole version, for example 1.37.2. `kubectl version` shows the cluster's."
+    error_message = "kubernetes_version is a full version, for example 1.37.2. `kubectl version` shows the cluster's."
   }
 }
 
 variable "mirrors" {
-  description = "Addresses that stand in for the projects' own, for a site without the internet."
+  description = "Mirror addresses that replace the projects' own, for a site without internet access."
   type = object({
     ubuntu     = optional(string, "")
     nvidia     = optional(string, "https://nvidia.github.io/libnvidia-container")
@@ -212,12 +212,12 @@ variable "mirrors" {
 
   validation {
     condition     = alltrue([for name, url in var.mirrors : (url == "" && contains(["ubuntu", "images"], name)) || can(regex(name == "images" ? "^[^/ ]+$" : "^https?://[^ ]+[^/ ]$", url))])
-    error_message = "mirrors holds addresses without a slash at the end, for example { ubuntu = \"http://mirror.lan/ubuntu\" }; images is a registry's HOST:PORT."
+    error_message = "mirrors contains addresses without a trailing slash, for example { ubuntu = \"http://mirror.lan/ubuntu\" }; images is a registry's HOST:PORT."
   }
 }
 
 variable "taint" {
-  description = "Keep pods that ask for no GPU off the node; null: yes for a node that joins, no for the only node."
+  description = "Keep pods that request no GPU off the node; null: yes for a joining node, no for a single node."
   type        = bool
   default     = null
 }

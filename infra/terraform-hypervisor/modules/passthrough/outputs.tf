@@ -9,12 +9,12 @@ output "vcpus" {
 }
 
 output "cpu_pins" {
-  description = "Host CPU for each virtual one; null where none is pinned."
+  description = "Host CPU of each virtual CPU; null if none is pinned."
   value       = length(var.pinned_cpus) == 0 ? null : [for index, cpu in var.pinned_cpus : { vcpu = index, cpu_set = tostring(cpu) }]
 }
 
 output "emulator_cpus" {
-  description = "Host CPUs of QEMU's own threads; null where any will do."
+  description = "Host CPUs for QEMU's own threads; null for any."
   value       = var.emulator_cpus == "" ? null : var.emulator_cpus
 }
 
@@ -24,6 +24,6 @@ output "memory_mib" {
 }
 
 output "huge_page_mib" {
-  description = "Size in MiB of the huge pages behind it; null for none."
+  description = "Huge page size in MiB; null for none."
   value       = var.huge_page_mib == 0 ? null : var.huge_page_mib
 }

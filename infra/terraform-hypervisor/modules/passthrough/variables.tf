@@ -1,10 +1,10 @@
 variable "gpu_pci_addresses" {
-  description = "PCI addresses of the GPU's functions, all of its IOMMU group."
+  description = "PCI addresses of all functions in the GPU's IOMMU group."
   type        = list(string)
 
   validation {
     condition     = length(var.gpu_pci_addresses) > 0
-    error_message = "No GPU is named. `lspci -nn -D | grep -i nvidia` prints the addresses, for example 0000:01:00.0."
+    error_message = "No GPU is set. `lspci -nn -D | grep -i nvidia` prints the addresses, for example 0000:01:00.0."
   }
 
   validation {
@@ -14,7 +14,7 @@ variable "gpu_pci_addresses" {
 
   validation {
     condition     = length(distinct(var.gpu_pci_addresses)) == length(var.gpu_pci_addresses)
-    error_message = "A PCI address is named twice. `lspci -nn -D | grep -i nvidia` prints each function once."
+    error_message = "A PCI address is listed twice. `lspci -nn -D | grep -i nvidia` prints each function once."
   }
 }
 
@@ -31,14 +31,14 @@ variable "vcpus" {
 }
 
 variable "pinned_cpus" {
-  description = "Host CPUs that the virtual ones are pinned to, one each, in order; empty: the host's scheduler places them."
+  description = "Host CPUs to pin the virtual CPUs to, one each, in order; empty: no pinning."
   type        = list(number)
   nullable    = false
   default     = []
 
   validation {
     condition     = contains([0, var.vcpus], length(var.pinned_cpus))
-    error_message = "pinned_cpus names one host CPU for each of the VM's vcpus, or none. `lscpu -e` shows which share a core and a NUMA node; `cat /sys/bus/pci/devices/ADDRESS/local_cpulist` which are near the GPU."
+    error_message = "pinned_cpus lists one host CPU for each of the VM's vcpus, or none. `lscpu -e` shows which CPUs share a core and a NUMA node; `cat /sys/bus/pci/devices/ADDRESS/local_cpulist` shows which are close to the GPU."
   }
 
   validation {
@@ -48,7 +48,7 @@ variable "pinned_cpus" {
 }
 
 variable "emulator_cpus" {
-  description = "Host CPUs for QEMU's own threads while the virtual ones are pinned, for example \"0-1\"; empty: any."
+  description = "Host CPUs for QEMU's own threads if the virtual CPUs are pinned, for example \"0-1\"; empty: any."
   type        = string
   nullable    = false
   default     = ""
@@ -60,7 +60,7 @@ variable "emulator_cpus" {
 }
 
 variable "memory_gib" {
-  description = "Memory of the VM in GiB; all of it is locked on the host, because the GPU reads and writes it directly."
+  description = "Memory of the VM in GiB; it is locked on the host, because the GPU accesses it directly."
   type        = number
   nullable    = false
   default     = 32
@@ -72,13 +72,13 @@ variable "memory_gib" {
 }
 
 variable "huge_page_mib" {
-  description = "Size in MiB of the huge pages behind that memory: 2, 1024, or 0 for none."
+  description = "Huge page size in MiB for that memory: 2, 1024, or 0 for none."
   type        = number
   nullable    = false
   default     = 0
 
   validation {
     condition     = contains([0, 2, 1024], var.huge_page_mib)
-    error_message = "huge_page_mib is 0, 2 or 1024. `grep Huge /proc/meminfo` shows what the host has reserved; README.md says how to reserve them."
+    error_message = "huge_page_mib is 0, 2 or 1024. `grep Huge /proc/meminfo` shows the pages reserved on the host; README.md explains how to reserve them."
   }
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes this machine a GPU node: driver, container toolkit, then k3s or kubeadm. Its settings are /etc/codeintel/node.env.
-# Each step leaves alone what is there already, so that the unit codeintel-node may run it as often as it takes.
+# Set up this machine as a GPU node: driver, container toolkit, then k3s or kubeadm. The settings are in /etc/codeintel/node.env.
+# Every step is idempotent, so that the unit codeintel-node can retry the script.
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a
 NVIDIA_KEY=C95B321B61E88C1809C4F759DDCAE044F796ECB0
@@ -8,17 +8,17 @@ KUBERNETES_KEY=DE15B14486CD377B9E876E1A234654DA9A296436
 
 say() { echo "codeintel-node: $*"; }
 fail() { echo "codeintel-node: error: $*" >&2; exit 1; }
-fetch() { curl -fsSL --retry 5 --retry-all-errors --connect-timeout 20 -o "$2" "$1" || fail "$1 can't be had: is it reachable from here, or set in mirrors?"; }
+fetch() { curl -fsSL --retry 5 --retry-all-errors --connect-timeout 20 -o "$2" "$1" || fail "$1 cannot be downloaded: check the network, or set a mirror in mirrors"; }
 install_packages() { apt-get -o DPkg::Lock::Timeout=600 install -y -qq --no-install-recommends "$@"; }
 
-# repository NAME KEY_URL FINGERPRINT LINE: a package source that is trusted only for the key with that fingerprint.
+# repository NAME KEY_URL FINGERPRINT LINE: add a package source that trusts only the key with that fingerprint.
 repository() {
   local keyring=/etc/apt/keyrings/$1.gpg work
   [ -s "/etc/apt/sources.list.d/$1.list" ] && return
   work=$(mktemp -d)
   fetch "$2" "$work/key"
   gpg --homedir "$work" --quiet --import "$work/key"
-  gpg --homedir "$work" --list-keys --with-colons "$3" >/dev/null 2>&1 || fail "the key at $2 is not $3: do not trust that source"
+  gpg --homedir "$work" --list-keys --with-colons "$3" >/dev/null 2>&1 || fail "the key at $2 does not have the fingerprint $3: do not trust this source"
   install -d -m 0755 /etc/apt/keyrings
   gpg --homedir "$work" --export "$3" >"$keyring"
   rm -rf "$work"
@@ -34,10 +34,10 @@ driver() {
       "nvidia-headless-no-dkms-$DRIVER_BRANCH-$DRIVER_FLAVOUR" "nvidia-utils-$DRIVER_BRANCH-server"
   fi
   if ! modprobe nvidia 2>/dev/null; then
-    # The modules are built for the newest kernel, which runs only after a restart.
-    [ ! -e /etc/codeintel/restarted ] || fail "the driver does not load: see 'dmesg | grep -i nvidia'; is the GPU passed through (lspci -nn), and right for $DRIVER_FLAVOUR?"
+    # The modules are built for the newest kernel, which runs only after a reboot.
+    [ ! -e /etc/codeintel/restarted ] || fail "the driver does not load: see 'dmesg | grep -i nvidia'; check that the GPU is passed through (lspci -nn) and supports $DRIVER_FLAVOUR"
     touch /etc/codeintel/restarted
-    say "restarting into the kernel that the driver is for"
+    say "rebooting into the kernel that the driver was built for"
     systemctl --no-block reboot
     sleep infinity
   fi
@@ -53,7 +53,7 @@ toolkit() {
     "libnvidia-container-tools=$TOOLKIT_VERSION" "libnvidia-container1=$TOOLKIT_VERSION"
 }
 
-# k3s finds the toolkit's runtime by itself when it starts, and calls it nvidia.
+# k3s detects the toolkit's runtime when it starts, and names it nvidia.
 k3s() {
   if [ ! -x /usr/local/bin/k3s ]; then
     say "installing k3s $K3S_VERSION"
@@ -64,7 +64,7 @@ k3s() {
       fetch "$release/sha256sum-amd64.txt" "$work/sums"
       digest=$(awk '$2 == "k3s" { print $1 }' "$work/sums")
     fi
-    echo "$digest  $work/k3s" | sha256sum --check --status || fail "k3s $K3S_VERSION has another digest than $digest"
+    echo "$digest  $work/k3s" | sha256sum --check --status || fail "k3s $K3S_VERSION does not have the digest $digest"
     install -m 0755 "$work/k3s" /usr/local/bin/k3s
     ln -sf k3s /usr/local/bin/kubectl
     rm -rf "$work"

@@ -12,7 +12,7 @@ run "first_server" {
 
   assert {
     condition     = startswith(output.user_data, "#cloud-config\n")
-    error_message = "cloud-init knows its user data by the first line."
+    error_message = "cloud-init recognises its user data by the first line."
   }
 
   assert {
@@ -26,17 +26,17 @@ run "first_server" {
       secrets-encryption    = true
       disable               = ["traefik", "runtimes"]
     }
-    error_message = "The only node of a cluster carries everything: no taint, and no token to join with."
+    error_message = "The only node of a cluster runs everything: it has no taint and no join token."
   }
 
   assert {
     condition     = yamldecode(one([for file in yamldecode(output.user_data).write_files : file.content if file.path == "/var/lib/rancher/k3s/server/manifests/nvidia-runtime-class.yaml"])).handler == "nvidia"
-    error_message = "A first server makes the runtime class nvidia."
+    error_message = "A first server creates the runtime class nvidia."
   }
 
   assert {
     condition     = yamldecode(output.network_config).ethernets.node.nameservers.addresses == ["192.168.1.1"] && yamldecode(output.network_config).ethernets.node.match.macaddress == "52:54:00:aa:bb:cc"
-    error_message = "Without name servers the gateway is asked."
+    error_message = "Without name servers, the gateway is used."
   }
 }
 
@@ -52,17 +52,17 @@ run "server_on_a_tainted_node_without_the_internet" {
 
   assert {
     condition     = strcontains(output.user_data, "nvidia.com/gpu=present:NoSchedule") && contains(split("\n", one([for file in yamldecode(output.user_data).write_files : file.content if file.path == "/etc/codeintel/node.env"])), "K3S_SOURCE=https://mirror.lan/k3s") && strcontains(output.user_data, "system-default-registry")
-    error_message = "The taint, the mirror and the registry are in force."
+    error_message = "The taint, the mirror and the registry are configured."
   }
 
   assert {
     condition     = yamldecode(output.user_data).apt.primary[0].uri == "http://mirror.lan/ubuntu" && contains(split("\n", one([for file in yamldecode(output.user_data).write_files : file.content if file.path == "/etc/codeintel/node.env"])), "TOOLKIT_SOURCE=https://nvidia.github.io/libnvidia-container")
-    error_message = "What no mirror is named for comes from its project."
+    error_message = "A project without a mirror is downloaded from its own site."
   }
 
   assert {
     condition     = yamldecode(output.network_config).ethernets.node.nameservers.addresses == ["192.168.1.2", "192.168.1.3"]
-    error_message = "Name servers that are set are asked."
+    error_message = "Configured name servers are used."
   }
 }
 
@@ -84,7 +84,7 @@ run "agent" {
       server     = "https://192.168.1.10:6443"
       token      = "K10abcdef::node:0123456789"
     }
-    error_message = "An agent joins by its server and token, tainted."
+    error_message = "An agent joins with its server and token, and is tainted."
   }
 
   assert {
@@ -94,7 +94,7 @@ run "agent" {
 
   assert {
     condition     = !anytrue([for file in yamldecode(output.user_data).write_files : strcontains(file.path, "manifests") || strcontains(file.content, "ExecStart=/usr/local/bin/k3s server")])
-    error_message = "An agent is no server."
+    error_message = "An agent is not a server."
   }
 }
 
@@ -117,11 +117,11 @@ run "kubeadm_worker" {
 
   assert {
     condition     = yamldecode(one([for file in yamldecode(output.user_data).write_files : file.content if file.path == "/etc/codeintel/join.yaml"])).nodeRegistration.taints == [{ key = "nvidia.com/gpu", value = "present", effect = "NoSchedule" }]
-    error_message = "A worker is tainted from its first second."
+    error_message = "A worker is tainted from the start."
   }
 
   assert {
     condition     = length(setsubtract(["KUBERNETES_VERSION=1.36.4", "DRIVER_FLAVOUR=server"], split("\n", one([for file in yamldecode(output.user_data).write_files : file.content if file.path == "/etc/codeintel/node.env"])))) == 0 && !anytrue([for file in yamldecode(output.user_data).write_files : endswith(file.path, "k3s.service")])
-    error_message = "The versions reach the node; k3s does not."
+    error_message = "The node gets the versions, but not k3s."
   }
 }

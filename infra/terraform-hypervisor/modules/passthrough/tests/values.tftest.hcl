@@ -19,7 +19,7 @@ run "defaults_pin_nothing" {
 
   assert {
     condition     = output.cpu_pins == null && output.emulator_cpus == null && output.huge_page_mib == null && output.memory_mib == 32768
-    error_message = "Without pinned_cpus and huge_page_mib the host decides."
+    error_message = "Without pinned_cpus and huge_page_mib, the host decides."
   }
 }
 
@@ -35,7 +35,7 @@ run "null_means_the_default" {
 
   assert {
     condition     = output.vcpus == 8 && output.memory_mib == 32768
-    error_message = "The root module passes null for what is not set."
+    error_message = "The root module passes null for unset variables."
   }
 }
 
