@@ -12,7 +12,7 @@ but this module compiles a pattern inside a function.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TypeAlias, cast
 
 Pattern: TypeAlias = "re.Pattern[str] | Bounded"
@@ -29,6 +29,11 @@ def linear(pattern: str) -> re.Pattern[str]:
     options = re2.Options()
     options.log_errors = False
     return cast("re.Pattern[str]", re2.compile(pattern, options))
+
+
+def any_of(patterns: Iterable[str]) -> re.Pattern[str]:
+    """Compile patterns of RE2 into one that matches what any of them does. Raise `re2.error` for what is none."""
+    return linear("|".join(f"(?:{pattern})" for pattern in patterns))
 
 
 def whole_word(name: str) -> re.Pattern[str]:

@@ -12,10 +12,9 @@ good index. The old shard goes at once, so nothing that was removed lingers; who
 import os
 import shutil
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,11 +23,12 @@ from ml.index.chunk import Chunk
 from ml.index.store.base import Candidate, EncodedQuery, Repository, Where
 from ml.index.store.files import damaged, disk_errors
 from ml.index.store.manifest import FILE_NAME, Manifest, corrupt, read_manifest
+from ml.memo import Memo
 
 if TYPE_CHECKING:
     from ml.index.store.candidates import Query, Ranked
     from ml.index.store.edge_update import EdgeUpdate
-    from ml.index.store.selection import Files, Selection
+    from ml.index.store.selection import FileIndex, Selection
     from ml.index.store.shard import Shard
 
 SHARDS = "shards"
@@ -154,21 +154,28 @@ class _Published:
     manifest: Manifest
     shard: "Shard | None" = None
     found: dict[str, Chunk] = field(default_factory=dict)
-    _files: "Files | None" = None
-    chunks: "Callable[[str, str], tuple[Chunk, ...]]" = field(init=False)
-    query: "Callable[[_Asked], tuple[Candidate, ...]]" = field(init=False)
+    _files: "FileIndex | None" = None
+    _read: "Memo[tuple[str, str], tuple[Chunk, ...]]" = field(default_factory=lambda: Memo(READ_FILES))
+    _asked: "Memo[_Asked, tuple[Candidate, ...]]" = field(default_factory=lambda: Memo(SEARCHES))
 
-    def __post_init__(self) -> None:
-        self.chunks = lru_cache(READ_FILES)(self._read_chunks)
-        self.query = lru_cache(SEARCHES)(self._find)
-
-    @property
-    def files(self) -> "Files":
+    def files(self) -> "FileIndex":
+        """Return the files that globs are compared with."""
         if self._files is None:
-            self._files = frozenset((repo, path) for repo, files in self.manifest.files.items() for path in files)
+            from ml.index.store.selection import FileIndex
+
+            self._files = FileIndex((repo, path) for repo, files in self.manifest.files.items() for path in files)
         return self._files
 
-    def _read_chunks(self, repo: str, file_path: str) -> tuple[Chunk, ...]:
+    def chunks(self, repo: str, file_path: str) -> tuple[Chunk, ...]:
+        """Return the chunks of a file in the order of their lines."""
+        return self._read.get((repo, file_path), self._read_chunks)
+
+    def query(self, asked: "_Asked") -> "tuple[Candidate, ...]":
+        """Return the candidates for a question."""
+        return self._asked.get(asked, self._find)
+
+    def _read_chunks(self, file: tuple[str, str]) -> tuple[Chunk, ...]:
+        repo, file_path = file
         record = self.manifest.files.get(repo, {}).get(file_path)
         if not self.shard or not record or not record.chunks:
             return ()
