@@ -120,7 +120,7 @@ class EdgeStore:
         return found.st_mtime_ns, found.st_ino, found.st_size
 
     def _searchable(self) -> "tuple[_Published, Shard]":
-        with self._refreshing:
+        with self._refreshing, disk_errors(self.folder):
             for _ in range(ATTEMPTS):
                 published = self._refresh()
                 try:
@@ -137,7 +137,7 @@ class EdgeStore:
 
         path = self.shard_path(manifest)
         shard = None
-        if os.access(path, os.W_OK):
+        if all(os.access(path / name, os.W_OK) for name in ("", *manifest.checksums)):
             with suppress(StoreFullError):
                 shard = Shard.load(path, self.folder)
         shard = shard or Shard.load_copy(path, manifest.checksums)

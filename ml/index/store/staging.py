@@ -105,6 +105,10 @@ def _is_usable(path: Path, wanted: str) -> bool:
             database.execute("PRAGMA quick_check(1)").fetchone(),
             database.execute("SELECT value FROM made_for").fetchone(),
         )
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:  # another schema
+            return False
+        raise  # that it can't be opened or read now says nothing about what is in it
     except sqlite3.DatabaseError:
         return False
     finally:
