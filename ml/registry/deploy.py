@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ml.errors import AdapterError
+from ml.private import private_folder
 from ml.registry.pointer import (
     PART,
     Pointer,
@@ -73,7 +74,7 @@ def _present(settings: Settings) -> Pointer | None:
 
 def _for_llama_cpp(registry: Registry, settings: Settings, base: BaseModel, version: Version) -> tuple[Pointer, Path]:
     folder = adapters_folder(settings)
-    folder.mkdir(parents=True, exist_ok=True)
+    private_folder(folder)
     kept = registry.text(version, published("embedded.json"))
     pointer = parse_pointer(kept, f"run {version.run_id}") if kept else None
     with tempfile.TemporaryDirectory(dir=folder, suffix=PART) as scratch:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml.errors import AdapterError
+from ml.private import private_folder
 from ml.registry.over_http import artifact, production, server, translated
 from ml.registry.pointer import PART, Pointer, adapters_folder, parse_pointer, published, read_pointer, write_pointer
 
@@ -97,7 +98,7 @@ def _bring(settings: "Settings", url: str, pointer: Pointer) -> None:
     target = folder / Path(pointer.file).name
     part = target.with_name(target.name + PART)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         with _artifact(url, pointer.run_id, published(target.name)) as reply, part.open("wb") as file:
             shutil.copyfileobj(reply, file)
         if file_digest(part) != pointer.digest:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ml.errors import StoreError, StoreFullError
+from ml.private import create_private
 
 BLOCK = 1 << 16
 ZEROS = bytes(BLOCK)
@@ -79,7 +80,7 @@ def full(folder: Path) -> StoreFullError:
 def write_atomically(path: Path, content: bytes) -> None:
     """Replaces a file so that anyone who reads it, after a power cut too, finds the old or the new content."""
     new = path.with_name(path.name + ".new")
-    with new.open("wb") as file:
+    with os.fdopen(create_private(new), "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
