@@ -9,14 +9,19 @@ import os
 import stat
 from pathlib import Path
 
-OWNER, GROUP, OTHERS = 0o700, 0o070, 0o007
+GROUP, OTHERS = 0o070, 0o007
 
 
-def private_folder(folder: Path) -> None:
-    """Make a folder, and those above it, for its owner alone; close one that others may enter. Raise OSError."""
+def private_folder(folder: Path, mask: int = GROUP | OTHERS) -> None:
+    """Make a folder, and those above it, without the rights in `mask`; close one that others may enter. Raise OSError."""
     for missing in reversed([place for place in (folder, *folder.parents) if not place.exists()]):
-        missing.mkdir(mode=OWNER, exist_ok=True)
-    if tighten(folder):
+        missing.mkdir(mode=0o777 & ~mask, exist_ok=True)
+    close_folder(folder)
+
+
+def close_folder(folder: Path) -> None:
+    """Close a folder that others may enter, with all that is in it; do nothing where there is none. Raise OSError."""
+    if folder.is_dir() and tighten(folder):
         _tighten_below(folder)
 
 

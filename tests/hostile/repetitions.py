@@ -90,7 +90,7 @@ def _samples(kind: Any, value: Any) -> Iterator[str]:
     elif kind is op.NOT_LITERAL:
         yield from (c for c in CANDIDATES if ord(c) != value)
     elif kind is op.ANY:
-        yield from "a (\""
+        yield from 'a ("'
     elif kind is op.IN:
         yield from _of_class(value)
     elif kind in (op.MAX_REPEAT, op.MIN_REPEAT, op.POSSESSIVE_REPEAT):

@@ -61,15 +61,12 @@ def test_a_hostile_glob_over_many_files() -> None:
     assert FileIndex(("r", path) for path in files).matching([ATTACK]) == ()
 
 
-@pytest.mark.parametrize("glob", ["\\", "!", "a\\", "[z-a]", "/", "!/", "\ud800", "x" * (LONGEST_GLOB + 1)])
+@pytest.mark.parametrize("glob", ["\\", "!", "a\\", "[z-a]", "\ud800", "x" * (LONGEST_GLOB + 1)])
 def test_what_is_not_a_glob_is_refused_with_a_cure(glob: str) -> None:
-    try:
+    with pytest.raises(QuestionError) as caught:
         list(match([glob], ["a.py"]))
-    except QuestionError as error:
-        assert error.cure
-        assert str(error).isprintable()
-    else:
-        assert glob in ("/", "!/")  # the root: pathspec takes it for everything
+    assert caught.value.cure
+    assert str(caught.value).isprintable()
 
 
 def test_too_many_globs_are_refused_before_they_are_read() -> None:

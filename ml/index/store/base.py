@@ -147,7 +147,11 @@ class Store(Protocol):
         ...
 
     def remove(self, repo: str) -> None:
-        """Removes a repository and all it left."""
+        """Remove a repository and all it left."""
+        ...
+
+    def is_known(self, repo: str) -> bool:
+        """Return whether a repository is indexed, or a run that did not end left code of it: `remove` removes both."""
         ...
 
     def query(self, query: EncodedQuery, where: Where, limit: int) -> list[Candidate]:

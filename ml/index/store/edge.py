@@ -24,6 +24,7 @@ from ml.index.store.base import Candidate, EncodedQuery, Repository, Where
 from ml.index.store.files import damaged, disk_errors
 from ml.index.store.manifest import FILE_NAME, Manifest, corrupt, read_manifest
 from ml.memo import Memo
+from ml.private import close_folder
 
 if TYPE_CHECKING:
     from ml.index.store.candidates import Query, Ranked
@@ -51,7 +52,8 @@ class EdgeStore:
         self.dimension = dimension
         self._published: _Published | None = None
         self._refreshing = threading.RLock()
-        with suppress(StoreMissingError):
+        with suppress(StoreMissingError), disk_errors(folder):
+            close_folder(folder)
             self.manifest()
 
     def repositories(self) -> list[Repository]:
@@ -69,10 +71,21 @@ class EdgeStore:
         return EdgeUpdate(self, repo, index_version)
 
     def remove(self, repo: str) -> None:
-        """Removes a repository and all it left, the staged files of a killed run too."""
-        self.manifest()
+        """Remove a repository and all it left, the staged files of a killed run too."""
+        if not self._is_begun(repo):
+            self.manifest()
         with self.update(repo) as update:
             update.remove()
+
+    def is_known(self, repo: str) -> bool:
+        """Return whether a repository is indexed, or a run that did not end left code of it."""
+        return self._is_begun(repo) or repo in self.manifest().repositories
+
+    def _is_begun(self, repo: str) -> bool:
+        from ml.index.store.staging import staging_path
+
+        with disk_errors(self.folder):
+            return staging_path(self.folder, repo).exists()
 
     def query(self, query: EncodedQuery, where: Where, limit: int) -> list[Candidate]:
         """Gives the union of the `limit` best chunks by each vector, every score filled in."""

@@ -15,7 +15,7 @@ from ml.index.store.lock import WriterLock
 from ml.index.store.manifest import FileRecord, Manifest, completed, write_manifest
 from ml.index.store.points import check_vectors
 from ml.index.store.staging import Staging, staging_path
-from ml.private import private_folder
+from ml.private import creation_mask, private_folder
 
 
 class EdgeUpdate:
@@ -87,6 +87,8 @@ class EdgeUpdate:
         with disk_errors(self._store.folder):
             self._staging.discard()
         self._staged = {}
+        if self._base == Manifest():  # the first run of all was broken off
+            return
         self._publish(self._base.without(self._repo), list(self._stored))
 
     def _publish(self, manifest: Manifest, stale: list[str]) -> None:
@@ -102,7 +104,7 @@ class EdgeUpdate:
     def _with_new_shard(self, manifest: Manifest, stale: list[str]) -> Manifest:
         kept = self._base.chunks - sum(self._stored[path].chunks for path in stale)
         target = self._store.folder / SHARDS / uuid4().hex
-        private_folder(target)
+        private_folder(target, creation_mask(self._store.folder))
         job = Job(
             folder=str(self._store.folder),
             target=str(target),

@@ -161,6 +161,13 @@ class ServerStore:
         with self.update(repo) as update:
             update.remove()
 
+    def is_known(self, repo: str) -> bool:
+        """Return whether a repository is indexed, or a run that did not end left code of it."""
+        self._check_exists()
+        return next(self.scroll("file", repo), None) is not None or any(
+            known.name == repo for known in self.repositories()
+        )
+
     def query(self, query: EncodedQuery, where: Where, limit: int) -> list[Candidate]:
         """Gives the union of the `limit` best chunks by each vector, every score filled in."""
         self._check_exists()
