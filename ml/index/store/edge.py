@@ -11,6 +11,7 @@ good index. The old shard goes at once, so nothing that was removed lingers; who
 
 import os
 import shutil
+import stat
 import threading
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -130,6 +131,8 @@ class EdgeStore:
             raise StoreMissingError(
                 f"nothing is indexed at {self.folder}", "run: codeintel index PATH_OR_URL"
             ) from error
+        if not stat.S_ISREG(found.st_mode):  # a pipe would be waited for
+            raise corrupt(self.folder, f"{FILE_NAME} is not a file")
         return found.st_mtime_ns, found.st_ino, found.st_size
 
     def _searchable(self) -> "tuple[_Published, Shard]":

@@ -24,7 +24,7 @@ class Selection:
     repos: Sequence[str] | None = None
     languages: Sequence[str] | None = None
     file_paths: Sequence[str] | None = None
-    file_keys: "FileKeys | None" = None
+    file_keys: frozenset[str] | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -66,6 +66,7 @@ class FileIndex:
         for repo, path in files:
             self._repos.setdefault(path, []).append(repo)
         self._matched: Memo[tuple[str, ...], tuple[str, ...]] = Memo(RECENT_GLOBS)
+        self._selected: Memo[tuple[str, ...], frozenset[str]] = Memo(RECENT_GLOBS)
 
     def __len__(self) -> int:
         return len(self._repos)
@@ -78,24 +79,16 @@ class FileIndex:
     def _match(self, globs: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(sorted(match(globs, self._repos)))
 
+    def keys(self, globs: Sequence[str]) -> frozenset[str]:
+        """Return the keys of the files that globs let pass, in all repositories."""
+        return self._selected.get(tuple(globs), self._select)
+
+    def _select(self, globs: tuple[str, ...]) -> frozenset[str]:
+        return frozenset(key for path in self.matching(globs) for key in self._keys[path])
+
     @cached_property
-    def _keys(self) -> dict[str, str]:
-        return {file_key(repo, path): path for path, repos in self._repos.items() for repo in repos}
-
-    def keys(self, paths: Iterable[str]) -> "FileKeys":
-        """Return the keys of the files with these paths, in all repositories."""
-        return FileKeys(self._keys, frozenset(paths))
-
-
-@dataclass(frozen=True, slots=True)
-class FileKeys:
-    """Keys of files: those that `every` key stands for with one of these paths."""
-
-    every: Mapping[str, str]
-    paths: frozenset[str]
-
-    def __contains__(self, key: str) -> bool:
-        return self.every.get(key) in self.paths
+    def _keys(self) -> dict[str, list[str]]:  # made once: what several globs select shares the texts
+        return {path: [file_key(repo, path) for repo in repos] for path, repos in self._repos.items()}
 
 
 def select(where: Where, files: Callable[[], FileIndex]) -> Selection:
@@ -108,4 +101,4 @@ def select(where: Where, files: Callable[[], FileIndex]) -> Selection:
     if paths and len(paths) == len(index):
         return selection
     few = len(paths) <= MOST_PATHS
-    return replace(selection, file_paths=paths) if few else replace(selection, file_keys=index.keys(paths))
+    return replace(selection, file_paths=paths) if few else replace(selection, file_keys=index.keys(where.paths))
