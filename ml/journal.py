@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ml.errors import RecordError
+from ml.private import create_private, private_folder
 
 NEWLINE = b"\n"
 
@@ -27,7 +28,7 @@ def append(file: Path, about: Mapping[str, Any], *, max_bytes: int, keep: int) -
     """
     line = json.dumps({"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **about}, ensure_ascii=False)
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(file.parent)
         with _locked(file) as descriptor:
             size = _write(descriptor, line.encode("utf-8", "replace") + NEWLINE)
             if size > max_bytes:
@@ -67,7 +68,7 @@ def _older(file: Path) -> list[Path]:
 def _locked(file: Path) -> Iterator[int]:
     """Opens the file for this process alone; another one that was put aside meanwhile is not it any more."""
     while True:
-        descriptor = os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = create_private(file, os.O_RDWR | os.O_APPEND)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             if _is_at(file, descriptor):

@@ -31,6 +31,11 @@ def linear(pattern: str) -> re.Pattern[str]:
     return cast("re.Pattern[str]", re2.compile(pattern, options))
 
 
+def any_of(patterns: Iterable[str]) -> re.Pattern[str]:
+    """Compile patterns of RE2 into one that matches what any of them does. Raise `re2.error` for what is none."""
+    return linear("|".join(f"(?:{pattern})" for pattern in patterns))
+
+
 def whole_word(name: str) -> re.Pattern[str]:
     """Compile a pattern for a name that is not part of a longer one."""
     return re.compile(rf"(?<![\w$]){re.escape(name)}(?![\w$])")

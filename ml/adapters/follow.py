@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ml.adapters.backends import open_backend
 from ml.adapters.pointer import PART, Pointer, adapters_folder, parse_pointer, published, read_pointer, write_pointer
 from ml.errors import AdapterError
+from ml.private import private_folder
 from ml.registry.mlflow_http import find_production, open_artifact, server_url, translated
 from ml.training.base_model import file_digest
 
@@ -99,7 +100,7 @@ def _download(settings: "Settings", url: str, pointer: Pointer) -> None:
     target = folder / Path(pointer.file).name
     part = target.with_name(target.name + PART)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         with _artifact(url, pointer.run_id, published(target.name)) as reply, part.open("wb") as file:
             shutil.copyfileobj(reply, file)
         if file_digest(part) != pointer.digest:

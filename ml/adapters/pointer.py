@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from ml.errors import AdapterError
+from ml.private import private_folder
 from ml.settings import Settings
 
 FOLDER, FILE, PART, PUBLISHED = "adapters", "production.json", ".part", "serving"
@@ -89,7 +90,7 @@ def write_pointer(settings: Settings, pointer: Pointer | None) -> None:
         if pointer is None:
             file.unlink(missing_ok=True)
             return
-        file.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(file.parent)
         part = file.with_name(f"{uuid4().hex}{PART}")
         with part.open("w", encoding="utf-8") as new:
             new.write(pointer.to_json())

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml.errors import RegistryError
+from ml.private import private_folder
 from ml.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def tracking_address(settings: Settings) -> str:
     if settings.mlflow_url:
         return settings.mlflow_url
     folder = Path(settings.data_dir).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    private_folder(folder)
     return f"{SQLITE}{folder / 'mlflow.db'}"
 
 

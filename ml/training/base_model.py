@@ -11,6 +11,7 @@ import platformdirs
 
 from ml.errors import ModelError
 from ml.llm.weights import embedded_weights
+from ml.private import private_folder
 
 EMBEDDED = "embedded"
 ABOUT = "base.json"
@@ -72,7 +73,7 @@ def _converted(gguf: Path, cache: Path) -> BaseModel:
     digest = file_digest(gguf)
     folder = cache / "base-models" / digest[:16]
     if not (folder / ABOUT).is_file():
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(folder.parent)
         with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
             part = Path(scratch) / "checkpoint"
             _convert(gguf, part)

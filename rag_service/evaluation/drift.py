@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ml.errors import EvaluationError
 from ml.evaluation.drift import MOST_QUESTIONS, Drift, measure_drift, periods
 from ml.handover import drift_file
+from ml.private import private_folder
 from ml.records import open_records
 from rag_service.evaluation.evaluated import held_out
 
@@ -51,7 +52,7 @@ def _embedded(settings: "Settings", questions: Sequence[str]) -> "Rows":
 
 def _keep(file: Path, figures: dict[str, Any]) -> None:
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(file.parent)
         part = file.with_suffix(".part")
         part.write_text(json.dumps(figures, ensure_ascii=False, indent=1), encoding="utf-8")
         part.replace(file)

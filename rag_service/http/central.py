@@ -3,14 +3,15 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
 
 from ml.index.chunk import Chunk
 from ml.index.store.base import Repository, Store
+from ml.memo import Memo
 from ml.patterns import bounded, linear
 
 FILES = 120
 SYMBOLS = 6
+REPOSITORIES = 64  # whose symbols are kept
 IDENTIFIER = re.compile(r"[^\W\d]\w{2,}")
 # Called, subscripted, inherited from, imported or a type: a name in use, not a word in a sentence. Each run of letters is
 # read from its start alone, and no name is longer than 100 of them.
@@ -29,13 +30,14 @@ class CentralSymbols:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._of = lru_cache(maxsize=64)(self._find)
+        self._found: Memo[tuple[str, str], list[str]] = Memo(REPOSITORIES)
 
     def of(self, repository: Repository) -> list[str]:
         """Gives up to SYMBOLS names, the most used first, judged by a sample of FILES files."""
-        return self._of(repository.name, repository.indexed_at)
+        return self._found.get((repository.name, repository.indexed_at), self._find)
 
-    def _find(self, repo: str, _indexed_at: str) -> list[str]:
+    def _find(self, version: tuple[str, str]) -> list[str]:
+        repo, _ = version
         sample = _spaced(sorted(self._store.files(repo)), FILES)
         return central(self._store.chunks(repo, path) for path in sample)
 

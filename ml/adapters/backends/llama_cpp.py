@@ -15,6 +15,7 @@ from ml.errors import AdapterError, ModelError
 from ml.llm.gguf import read_about, read_model
 from ml.llm.model import Adapter, Llm, name_with
 from ml.llm.weights import embedded_weights
+from ml.private import private_folder
 from ml.training.base_model import BaseModel, file_digest, open_base_model
 from ml.training.result import WEIGHTS, texts_of
 
@@ -97,7 +98,7 @@ class LlamaCpp(Backend):
     def install(self, registry: "Registry", base: BaseModel, version: "Version") -> tuple[Pointer, Path]:
         """Put a version's GGUF file into the data folder, converted by whoever came first; see Backend."""
         folder = adapters_folder(self._settings)
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         kept = registry.text(version, self.artifact)
         pointer = parse_pointer(kept, f"run {version.run_id}") if kept else None
         with tempfile.TemporaryDirectory(dir=folder, suffix=PART) as scratch:

@@ -1,6 +1,7 @@
 """Folders for the time of one run. What a killed run left behind, the next one removes."""
 
 import fcntl
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,13 +11,15 @@ from pathlib import Path
 import platformdirs
 
 from ml.errors import SourceError
+from ml.private import create_private, private_folder
 
 
 def cache_folder(name: str) -> Path:
     """Gives a folder of the user's cache, made where it is missing. Raises SourceError where it can't be."""
     folder = Path(platformdirs.user_cache_dir("codeintel", appauthor=False)) / name
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder.parent)
+        private_folder(folder)
     except OSError as error:
         raise SourceError(
             f"the cache {folder} can't be written ({error.strerror})", "set XDG_CACHE_HOME to another"
@@ -42,7 +45,7 @@ def scratch_folder() -> Iterator[Path]:
 @contextmanager
 def locked(file: Path) -> Iterator[None]:
     """Waits until no other process is within the same lock file."""
-    with file.open("a") as lock:
+    with os.fdopen(create_private(file, os.O_WRONLY | os.O_APPEND), "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

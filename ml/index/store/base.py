@@ -146,12 +146,12 @@ class Store(Protocol):
         """
         ...
 
-    def is_known(self, repo: str) -> bool:
-        """Tell whether anything of a repository is kept, files of a first run that did not end among it."""
-        ...
-
     def remove(self, repo: str) -> None:
         """Remove a repository and all it left."""
+        ...
+
+    def is_known(self, repo: str) -> bool:
+        """Return whether a repository is indexed, or a run that did not end left code of it: `remove` removes both."""
         ...
 
     def query(self, query: EncodedQuery, where: Where, limit: int) -> list[Candidate]:

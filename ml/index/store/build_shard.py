@@ -19,6 +19,7 @@ from ml import errors
 from ml.errors import CodeIntelError, StoreError
 from ml.index.store.files import Checksum, checksums, disk_errors, full, sync_tree
 from ml.index.store.manifest import corrupt
+from ml.private import create_private, creation_mask
 
 JOB = "job.json"
 
@@ -43,7 +44,8 @@ def build_shard(job: Job) -> dict[str, Checksum]:
 
     Raises StoreFullError, StoreCorruptError or StoreError; the target folder is then left to be removed.
     """
-    (Path(job.target) / JOB).write_text(json.dumps(asdict(job)), encoding="utf-8")
+    with os.fdopen(create_private(Path(job.target) / JOB), "w", encoding="utf-8") as file:
+        json.dump(asdict(job), file)
     command = [
         sys.executable,
         "-P",
@@ -110,6 +112,7 @@ def end_with_caller() -> None:
 def main() -> int:
     """Takes the job from the target folder, does it, prints the checksums or the error."""
     end_with_caller()
+    os.umask(creation_mask(Path(sys.argv[1])))
     file = Path(sys.argv[1]) / JOB
     job = Job(**json.loads(file.read_text(encoding="utf-8")))
     file.unlink()

@@ -11,11 +11,11 @@ good index. The old shard goes at once, so nothing that was removed lingers; who
 
 import os
 import shutil
+import stat
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,12 +24,13 @@ from ml.index.chunk import Chunk
 from ml.index.store.base import Candidate, EncodedQuery, Repository, Where
 from ml.index.store.files import damaged, disk_errors
 from ml.index.store.manifest import FILE_NAME, Manifest, corrupt, read_manifest
-from ml.index.store.staging import staging_path
+from ml.memo import Memo
+from ml.private import close_folder
 
 if TYPE_CHECKING:
     from ml.index.store.candidates import Query, Ranked
     from ml.index.store.edge_update import EdgeUpdate
-    from ml.index.store.selection import Files, Selection
+    from ml.index.store.selection import FileIndex, Selection
     from ml.index.store.shard import Shard
 
 SHARDS = "shards"
@@ -52,7 +53,8 @@ class EdgeStore:
         self.dimension = dimension
         self._published: _Published | None = None
         self._refreshing = threading.RLock()
-        with suppress(StoreMissingError):
+        with suppress(StoreMissingError), disk_errors(folder):
+            close_folder(folder)
             self.manifest()
 
     def repositories(self) -> list[Repository]:
@@ -69,16 +71,22 @@ class EdgeStore:
 
         return EdgeUpdate(self, repo, index_version)
 
-    def is_known(self, repo: str) -> bool:
-        """Tell whether anything of a repository is kept, the staged files of a killed run too."""
-        return staging_path(self.folder, repo).exists() or repo in self.manifest().repositories
-
     def remove(self, repo: str) -> None:
         """Remove a repository and all it left, the staged files of a killed run too."""
-        if not staging_path(self.folder, repo).exists():
+        if not self._is_begun(repo):
             self.manifest()
         with self.update(repo) as update:
             update.remove()
+
+    def is_known(self, repo: str) -> bool:
+        """Return whether a repository is indexed, or a run that did not end left code of it."""
+        return self._is_begun(repo) or repo in self.manifest().repositories
+
+    def _is_begun(self, repo: str) -> bool:
+        from ml.index.store.staging import staging_path
+
+        with disk_errors(self.folder):
+            return staging_path(self.folder, repo).exists()
 
     def query(self, query: EncodedQuery, where: Where, limit: int) -> list[Candidate]:
         """Gives the union of the `limit` best chunks by each vector, every score filled in."""
@@ -123,10 +131,12 @@ class EdgeStore:
             raise StoreMissingError(
                 f"nothing is indexed at {self.folder}", "run: codeintel index PATH_OR_URL"
             ) from error
+        if not stat.S_ISREG(found.st_mode):  # a pipe would be waited for
+            raise corrupt(self.folder, f"{FILE_NAME} is not a file")
         return found.st_mtime_ns, found.st_ino, found.st_size
 
     def _searchable(self) -> "tuple[_Published, Shard]":
-        with self._refreshing:
+        with self._refreshing, disk_errors(self.folder):
             for _ in range(ATTEMPTS):
                 published = self._refresh()
                 try:
@@ -143,7 +153,7 @@ class EdgeStore:
 
         path = self.shard_path(manifest)
         shard = None
-        if os.access(path, os.W_OK):
+        if all(os.access(path / name, os.W_OK) for name in ("", *manifest.checksums)):
             with suppress(StoreFullError):
                 shard = Shard.load(path, self.folder)
         shard = shard or Shard.load_copy(path, manifest.checksums)
@@ -160,21 +170,28 @@ class _Published:
     manifest: Manifest
     shard: "Shard | None" = None
     found: dict[str, Chunk] = field(default_factory=dict)
-    _files: "Files | None" = None
-    chunks: "Callable[[str, str], tuple[Chunk, ...]]" = field(init=False)
-    query: "Callable[[_Asked], tuple[Candidate, ...]]" = field(init=False)
+    _files: "FileIndex | None" = None
+    _read: "Memo[tuple[str, str], tuple[Chunk, ...]]" = field(default_factory=lambda: Memo(READ_FILES))
+    _asked: "Memo[_Asked, tuple[Candidate, ...]]" = field(default_factory=lambda: Memo(SEARCHES))
 
-    def __post_init__(self) -> None:
-        self.chunks = lru_cache(READ_FILES)(self._read_chunks)
-        self.query = lru_cache(SEARCHES)(self._find)
-
-    @property
-    def files(self) -> "Files":
+    def files(self) -> "FileIndex":
+        """Return the files that globs are compared with."""
         if self._files is None:
-            self._files = frozenset((repo, path) for repo, files in self.manifest.files.items() for path in files)
+            from ml.index.store.selection import FileIndex
+
+            self._files = FileIndex((repo, path) for repo, files in self.manifest.files.items() for path in files)
         return self._files
 
-    def _read_chunks(self, repo: str, file_path: str) -> tuple[Chunk, ...]:
+    def chunks(self, repo: str, file_path: str) -> tuple[Chunk, ...]:
+        """Return the chunks of a file in the order of their lines."""
+        return self._read.get((repo, file_path), self._read_chunks)
+
+    def query(self, asked: "_Asked") -> "tuple[Candidate, ...]":
+        """Return the candidates for a question."""
+        return self._asked.get(asked, self._find)
+
+    def _read_chunks(self, file: tuple[str, str]) -> tuple[Chunk, ...]:
+        repo, file_path = file
         record = self.manifest.files.get(repo, {}).get(file_path)
         if not self.shard or not record or not record.chunks:
             return ()

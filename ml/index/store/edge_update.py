@@ -15,6 +15,7 @@ from ml.index.store.lock import WriterLock
 from ml.index.store.manifest import FileRecord, Manifest, completed, write_manifest
 from ml.index.store.points import check_vectors
 from ml.index.store.staging import Staging, staging_path
+from ml.private import creation_mask, private_folder
 
 
 class EdgeUpdate:
@@ -25,7 +26,7 @@ class EdgeUpdate:
         self._repo = repo
         self._version = index_version
         with disk_errors(store.folder):
-            store.folder.mkdir(parents=True, exist_ok=True)
+            private_folder(store.folder)
             self._lock = WriterLock(store.folder)
             try:
                 self._open()
@@ -86,6 +87,8 @@ class EdgeUpdate:
         with disk_errors(self._store.folder):
             self._staging.discard()
         self._staged = {}
+        if self._base == Manifest():  # the first run of all was broken off
+            return
         self._publish(self._base.without(self._repo), list(self._stored))
 
     def _publish(self, manifest: Manifest, stale: list[str]) -> None:
@@ -101,7 +104,7 @@ class EdgeUpdate:
     def _with_new_shard(self, manifest: Manifest, stale: list[str]) -> Manifest:
         kept = self._base.chunks - sum(self._stored[path].chunks for path in stale)
         target = self._store.folder / SHARDS / uuid4().hex
-        target.mkdir(parents=True)
+        private_folder(target, creation_mask(self._store.folder))
         job = Job(
             folder=str(self._store.folder),
             target=str(target),

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import sqlite3
+import stat
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,13 +12,31 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ml.errors import StoreError, StoreFullError
+from ml.private import create_private
 
 BLOCK = 1 << 16
 ZEROS = bytes(BLOCK)
 # The engine writes these anew whenever it opens a shard, with the same content in another order.
 REWRITTEN = ("edge_config.json", "segment.json")
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-SQLITE_FULL, SQLITE_IO = 13, 10
+OTHERWISE = "mend that, or name another folder with --store"
+LET_IN = "let this user read and write that folder, or name another one with --store"
+FEWER = "raise the limit of open files (ulimit -n), then run the same command again"
+CURES = {
+    errno.EACCES: LET_IN,
+    errno.EPERM: LET_IN,
+    errno.EROFS: "name a folder that can be written with --store, or mount this one writable",
+    errno.EMFILE: FEWER,
+    errno.ENFILE: FEWER,
+    errno.ENOMEM: "free some memory, then run the same command again",
+    errno.EIO: "see whether the disk fails (dmesg), or name a folder on another one with --store",
+}
+# SQLite's primary codes: PERM, NOMEM, READONLY, IOERR, FULL, CANTOPEN. It gives IOERR for a full disk, too.
+SQLITE_ERRORS = {3: errno.EACCES, 7: errno.ENOMEM, 8: errno.EROFS, 10: errno.ENOSPC, 13: errno.ENOSPC, 14: errno.EACCES}
+# What is not there, or is something else, is damage; any other failure to read it says nothing about its content.
+GONE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP)
+# Read whatever its time of change says: bytes that went bad on the disk keep it, and the engine trusts what it parses.
+ALWAYS_READ, ALWAYS_READ_TOGETHER = 1 << 20, 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,25 +50,27 @@ class Checksum:
 
 @contextmanager
 def disk_errors(folder: Path) -> Iterator[None]:
-    """Translates the errors of writing below a folder into StoreFullError and StoreError."""
+    """Translate errors of the files below a folder into StoreFullError and StoreError; none of them means damage."""
     try:
         yield
     except OSError as error:
-        if error.errno in FULL:
-            raise full(folder) from error
-        raise StoreError(
-            f"can't use the index at {folder} ({error.strerror})", "mend that, or name another folder with --store"
-        ) from error
+        raise system_failure(folder, error.errno or 0) from error
+    except MemoryError as error:
+        raise system_failure(folder, errno.ENOMEM) from error
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF in (SQLITE_FULL, SQLITE_IO):
-            raise full(folder) from error
-        raise StoreError(
-            f"can't write to the index at {folder} ({error})", "mend that, or name another folder with --store"
-        ) from error
+        raise system_failure(folder, SQLITE_ERRORS.get(error.sqlite_errorcode & 0xFF, 0), str(error)) from error
+
+
+def system_failure(folder: Path, number: int, said: str = "") -> StoreError:
+    """Return the error for what the system refused, by its errno (0 where that is not known)."""
+    if number in FULL:
+        return full(folder)
+    why = said or (os.strerror(number) if number else "the system refused")
+    return StoreError(f"can't use the index at {folder} ({why})", CURES.get(number, OTHERWISE))
 
 
 def full(folder: Path) -> StoreFullError:
-    """Gives the error of a disk without room."""
+    """Return the error of a disk without room."""
     return StoreFullError(
         f"no room left on the disk of {folder} (the index stays as it was)",
         "make room, then run the same command again",
@@ -59,7 +80,7 @@ def full(folder: Path) -> StoreFullError:
 def write_atomically(path: Path, content: bytes) -> None:
     """Replaces a file so that anyone who reads it, after a power cut too, finds the old or the new content."""
     new = path.with_name(path.name + ".new")
-    with new.open("wb") as file:
+    with os.fdopen(create_private(new), "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
@@ -94,21 +115,47 @@ def checksums(folder: Path) -> dict[str, Checksum]:
 
 
 def damaged(folder: Path, expected: Mapping[str, Checksum]) -> str | None:
-    """Gives the first file that is not what its checksum says, or None.
+    """Return the first file that is not what its checksum says, or None. Raise OSError for what can't be read.
 
-    A file is read only where its size or its time of change differ from what was noted.
+    Small files are always read, large ones where their size or time of change differ from what was noted.
     """
-    return next((name for name, checksum in expected.items() if not _is_intact(folder / name, checksum)), None)
+    found = {name: _regular(folder / name) for name in expected}
+    sizes = {name: about.st_blocks * 512 for name, about in found.items() if about}
+    most = ALWAYS_READ if sum(sizes.values()) > ALWAYS_READ_TOGETHER else ALWAYS_READ_TOGETHER
+    return next(
+        (
+            name
+            for name, about in found.items()
+            if not about or not _is_intact(folder / name, about, expected[name], sizes[name] <= most)
+        ),
+        None,
+    )
 
 
-def _is_intact(path: Path, expected: Checksum) -> bool:
+def _regular(path: Path) -> os.stat_result | None:
+    """Return what the system knows of a file; None where there is none, or something else in its place."""
     try:
         found = path.stat()
-        if path.name not in REWRITTEN and found.st_size != expected.size:
-            return False
-        return found.st_mtime_ns == expected.changed or crc(path) == expected.crc
-    except (OSError, ValueError):
+    except OSError as error:
+        if error.errno in GONE:
+            return None
+        raise
+    return found if stat.S_ISREG(found.st_mode) else None
+
+
+def _is_intact(path: Path, found: os.stat_result, expected: Checksum, read: bool) -> bool:
+    if path.name not in REWRITTEN and found.st_size != expected.size:
         return False
+    if not read and found.st_mtime_ns == expected.changed:
+        return True
+    try:
+        return crc(path) == expected.crc
+    except ValueError:
+        return False
+    except OSError as error:
+        if error.errno in GONE:
+            return False
+        raise
 
 
 def crc(path: Path) -> int:

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from ml.errors import StoreBusyError
+from ml.private import create_private
 
 FILE_NAME = "writer.lock"
 
@@ -13,7 +14,7 @@ class WriterLock:
     """Held from its making until `release`. Raises StoreBusyError while another process (or update) holds it."""
 
     def __init__(self, folder: Path) -> None:
-        self._descriptor = os.open(folder / FILE_NAME, os.O_RDWR | os.O_CREAT, 0o644)
+        self._descriptor = create_private(folder / FILE_NAME, os.O_RDWR)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property
 from typing import Any
 
 from ml.index.store.base import Where
+from ml.index.store.globs import check_size, match
 from ml.index.store.points import file_key, file_key_of
+from ml.memo import Memo
 
 # A filter costs as much time as it lists values: 100,000 chunks take 3 ms for 100 paths, 35 ms for 5,000. So with more
 # paths than this the ids that a search gives are sifted instead.
 MOST_PATHS = 300
 
-Files = frozenset[tuple[str, str]]
+RECENT_GLOBS = 8  # whose paths are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +58,47 @@ class Selection:
         return self.file_keys is None or file_key_of(point) in self.file_keys
 
 
-def select(where: Where, files: Files) -> Selection:
-    """Resolves a filter; `files` are repository and path of all indexed files, needed only where there are globs."""
+class FileIndex:
+    """The repository and path of all indexed files, and which of them the globs of the last questions matched."""
+
+    def __init__(self, files: Iterable[tuple[str, str]] = ()) -> None:
+        self._repos: dict[str, list[str]] = {}
+        for repo, path in files:
+            self._repos.setdefault(path, []).append(repo)
+        self._matched: Memo[tuple[str, ...], tuple[str, ...]] = Memo(RECENT_GLOBS)
+        self._selected: Memo[tuple[str, ...], frozenset[str]] = Memo(RECENT_GLOBS)
+
+    def __len__(self) -> int:
+        return len(self._repos)
+
+    def matching(self, globs: Sequence[str]) -> tuple[str, ...]:
+        """Return the paths that globs let pass, in order. Raise QuestionError for what is not a glob."""
+        check_size(globs)
+        return self._matched.get(tuple(globs), self._match)
+
+    def _match(self, globs: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(sorted(match(globs, self._repos)))
+
+    def keys(self, globs: Sequence[str]) -> frozenset[str]:
+        """Return the keys of the files that globs let pass, in all repositories."""
+        return self._selected.get(tuple(globs), self._select)
+
+    def _select(self, globs: tuple[str, ...]) -> frozenset[str]:
+        return frozenset(key for path in self.matching(globs) for key in self._keys[path])
+
+    @cached_property
+    def _keys(self) -> dict[str, list[str]]:  # made once: what several globs select shares the texts
+        return {path: [file_key(repo, path) for repo in repos] for path, repos in self._repos.items()}
+
+
+def select(where: Where, files: Callable[[], FileIndex]) -> Selection:
+    """Resolve a filter; `files` is called only where there are globs. Raise QuestionError for what is not a glob."""
     selection = Selection(where.repos, where.languages)
     if where.paths is None:
         return selection
-    paths, keys = _matching(tuple(where.paths), files)
-    if len(keys) == len(files) and files:
+    index = files()
+    paths = index.matching(where.paths)
+    if paths and len(paths) == len(index):
         return selection
-    return replace(selection, file_paths=paths) if len(paths) <= MOST_PATHS else replace(selection, file_keys=keys)
-
-
-@lru_cache(maxsize=16)
-def _matching(globs: tuple[str, ...], files: Files) -> tuple[tuple[str, ...], frozenset[str]]:
-    """Gives the paths that globs match, and the keys of their files in all repositories."""
-    from pathspec import PathSpec
-
-    everything = ["*"] if globs and all(glob.startswith("!") for glob in globs) else []
-    matches = PathSpec.from_lines("gitignore", [*everything, *globs]).match_files({path for _, path in files})
-    paths = frozenset(matches)
-    return tuple(sorted(paths)), frozenset(file_key(repo, path) for repo, path in files if path in paths)
+    few = len(paths) <= MOST_PATHS
+    return replace(selection, file_paths=paths) if few else replace(selection, file_keys=index.keys(where.paths))

@@ -24,7 +24,7 @@ from ml.index.store.base import Candidate, EncodedQuery, Repository, SparseVecto
 from ml.index.store.candidates import Query, Ranked, find_candidates
 from ml.index.store.manifest import FORMAT, FileRecord, check_header
 from ml.index.store.points import DENSE, INDEXED_FIELDS, NAMES, TEXT, point_id
-from ml.index.store.selection import Files, Selection, select
+from ml.index.store.selection import FileIndex, Selection, select
 from ml.rest import Rest
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ GONE_SHARE = 0.05
 # How long the list of files that globs are compared with may be out of date.
 FILES_SECONDS = 10.0
 FORMAT_ID = point_id("format")
+UNUSUAL = re.compile(r"[^A-Za-z0-9.-]+")  # in a collection's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +112,9 @@ class ServerStore:
         self.place = place
         self.embedder = embedder
         self.dimension = dimension
-        self.code = f"code_{re.sub(r'[^A-Za-z0-9.-]+', '-', embedder)}_{dimension}"
+        self.code = f"code_{UNUSUAL.sub('-', embedder)}_{dimension}"
         self.records = f"{self.code}_files"
-        self._files: tuple[float, Files] = (0.0, frozenset())
+        self._files = (0.0, FileIndex())
         self._exists = False
         self._rest = Rest(StoreAwayError)
 
@@ -154,20 +155,23 @@ class ServerStore:
             self._create()
         return ServerUpdate(self, repo, index_version)
 
-    def is_known(self, repo: str) -> bool:
-        """Tell whether anything of a repository is kept, files of a run that did not end among it."""
-        return bool(self.files(repo)) or any(known.name == repo for known in self.repositories())
-
     def remove(self, repo: str) -> None:
         """Remove a repository and all it left."""
         self._check_exists()
         with self.update(repo) as update:
             update.remove()
 
+    def is_known(self, repo: str) -> bool:
+        """Return whether a repository is indexed, or a run that did not end left code of it."""
+        self._check_exists()
+        return next(self.scroll("file", repo), None) is not None or any(
+            known.name == repo for known in self.repositories()
+        )
+
     def query(self, query: EncodedQuery, where: Where, limit: int) -> list[Candidate]:
         """Gives the union of the `limit` best chunks by each vector, every score filled in."""
         self._check_exists()
-        selection = select(where, frozenset() if where.paths is None else self._known_files())
+        selection = select(where, self._known_files)
         if selection.is_empty:
             return []
         return find_candidates(_Selected(self, selection), query, limit, selection.admits)
@@ -285,10 +289,10 @@ class ServerStore:
         for name in fields:
             self.client.create_payload_index(collection, name, models.PayloadSchemaType.KEYWORD, timeout=WRITE_SECONDS)
 
-    def _known_files(self) -> Files:
+    def _known_files(self) -> FileIndex:
         read_at, files = self._files
         if time.monotonic() - read_at > FILES_SECONDS or not files:
-            files = frozenset((payload["repo"], payload["path"]) for payload in self.scroll("file"))
+            files = FileIndex((payload["repo"], payload["path"]) for payload in self.scroll("file"))
             self._files = time.monotonic(), files
         return files
 

@@ -4,6 +4,8 @@ Search is exact (no HNSW graph): 100,000 chunks are scanned in 6 ms, and a graph
 the rest of an index run. Without a write-ahead log any number of processes can open a shard that nobody changes.
 """
 
+import errno
+import re
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -17,7 +19,7 @@ import qdrant_edge as edge
 from ml.index.chunk import Chunk
 from ml.index.store.base import SparseVector
 from ml.index.store.candidates import Query, Ranked
-from ml.index.store.files import copy, disk_errors, full
+from ml.index.store.files import GONE, copy, disk_errors, full, system_failure
 from ml.index.store.manifest import corrupt
 from ml.index.store.points import DENSE, INDEXED_FIELDS, NAMES, TEXT
 from ml.index.store.selection import Selection
@@ -27,8 +29,10 @@ BATCH = 1_000
 # A deleted point makes its whole segment be written anew: large enough to search fast, small enough to rewrite fast.
 SEGMENT = 20_000
 SEGMENTS = 16
-# How the engine says so: ENOSPC, EFBIG, and its own look at the disk before it optimizes.
-NO_ROOM = ("os error 28", "os error 27", "Not enough space")
+# How the engine words what the system refused; before it optimizes, it looks at the room on the disk itself.
+SYSTEM_ERROR = re.compile(r"\(os error ([0-9]{1,3})\)")
+NO_ROOM = "Not enough space"
+NO_MEMORY = "Cannot allocate memory"
 EXACT = edge.SearchParams(exact=True)
 
 
@@ -43,9 +47,14 @@ class EngineErrors(AbstractContextManager[None]):
     ) -> None:
         if kind is not Exception and (kind is None or kind.__name__ != "PanicException"):
             return
-        if any(sign in str(error) for sign in NO_ROOM):
+        said = str(error)
+        if NO_ROOM in said:
             raise full(self._folder) from error
-        raise corrupt(self._folder, f"the engine says: {' '.join(str(error).split())[:200]}") from error
+        found = SYSTEM_ERROR.search(said)
+        number = int(found[1]) if found else errno.ENOMEM if NO_MEMORY in said else 0
+        if number and number not in GONE:
+            raise system_failure(self._folder, number) from error
+        raise corrupt(self._folder, f"the engine says: {' '.join(said.split())[:200]}") from error
 
 
 def config(dimension: int) -> edge.EdgeConfig:

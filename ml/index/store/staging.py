@@ -5,6 +5,7 @@ whatever else is committed meanwhile; one made for another embedder or index ver
 """
 
 import json
+import os
 import sqlite3
 import time
 from array import array
@@ -16,6 +17,7 @@ from ml.index.chunk import digest
 from ml.index.store.base import EncodedChunk, SparseVector
 from ml.index.store.manifest import FileRecord
 from ml.index.store.points import chunk_id
+from ml.private import create_private, private_folder
 
 CHECKPOINT_CHUNKS, CHECKPOINT_SECONDS = 2_000, 5.0
 # The builder of a run that was killed may hold the file for a moment longer.
@@ -26,6 +28,7 @@ CREATE TABLE IF NOT EXISTS file (path TEXT PRIMARY KEY, record TEXT);
 CREATE TABLE IF NOT EXISTS chunk (path TEXT, id TEXT, payload TEXT, dense BLOB, text BLOB, names BLOB);
 CREATE INDEX IF NOT EXISTS chunk_path ON chunk (path);
 """
+FOR_WHAT = "INSERT INTO made_for SELECT ? WHERE NOT EXISTS (SELECT * FROM made_for)"
 StagedChunk = tuple[str, dict[str, Any], list[float], SparseVector, SparseVector]
 
 
@@ -48,13 +51,18 @@ class Staging:
         self._unsaved = 0
         self._saved_at = time.monotonic()
         self._closed = False
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
         if path.exists() and not _is_usable(path, made_for):
             discard(path)
+        os.close(create_private(path, os.O_RDWR))  # SQLite gives what it keeps beside the file the same mode
         self._database = connect(path)
-        self._database.executescript(SCHEMA)
-        self._database.execute("INSERT INTO made_for SELECT ? WHERE NOT EXISTS (SELECT * FROM made_for)", (made_for,))
-        self._database.commit()
+        try:
+            self._database.executescript(SCHEMA)
+            self._database.execute(FOR_WHAT, (made_for,))
+            self._database.commit()
+        except BaseException:
+            self._database.close()
+            raise
 
     def put(self, path: str, record: FileRecord, chunks: Sequence[EncodedChunk]) -> None:
         """Stages a file in place of what was staged of it."""
@@ -88,8 +96,10 @@ class Staging:
         """Saves and gives back the file; a second time does nothing."""
         if not self._closed:
             self._closed = True
-            self.save()
-            self._database.close()
+            try:
+                self.save()
+            finally:
+                self._database.close()
 
     def discard(self) -> None:
         """Closes and removes all that was staged."""
@@ -105,6 +115,10 @@ def _is_usable(path: Path, wanted: str) -> bool:
             database.execute("PRAGMA quick_check(1)").fetchone(),
             database.execute("SELECT value FROM made_for").fetchone(),
         )
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:  # another schema
+            return False
+        raise  # that it can't be opened or read now says nothing about what is in it
     except sqlite3.DatabaseError:
         return False
     finally:
@@ -113,11 +127,15 @@ def _is_usable(path: Path, wanted: str) -> bool:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Opens a staging file; the journal survives a kill, and no other process may write."""
+    """Open a staging file; the journal survives a kill, and no other process may write."""
     database = sqlite3.connect(path, timeout=BUSY_SECONDS)
-    database.execute("PRAGMA locking_mode = EXCLUSIVE")
-    database.execute("PRAGMA journal_mode = WAL")
-    database.execute("PRAGMA synchronous = NORMAL")
+    try:
+        database.execute("PRAGMA locking_mode = EXCLUSIVE")
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+    except BaseException:
+        database.close()
+        raise
     return database
 
 
