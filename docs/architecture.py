@@ -30,6 +30,7 @@ CAPTIONS = {
     "rag_service.record": "audit log, feedback",
     "rag_service.retrieve": "ranks what fits",
     "rag_service.tracing": "spans by OTLP",
+    "rag_service.version": "of the package",
     "rag_service.wire": "answers as JSON",
     "ml.adapters": "the adapter in force",
     "ml.dataset": "question-answer pairs",

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
+from ml.circuit_breaker import seconds_asked
 from ml.errors import RecordError
 from ml.records import Line, attribute
-from ml.rest import seconds_asked
 
 if TYPE_CHECKING:
     from ml.settings import Settings

@@ -10,7 +10,7 @@ from pydantic import Field
 from ml.errors import CodeIntelError, SourceError
 from rag_service import wire
 from rag_service.answer.asker import Asker
-from rag_service.cli.version import version
+from rag_service.version import version
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer
@@ -105,8 +105,8 @@ def serve(settings: "Settings", port: int | None) -> None:
 
 def _serve_http(settings: "Settings", port: int) -> None:
     from rag_service.answer.assistant import open_assistant
-    from rag_service.http.listening import ResilientServer
-    from rag_service.http.security import RequireKey, check_exposure
+    from rag_service.http.limits.listening import ResilientServer
+    from rag_service.http.limits.security import RequireKey, check_exposure
     from rag_service.http.server import listen
 
     check_exposure(settings, HOST)

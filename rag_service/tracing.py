@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from ml.settings import Settings
     from rag_service.answer.asker import Asker
-    from rag_service.answer.run import Run, Spent
+    from rag_service.answer.run import Run, TokenUsage
 
 MILLION = 1_000_000
 TIMEOUT = 10  # seconds
@@ -40,7 +40,7 @@ class Tracer:
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-        from rag_service.cli.version import version
+        from rag_service.version import version
 
         self._settings = settings
         resource = Resource.create({"service.name": "codeintel", "service.version": version()})
@@ -84,7 +84,7 @@ class Tracer:
             case _:
                 return {}
 
-    def _about_llm(self, model: str, spent: "Spent") -> "dict[str, AttributeValue]":
+    def _about_llm(self, model: str, spent: "TokenUsage") -> "dict[str, AttributeValue]":
         settings = self._settings
         cost = spent.prompt * settings.llm_prompt_price + spent.completion * settings.llm_completion_price
         return {

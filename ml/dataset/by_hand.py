@@ -5,8 +5,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from ml.dataset.draft import Draft
 from ml.dataset.rated import chunk_at, language_of
+from ml.dataset.wording.draft import Draft
 from ml.errors import DatasetError
 from ml.index.store.base import Store
 from ml.patterns import bounded

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
-from ml.dataset.draft import Draft, Form, Framed, Side, chance
+from ml.dataset.wording.draft import Draft, Form, Framed, Side, chance
 from ml.errors import DatasetError
 from ml.index import tokens
 from ml.index.chunk import Chunk, last_name

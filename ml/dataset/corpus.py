@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ml.dataset.draft import chance
+from ml.dataset.wording.draft import chance
 from ml.index import tokens
 from ml.index.asides import asides
 from ml.index.chunk import Chunk, last_name

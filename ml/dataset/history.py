@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ml.dataset.corpus import Corpus, Symbol
-from ml.dataset.draft import Draft, chance
-from ml.dataset.questions import facts_by_kind
-from ml.dataset.templates import templates
+from ml.dataset.wording.draft import Draft, chance
+from ml.dataset.wording.questions import facts_by_kind
+from ml.dataset.wording.templates import templates
 from ml.errors import SourceError
 from ml.index.chunk import digest
-from ml.index.sources.git import run_git
-from ml.index.sources.ownership import foreign_git_folder
-from ml.index.sources.remote import without_credentials
-from ml.index.sources.repository import is_bare, is_working_tree
+from ml.index.sources.git.ownership import foreign_git_folder
+from ml.index.sources.git.process import run_git
+from ml.index.sources.git.remote import without_credentials
+from ml.index.sources.git.repository import is_bare, is_working_tree
 from ml.index.sources.scratch import cache_folder
 from ml.index.store.base import Repository
 from ml.patterns import bounded

@@ -9,26 +9,26 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ml.dataset.absent import absent_questions
 from ml.dataset.by_hand import Written, read_by_hand
 from ml.dataset.choose import FIRST, Chooser, Twins, held_out_files, in_turns
 from ml.dataset.corpus import Corpus, read_corpus
-from ml.dataset.draft import Draft, Form, Framed, Side
 from ml.dataset.history import changes_of
 from ml.dataset.links import REDACTED, Links
-from ml.dataset.questions import drafts_of
 from ml.dataset.rated import language_of, rated
+from ml.dataset.wording.absent import absent_questions
+from ml.dataset.wording.draft import Draft, Form, Framed, Side
+from ml.dataset.wording.questions import drafts_of
 from ml.dataset.write import write_card, write_files
 from ml.errors import DatasetError
 from ml.index.redact import redact
-from ml.index.sources.remote import without_credentials
+from ml.index.sources.git.remote import without_credentials
 from ml.index.store.base import Repository, Store
 from ml.records import Records
 from ml.training.examples import ABSENT, Example, dataset_digest
 
 SIZE, SEED = 300, 7
 SMALLEST = 10
-HELD_OUT = 0.3
+HELD_OUT_SHARE = 0.3
 LEARNT = 0.5  # of the held-out pairs: those that the loss is measured on; the others are only asked
 ONLY_ASKED = frozenset(("docstring", "name", "callers", "setting", "why", "commit"))
 ABSENT_SHARE = 15  # one absent thing for so many pairs
@@ -130,9 +130,9 @@ class _Run:
     def make(self, output: Path) -> DatasetReport:
         corpus = read_corpus(self.store, self.repositories, self.plan.seed)
         drafts = [clean for draft in self._drafts(corpus) if (clean := self._without_secrets(draft))]
-        held = held_out_files({draft.file for draft in drafts}, HELD_OUT, self.plan.seed)
+        held = held_out_files({draft.file for draft in drafts}, HELD_OUT_SHARE, self.plan.seed)
         drafts = list(in_turns(drafts, self.plan.seed))
-        wanted = round(self.plan.size * (1 - HELD_OUT))
+        wanted = round(self.plan.size * (1 - HELD_OUT_SHARE))
         train = self._chooser(drafts, lambda repo, path: (repo, path) not in held, done=0)
         _take_learnt(train, wanted)
         kept = self._chooser(drafts, lambda repo, path: (repo, path) in held, done=len(train.taken))

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ml.dataset.corpus import Symbol
-from ml.dataset.draft import Draft, Language
-from ml.dataset.questions import facts_by_kind, working_of
+from ml.dataset.wording.draft import Draft, Language
+from ml.dataset.wording.questions import facts_by_kind, working_of
 from ml.index.chunk import Chunk, last_name
 from ml.index.outline import outline
 from ml.index.store.base import Store

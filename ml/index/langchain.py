@@ -8,7 +8,7 @@ from langchain_qdrant import QdrantVectorStore
 
 from ml.index.chunk import Chunk
 from ml.index.store.points import DENSE
-from ml.index.store.server import ServerStore
+from ml.index.store.server.server import ServerStore
 
 if TYPE_CHECKING:
     from ml.index.embedder.base import Embedder

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ml.errors import SourceError
 from ml.index.sources import open_source
-from ml.index.sources.remote import is_url
+from ml.index.sources.git.remote import is_url
 
 COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 CURE = 'write a table a repository: [NAME], source = "…", revision = "…"'

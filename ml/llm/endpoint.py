@@ -10,9 +10,9 @@ from langchain_openai import ChatOpenAI
 from openai import Timeout
 from pydantic import SecretStr
 
+from ml.circuit_breaker import CircuitBreaker
 from ml.errors import ModelError
 from ml.llm.errors import is_away, pause_before_retry, translated
-from ml.rest import Rest
 
 CONNECT_SECONDS = 5.0
 NO_KEY = "none"  # the client sends a key always; an endpoint that wants none passes it over
@@ -42,7 +42,7 @@ class EndpointChatModel(ChatOpenAI):
         )
 
     def _stream(self, *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
-        rest = _rest_of(str(self.openai_api_base))
+        rest = _breaker_of(str(self.openai_api_base))
         rest.enter(self.rest_seconds)
         try:
             for chunk in self._stream_patiently(*args, **kwargs):
@@ -81,6 +81,6 @@ class EndpointChatModel(ChatOpenAI):
 
 
 @cache
-def _rest_of(url: str) -> Rest:
+def _breaker_of(url: str) -> CircuitBreaker:
     """Gives the state of the endpoint at an address, one for the whole process."""
-    return Rest(ModelError)
+    return CircuitBreaker(ModelError)

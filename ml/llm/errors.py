@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 import openai
 
+from ml.circuit_breaker import seconds_asked
 from ml.errors import ModelError
-from ml.rest import seconds_asked
 
 TRANSIENT_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 AWAY_STATUS = frozenset({502, 503, 504})

@@ -11,14 +11,14 @@ from ml.adapters.in_force import LlmInForce
 from ml.errors import ModelError, RecordError
 from ml.index.store.base import Store, Where
 from rag_service.answer.asker import Asker
-from rag_service.answer.cite import Citations
-from rag_service.answer.compose import Asked, Composer, nothing_found
+from rag_service.answer.code.evidence import Numbered, stored_lines
+from rag_service.answer.composed.compose import Asked, Composer, nothing_found
+from rag_service.answer.composed.phrases import say
 from rag_service.answer.events import Answer, Event, Evidence, Notice
-from rag_service.answer.evidence import Numbered, stored_lines
-from rag_service.answer.phrases import say
+from rag_service.answer.generated.cite import Citations
+from rag_service.answer.generated.write import add_sentence, cited, write_answer
 from rag_service.answer.question import checked
 from rag_service.answer.run import Run
-from rag_service.answer.write import add_sentence, cited, write_answer
 from rag_service.record import about_answer, record_answer
 from rag_service.retrieve import THRESHOLD, Hit, Retriever, open_retriever
 from rag_service.tracing import open_tracer

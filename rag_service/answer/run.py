@@ -8,9 +8,9 @@ from typing import Literal
 from uuid import uuid4
 
 from rag_service.answer.asker import Asker
-from rag_service.answer.cite import Citations
-from rag_service.answer.compose import Asked
+from rag_service.answer.composed.compose import Asked
 from rag_service.answer.events import Answer, Notice, Source, Text
+from rag_service.answer.generated.cite import Citations
 
 EVIDENCE = "evidence"
 
@@ -25,7 +25,7 @@ class Stage:
 
 
 @dataclass
-class Spent:
+class TokenUsage:
     """The tokens that an LLM read and wrote: what it says itself, and until then an estimate."""
 
     prompt: int = 0
@@ -39,7 +39,7 @@ class Run:
     asked: Asked
     asker: Asker = field(default_factory=Asker)
     sources: Sequence[Source] = ()
-    spent: Spent = field(default_factory=Spent)
+    spent: TokenUsage = field(default_factory=TokenUsage)
     began: int = field(default_factory=time.time_ns)
     citations: Citations = field(default_factory=lambda: Citations([], lambda repo, file_path: {}))
     model: str = EVIDENCE

@@ -8,13 +8,13 @@ from ml.evaluation.retrieval import DEPTH, Place
 from ml.llm.model import Llm
 from ml.training.examples import Example
 from rag_service.answer.assistant import Assistant
-from rag_service.answer.compose import Piece, cited_code
+from rag_service.answer.composed.compose import Piece, cited_code
 from rag_service.answer.events import Answer, Evidence
-from rag_service.answer.generate import written
-from rag_service.answer.prompt import adding_prompt
-from rag_service.answer.run import EVIDENCE, Spent
-from rag_service.answer.support import first_sentence, is_supported
-from rag_service.answer.write import SENTENCE_TOKENS
+from rag_service.answer.generated.generate import stream_completion
+from rag_service.answer.generated.prompt import adding_prompt
+from rag_service.answer.generated.support import first_sentence, is_supported
+from rag_service.answer.generated.write import SENTENCE_TOKENS
+from rag_service.answer.run import EVIDENCE, TokenUsage
 
 if TYPE_CHECKING:
     from ml.index.chunk import Chunk
@@ -53,7 +53,7 @@ def writer(assistant: Assistant, llm: Llm) -> Write:
     def write(example: Example) -> Written:
         piece = _piece(assistant, example)
         values = {"evidence": example.context, "question": example.question}
-        text = "".join(written(llm, adding_prompt(llm.adapter), values, SENTENCE_TOKENS, Spent()))
+        text = "".join(stream_completion(llm, adding_prompt(llm.adapter), values, SENTENCE_TOKENS, TokenUsage()))
         sentence = first_sentence(text + "\n")
         return Written(sentence, is_supported(sentence, cited_code(piece), "", example.question))
 

@@ -13,8 +13,8 @@ from ml.evaluation.page import render
 from ml.evaluation.report import Report
 from ml.handover import BASE, CANDIDATE, production_report
 from ml.registry.gate import DEFAULT
-from rag_service.cli.version import version
 from rag_service.evaluation.measuring import Measured
+from rag_service.version import version
 
 if TYPE_CHECKING:
     from ml.settings import Settings

@@ -7,14 +7,15 @@ from anyio.to_thread import run_sync
 from fastapi import FastAPI
 
 from ml.settings import Settings
-from rag_service.cli.version import version
-from rag_service.http import api, chat, errors, health, page
-from rag_service.http.admission import Admission
-from rag_service.http.bodies import Bodies
+from rag_service.http import errors
+from rag_service.http.limits.admission import Admission
+from rag_service.http.limits.bodies import Bodies
+from rag_service.http.limits.security import LocalHosts, RequireKey, SecurityHeaders
 from rag_service.http.metrics import RequestMetrics
-from rag_service.http.running import Lane
-from rag_service.http.security import LocalHosts, RequireKey, SecurityHeaders
+from rag_service.http.routes import api, chat, health, page
+from rag_service.http.running import QuestionExecutor
 from rag_service.http.service import Service
+from rag_service.version import version
 
 ABOUT = "Questions about your repositories, answered with links to `path:line`."
 
@@ -41,7 +42,11 @@ def create_app(settings: Settings) -> FastAPI:
     )
     admission = Admission(settings)
     service.metrics.watch_places(admission)
-    app.state.settings, app.state.service, app.state.lane = settings, service, Lane(admission, settings.max_running)
+    app.state.settings, app.state.service, app.state.executor = (
+        settings,
+        service,
+        QuestionExecutor(admission, settings.max_running),
+    )
     for router in (api.router, chat.router, health.router, page.router):
         app.include_router(router)
     app.mount("/assets", page.assets())

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from rag_service.answer.segments import segments
+from rag_service.answer.generated.segments import segments
 
 if TYPE_CHECKING:
     from pygments.lexer import Lexer

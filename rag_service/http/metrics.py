@@ -16,8 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ml.errors import CodeIntelError
 from ml.index.store.base import Repository
 from rag_service.answer.events import Answer, Event, Notice
-from rag_service.http.admission import Admission
 from rag_service.http.errors import CLIENT_LEFT
+from rag_service.http.limits.admission import Admission
 
 MODEL = "What writes the answers: the LLM with its adapter"
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)

@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect
 from ml.errors import CodeIntelError, ServeError
 from rag_service.answer.asker import Asker
 from rag_service.answer.events import Answer, Event
-from rag_service.http.admission import Admission
+from rag_service.http.limits.admission import Admission
 
 Item = TypeVar("Item")
 
@@ -23,7 +23,7 @@ SECONDS_TO_CLOSE = 1.0
 SELDOM = 0.1  # seconds between two looks whether the caller of a whole answer is still there
 
 
-class Lane:
+class QuestionExecutor:
     """The threads that questions run in, for those who are admitted."""
 
     def __init__(self, admission: Admission, threads: int) -> None:

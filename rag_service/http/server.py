@@ -11,13 +11,13 @@ from fastapi import FastAPI
 
 from ml.errors import ServeError
 from rag_service.http.app import create_app
-from rag_service.http.listening import ResilientServer
-from rag_service.http.resources import BACKLOG
-from rag_service.http.security import check_exposure
+from rag_service.http.limits.listening import ResilientServer
+from rag_service.http.limits.resources import BACKLOG
+from rag_service.http.limits.security import check_exposure
 
 if TYPE_CHECKING:
     from ml.settings import Settings
-    from rag_service.http.running import Lane
+    from rag_service.http.running import QuestionExecutor
 
 
 class Server(ResilientServer):
@@ -27,7 +27,7 @@ class Server(ResilientServer):
         settings: Settings = app.state.settings
         super().__init__(app, settings, seconds_to_finish=settings.shutdown_seconds)
         self._seconds_to_finish = settings.shutdown_seconds
-        self._lane: Lane = app.state.lane
+        self._executor: QuestionExecutor = app.state.executor
         self._url = url
         self._open_browser = open_browser
 
@@ -49,7 +49,7 @@ class Server(ResilientServer):
 
     async def _cut_short(self) -> None:
         await anyio.sleep(self._seconds_to_finish)
-        self._lane.stop()
+        self._executor.stop()
 
 
 def serve(settings: "Settings", *, open_browser: bool = False, allow_anonymous: bool = False) -> None:

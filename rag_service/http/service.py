@@ -14,14 +14,14 @@ from ml.settings import Settings
 from rag_service.answer.asker import Asker
 from rag_service.answer.events import Event
 from rag_service.answer.run import EVIDENCE
-from rag_service.http.central import CentralSymbols
+from rag_service.http.key_symbols import KeySymbols
 from rag_service.http.metrics import Metrics
 from rag_service.http.painting import Painter
 from rag_service.record import record_feedback
 
 if TYPE_CHECKING:
     from rag_service.answer.assistant import Assistant
-    from rag_service.http.forms import FeedbackRequest
+    from rag_service.http.routes.forms import FeedbackRequest
 
 
 class Service:
@@ -40,9 +40,9 @@ class Service:
         self._follower = follower(settings)
 
     @cached_property
-    def central_symbols(self) -> CentralSymbols:
+    def key_symbols(self) -> KeySymbols:
         """The names that each repository turns around."""
-        return CentralSymbols(self.assistant.store)
+        return KeySymbols(self.assistant.store)
 
     @property
     def assistant(self) -> "Assistant":
@@ -107,7 +107,7 @@ class Service:
             end.callback(self._is_warm.set)
             self.assistant.retriever.search("main", limit=1)
             for repository in self.repositories():
-                self.central_symbols.of(repository)
+                self.key_symbols.of(repository)
             self._load_llm()
         self.painter.lines([("", "python", "")])
 

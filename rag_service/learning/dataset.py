@@ -33,7 +33,7 @@ def make_pairs(settings: "Settings", request: DatasetRequest, progress: "Progres
     """Make the pairs and return the report. Raise what `make_dataset` raises, SettingsError and ModelError."""
     from ml.dataset.make import Plan, make_dataset
     from ml.records import open_records
-    from rag_service.answer.teaching import form_for, paraphraser
+    from rag_service.answer.generated.teaching import form_for, paraphraser
     from rag_service.retrieve import open_retriever
 
     records = open_records(settings, request.feedback)

@@ -77,7 +77,7 @@ def train_adapter(
     from ml.registry.mlflow_client import tracking_address
     from ml.training.base_model import open_base_model
     from ml.training.job import TrainingData, train
-    from rag_service.answer.prompt import training_texts
+    from rag_service.answer.generated.prompt import training_texts
 
     texts = training_texts(writes=settings.base_model != "embedded")
     data = TrainingData.in_folder((dataset or dataset_folder(settings)).resolve(), *texts)

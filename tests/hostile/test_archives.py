@@ -147,7 +147,7 @@ def test_an_archive_within_is_not_unpacked(tmp_path: Path) -> None:
 
 
 def test_a_bomb_of_many_small_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ml.index.sources.unpacking.MAX_FILES", 100)
+    monkeypatch.setattr("ml.index.sources.archives.unpacking.MAX_FILES", 100)
     path = tar(tmp_path / "a.tar.gz", *((member(f"{number}.py"), b"") for number in range(101)), mode="w:gz")
     with pytest.raises(SourceError, match="far more than a code base"):
         texts(path)

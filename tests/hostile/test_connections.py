@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from ml.settings import Settings
-from rag_service.http import connections
+from rag_service.http.limits import connections
 from tests.hostile.serving import PATIENCE, Served, many_connections, pulse, serve, talk
 from tests.support.service import serving
 

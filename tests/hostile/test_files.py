@@ -13,9 +13,10 @@ from click.testing import CliRunner
 import ml.index
 from ml.errors import SourceError
 from ml.index.build import IndexReport, build_index
-from ml.index.sources import Skipped, SourceFile, SourceText, fingerprint, ignoring, open_source, read
+from ml.index.sources import Skipped, SourceFile, SourceText, fingerprint, open_source, read
 from ml.index.sources.files import parts_inside, read_regular
-from ml.index.sources.wildcards import read_rule
+from ml.index.sources.tree import ignoring
+from ml.index.sources.tree.wildcards import read_rule
 from ml.index.store import open_store
 from rag_service.cli.index import index as command
 from rag_service.cli.index import summary

@@ -64,7 +64,9 @@ def test_a_name_in_the_index_that_leads_elsewhere(copied: Path, path: str) -> No
 def test_a_name_that_leads_elsewhere_is_counted(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever git lists: its own checks of an index differ from version to version."""
     write_files(copied.parent, {"secret.py": "SECRET = 1\n"})
-    monkeypatch.setattr("ml.index.sources.walking.list_files", lambda folder: ["../secret.py", "a.py", "/etc/passwd"])
+    monkeypatch.setattr(
+        "ml.index.sources.tree.walking.list_files", lambda folder: ["../secret.py", "a.py", "/etc/passwd"]
+    )
     _, files, skipped = walked(copied)
     assert files == ["a.py"]
     assert skipped == [Skipped("../secret.py", "outside"), Skipped("/etc/passwd", "outside")]
@@ -204,7 +206,7 @@ def test_git_data_by_another_spelling(tmp_path: Path) -> None:
     [".gitignore", ".git/info/exclude", ".git/config", ".git/HEAD", ".git/index", ".git/packed-refs", ".gitattributes"],
 )
 def test_a_fifo_among_what_git_reads(copied: Path, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ml.index.sources.git.LOCAL_SECONDS", 0.5)
+    monkeypatch.setattr("ml.index.sources.git.process.LOCAL_SECONDS", 0.5)
     (copied / place).unlink(missing_ok=True)
     (copied / place).parent.mkdir(exist_ok=True)
     os.mkfifo(copied / place)
@@ -218,7 +220,7 @@ def test_a_fifo_among_what_git_reads(copied: Path, place: str, monkeypatch: pyte
 def test_settings_that_name_other_files(
     copied: Path, setting: str, target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ml.index.sources.git.LOCAL_SECONDS", 1.0)
+    monkeypatch.setattr("ml.index.sources.git.process.LOCAL_SECONDS", 1.0)
     os.mkfifo(copied / ".git/fifo")
     target = str(copied / ".git/fifo") if target == "fifo" else target
     section, _, key = setting.rpartition(".")

@@ -18,9 +18,9 @@ from pydantic import SecretStr
 from ml.index.chunk import Chunk
 from ml.settings import Settings
 from rag_service.http.app import create_app
-from rag_service.http.bodies import MAX_BODY_BYTES, MAX_VALUES
-from rag_service.http.central import central
-from rag_service.http.security import OPEN_FOLDER, OPEN_PATHS
+from rag_service.http.key_symbols import central
+from rag_service.http.limits.bodies import MAX_BODY_BYTES, MAX_VALUES
+from rag_service.http.limits.security import OPEN_FOLDER, OPEN_PATHS
 from tests.hostile.serving import CODEINTEL, environment, pulse, serve, talk
 from tests.support.llm_server import llm_server, says_once, trickles
 from tests.support.service import serving

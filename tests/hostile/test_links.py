@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml.index.chunk import Chunk, digest
-from rag_service.answer.cite import Citations
+from rag_service.answer.composed.prose import plain
 from rag_service.answer.events import Source
-from rag_service.answer.links import unlinked
-from rag_service.answer.prose import plain
-from rag_service.answer.quotes import Quotations
-from rag_service.answer.segments import Segment, segments
+from rag_service.answer.generated.cite import Citations
+from rag_service.answer.generated.links import unlinked
+from rag_service.answer.generated.quotes import Quotations
+from rag_service.answer.generated.segments import Segment, segments
 
 CODE = 'def pay(order):\n    """See https://shop.example/docs."""\n    return handlers[name](order)'
 PAY = Chunk("shop", "r1", "shop/pay.py", 10, 12, "python", "pay", "function", CODE, digest(CODE.encode()))

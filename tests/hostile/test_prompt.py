@@ -17,12 +17,12 @@ from ml.llm.weights import embedded_weights
 from ml.settings import Settings
 from rag_service import wire
 from rag_service.answer.assistant import open_assistant
+from rag_service.answer.code.lines import LineMatcher
+from rag_service.answer.composed.prose import plain
 from rag_service.answer.events import Answer, Source, Text
-from rag_service.answer.lines import LineMatcher
-from rag_service.answer.prompt import escaped, numbered_evidence
-from rag_service.answer.prose import plain
-from rag_service.answer.quotes import Quotations
-from rag_service.answer.segments import Segment
+from rag_service.answer.generated.prompt import escaped, numbered_evidence
+from rag_service.answer.generated.quotes import Quotations
+from rag_service.answer.generated.segments import Segment
 from rag_service.retrieve.question import understand
 from tests.support.indexing import index_folder
 from tests.support.llm_server import llm_server, says

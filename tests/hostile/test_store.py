@@ -17,8 +17,8 @@ from ml.errors import StoreCorruptError, StoreError, StoreFullError, StoreMissin
 from ml.index.sources.scratch import cache_folder
 from ml.index.store import open_store
 from ml.index.store.base import Repository, Store, Where
-from ml.index.store.files import REWRITTEN, disk_errors
-from ml.index.store.shard import EngineErrors
+from ml.index.store.embedded.files import REWRITTEN, disk_errors
+from ml.index.store.embedded.shard import EngineErrors
 from ml.journal import append
 from ml.private import creation_mask, private_folder
 from tests.support.chunks import DIMENSION, EMBEDDER, asked, encoded, store_files
@@ -63,7 +63,7 @@ def test_a_replaced_generation_is_closed_by_the_next_question(tmp_path: Path, ro
 
 AS_NOBODY = f"""
 import os, sys
-import ml.index.store.shard, ml.index.store.selection  # while the interpreter's own folder can be read
+import ml.index.store.embedded.shard, ml.index.store.selection  # while the interpreter's own folder can be read
 from ml.errors import CodeIntelError
 from ml.index.store import open_store
 from ml.index.store.base import Where

@@ -20,10 +20,10 @@ from ml.index.chunk import last_name, numbered_lines
 from ml.index.store.base import Candidate, Where
 from ml.settings import Settings
 from ml.training.examples import Example, dataset_digest, read_examples
-from rag_service.answer.compose import Asked, Composer
-from rag_service.answer.evidence import Numbered, stored_lines
-from rag_service.answer.support import first_sentence, is_supported
-from rag_service.answer.teaching import form_for
+from rag_service.answer.code.evidence import Numbered, stored_lines
+from rag_service.answer.composed.compose import Asked, Composer
+from rag_service.answer.generated.support import first_sentence, is_supported
+from rag_service.answer.generated.teaching import form_for
 from rag_service.retrieve import Hit, open_retriever
 from tests.support.depot import MESSAGE, TOKEN, make_depot
 from tests.support.git import git, make_repository

@@ -7,12 +7,12 @@ from textwrap import dedent
 import pytest
 
 from ml.dataset.choose import Twins, held_out_files
-from ml.dataset.draft import Draft
 from ml.dataset.facts import facts_of, reasons_of
 from ml.dataset.history import blame, git_folder, spoken
 from ml.dataset.links import Links
-from ml.dataset.templates import templates
-from ml.dataset.verbs import third_person, words_of_action
+from ml.dataset.wording.draft import Draft
+from ml.dataset.wording.templates import templates
+from ml.dataset.wording.verbs import third_person, words_of_action
 from ml.errors import DatasetError, SourceError
 from ml.index import open_index
 from ml.index.build import build_index

@@ -15,7 +15,7 @@ from ml.settings import Settings
 from ml.training.examples import Example, read_examples
 from rag_service.answer.assistant import open_assistant
 from rag_service.answer.events import Answer
-from rag_service.answer.teaching import form_for, paraphraser
+from rag_service.answer.generated.teaching import form_for, paraphraser
 from rag_service.record import record_feedback
 from rag_service.retrieve import open_retriever
 from tests.support.depot import TOKEN, make_depot

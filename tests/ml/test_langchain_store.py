@@ -13,7 +13,7 @@ from ml.index.embedder.static import load_static
 from ml.index.langchain import chunk_of, document, vector_store
 from ml.index.sparse import query
 from ml.index.store.base import EncodedQuery, Where
-from ml.index.store.server import ServerStore
+from ml.index.store.server.server import ServerStore
 from ml.pipelines.indexing import shards_of
 from tests.support.shop import FILES, write_shop
 

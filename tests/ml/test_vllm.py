@@ -28,8 +28,8 @@ from ml.registry.versions import NAME as REGISTERED
 from ml.registry.versions import Registry, Version
 from ml.settings import Settings
 from ml.training.base_model import BaseModel
-from rag_service.answer import write
 from rag_service.answer.assistant import open_assistant
+from rag_service.answer.generated import write
 from tests.ml.support import write_peft_adapter
 from tests.ml.vllm_server import vllm_server
 from tests.support.indexing import index_folder

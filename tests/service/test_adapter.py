@@ -22,8 +22,8 @@ from ml.errors import AdapterError
 from ml.llm.model import Llm
 from ml.llm.runtime import Runtime, runtime
 from ml.settings import Settings
-from rag_service.answer import write
 from rag_service.answer.assistant import open_assistant
+from rag_service.answer.generated import write
 from tests.support.adapters import POINTER, TEXTS, put_in_force, write_adapter
 from tests.support.llm_server import llm_server, says
 from tests.support.service import serving
@@ -263,7 +263,7 @@ def test_with_an_adapter_the_llm_is_asked_as_it_was_trained(indexed: Settings, t
 
 def test_the_small_llm_sees_no_examples_once_it_was_trained(settings: Settings) -> None:
     from ml.llm.model import Adapter
-    from rag_service.answer.prompt import adding_prompt, training_texts
+    from rag_service.answer.generated.prompt import adding_prompt, training_texts
 
     values = {"evidence": "7| x = {1}", "question": "what is x?"}
     untrained = adding_prompt().format_messages(**values)

@@ -7,9 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ml.index.chunk import Chunk, digest, numbered_lines
-from rag_service.answer.cite import Citations, references
 from rag_service.answer.events import Source
-from rag_service.answer.segments import segments
+from rag_service.answer.generated.cite import Citations, references
+from rag_service.answer.generated.segments import segments
 
 
 def chunk(path: str, start: int, text: str) -> Chunk:

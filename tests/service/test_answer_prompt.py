@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml.index.chunk import Chunk, digest
+from rag_service.answer.code.lines import LineMatcher
 from rag_service.answer.events import Source
-from rag_service.answer.lines import LineMatcher
-from rag_service.answer.prompt import CHARS_A_TOKEN, LEAST_CHARS, cut, numbered_evidence, writing_prompt
+from rag_service.answer.generated.prompt import CHARS_A_TOKEN, LEAST_CHARS, cut, numbered_evidence, writing_prompt
 from rag_service.retrieve.question import understand
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from ml.index.chunk import Chunk, digest
 from rag_service.answer.events import Source
-from rag_service.answer.quotes import Quotations
-from rag_service.answer.segments import segments
+from rag_service.answer.generated.quotes import Quotations
+from rag_service.answer.generated.segments import segments
 
 TEXT = "def pay(order):\n    max_retries = 5\n    return send_order(order, max_retries)"
 PAY = Chunk("shop", "r1", "shop/pay.py", 10, 12, "python", "pay", "function", TEXT, digest(TEXT.encode()))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rag_service.answer.support import Cited, first_sentence, is_supported
+from rag_service.answer.generated.support import Cited, first_sentence, is_supported
 
 READ = Cited(
     "read_settings",

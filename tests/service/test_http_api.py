@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from ml.settings import Settings
-from rag_service.http.security import HEADERS
+from rag_service.http.limits.security import HEADERS
 from tests.support.indexing import index_folder
 from tests.support.llm_server import llm_server, says, trickles
 from tests.support.service import serving
@@ -88,12 +88,12 @@ def test_search_ranks_and_filters(service: httpx.Client) -> None:
     assert service.post("/api/search", json={"query": "cart", "repos": ["another"]}).json() == []
 
 
-def test_repos_tell_freshness_and_central_symbols(service: httpx.Client) -> None:
+def test_repos_tell_freshness_and_key_symbols(service: httpx.Client) -> None:
     (repo,) = service.get("/api/repos").json()
     assert repo["name"] == "shop"
     assert repo["indexed_at"]
     assert repo["files"] == sum(repo["languages"].values())
-    assert "Charger" in repo["central_symbols"]
+    assert "Charger" in repo["key_symbols"]
 
 
 def test_file_gives_every_line_at_its_number(service: httpx.Client) -> None:

@@ -11,8 +11,8 @@ import pytest
 from openai.types.chat import ChatCompletionMessageParam
 
 from ml.settings import Settings
-from rag_service.http import chores
-from rag_service.http.conversation import Message, question_of
+from rag_service.http.routes import chores
+from rag_service.http.routes.conversation import Message, question_of
 from tests.support.llm_server import breaks_off, llm_server
 from tests.support.service import serving
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml.index.chunk import Chunk
-from rag_service.http.central import central
 from rag_service.http.highlight import Line, coloured, coloured_blocks
+from rag_service.http.key_symbols import central
 
 SOURCE = Path(__file__).read_text(encoding="utf-8")
 CLASSES = set("csnkftdbmg") | {""}
@@ -54,7 +54,7 @@ def chunk(path: str, symbol: str, text: str, kind: str = "function") -> Chunk:
     return Chunk("r", "1", path, 1, 1, "python", symbol, kind, text, "")
 
 
-def test_central_symbols_are_used_in_most_files() -> None:
+def test_key_symbols_are_used_in_most_files() -> None:
     files = [
         [chunk("a.py", "Store", "class Store:", "class"), chunk("a.py", "_hidden", "def _hidden(): Store()")],
         [chunk("b.py", "open_store", "def open_store(): return Store()"), chunk("b.py", "main", "def main(): ...")],

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from ml.errors import ServeError
 from ml.settings import Settings
 from rag_service.http.app import create_app
-from rag_service.http.security import is_loopback
+from rag_service.http.limits.security import is_loopback
 from rag_service.http.server import address, serve
 from tests.support.service import serving
 

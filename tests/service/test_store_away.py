@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ml.index.store import server
+from ml.index.store.server import server
 from ml.settings import Settings
 from tests.support.indexing import index_folder
 from tests.support.qdrant_server import QdrantServer, qdrant_server

@@ -112,7 +112,7 @@ PLANTED = {
     "The platform takes from ml only what describes objects": ("infra/pulumi/names.py", "ml.index.chunk"),
     "Load tests and chaos experiments reach the product": ("loadtests/checks.py", "ml.errors"),
     "Load tests and chaos experiments do not know each other": ("chaos/probes.py", "loadtests.checks"),
-    "The layers of ml": ("ml/index/chunk.py", "ml.dataset.draft"),
+    "The layers of ml": ("ml/index/chunk.py", "ml.dataset.wording.draft"),
     "The layers of the service": ("rag_service/retrieve/rules.py", "rag_service.answer.events"),
 }
 

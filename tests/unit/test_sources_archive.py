@@ -14,7 +14,7 @@ import pytest
 
 from ml.errors import SourceError
 from ml.index.sources import Skipped, SourceFile, SourceText, open_source, read
-from ml.index.sources import archive as archives
+from ml.index.sources.archives import archive as archives
 
 FILES = {
     "shop-1.2.0/PKG-INFO": "Name: shop\n",
@@ -163,7 +163,7 @@ def test_a_sparse_file_of_terabytes(tmp_path: Path) -> None:
 
 
 def test_too_many_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ml.index.sources.unpacking.MAX_FILES", 10)
+    monkeypatch.setattr("ml.index.sources.archives.unpacking.MAX_FILES", 10)
     with pytest.raises(SourceError, match="far more"):
         contents(make_zip(tmp_path / "a.zip", {f"{number}.py": "x" for number in range(11)}))
     with pytest.raises(SourceError, match="far more"):

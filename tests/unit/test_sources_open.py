@@ -10,7 +10,7 @@ import pytest
 
 from ml.errors import SourceError
 from ml.index.sources import Skipped, SourceFile, open_source
-from ml.index.sources.remote import is_url, without_credentials
+from ml.index.sources.git.remote import is_url, without_credentials
 from tests.support.git import commit, git, make_repository, write_files
 
 

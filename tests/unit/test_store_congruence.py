@@ -32,7 +32,7 @@ def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[
         return
     from qdrant_client import QdrantClient
 
-    from ml.index.store.server import ServerStore
+    from ml.index.store.server.server import ServerStore
 
     # A name of its own, as a real server is shared with other runs of the tests.
     embedder = f"{EMBEDDER.name}-{uuid4().hex[:8]}"

@@ -24,8 +24,8 @@ from ml.errors import (
 )
 from ml.index.store import open_store
 from ml.index.store.base import Repository, Store, Where
-from ml.index.store.edge import EdgeStore
-from ml.index.store.staging import staging_path
+from ml.index.store.embedded.edge import EdgeStore
+from ml.index.store.embedded.staging import staging_path
 from tests.support.chunks import DIMENSION, EMBEDDER, asked, encoded, store_files
 
 if TYPE_CHECKING:

@@ -24,12 +24,14 @@ from ml.errors import (
     StoreMissingError,
     StoreVersionError,
 )
-from ml.index.store import open_store, server, server_update
+from ml.index.store import open_store
 from ml.index.store.base import EncodedChunk, Repository, Store, Where
-from ml.index.store.manifest import FORMAT
+from ml.index.store.embedded.manifest import FORMAT
 from ml.index.store.points import point_id
-from ml.index.store.server import FORMAT_ID, ServerStore
-from ml.index.store.server_update import LEASE_SECONDS, record
+from ml.index.store.server import server
+from ml.index.store.server import update as server_update
+from ml.index.store.server.server import FORMAT_ID, ServerStore
+from ml.index.store.server.update import LEASE_SECONDS, record
 from tests.support.chunks import DIMENSION, EMBEDDER, asked, encoded, store_files
 from tests.support.qdrant_server import MOST_BYTES, qdrant_server
 

@@ -72,6 +72,6 @@ class Source:
 
         Never follows a link and never leaves `root`. What can only be told from a file's content, `read` tells.
         """
-        from ml.index.sources.walking import walk
+        from ml.index.sources.tree.walking import walk
 
         return walk(self.root, honour_gitignore=not self.exported, git_folders=self.git_folders)

@@ -7,13 +7,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ml.errors import SourceError
-from ml.index.sources.archive import is_archive, unpack
+from ml.index.sources.archives.archive import is_archive, unpack
 from ml.index.sources.base import Source
-from ml.index.sources.git import run_git
+from ml.index.sources.git.ownership import foreign_git_folder
+from ml.index.sources.git.process import run_git
+from ml.index.sources.git.remote import fetch, is_url, without_credentials
+from ml.index.sources.git.repository import export, is_bare, is_working_tree, resolve, working_revision
 from ml.index.sources.names import printable, shown, storable
-from ml.index.sources.ownership import foreign_git_folder
-from ml.index.sources.remote import fetch, is_url, without_credentials
-from ml.index.sources.repository import export, is_bare, is_working_tree, resolve, working_revision
 from ml.index.sources.scratch import scratch_folder
 from ml.patterns import bounded
 

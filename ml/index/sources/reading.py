@@ -6,7 +6,7 @@ from ml.index.chunk import digest
 from ml.index.sources.base import Reason, Skipped, SourceFile, SourceText
 from ml.index.sources.decoding import decode
 from ml.index.sources.files import read_regular
-from ml.index.sources.rules import MAX_PATH, is_long_data
+from ml.index.sources.tree.rules import MAX_PATH, is_long_data
 from ml.patterns import bounded
 
 HEAD = 2_000

@@ -17,9 +17,9 @@ def open_store(
     StoreCorruptError for a folder that can't be used. A server is called, and found to be away, when it is first used.
     """
     if location.startswith(("http://", "https://")):
-        from ml.index.store.server import Layout, open_server
+        from ml.index.store.server.server import Layout, open_server
 
         return open_server(location, embedder_name, dimension, api_key=api_key, layout=Layout(shards, replicas))
-    from ml.index.store.edge import EdgeStore
+    from ml.index.store.embedded.edge import EdgeStore
 
     return EdgeStore(Path(location).expanduser(), embedder_name, dimension)

@@ -1,0 +1,1 @@
+"""How questions and answers of the data set are worded: templates, verbs, drafts."""

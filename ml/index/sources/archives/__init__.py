@@ -1,0 +1,1 @@
+"""Archives as sources: tar and zip in their many forms, unpacked within limits."""

@@ -1,0 +1,1 @@
+"""Git repositories as sources: local ones, remote ones, and whose data git may read."""

@@ -1,0 +1,124 @@
+"""Which git folder a tree may use: its own, wherever a repository's files point.
+
+A folder that was copied from elsewhere may hold a `.git` file, a `commondir`, alternates or links that lead to another
+repository of the machine, whose files would be read as if they were its own. Own is `.git` in the tree itself; outside of
+it only a folder that points back at the tree, as git makes them for a linked worktree (`git worktree add`) and a
+submodule; or one that the user names.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from ml.errors import GitError
+from ml.index.sources.files import read_regular
+from ml.index.sources.git.process import run_git
+
+POINTER_BYTES = 8192
+WORKTREES = "worktrees"
+
+
+def foreign_git_folder(folder: Path, allowed: Sequence[Path] = ()) -> Path | None:
+    """Return where git would read something that is not the folder's own, None where all is its own or allowed.
+
+    `folder` lies in a working tree or is a bare repository; `allowed` are folders that the user vouches for.
+    """
+    about = _about(folder)
+    if about is None:
+        return folder
+    tree, git_folder, common = about
+    own = [common]
+    if not (_is_own_bare(folder, git_folder, common) if tree is None else _belongs(tree, git_folder, common)):
+        foreign = next((place for place in (common, git_folder) if not _is_below(place, allowed)), None)
+        if foreign:
+            return foreign
+        own.append(git_folder)
+    linked = (place for place in _linked_objects(common) if not _is_below(place, (*own, *allowed)))
+    return next(linked, None) or next((place for place in _alternates(common) if not _is_below(place, allowed)), None)
+
+
+def _about(folder: Path) -> tuple[Path | None, Path, Path] | None:
+    """Return the tree (None of a bare repository), the git folder and what it shares with others, by git's own word."""
+    bare, *places = _asked(folder, "--is-bare-repository", "--absolute-git-dir", "--git-common-dir")
+    tree = _asked(folder, "--show-toplevel") if bare == "false" else [""]
+    if len(places) != 2 or len(tree) != 1:  # a name with a line break: it can't be told where it ends
+        return None
+    git_folder, common = (Path(os.path.realpath(place)) for place in places)
+    return (Path(os.path.realpath(tree[0])) if tree[0] else None), git_folder, common
+
+
+def _asked(folder: Path, *what: str) -> list[str]:
+    try:
+        told = run_git("rev-parse", "--path-format=absolute", *what, at=folder)
+    except GitError:
+        return [""]
+    return os.fsdecode(told).removesuffix("\n").split("\n")
+
+
+def _is_own_bare(folder: Path, git_folder: Path, common: Path) -> bool:
+    return git_folder == common == Path(os.path.realpath(folder))
+
+
+def _belongs(tree: Path, git_folder: Path, common: Path) -> bool:
+    """Tell whether the git folder is the tree's `.git`, or points back at the tree that points at it."""
+    if git_folder == tree / ".git":
+        return common == git_folder
+    if _pointer(tree / ".git", b"gitdir: ") != git_folder:
+        return False
+    if git_folder.parent == common / WORKTREES:
+        return _pointer(git_folder / "gitdir") == tree / ".git"
+    return common == git_folder and _configured_tree(git_folder) == tree
+
+
+def _pointer(file: Path, mark: bytes = b"") -> Path | None:
+    """Return the place that a file of git names, from the file's own folder."""
+    content = read_regular(str(file), POINTER_BYTES)
+    if isinstance(content, str) or not content.startswith(mark):
+        return None
+    return _resolved(file.parent, os.fsdecode(content.removeprefix(mark).rstrip(b"\r\n")))
+
+
+def _configured_tree(git_folder: Path) -> Path | None:
+    try:
+        told = run_git("config", "--file", str(git_folder / "config"), "core.worktree", at=git_folder)
+    except GitError:
+        return None
+    return _resolved(git_folder, os.fsdecode(told.removesuffix(b"\n")))
+
+
+def _resolved(folder: Path, name: str) -> Path | None:
+    if not name or "\0" in name:
+        return None
+    place = folder / name
+    # Not the last part: a `.git` that is a link is not the tree's own.
+    return Path(os.path.realpath(place.parent)) / place.name if place.name == ".git" else Path(os.path.realpath(place))
+
+
+def _linked_objects(common: Path) -> Iterator[Path]:
+    """Yield where the links lead among git's objects, which hold the content of every file."""
+    objects = common / "objects"
+    if objects.is_symlink():
+        yield Path(os.path.realpath(objects))
+    pending = [str(objects)]
+    while pending:
+        with suppress(OSError), os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                if entry.is_symlink():
+                    yield Path(os.path.realpath(entry.path))
+                elif entry.is_dir():
+                    pending.append(entry.path)
+
+
+def _alternates(common: Path) -> Iterator[Path]:
+    """Yield the other object folders that a repository names."""
+    alternates = read_regular(str(common / "objects/info/alternates"), POINTER_BYTES)
+    if alternates == "too long":
+        yield Path("/")
+    elif isinstance(alternates, bytes):
+        names = (line for line in os.fsdecode(alternates).split("\n") if line and not line.startswith("#"))
+        yield from (Path(os.path.realpath(common / "objects" / name)) for name in names)
+
+
+def _is_below(place: Path, folders: Sequence[Path]) -> bool:
+    return any(place.is_relative_to(folder) for folder in folders)

@@ -1,0 +1,335 @@
+"""The store on a Qdrant server: the same interface, shared by any number of machines.
+
+Two collections, named by embedder and dimension so that vectors of different models never mix:
+
+    code_EMBEDDER_DIMENSION          a point a chunk
+    code_EMBEDDER_DIMENSION_files    a point a file, a repository, a writer's lease, and the format
+
+A server has no change of many points at once, so here a change becomes visible file by file: a file's new chunks come
+before its old ones go. A killed run leaves whole files, old or new, and the next run completes it. One writer a
+repository, by a lease that expires.
+"""
+
+import re
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from ml.circuit_breaker import CircuitBreaker
+from ml.errors import StoreAwayError, StoreError, StoreMissingError
+from ml.index.chunk import Chunk
+from ml.index.store.base import Candidate, EncodedQuery, Repository, SparseVector, Where
+from ml.index.store.candidates import Query, Ranked, find_candidates
+from ml.index.store.embedded.manifest import FORMAT, FileRecord, check_header
+from ml.index.store.points import DENSE, INDEXED_FIELDS, NAMES, TEXT, point_id
+from ml.index.store.selection import FileIndex, Selection, select
+
+if TYPE_CHECKING:
+    import httpx
+    from qdrant_client import QdrantClient
+
+    from ml.index.store.server.update import ServerUpdate
+
+DEFAULT_PORT = 6333
+CONNECT_SECONDS, READ_SECONDS, WRITE_SECONDS = 3, 10, 60
+# A server that does not answer is asked again after so long.
+REST_SECONDS = 2.0
+# Less than the 5 seconds after which Qdrant closes an idle connection: one that both let go at once fails.
+IDLE_SECONDS = 3.0
+IDLE_CONNECTIONS = 32
+# An answer that is compressed comes in two pieces, of which the second waits 40 ms: Nagle's algorithm, delayed ACKs.
+WHOLE = {"accept-encoding": "identity"}
+PAGE = 1_000
+# Chunks that were replaced count in the rarity of words until Qdrant rewrites their segment, once they are this share.
+GONE_SHARE = 0.05
+# How long the list of files that globs are compared with may be out of date.
+FILES_SECONDS = 10.0
+FORMAT_ID = point_id("format")
+UNUSUAL = re.compile(r"[^A-Za-z0-9.-]+")  # in a collection's name
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a new collection is spread over a Qdrant cluster: shards, and copies of each."""
+
+    shards: int = 1
+    replicas: int = 1
+
+
+def open_server(
+    url: str, embedder: str, dimension: int, *, api_key: str | None, layout: Layout | None = None
+) -> "ServerStore":
+    """Opens the index on the server at a URL, which is first called when something is asked.
+
+    Raises StoreError for a URL that can't be one, and where qdrant-client is not installed.
+    """
+    try:
+        import httpx
+        from qdrant_client import QdrantClient
+    except ImportError as error:
+        raise StoreError("an index on a server needs qdrant-client", "run: pip install 'codeintel[qdrant]'") from error
+    limits = httpx.Limits(max_keepalive_connections=IDLE_CONNECTIONS, keepalive_expiry=IDLE_SECONDS)
+    try:
+        client = QdrantClient(
+            url=url,
+            headers=WHOLE | ({"api-key": api_key} if api_key else {}),  # as `api_key` it is warned of at plain http://
+            timeout=READ_SECONDS,
+            check_compatibility=False,
+            limits=limits,
+            event_hooks={"request": [_connect_in_time]},
+        )
+        return ServerStore(client, _place(url), embedder, dimension, layout or Layout())
+    except ValueError as error:
+        raise StoreError("the address of the index can't be read", "set --store to http://HOST:6333") from error
+
+
+def _place(url: str) -> str:
+    """Names the server of a URL, without the password that may be in it."""
+    parts = urlsplit(url)
+    if not parts.hostname:
+        raise ValueError(url)
+    return f"{parts.hostname}:{parts.port or DEFAULT_PORT}"
+
+
+def _connect_in_time(request: "httpx.Request") -> None:
+    """Gives up on a machine that is gone sooner than on a server that works."""
+    request.extensions["timeout"]["connect"] = CONNECT_SECONDS
+
+
+class ServerStore:
+    """The store on a server; `place` names it in errors, `layout` is for collections that it makes."""
+
+    searches_at_once = IDLE_CONNECTIONS
+
+    def __init__(
+        self, client: "QdrantClient", place: str, embedder: str, dimension: int, layout: Layout = Layout()
+    ) -> None:
+        self.client = client
+        self.layout = layout
+        self.place = place
+        self.embedder = embedder
+        self.dimension = dimension
+        self.code = f"code_{UNUSUAL.sub('-', embedder)}_{dimension}"
+        self.records = f"{self.code}_files"
+        self._files = (0.0, FileIndex())
+        self._exists = False
+        self._rest = CircuitBreaker(StoreAwayError)
+
+    def exists(self) -> bool:
+        """Tells whether the collections are there whole, and that this program can read them."""
+        if not self._exists:
+            with self.reading():
+                is_begun = self.client.collection_exists(self.records)
+                found = self.client.retrieve(self.records, [FORMAT_ID]) if is_begun else []
+            if found:
+                check_header(self.place, found[0].payload or {}, self.embedder, self.dimension)
+            self._exists = bool(found)
+        return self._exists
+
+    def repositories(self) -> list[Repository]:
+        """Gives the repositories, by name."""
+        self._check_exists()
+        found = [Repository(**payload["record"]) for payload in self.scroll("repository")]
+        return sorted(found, key=lambda repository: repository.name)
+
+    def files(self, repo: str) -> dict[str, str]:
+        """Gives path -> digest of the indexed files of a repository; none for one that is not known."""
+        self._check_exists()
+        return {payload["path"]: payload["record"][0] for payload in self.scroll("file", repo)}
+
+    def file_records(self, repo: str) -> dict[str, tuple[FileRecord, int]]:
+        """Gives path -> record and index version of each stored file."""
+        return {
+            payload["path"]: (FileRecord.from_json(payload["record"]), payload["index_version"])
+            for payload in self.scroll("file", repo)
+        }
+
+    def update(self, repo: str, index_version: int = 0) -> "ServerUpdate":
+        """Begins a change of one repository; makes the collections where there are none."""
+        from ml.index.store.server.update import ServerUpdate
+
+        if not self.exists():
+            self._create()
+        return ServerUpdate(self, repo, index_version)
+
+    def remove(self, repo: str) -> None:
+        """Remove a repository and all it left."""
+        self._check_exists()
+        with self.update(repo) as update:
+            update.remove()
+
+    def is_known(self, repo: str) -> bool:
+        """Return whether a repository is indexed, or a run that did not end left code of it."""
+        self._check_exists()
+        return next(self.scroll("file", repo), None) is not None or any(
+            known.name == repo for known in self.repositories()
+        )
+
+    def query(self, query: EncodedQuery, where: Where, limit: int) -> list[Candidate]:
+        """Gives the union of the `limit` best chunks by each vector, every score filled in."""
+        self._check_exists()
+        selection = select(where, self._known_files)
+        if selection.is_empty:
+            return []
+        return find_candidates(_Selected(self, selection), query, limit, selection.admits)
+
+    def chunks(self, repo: str, file_path: str) -> list[Chunk]:
+        """Gives the chunks of a file in the order of their lines."""
+        self._check_exists()
+        found = [Chunk.from_payload(payload) for payload in self.pages(self.code, self.among(repo, [file_path]))]
+        return sorted(found, key=lambda chunk: chunk.line_start)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self.client.close()
+
+    def among(self, repo: str, file_paths: Sequence[str] | None, further: Any = None) -> Any:
+        """Gives the filter for the chunks of files, or of a whole repository."""
+        from qdrant_client import models
+
+        return Selection(repos=[repo], file_paths=file_paths).filter(models, further)
+
+    def of_kind(self, kind: str, repo: str | None = None) -> Any:
+        """Gives the filter for records of a kind: "file", "repository", "lease" or "format"."""
+        from qdrant_client import models
+
+        fields = {"kind": kind} | ({} if repo is None else {"repo": repo})
+        return models.Filter(
+            must=[models.FieldCondition(key=key, match=models.MatchValue(value=value)) for key, value in fields.items()]
+        )
+
+    def scroll(self, kind: str, repo: str | None = None) -> Iterator[dict[str, Any]]:
+        """Gives the payloads of records."""
+        return self.pages(self.records, self.of_kind(kind, repo))
+
+    def pages(self, collection: str, wanted: Any) -> Iterator[dict[str, Any]]:
+        """Gives the payloads of all points that a filter lets pass."""
+        offset = None
+        while True:
+            with self.reading():
+                points, offset = self.client.scroll(collection, wanted, limit=PAGE, offset=offset, with_payload=True)
+            yield from (point.payload or {} for point in points)
+            if offset is None:
+                return
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Translates the client's errors. A server that is away is not asked for REST_SECONDS: who reads is told at once."""
+        from ml.index.store.server.errors import translated
+
+        self._rest.enter(REST_SECONDS)
+        try:
+            with translated(self.place):
+                yield
+        except StoreAwayError as error:
+            self._rest.begin(REST_SECONDS, error.cause)
+            raise
+        except StoreError as error:
+            self._rest.end()
+            self._exists = self._exists and not isinstance(error, StoreMissingError)
+            raise
+        self._rest.end()
+
+    def _check_exists(self) -> None:
+        if not self.exists():
+            raise StoreMissingError(
+                f"nothing is indexed at {self.place} with the embedder {self.embedder}",
+                "run: codeintel index PATH_OR_URL",
+            )
+
+    def _create(self) -> None:
+        """Makes the collections, or what another did not finish; the header comes last, and says that all is there."""
+        from qdrant_client import models
+
+        from ml.index.store.server.errors import translated
+
+        dense = models.VectorParams(
+            size=self.dimension,
+            distance=models.Distance.DOT,
+            datatype=models.Datatype.FLOAT16,
+            hnsw_config=models.HnswConfigDiff(m=0),  # no graph: search is exact
+        )
+        sparse = {name: models.SparseVectorParams(modifier=models.Modifier.IDF) for name in (TEXT, NAMES)}
+        with translated(self.place):
+            self._create_collection(self.code, {DENSE: dense}, sparse)
+            self._index_fields(self.code, INDEXED_FIELDS)
+            self._create_collection(self.records, {})
+            self._index_fields(self.records, ("kind", "repo"))
+            header = {"kind": "format", "format": FORMAT, "embedder": self.embedder, "dimension": self.dimension}
+            format_point = models.PointStruct(id=FORMAT_ID, vector={}, payload=header)
+            self.client.upsert(self.records, [format_point], timeout=WRITE_SECONDS)
+        self._exists = True
+
+    def _create_collection(self, name: str, dense: Any, sparse: Any = None) -> None:
+        """Makes a collection where there is none; where another writer was first, its is as good."""
+        from qdrant_client import models
+        from qdrant_client.http.exceptions import UnexpectedResponse
+
+        try:
+            if not self.client.collection_exists(name):
+                self.client.create_collection(
+                    name,
+                    dense,
+                    sparse,
+                    shard_number=self.layout.shards,
+                    replication_factor=self.layout.replicas,
+                    optimizers_config=models.OptimizersConfigDiff(deleted_threshold=GONE_SHARE),
+                    timeout=WRITE_SECONDS,
+                )
+        except (UnexpectedResponse, ValueError):  # the client's own memory raises ValueError
+            if not self.client.collection_exists(name):
+                raise
+
+    def _index_fields(self, collection: str, fields: Sequence[str]) -> None:
+        from qdrant_client import models
+
+        for name in fields:
+            self.client.create_payload_index(collection, name, models.PayloadSchemaType.KEYWORD, timeout=WRITE_SECONDS)
+
+    def _known_files(self) -> FileIndex:
+        read_at, files = self._files
+        if time.monotonic() - read_at > FILES_SECONDS or not files:
+            files = FileIndex((payload["repo"], payload["path"]) for payload in self.scroll("file"))
+            self._files = time.monotonic(), files
+        return files
+
+
+@dataclass(frozen=True, slots=True)
+class _Selected:
+    """A collection with a filter: what `find_candidates` asks."""
+
+    store: ServerStore
+    selection: Selection
+
+    def search(
+        self, queries: Mapping[str, Query], limit: int, ids: Mapping[str, Collection[str]] | None = None
+    ) -> dict[str, Ranked]:
+        from qdrant_client import models
+
+        wanted = self.selection.filters(models, queries, ids, lambda points: models.HasIdCondition(has_id=list(points)))
+        requests = [
+            models.QueryRequest(query=_vector(query), using=name, filter=wanted[name], limit=limit, with_payload=False)
+            for name, query in queries.items()
+        ]
+        with self.store.reading():
+            answers = self.store.client.query_batch_points(self.store.code, requests)
+        return {
+            name: [(str(point.id), point.score) for point in answer.points]
+            for name, answer in zip(queries, answers, strict=True)
+        }
+
+    def chunks(self, ids: Collection[str]) -> dict[str, Chunk]:
+        with self.store.reading():
+            found = self.store.client.retrieve(self.store.code, list(ids), with_payload=True)
+        return {str(record.id): Chunk.from_payload(record.payload or {}) for record in found}
+
+
+def _vector(query: Query) -> Any:
+    from qdrant_client import models
+
+    if isinstance(query, SparseVector):
+        return models.SparseVector(indices=query.indices, values=query.values)
+    return query.tolist()

@@ -1,0 +1,260 @@
+"""A change of one repository on a Qdrant server: some files at a time, each replaced whole."""
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from functools import partial
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from uuid import uuid4
+
+from qdrant_client import models
+
+from ml.errors import StoreAwayError, StoreBusyError, StoreError
+from ml.index.store.base import NOTHING, EncodedChunk, Repository, SparseVector
+from ml.index.store.embedded.manifest import FileRecord, completed
+from ml.index.store.points import DENSE, NAMES, TEXT, check_vectors, chunk_id, point_id
+from ml.index.store.server.errors import translated
+from ml.index.store.server.server import WRITE_SECONDS, ServerStore
+
+BATCH_POINTS = 256
+BATCH_FILES = 256
+# Qdrant takes requests of up to 32 MiB; a number of a vector is some 22 characters of JSON.
+REQUEST_BYTES, NUMBER_BYTES, CHUNK_BYTES = 8 << 20, 22, 8 << 10
+LEASE_SECONDS = 120.0
+# How long a writer waits for a server that went away; a restarted one is back within a minute.
+PAUSES: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0)
+
+HELD: set[str] = set()  # by whom this process holds leases
+
+Result = TypeVar("Result")
+
+
+class Writer:
+    """The changes that a writer makes.
+
+    Each is the same when it is made twice, so one that a restart of the server broke off is made again, for a minute.
+    """
+
+    def __init__(self, store: ServerStore) -> None:
+        self._store = store
+        self.pauses = PAUSES
+        size = NUMBER_BYTES * store.dimension + CHUNK_BYTES
+        self._most = max(1, min(BATCH_POINTS, REQUEST_BYTES // size))
+
+    def upsert(self, collection: str, points: Sequence[models.PointStruct]) -> None:
+        """Stores points, as many at once as the server takes."""
+        upsert = partial(self._store.client.upsert, collection, wait=True, timeout=WRITE_SECONDS)
+        for start in range(0, len(points), self._most):
+            self._patiently(partial(upsert, points=list(points[start : start + self._most])))
+
+    def delete(self, collection: str, which: Any) -> None:
+        """Removes points by their ids or by a filter."""
+        self._patiently(partial(self._store.client.delete, collection, which, wait=True, timeout=WRITE_SECONDS))
+
+    def payload(self, collection: str, point: str) -> dict[str, Any]:
+        """Gives the payload of a point, an empty one where there is none."""
+        found = self._patiently(partial(self._store.client.retrieve, collection, [point]))
+        return (found[0].payload or {}) if found else {}
+
+    def _patiently(self, call: Callable[[], Result]) -> Result:
+        for pause in self.pauses:
+            with suppress(StoreAwayError), translated(self._store.place):
+                return call()
+            time.sleep(pause)
+        with translated(self._store.place):
+            return call()
+
+
+class Lease:
+    """The right to change a repository. It expires, so that a writer that was killed bars nobody for long.
+
+    On the machine of that writer it bars nobody at all: its process is seen to be gone.
+    Best effort: two that ask within the same few milliseconds may both get it until the first renews it, and clocks of
+    machines that are off by more than LEASE_SECONDS defeat it. Files stay whole all the same.
+    """
+
+    def __init__(self, store: ServerStore, repo: str, writer: Writer) -> None:
+        self._store = store
+        self._repo = repo
+        self._writer = writer
+        self._id = point_id("lease", repo)
+        self._owner = f"{socket.gethostname()} pid {os.getpid()} {uuid4().hex[:8]}"
+        self._renewed = 0.0
+        HELD.add(self._owner)
+        self.renew()
+
+    def renew(self) -> None:
+        """Takes the lease for another while. Raises StoreBusyError where another holds it."""
+        if time.monotonic() - self._renewed < LEASE_SECONDS / 4:
+            return
+        self._check()
+        payload = {"kind": "lease", "repo": self._repo, "owner": self._owner, "expires": time.time() + LEASE_SECONDS}
+        self._writer.upsert(self._store.records, [record(self._id, payload)])
+        self._check()
+        self._renewed = time.monotonic()
+
+    def release(self) -> None:
+        """Gives the lease back."""
+        HELD.discard(self._owner)
+        self._writer.delete(self._store.records, [self._id])
+
+    def _check(self) -> None:
+        lease = self._writer.payload(self._store.records, self._id)
+        if lease and lease["owner"] != self._owner and lease["expires"] > time.time() and not _is_dead(lease["owner"]):
+            owner = " ".join(lease["owner"].split()[:-1])
+            raise StoreBusyError(
+                f"another process ({owner}) is writing to {self._repo!r} at {self._store.place}",
+                f"wait until it is done; if it was killed, {LEASE_SECONDS:.0f} seconds",
+            )
+
+
+class ServerUpdate:
+    """Goes on where a killed run stopped, because every file that was put has its record."""
+
+    def __init__(self, store: ServerStore, repo: str, index_version: int) -> None:
+        self._store = store
+        self._repo = repo
+        self._version = index_version
+        self._writer = Writer(store)
+        self._lease = Lease(store, repo, self._writer)
+        try:
+            stored = store.file_records(repo)
+        except BaseException:
+            self._end()
+            raise
+        self._outdated = {path for path, (_, version) in stored.items() if version != index_version}
+        self._files = {path: file for path, (file, version) in stored.items() if version == index_version}
+        self._points: list[models.PointStruct] = []
+        self._waiting: dict[str, FileRecord] = {}
+
+    def put(
+        self, file_path: str, file_digest: str, chunks: Sequence[EncodedChunk], redacted: Mapping[str, int] = NOTHING
+    ) -> None:
+        """Replaces a file, some files at a time. Raises EmbedderError and StoreError."""
+        check_vectors(chunks, self._store.dimension)
+        language = chunks[0].chunk.language if chunks else ""
+        if file_path in self._waiting:
+            self._flush()
+        self._points += [_point(chunk) for chunk in chunks]
+        self._waiting[file_path] = FileRecord(file_digest, len(chunks), language, dict(redacted))
+        if len(self._points) >= BATCH_POINTS or len(self._waiting) >= BATCH_FILES:
+            self._flush()
+
+    def delete(self, file_paths: Iterable[str]) -> None:
+        """Removes files and their chunks."""
+        self._flush()
+        paths = list(file_paths)
+        for start in range(0, len(paths), BATCH_FILES):
+            self._delete(paths[start : start + BATCH_FILES])
+
+    def files(self) -> dict[str, str]:
+        """Gives path -> digest of the stored files and of those put."""
+        return {path: file.digest for path, file in (self._files | self._waiting).items()}
+
+    def commit(self, repository: Repository) -> Repository:
+        """Removes what an older index version left, and writes the repository's record."""
+        self._flush()
+        self.delete(self._outdated)
+        done = completed(repository, self._files, self._version)
+        about = record(_repository_id(self._repo), {"kind": "repository", "record": asdict(done)})
+        self._writer.upsert(self._store.records, [about])
+        return done
+
+    def remove(self) -> None:
+        """Removes the repository."""
+        self._writer.delete(self._store.records, [_repository_id(self._repo)])
+        self._writer.delete(self._store.code, self._store.among(self._repo, None))
+        self._writer.delete(self._store.records, self._store.of_kind("file", self._repo))
+
+    def _flush(self) -> None:
+        """Writes the waiting files: new chunks first, then the old ones go, then the records say that it is done."""
+        if not self._waiting:
+            return
+        self._lease.renew()
+        new = models.HasIdCondition(has_id=[point.id for point in self._points])
+        old = self._store.among(self._repo, list(self._waiting))
+        old.must_not = [*(old.must_not or []), new]
+        self._writer.upsert(self._store.code, self._points)
+        self._writer.delete(self._store.code, old)
+        self._writer.upsert(
+            self._store.records, [self._file_record(path, file) for path, file in self._waiting.items()]
+        )
+        self._files |= self._waiting
+        self._outdated -= self._waiting.keys()
+        self._points, self._waiting = [], {}
+
+    def _file_record(self, path: str, file: FileRecord) -> models.PointStruct:
+        payload = {"kind": "file", "repo": self._repo, "path": path, "index_version": self._version}
+        return record(_file_id(self._repo, path), payload | {"record": file.as_json()})
+
+    def _delete(self, paths: list[str]) -> None:
+        self._lease.renew()
+        self._writer.delete(self._store.code, self._store.among(self._repo, paths))
+        self._writer.delete(self._store.records, [_file_id(self._repo, path) for path in paths])
+        for path in paths:
+            self._files.pop(path, None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if not isinstance(error, StoreError):
+                self._flush()
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        """Gives the lease back, at once or not at all: it expires."""
+        self._writer.pauses = ()
+        with suppress(StoreError):
+            self._lease.release()
+
+
+def record(point: str, payload: dict[str, Any]) -> models.PointStruct:
+    """Gives a point without vectors."""
+    return models.PointStruct(id=point, vector={}, payload=payload)
+
+
+def _is_dead(owner: str) -> bool:
+    """Tells whether a writer was a process of this machine that is no more; of other machines nothing is known."""
+    host, _, pid, _ = owner.split()
+    if host != socket.gethostname() or os.name != "posix":
+        return False
+    if int(pid) == os.getpid():  # in a container that was restarted, the one before had it
+        return owner not in HELD
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # it is another user's
+        return False
+    return False
+
+
+def _repository_id(repo: str) -> str:
+    return point_id("repository", repo)
+
+
+def _file_id(repo: str, path: str) -> str:
+    return point_id("file", repo, path)
+
+
+def _point(encoded: EncodedChunk) -> models.PointStruct:
+    sparse = {name: vector for name, vector in ((TEXT, encoded.text), (NAMES, encoded.names)) if vector.indices}
+    vectors: dict[str, Any] = {name: _sparse(vector) for name, vector in sparse.items()}
+    vectors[DENSE] = encoded.dense.tolist()
+    chunk = encoded.chunk
+    return models.PointStruct(
+        id=chunk_id(chunk.repo, chunk.file_path, chunk.line_start), vector=vectors, payload=chunk.payload()
+    )
+
+
+def _sparse(vector: SparseVector) -> models.SparseVector:
+    return models.SparseVector(indices=vector.indices, values=vector.values)

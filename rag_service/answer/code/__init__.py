@@ -1,0 +1,1 @@
+"""What an answer reads off the code: the evidence, its lines, excerpts, callers and steps."""

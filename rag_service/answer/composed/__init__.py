@@ -1,0 +1,1 @@
+"""The answer that needs no LLM, composed of the evidence itself."""

@@ -1,0 +1,65 @@
+"""The names a repository turns around, for example questions: defined at top level and used in most files."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from ml.index.chunk import Chunk
+from ml.index.store.base import Repository, Store
+from ml.memo import Memo
+from ml.patterns import bounded, linear
+
+FILES = 120
+SYMBOLS = 6
+REPOSITORIES = 64  # whose symbols are kept
+IDENTIFIER = re.compile(r"[^\W\d]\w{2,}")
+# Called, subscripted, inherited from, imported or a type: a name in use, not a word in a sentence. Each run of letters is
+# read from its start alone, and no name is longer than 100 of them.
+USE = bounded(
+    r"(?=\w)(?<!\w)(?:(?<=: )|(?<=> )|(?<=import )|(?<=new )|(?<=extends )|\d{0,99}+(?=[^\W\d]\w{2,99}+[(\[<)]))([^\W\d]\w{2,99}+)",
+    longest=200_000,  # of a chunk
+)
+ASIDE = linear(
+    r"(^|/)((tests?|docs?|examples?|benchmarks?|scripts?|vendor|migrations)(_[\pL\pN_]+)?/|test_|conftest)|\.md$"
+)
+KINDS = frozenset({"class", "function"})
+
+
+class KeySymbols:
+    """Finds the central symbols of repositories and keeps them until a repository is indexed again."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._found: Memo[tuple[str, str], list[str]] = Memo(REPOSITORIES)
+
+    def of(self, repository: Repository) -> list[str]:
+        """Gives up to SYMBOLS names, the most used first, judged by a sample of FILES files."""
+        return self._found.get((repository.name, repository.indexed_at), self._find)
+
+    def _find(self, version: tuple[str, str]) -> list[str]:
+        repo, _ = version
+        sample = _spaced(sorted(self._store.files(repo)), FILES)
+        return central(self._store.chunks(repo, path) for path in sample)
+
+
+def _spaced(paths: Sequence[str], count: int) -> Iterable[str]:
+    """Gives up to `count` of the paths that are no tests or documents, evenly chosen."""
+    chosen = [path for path in paths if not ASIDE.search(path)] or paths
+    return chosen[:: -(-len(chosen) // count) or 1]
+
+
+def central(files: Iterable[Sequence[Chunk]]) -> list[str]:
+    """Gives the public top-level symbols of these files by the number of files that name them."""
+    mentions: Counter[str] = Counter()
+    defined: Counter[str] = Counter()
+    for chunks in files:
+        mentions.update({use[1] for chunk in chunks for use in USE.finditer(chunk.text)})
+        defined.update(set(_symbols(chunks)))
+    own = [name for name in defined if defined[name] == 1]  # what many files define (main, Config) is nobody's name
+    return sorted(own, key=lambda name: (-mentions[name], name))[:SYMBOLS]
+
+
+def _symbols(chunks: Iterable[Chunk]) -> Iterator[str]:
+    for chunk in chunks:
+        if chunk.kind in KINDS and IDENTIFIER.fullmatch(chunk.symbol) and not chunk.symbol.startswith("_"):
+            yield chunk.symbol

@@ -1,0 +1,1 @@
+"""What stands before the routes: who may come, how many, how much, how long."""
