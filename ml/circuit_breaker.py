@@ -20,7 +20,7 @@ class CircuitBreaker:
         self._cause = ""
 
     def enter(self, seconds: float) -> None:
-        """Lets a caller through, or raises the error; the next one comes through `seconds` after one that tries."""
+        """Let a caller through, or raises the error; the next one comes through `seconds` after one that tries."""
         with self._lock:
             now = time.monotonic()
             if now < self._until:
@@ -30,16 +30,16 @@ class CircuitBreaker:
                 self._until = now + seconds
 
     def begin(self, seconds: float, cause: str) -> None:
-        """Notes that the server did not answer, and why."""
+        """Note that the server did not answer, and why."""
         with self._lock:
             self._until, self._cause = time.monotonic() + seconds, cause
 
     def end(self) -> None:
-        """Notes that it answered."""
+        """Note that it answered."""
         with self._lock:
             self._until = 0.0
 
 
 def seconds_asked(retry_after: str, otherwise: float, longest: float) -> float:
-    """Gives the seconds to wait by a Retry-After header, at most `longest`; `otherwise` where it names none (or a date)."""
+    """Return the seconds to wait by a Retry-After header, at most `longest`; `otherwise` where it names none (or a date)."""
     return min(float(retry_after), longest) if retry_after.isdecimal() else otherwise

@@ -53,7 +53,7 @@ class CodeIntelError(Exception):
         return error_as_dict(self.cause, self.cure)
 
     def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
-        """Lets it cross from a worker process."""
+        """Let it cross from a worker process."""
         return type(self), (self.cause, self.cure)
 
 

@@ -21,10 +21,10 @@ NEWLINE = b"\n"
 
 
 def append(file: Path, about: Mapping[str, Any], *, max_bytes: int, keep: int) -> None:
-    """Adds a line with the time and these values, and waits until it is on the disk.
+    """Add a line with the time and these values, and waits until it is on the disk.
 
     A file of more than `max_bytes` is first put aside, as `NAME-TIME.jsonl`; the newest `keep` of those stay (0: all).
-    Raises RecordError.
+    Raise RecordError.
     """
     line = json.dumps({"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **about}, ensure_ascii=False)
     try:
@@ -39,7 +39,7 @@ def append(file: Path, about: Mapping[str, Any], *, max_bytes: int, keep: int) -
 
 
 def read(file: Path) -> Iterator[dict[str, Any]]:
-    """Gives every whole line of a journal, the oldest first; none where there is no such file. Raises RecordError."""
+    """Yield every whole line of a journal, the oldest first; none where there is no such file. Raise RecordError."""
     for part in (*_older(file), file):
         try:
             with part.open(encoding="utf-8", errors="replace") as lines:
@@ -66,7 +66,7 @@ def _older(file: Path) -> list[Path]:
 
 @contextmanager
 def _locked(file: Path) -> Iterator[int]:
-    """Opens the file for this process alone; another one that was put aside meanwhile is not it any more."""
+    """Open the file for this process alone; another one that was put aside meanwhile is not it any more."""
     while True:
         descriptor = create_private(file, os.O_RDWR | os.O_APPEND)
         try:
@@ -86,7 +86,7 @@ def _is_at(file: Path, descriptor: int) -> bool:
 
 
 def _write(descriptor: int, line: bytes) -> int:
-    """Writes a line after a whole one, and gives the file's size."""
+    """Write a line after a whole one, and gives the file's size."""
     before = os.fstat(descriptor).st_size
     if before and os.pread(descriptor, 1, before - 1) != NEWLINE:
         line = NEWLINE + line

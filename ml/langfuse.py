@@ -45,7 +45,7 @@ class _Span(BaseModel):
     metadata: dict[str, Any] = {}
 
     def line(self, kind: "_Kind") -> Line | None:
-        """Gives the line that the span was made of, None for one that another program sent."""
+        """Return the line that the span was made of, None for one that another program sent."""
         held = {name: self.metadata[key] for name in kind.attributes if (key := _key(name)) in self.metadata}
         if "id" not in held:
             return None
@@ -89,15 +89,15 @@ class LangfuseRecords:
     secret_key: str = field(repr=False)
 
     def answers(self, *, since: datetime | None = None, ids: Container[str] | None = None) -> Iterator[Line]:
-        """Gives the answers; see `ml.records.Records`."""
+        """Return the answers; see `ml.records.Records`."""
         return self._lines(ANSWERS, since, ids)
 
     def feedback(self, *, since: datetime | None = None) -> Iterator[Line]:
-        """Gives the feedback; see `ml.records.Records`."""
+        """Return the feedback; see `ml.records.Records`."""
         return self._lines(FEEDBACK, since)
 
     def place(self) -> str:
-        """Names the address, after a call that it answered."""
+        """Name the address, after a call that it answered."""
         self._page({"limit": "1"})
         return str(self)
 
@@ -141,7 +141,7 @@ class LangfuseRecords:
             raise RecordError(f"{self} does not answer as Langfuse 4 does", "mend langfuse_url") from error
 
     def _read(self, address: str, tries: int) -> bytes:
-        """Gives what an address answers; one that is busy is asked again when it says."""
+        """Return what an address answers; one that is busy is asked again when it says."""
         key = base64.b64encode(f"{self.public_key}:{self.secret_key}".encode()).decode()
         request = urllib.request.Request(address)  # noqa: S310  # the address is the user's own setting
         request.add_unredirected_header("Authorization", f"Basic {key}")
@@ -157,7 +157,7 @@ class LangfuseRecords:
 
 
 def open_langfuse(settings: "Settings") -> LangfuseRecords:
-    """Gives the records at `langfuse_url`; nothing is called yet."""
+    """Return the records at `langfuse_url`; nothing is called yet."""
     secret = settings.langfuse_secret_key.get_secret_value() if settings.langfuse_secret_key else ""
     return LangfuseRecords((settings.langfuse_url or "").rstrip("/"), settings.langfuse_public_key or "", secret)
 

@@ -32,13 +32,13 @@ class Records(Protocol):
     """Where records are read from, the oldest first. Raises RecordError where they can't be."""
 
     def answers(self, *, since: datetime | None = None, ids: Container[str] | None = None) -> Iterator[Line]:
-        """Gives the answers since a time, or all; of these, where `ids` are named, only those."""
+        """Return the answers since a time, or all; of these, where `ids` are named, only those."""
 
     def feedback(self, *, since: datetime | None = None) -> Iterator[Line]:
-        """Gives the feedback since a time, or all; its `id` is the answer's."""
+        """Return the feedback since a time, or all; its `id` is the answer's."""
 
     def place(self) -> str:
-        """Says where they lie, after looking whether they can be read."""
+        """Return where they lie, after looking whether they can be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +48,23 @@ class Journals:
     folder: Path
 
     def answers(self, *, since: datetime | None = None, ids: Container[str] | None = None) -> Iterator[Line]:
-        """Gives the answers; see Records. A line by another hand, without a question, is passed over."""
+        """Yield the answers; see Records. A line by another hand, without a question, is passed over."""
         for line in _since(self.folder / AUDIT, since):
             question = line.get("question")
             if question and isinstance(question, str) and (ids is None or str(line.get("id")) in ids):
                 yield line
 
     def feedback(self, *, since: datetime | None = None) -> Iterator[Line]:
-        """Gives the feedback; see Records."""
+        """Return the feedback; see Records."""
         return _since(self.folder / FEEDBACK, since)
 
     def place(self) -> str:
-        """Names the folder."""
+        """Name the folder."""
         return f"the journals in {self.folder}"
 
 
 def open_records(settings: "Settings", folder: Path | None = None) -> Records:
-    """Gives the records that the settings name, or the journals in `folder`."""
+    """Return the records that the settings name, or the journals in `folder`."""
     if folder is None and settings.langfuse_url:
         from ml.langfuse import open_langfuse
 
@@ -73,7 +73,7 @@ def open_records(settings: "Settings", folder: Path | None = None) -> Records:
 
 
 def attribute(name: str) -> str:
-    """Names the attribute of a span that holds a field of a line: a standard one where there is one."""
+    """Name the attribute of a span that holds a field of a line: a standard one where there is one."""
     return STANDARD_ATTRIBUTES.get(name, f"codeintel.{name}")
 
 

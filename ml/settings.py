@@ -24,12 +24,12 @@ FILE_NAME = "codeintel.toml"
 
 
 def default_store() -> str:
-    """Gives the folder of the embedded index where no setting names one: the user's data folder."""
+    """Return the folder of the embedded index where no setting names one: the user's data folder."""
     return str(Path(platformdirs.user_data_dir("codeintel", appauthor=False)) / "store")
 
 
 def config_file() -> Path | None:
-    """Finds the settings file in force, or None where there is none."""
+    """Find the settings file in force, or None where there is none."""
     named = os.environ.get("CODEINTEL_CONFIG")
     if named:
         if not Path(named).is_file():
@@ -223,14 +223,14 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Orders the sources: arguments, environment, file."""
+        """Order the sources: arguments, environment, file."""
         file = config_file()
         return (init_settings, env_settings) + ((TomlConfigSettingsSource(settings_cls, file),) if file else ())
 
 
 @cache
 def get_settings() -> Settings:
-    """Reads the settings once a process. Raises SettingsError with the first one that can't be."""
+    """Read the settings once a process. Raise SettingsError with the first one that can't be."""
     try:
         return Settings()
     except ValidationError as error:

@@ -31,7 +31,7 @@ Paths = Annotated[list[str] | None, Field(description="only files like these glo
 
 
 def make_server(assistant: "Assistant") -> "MCPServer[Any]":
-    """Makes the MCP server over an open assistant; its three tools are read-only."""
+    """Make the MCP server over an open assistant; its three tools are read-only."""
     from mcp.server import MCPServer
     from mcp.types import ToolAnnotations
 
@@ -75,7 +75,7 @@ def make_server(assistant: "Assistant") -> "MCPServer[Any]":
 
 
 def numbered(assistant: "Assistant", repo: str, file_path: str, line_start: int, line_end: int | None) -> str:
-    """Gives the stored lines of a file as "number<TAB>text". Raises SourceError for a file that is not indexed."""
+    """Return the stored lines of a file as "number<TAB>text". Raise SourceError for a file that is not indexed."""
     from ml.index.chunk import numbered_lines
 
     lines = numbered_lines(assistant.store.chunks(repo, file_path))

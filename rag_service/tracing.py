@@ -49,7 +49,7 @@ class Tracer:
         self._tracer = self._provider.get_tracer("codeintel")
 
     def trace(self, run: "Run", about: Mapping[str, Any]) -> None:
-        """Sends the trace of an answer, as it stands now; `about` is its line in the audit log."""
+        """Send the trace of an answer, as it stands now; `about` is its line in the audit log."""
         from opentelemetry.trace import SpanKind, set_span_in_context
 
         attributes = {"openinference.span.kind": "CHAIN"} | _attributes(about)
@@ -64,13 +64,13 @@ class Tracer:
         root.end(time.time_ns())
 
     def trace_feedback(self, about: Mapping[str, Any], asker: "Asker") -> None:
-        """Sends what a reader thought of an answer; `about` is the feedback's line in the journal."""
+        """Send what a reader thought of an answer; `about` is the feedback's line in the journal."""
         from opentelemetry.trace import SpanKind
 
         self._tracer.start_span("feedback", _caller(asker), SpanKind.SERVER, _attributes(about)).end()
 
     def close(self) -> None:
-        """Sends what is left."""
+        """Send what is left."""
         self._provider.shutdown()
 
     def _about_stage(self, name: str, run: "Run") -> "dict[str, AttributeValue]":
@@ -99,7 +99,7 @@ class Tracer:
 
 
 def open_tracer(settings: "Settings") -> Tracer | None:
-    """Gives the tracer that the settings ask for, if any. Raises SettingsError where its packages are missing."""
+    """Return the tracer that the settings ask for, if any. Raise SettingsError where its packages are missing."""
     if not settings.otlp_url:
         return None
     try:
@@ -119,7 +119,7 @@ def _caller(asker: "Asker") -> "Context":
 
 
 def _attributes(about: Mapping[str, Any]) -> "dict[str, AttributeValue]":
-    """Gives a line as attributes; what is no plain value becomes JSON.
+    """Return a line as attributes; what is no plain value becomes JSON.
 
     Model and tokens are not gen_ai.* here: a receiver adds up those of all spans, and the LLM's own span has them.
     """

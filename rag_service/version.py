@@ -4,5 +4,5 @@ from importlib import metadata
 
 
 def version() -> str:
-    """Gives the version that `--version`, the HTTP service and MCP name."""
+    """Return the version that `--version`, the HTTP service and MCP name."""
     return metadata.version("codeintel")

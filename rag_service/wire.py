@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 def hit(found: "Hit") -> dict[str, Any]:
-    """Gives a ranked chunk: `{repo, file_path, line_start, line_end, symbol, score, text}`."""
+    """Return a ranked chunk: `{repo, file_path, line_start, line_end, symbol, score, text}`."""
     chunk = found.chunk
     return {
         "repo": chunk.repo,

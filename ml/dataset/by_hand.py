@@ -24,9 +24,9 @@ class Written(Example):
 
 
 def read_by_hand(file: Path, store: Store) -> Iterator[Draft | Written]:
-    """Gives a draft a line; of a question about something absent the example itself.
+    """Yield a draft a line; of a question about something absent the example itself.
 
-    Raises DatasetError that names the first line that is none, or whose link is dead.
+    Raise DatasetError that names the first line that is none, or whose link is dead.
     """
     try:
         lines = file.read_text(encoding="utf-8").splitlines()

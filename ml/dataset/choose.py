@@ -24,10 +24,10 @@ Accept = Callable[[Draft, Framed], bool]
 
 
 def held_out_files(files: Collection[File], share: float, seed: int) -> frozenset[File]:
-    """Gives the files whose pairs are held out. A file's side depends on the seed and its own name alone.
+    """Return the files whose pairs are held out. A file's side depends on the seed and its own name alone.
 
     So it stays where it is while others come and go, unless one of the sides would be empty.
-    Raises DatasetError where there are fewer than two files.
+    Raise DatasetError where there are fewer than two files.
     """
     if len(files) < 2:
         cause = f"pairs can be made from {len(files)} indexed files, and it takes two to hold one out"
@@ -38,7 +38,7 @@ def held_out_files(files: Collection[File], share: float, seed: int) -> frozense
 
 
 def in_turns(drafts: Iterable[Draft], seed: int) -> Iterator[Draft]:
-    """Gives what was written by hand or rated, then one draft of each repository, origin and language in turn."""
+    """Yield what was written by hand or rated, then one draft of each repository, origin and language in turn."""
     buckets: defaultdict[tuple[str, str, str], list[Draft]] = defaultdict(list)
     for draft in drafts:
         if draft.origin in FIRST:
@@ -62,7 +62,7 @@ class Twins:
     _code: dict[Place, frozenset[str]] = field(default_factory=dict)
 
     def reason(self, draft: Draft) -> str:
-        """Says why a draft is a twin of one taken before, "" where it is none."""
+        """Return why a draft is a twin of one taken before, "" where it is none."""
         if _normal(draft.question) in self._questions:
             return "same question"
         words = _words_of(draft)
@@ -76,7 +76,7 @@ class Twins:
         return ""
 
     def add(self, draft: Draft) -> None:
-        """Notes a draft that was taken."""
+        """Note a draft that was taken."""
         self._questions.add(_normal(draft.question))
         self._answers.add(_said_of_it(draft))
         self._words.append(_words_of(draft))
@@ -104,7 +104,7 @@ class Chooser:
     _framed: dict[Draft, Framed | None] = field(default_factory=dict)
 
     def take(self, accept: Accept, wanted: int) -> None:
-        """Takes up to `wanted` more drafts that `accept` lets pass, in their order."""
+        """Take up to `wanted` more drafts that `accept` lets pass, in their order."""
         enough = len(self.taken) + wanted
         most = max(LEAST_A_FILE, enough // A_FILE, 2 * enough // (len({draft.file for draft in self.drafts}) or 1))
         for draft in self.drafts:
@@ -148,7 +148,7 @@ class Chooser:
 
 
 def place_of(chunk: Chunk) -> Place:
-    """Gives what tells a chunk from others: repository, path and first line."""
+    """Return what tells a chunk from others: repository, path and first line."""
     return chunk.repo, chunk.file_path, chunk.line_start
 
 
@@ -173,5 +173,5 @@ def _code_of(chunk: Chunk) -> frozenset[str]:
 
 
 def _similarity(one: frozenset[str], other: frozenset[str]) -> float:
-    """Gives Jaccard's index: what both have over what either has."""
+    """Return Jaccard's index: what both have over what either has."""
     return len(one & other) / (len(one | other) or 1)

@@ -60,7 +60,7 @@ def git_folder(repository: Repository) -> Path | None:
 
 
 def lines_at(repository: Repository, folder: Path, file_path: str) -> list[str] | None:
-    """Gives a file's lines at the revision that is indexed, None where that has no such file."""
+    """Return a file's lines at the revision that is indexed, None where that has no such file."""
     if repository.revision.endswith(DIRTY):
         return None
     try:
@@ -71,7 +71,7 @@ def lines_at(repository: Repository, folder: Path, file_path: str) -> list[str] 
 
 
 def blame(repository: Repository, folder: Path, file_path: str) -> Blame:
-    """Gives which change each line of a file comes from; nothing where git can't tell."""
+    """Return which change each line of a file comes from; nothing where git can't tell."""
     revision = () if repository.revision.endswith(DIRTY) else (repository.revision,)
     try:
         told = run_git("blame", "--porcelain", *revision, "--", file_path, at=folder).decode("utf-8", "replace")
@@ -95,7 +95,7 @@ def blame(repository: Repository, folder: Path, file_path: str) -> Blame:
 
 
 def changes_of(corpus: Corpus, repositories: Mapping[str, Repository], seed: int) -> Iterator[Draft]:
-    """Gives drafts that ask for a change by its message; the answer is what the changed lines do now."""
+    """Yield drafts that ask for a change by its message; the answer is what the changed lines do now."""
     by_file: defaultdict[tuple[str, str], list[Symbol]] = defaultdict(list)
     for symbol in corpus.symbols:
         by_file[symbol.chunk.repo, symbol.chunk.file_path].append(symbol)

@@ -25,7 +25,7 @@ class Links:
         self._committed = cache(self._read_commit)
 
     def reason(self, example: Example) -> str:
-        """Says why a link is dead, "" where it holds."""
+        """Return why a link is dead, "" where it holds."""
         repository = self._repositories.get(example.repo)
         if repository is None or repository.revision != example.revision:
             return "link to another revision"

@@ -79,7 +79,7 @@ class DatasetReport:
     redacted: dict[str, int]
 
     def as_dict(self) -> dict[str, Any]:
-        """Gives it for programs."""
+        """Return it for programs."""
         return asdict(self)
 
 
@@ -92,9 +92,9 @@ def make_dataset(
     paraphrase: Paraphrase | None = None,
     progress: Progress | None = None,
 ) -> DatasetReport:
-    """Writes train.jsonl, held_out.jsonl, schema.json and card.md into `output`, which is made, each file at once.
+    """Write train.jsonl, held_out.jsonl, schema.json and card.md into `output`, which is made, each file at once.
 
-    Raises DatasetError where too little can be asked about what is indexed, for a pair by hand that is none, and for an
+    Raise DatasetError where too little can be asked about what is indexed, for a pair by hand that is none, and for an
     output that can't be written; RecordError where the records can't be read; and the errors of the store.
     """
     plan = plan or Plan()
@@ -162,7 +162,7 @@ class _Run:
         yield from changes_of(corpus, known, self.plan.seed)
 
     def _without_secrets(self, draft: Draft) -> Draft | None:
-        """Takes secrets out of a draft's words; a sentence that quotes a place where one stood says nothing."""
+        """Take secrets out of a draft's words; a sentence that quotes a place where one stood says nothing."""
         question, sentence = redact("question.txt", draft.question), redact("answer.txt", draft.sentence)
         self.redacted.update(question.counts)
         self.redacted.update(sentence.counts)
@@ -184,7 +184,7 @@ class _Run:
         return replace(draft, question=redact("question.txt", self.paraphrase(draft.question)).text)
 
     def _checked(self, side: Chooser) -> list[Example]:
-        """Gives the pairs whose links hold, read again from the index as it is now."""
+        """Return the pairs whose links hold, read again from the index as it is now."""
         links = Links(self.store, self.repositories)
         revisions = {repository.name: repository.revision for repository in self.repositories}
         examples = []
@@ -229,13 +229,13 @@ class _Run:
 
 
 def _take_learnt(side: Chooser, wanted: int) -> None:
-    """Takes pairs to learn from, first those that the service would show as it is now."""
+    """Take pairs to learn from, first those that the service would show as it is now."""
     side.take(lambda draft, framed: framed.shown, wanted)
     side.take(lambda draft, framed: framed.learn, wanted - len(side.taken))
 
 
 def _only_asked(draft: Draft, framed: Framed) -> bool:
-    """Says whether a draft asks what pairs to learn from do not: in Russian, by description, for callers and reasons."""
+    """Return whether a draft asks what pairs to learn from do not: in Russian, by description, for callers and reasons."""
     return not framed.learn and (draft.language == "ru" or draft.origin in ONLY_ASKED)
 
 

@@ -21,14 +21,14 @@ SENTENCES = re.compile(r"(?<=[.!?])\s+|\n+")
 
 
 def language_of(text: str) -> Language:
-    """Gives the language of a question."""
+    """Return the language of a question."""
     return "ru" if CYRILLIC.search(text) else "en"
 
 
 def rated(records: Records, store: Store, repos: frozenset[str], dropped: Counter[str]) -> Iterator[Draft]:
-    """Gives a draft, or several to choose from, for each answer that was rated up by some reader and down by none.
+    """Yield a draft, or several to choose from, for each answer that was rated up by some reader and down by none.
 
-    What can't be used is counted in `dropped`. Raises RecordError where the records can't be read.
+    What can't be used is counted in `dropped`. Raise RecordError where the records can't be read.
     """
     verdicts: defaultdict[str, set[str]] = defaultdict(set)
     for line in records.feedback():
@@ -63,7 +63,7 @@ def _drafts(line: Mapping[str, Any], store: Store, repos: frozenset[str]) -> Ite
 
 
 def chunk_at(store: Store, file_path: str, start: int, end: int, repo: str) -> Chunk | None:
-    """Gives the chunk in which a range of lines begins, None where the index has no such lines."""
+    """Return the chunk in which a range of lines begins, None where the index has no such lines."""
     if not 0 < start <= end:
         return None
     chunks = store.chunks(repo, file_path)
@@ -72,7 +72,7 @@ def chunk_at(store: Store, file_path: str, start: int, end: int, repo: str) -> C
 
 
 def _sentences(question: str, answer: str, chunk: Chunk, *, by_llm: bool) -> Iterator[str]:
-    """Gives what may answer, the best first: what an LLM said, what the code says, how the answer began."""
+    """Yield what may answer, the best first: what an LLM said, what the code says, how the answer began."""
     name, spoken = last_name(chunk.symbol), [MARK.sub("", part).rstrip(" .") for part in SENTENCES.split(answer)]
     added = f": `{name}` "
     yield from (part[part.index(added) + 2 :] for part in spoken if name and added in part)

@@ -15,7 +15,7 @@ CARD, SCHEMA = "card.md", "schema.json"
 
 
 def write_files(output: Path, train: Sequence[Example], held_out: Sequence[Example]) -> tuple[Path, Path]:
-    """Writes the pairs and their schema; gives the two files of pairs. Raises DatasetError."""
+    """Write the pairs and their schema; gives the two files of pairs. Raise DatasetError."""
     files = output / TRAIN, output / HELD_OUT
     try:
         output.mkdir(parents=True, exist_ok=True)
@@ -32,17 +32,17 @@ def write_files(output: Path, train: Sequence[Example], held_out: Sequence[Examp
 
 
 def schema() -> dict[str, Any]:
-    """Gives the JSON Schema of one line."""
+    """Return the JSON Schema of one line."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Example.model_json_schema()}
 
 
 def write_card(output: Path, report: "DatasetReport") -> None:
-    """Writes the card beside the pairs."""
+    """Write the card beside the pairs."""
     (output / CARD).write_text(card(report), encoding="utf-8")
 
 
 def card(report: "DatasetReport") -> str:
-    """Gives the card as Markdown. It holds no time and no path of a machine, so that the same pairs give the same card."""
+    """Return the card as Markdown. It holds no time and no path of a machine, so that the same pairs give the same card."""
     held = report.held_out - report.held_out_learn - report.absent
     return f"""# Data card
 

@@ -25,19 +25,19 @@ class Difference:
         return self.low > 0 and (self.p is None or self.p <= ONE_SIDED)
 
     def __str__(self) -> str:
-        """Shows the mean and its interval, signed."""
+        """Show the mean and its interval, signed."""
         return f"{self.mean:+.3f} [{self.low:+.3f}, {self.high:+.3f}]"
 
 
 def interval(scores: Sequence[float], samples: int = SAMPLES) -> tuple[float, float]:
-    """Gives the 95 % percentile bootstrap interval of the scores' mean (Efron 1979), the same one each time."""
+    """Return the 95 % percentile bootstrap interval of the scores' mean (Efron 1979), the same one each time."""
     drawn = np.random.default_rng(0).choice(np.asarray(scores), (samples, len(scores))).mean(axis=1)
     low, high = np.quantile(drawn, (0.025, 0.975))
     return float(low), float(high)
 
 
 def paired(ours: Sequence[float], theirs: Sequence[float]) -> Difference:
-    """Gives the mean of ours - theirs over the same cases, in the same order.
+    """Return the mean of ours - theirs over the same cases, in the same order.
 
     The interval is the bootstrap's, over cases; `p` is that of a one-sided sign-flip test, which the bootstrap needs
     beside it: where few cases differ, its interval is too narrow. Efron and Tibshirani 1993, chapters 13 and 15.

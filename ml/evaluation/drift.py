@@ -53,7 +53,7 @@ class Period:
 
 
 def population_drift(evaluated: Rows, asked: Rows) -> Population:
-    """Compares vectors of questions, shapes (n, dimension) and (m, dimension), rows of length 1.
+    """Compare vectors of questions, shapes (n, dimension) and (m, dimension), rows of length 1.
 
     `newest` are the rows of `asked` that are farthest from all evaluated ones, the farthest first.
     """
@@ -79,7 +79,7 @@ def _discrepancy(evaluated: Rows, asked: Rows) -> tuple[float, float]:
 
 
 def periods(answers: Iterable[Mapping[str, Any]], feedback: Iterable[Mapping[str, Any]]) -> list[Period]:
-    """Counts answers and verdicts by the week of the answer, the oldest first; of two verdicts the last counts.
+    """Count answers and verdicts by the week of the answer, the oldest first; of two verdicts the last counts.
 
     `answers` are lines of the audit log (`time`, `id`, `found`), `feedback` those of the feedback (`id`, `verdict`).
     """
@@ -123,7 +123,7 @@ class Drift:
         return sum(period.down for period in self.periods) / rated if rated else None
 
     def as_dict(self) -> dict[str, Any]:
-        """Gives it for programs."""
+        """Return it for programs."""
         drifted = self.population.drifted if self.population else None
         shares = {"refused_share": self.refused_share, "down_share": self.down_share}
         return asdict(self) | {"drifted": drifted} | shares
@@ -136,7 +136,7 @@ def measure_drift(
     questions: Sequence[str],
     weeks: Sequence[Period],
 ) -> Drift:
-    """Gives the drift of `asked`, the vectors of `questions`, against `evaluated`; of fewer than 30 on a side, none."""
+    """Return the drift of `asked`, the vectors of `questions`, against `evaluated`; of fewer than 30 on a side, none."""
     too_few = "; ".join(
         f"{len(rows)} questions were {said}, a figure takes {LEAST_QUESTIONS}"
         for rows, said in ((asked, "asked"), (evaluated, "evaluated"))

@@ -48,12 +48,12 @@ def evaluate(
     absent: Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> Report:
-    """Asks every example's question, and `absent` ones that nothing answers; scores them.
+    """Ask every example's question, and `absent` ones that nothing answers; scores them.
 
     Where `absent` is None, the questions that ship are asked, unless the examples hold absent ones. `write` gives what
     the LLM alone writes about an example's own evidence: with it, that alone is judged faithful and relevant, because it
     is all that an adapter changes; without it, what `ask` replied. `verdict` spares the check of a judge that was checked
-    before. Raises EvaluationError where there is nothing to ask, and what `ask` and `write` raise.
+    before. Raise EvaluationError where there is nothing to ask, and what `ask` and `write` raise.
     """
     if not examples:
         raise EvaluationError("there are no held-out examples", "make them with `codeintel dataset`")
@@ -74,12 +74,12 @@ def evaluate(
 
 @cache
 def absent_questions() -> tuple[str, ...]:
-    """Gives the questions that ship and that hardly any code answers: a right service refuses them."""
+    """Return the questions that ship and that hardly any code answers: a right service refuses them."""
     return tuple(json.loads(ABSENT.read_text(encoding="utf-8")))
 
 
 def cases_digest(examples: Iterable[Example], absent: Iterable[str]) -> str:
-    """Gives the SHA-256 of what is asked, whatever its order: reports with the same one are over the same cases."""
+    """Return the SHA-256 of what is asked, whatever its order: reports with the same one are over the same cases."""
     total = hashlib.sha256()
     for line in sorted([*map(_identity, examples), *absent]):
         total.update(hashlib.sha256(line.encode()).digest())

@@ -43,7 +43,7 @@ ABOUT = {
 
 
 def label(name: str) -> str:
-    """Gives a metric's name as people read it."""
+    """Return a metric's name as people read it."""
     shown = name.replace("_at_", "@").replace("_", " ")
     return shown.upper() if name in (MRR, NDCG) else shown
 
@@ -113,21 +113,21 @@ class Report:
     adapter: str = ""
 
     def trusted(self) -> dict[str, Metric]:
-        """Gives the metrics by name that may decide: all where the judge passed, else those that need none."""
+        """Return the metrics by name that may decide: all where the judge passed, else those that need none."""
         judged = self.judge is not None and self.judge.passed
         return {metric.name: metric for metric in self.metrics if judged or not metric.judged}
 
     def scores(self, name: str) -> dict[str, float]:
-        """Gives the score of each case that has one in a metric, by the case's id."""
+        """Return the score of each case that has one in a metric, by the case's id."""
         return {case.id: case.scores[name] for case in self.cases if name in case.scores}
 
     def to_json(self) -> str:
-        """Gives the report as JSON text."""
+        """Return the report as JSON text."""
         return json.dumps(asdict(self), indent=1, ensure_ascii=False)
 
 
 def parse_report(text: str) -> Report:
-    """Reads a report from JSON text. Raises EvaluationError where it is none."""
+    """Read a report from JSON text. Raise EvaluationError where it is none."""
     try:
         values = json.loads(text)
         metrics = tuple(Metric(**metric) for metric in values.pop("metrics"))
@@ -143,7 +143,7 @@ def _case(values: dict[str, Any]) -> Case:
 
 
 def read_report(path: Path) -> Report:
-    """Reads a report's file. Raises EvaluationError where there is none."""
+    """Read a report's file. Raise EvaluationError where there is none."""
     try:
         return parse_report(path.read_text(encoding="utf-8"))
     except OSError as error:

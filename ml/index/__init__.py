@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def open_index(settings: "Settings") -> "tuple[Store, Embedder]":
-    """Opens the store and the embedder that the settings name; they are held to each other (StoreEmbedderError)."""
+    """Open the store and the embedder that the settings name; they are held to each other (StoreEmbedderError)."""
     from ml.index.embedder import open_embedder
     from ml.index.store import open_store
 

@@ -17,7 +17,7 @@ DECLARATIONS = frozenset(("__init__.py", "__init__.pyi", "conftest.py"))
 
 @lru_cache(maxsize=65_536)
 def asides(path: str) -> frozenset[str]:
-    """Gives what speaks against the file being what a question is about: keys of ASIDE."""
+    """Return what speaks against the file being what a question is about: keys of ASIDE."""
     lower = PurePosixPath(path.lower())
     found = {kind for kind, signs in ASIDE.items() if any(map(signs.fullmatch, lower.parts[:-1]))}
     if TEST_FILE.search(PurePosixPath(path).stem):

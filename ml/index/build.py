@@ -85,9 +85,9 @@ def build_index(
     progress: Progress | None = None,
     git_folders: Sequence[Path] = (),
 ) -> IndexReport:
-    """Indexes a folder, a git repository, a git URL or an archive; `workers` 0 means as many as there are cores.
+    """Index a folder, a git repository, a git URL or an archive; `workers` 0 means as many as there are cores.
 
-    Raises SourceError for a source that can't be read or has nothing to index, and the errors of store and embedder.
+    Raise SourceError for a source that can't be read or has nothing to index, and the errors of store and embedder.
     Whatever it raises, and also when it is killed, the index stays as it was and the next run goes on from there.
     """
     with open_source(spec, name=name, revision=revision, git_folders=git_folders) as source:
@@ -170,7 +170,7 @@ class _Run:
     def _results(
         self, files: Sequence[SourceFile], known: Mapping[str, str]
     ) -> Iterator[Prepared | Skipped | Unchanged]:
-        """Gives one result a file: what is unchanged or left out first, then what had to be prepared."""
+        """Yield one result a file: what is unchanged or left out first, then what had to be prepared."""
         changed = list(files)
         if known:
             changed = []

@@ -10,7 +10,7 @@ SEPARATOR = re.compile(r"::|[.#/]")  # between the parts of a symbol, over all l
 
 
 def digest(data: bytes) -> str:
-    """Gives the 128-bit BLAKE2b digest in hex by which files and chunks are compared."""
+    """Return the 128-bit BLAKE2b digest in hex by which files and chunks are compared."""
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
@@ -34,12 +34,12 @@ class Chunk:
     content_hash: str
 
     def payload(self) -> dict[str, str | int]:
-        """Gives the fields as the store's payload."""
+        """Return the fields as the store's payload."""
         return {name: getattr(self, name) for name in FIELDS}
 
     @classmethod
     def from_payload(cls, payload: dict[str, Any]) -> "Chunk":
-        """Makes a chunk of a stored payload; fields it does not know are passed over."""
+        """Make a chunk of a stored payload; fields it does not know are passed over."""
         return cls(*(payload[name] for name in FIELDS))
 
 
@@ -48,12 +48,12 @@ KINDS = ("module", "class", "function", "method", "section", "block")
 
 
 def numbered_lines(chunks: Iterable[Chunk]) -> dict[int, str]:
-    """Gives line number -> text of every stored line of one file; blank lines between chunks are not among them."""
+    """Return line number -> text of every stored line of one file; blank lines between chunks are not among them."""
     return {
         number: line for chunk in chunks for number, line in enumerate(chunk.text.split("\n"), start=chunk.line_start)
     }
 
 
 def last_name(symbol: str) -> str:
-    """Gives the last part of a dotted or coloned name."""
+    """Return the last part of a dotted or coloned name."""
     return SEPARATOR.split(symbol)[-1].strip()

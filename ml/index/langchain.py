@@ -17,13 +17,13 @@ TEXT = "text"
 
 
 def document(chunk: Chunk) -> Document:
-    """Gives a chunk as a document: its text, and the rest of the payload as metadata."""
+    """Return a chunk as a document: its text, and the rest of the payload as metadata."""
     payload = chunk.payload()
     return Document(page_content=str(payload.pop(TEXT)), metadata=payload)
 
 
 def chunk_of(found: Document) -> Chunk:
-    """Gives the chunk that a document stands for."""
+    """Return the chunk that a document stands for."""
     return Chunk.from_payload(found.metadata | {TEXT: found.page_content})
 
 
@@ -34,12 +34,12 @@ class EmbedderForLangChain(Embeddings):
         self._embedder = embedder
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        """Embeds texts as chunks."""
+        """Embed texts as chunks."""
         rows: list[list[float]] = self._embedder.documents(texts).tolist()
         return rows
 
     def embed_query(self, text: str) -> list[float]:
-        """Embeds a question."""
+        """Embed a question."""
         row: list[float] = self._embedder.query(text).tolist()
         return row
 
@@ -55,7 +55,7 @@ class CodeVectorStore(QdrantVectorStore):  # type: ignore[misc]  # untyped to us
 
 
 def vector_store(store: ServerStore, embedder: "Embedder") -> CodeVectorStore:
-    """Gives the vector store over the collection that our store writes and searches. It is for reading."""
+    """Return the vector store over the collection that our store writes and searches. It is for reading."""
     return CodeVectorStore(
         client=store.client,
         collection_name=store.code,

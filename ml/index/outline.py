@@ -54,7 +54,7 @@ def outline(chunk: Chunk) -> Outline:
 
 
 def _first(language: Language, text: str) -> Definition | None:
-    """Gives the definition that a text begins with, read so that the grammar finds no fault in it, if it can be."""
+    """Return the definition that a text begins with, read so that the grammar finds no fault in it, if it can be."""
     faulty = None
     for framed in _framed(language, text):
         syntax = read_syntax(language, framed.encode("utf-8", "replace"))
@@ -66,7 +66,7 @@ def _first(language: Language, text: str) -> Definition | None:
 
 
 def _framed(language: Language, text: str) -> Iterator[str]:
-    """Gives a text, beginning with row 1, in what it lacks to stand alone: brackets where it breaks off, a class around a
+    """Yield a text, beginning with row 1, in what it lacks to stand alone: brackets where it breaks off, a class around a
     method.
     """
     missing = "}" * max(text.count("{") - text.count("}"), 0)
@@ -85,7 +85,7 @@ def _at_start(found: list[Definition]) -> Definition | None:
 
 
 def _body_row(lines: list[str], found: Definition, documented: "Node | None") -> int:
-    """Gives the row of the text where the body begins: behind the docstring, or behind the line that opens it."""
+    """Return the row of the text where the body begins: behind the docstring, or behind the line that opens it."""
     if documented is not None:
         return documented.end_point[0]
     opens = found.body or found.node

@@ -31,11 +31,11 @@ class Pin:
 
     @property
     def is_commit(self) -> bool:
-        """Says whether it is pinned by git."""
+        """Return whether it is pinned by git."""
         return bool(COMMIT.fullmatch(self.revision))
 
     def check(self) -> None:
-        """Raises SourceError where the source is not there, or is not at the revision that it is pinned to.
+        """Raise SourceError where the source is not there, or is not at the revision that it is pinned to.
 
         Of git's commits git itself says that when they are read.
         """
@@ -51,7 +51,7 @@ class Pin:
 
 
 def read_pins(manifest: Path) -> list[Pin]:
-    """Gives the pins of a manifest, by name. Raises SourceError where it can't be read or lacks something."""
+    """Return the pins of a manifest, by name. Raise SourceError where it can't be read or lacks something."""
     try:
         tables = tomllib.loads(manifest.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -31,7 +31,7 @@ class Prepared:
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     def chunks(self) -> Iterator[tuple[Chunk, str, SparseVector, SparseVector]]:
-        """Gives each chunk with its header and its vectors over the text and over the names."""
+        """Yield each chunk with its header and its vectors over the text and over the names."""
         for fields, header, text, names in self.encoded:
             yield Chunk(*fields), header, SparseVector(*text), SparseVector(*names)
 

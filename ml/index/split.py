@@ -62,11 +62,11 @@ class File:
             self.offsets.append(self.offsets[-1] + len(line) + 1)
 
     def fits(self, start: int, end: int) -> bool:
-        """Tells whether these rows are few enough for one piece."""
+        """Return whether these rows are few enough for one piece."""
         return end - start < MAX_LINES and self.offsets[end + 1] - self.offsets[start] <= MAX_CHARACTERS
 
     def trimmed(self, start: int, end: int) -> tuple[int, int] | None:
-        """Gives the rows without the blank ones at both ends."""
+        """Return the rows without the blank ones at both ends."""
         while start <= end and not self.lines[start].strip():
             start += 1
         while end > start and not self.lines[end].strip():
@@ -74,11 +74,11 @@ class File:
         return (start, end) if start <= end else None
 
     def text(self, start: int, end: int) -> str:
-        """Gives these rows."""
+        """Return these rows."""
         return "\n".join(self.lines[start : end + 1])
 
     def statement(self, owner: Definition, earliest: int, latest: int) -> int | None:
-        """Gives the last row between these at which a statement begins."""
+        """Return the last row between these at which a statement begins."""
         if self.syntax:
             return self.syntax.statement(owner.body or owner.node, earliest, latest)
         after = bisect_right(self.starts, latest)
@@ -86,7 +86,7 @@ class File:
 
 
 def split(path: str, text: str) -> list[Piece]:
-    """Gives the pieces of a file in the order of their lines; never raises, whatever the text."""
+    """Return the pieces of a file in the order of their lines; never raises, whatever the text."""
     file = _read(path, text)
     children = file.syntax.definitions if file.syntax else []
     whole = Definition(0, len(file.lines) - 1, 0, "", "module", b"", children=children)
@@ -108,7 +108,7 @@ def _read(path: str, text: str) -> File:
 
 
 def _recursive_starts(file: File, text: str) -> Iterator[int]:
-    """Gives the rows where LangChain's splitter for a language would begin a chunk."""
+    """Yield the rows where LangChain's splitter for a language would begin a chunk."""
     from langchain_text_splitters import Language as Known
     from langchain_text_splitters import RecursiveCharacterTextSplitter
 
@@ -147,7 +147,7 @@ def _cut(start: int, end: int, owner: Definition, file: File, around: tuple[Defi
 
 
 def _best_cut(start: int, last: int, owner: Definition, file: File) -> int:
-    """Gives the row after `start` with which the next piece begins; the rows up to `last` would still fit."""
+    """Return the row after `start` with which the next piece begins; the rows up to `last` would still fit."""
     earliest = start + (last - start) // 2 + 1
     statement = file.statement(owner, earliest, last + 1)
     blank = max((row + 1 for row in range(earliest, last + 1) if not file.lines[row].strip()), default=None)
@@ -155,7 +155,7 @@ def _best_cut(start: int, last: int, owner: Definition, file: File) -> int:
 
 
 def _without_crumbs(spans: Iterable[Span], file: File) -> Iterator[Span]:
-    """Gives rows that only close something (brackets, `end`) to the piece before them."""
+    """Yield rows that only close something (brackets, `end`) to the piece before them."""
     held: Span | None = None
     for span in spans:
         if held and all(map(CRUMB.fullmatch, file.lines[span.start : span.end + 1])):
@@ -169,7 +169,7 @@ def _without_crumbs(spans: Iterable[Span], file: File) -> Iterator[Span]:
 
 
 def _joined(spans: Iterable[Span], file: File) -> Iterator[Span]:
-    """Joins neighbours that belong together and fit into one piece, under the first name among them."""
+    """Join neighbours that belong together and fit into one piece, under the first name among them."""
     merge = LANGUAGES[file.language].merge if file.language in LANGUAGES else 0
     held = last = None
     for span in spans:
@@ -185,7 +185,7 @@ def _joined(spans: Iterable[Span], file: File) -> Iterator[Span]:
 
 
 def _belong(held: Span, last: Span, span: Span, merge: int) -> bool:
-    """Clauses of one function, a type and what is implemented for it; keys of a settings file, short paragraphs; the
+    """Clause of one function, a type and what is implemented for it; keys of a settings file, short paragraphs; the
     line that opens a namespace, and what stands above it.
     """
     if last.owner.symbol and last.owner.symbol == span.owner.symbol and last.owner is not span.owner:

@@ -25,7 +25,7 @@ _PART = bounded(
 
 
 def words(text: str) -> list[str]:
-    """Gives the tokens of a text in lower case and in its order, repeated ones too.
+    """Return the tokens of a text in lower case and in its order, repeated ones too.
 
     An identifier gives its parts and, where it has several, the whole without underscores: `getUserById` and
     `get_user_by_id` both give get, user, by, id, getuserbyid. A run of letters and digits is one word (`utf8`,
@@ -35,12 +35,12 @@ def words(text: str) -> list[str]:
 
 
 def identifiers(text: str) -> list[str]:
-    """Gives the runs of letters, digits and underscores, as they are written."""
+    """Return the runs of letters, digits and underscores, as they are written."""
     return _IDENTIFIER.findall(text)
 
 
 def stem(word: str) -> str:
-    """Gives what the forms of an English word share ("routes", "router", "routing" -> "rout"); other words unchanged.
+    """Return what the forms of an English word share ("routes", "router", "routing" -> "rout"); other words unchanged.
 
     Cruder than Snowball, which keeps "router" apart from "route"; on this project's questions about code it finds more.
     """
@@ -69,13 +69,13 @@ def _words(identifier: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1 << 17)
 def parts_of(identifier: str) -> tuple[str, ...]:
-    """Gives the parts of one identifier, in lower case."""
+    """Return the parts of one identifier, in lower case."""
     segments = identifier[:MAX_IDENTIFIER].split("_")
     return tuple(part for segment in segments for part in _segment(segment) if len(part) <= MAX_WORD)
 
 
 def _segment(segment: str) -> Iterator[str]:
-    """Gives the parts of an identifier between two underscores."""
+    """Yield the parts of an identifier between two underscores."""
     before = ""
     for part in map(str.lower, _PART.findall(segment)):
         if part.isdigit():

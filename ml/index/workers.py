@@ -142,7 +142,7 @@ class _Workers(Generic[Item, Result]):
 
 @contextmanager
 def _interrupts_blocked() -> Iterator[None]:
-    """Lets the workers that are started within inherit a blocked Ctrl-C: it is for the caller, who ends them."""
+    """Let the workers that are started within inherit a blocked Ctrl-C: it is for the caller, who ends them."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -29,7 +29,7 @@ class EndpointChatModel(ChatOpenAI):
 
     @classmethod
     def at(cls, url: str, model: str, key: str | None, timeout: float, retries: int, rest: float = 0.0) -> Self:
-        """Gives the model at an address; `timeout` is how many seconds its next token may take."""
+        """Return the model at an address; `timeout` is how many seconds its next token may take."""
         return cls(
             base_url=url,
             model=model,
@@ -82,5 +82,5 @@ class EndpointChatModel(ChatOpenAI):
 
 @cache
 def _breaker_of(url: str) -> CircuitBreaker:
-    """Gives the state of the endpoint at an address, one for the whole process."""
+    """Return the state of the endpoint at an address, one for the whole process."""
     return CircuitBreaker(ModelError)

@@ -19,7 +19,7 @@ GARBAGE = (ValueError, TypeError, KeyError, AttributeError, IndexError)
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raises what the OpenAI client, or LangChain on its reply, raises as ModelError with a cause and a cure."""
+    """Raise what the OpenAI client, or LangChain on its reply, raises as ModelError with a cause and a cure."""
     try:
         yield
     except openai.OpenAIError as error:
@@ -49,7 +49,7 @@ def _translation(error: openai.OpenAIError) -> ModelError:
 
 
 def _root(error: BaseException) -> BaseException:
-    """Gives what began it: clients wrap each other's errors."""
+    """Return what began it: clients wrap each other's errors."""
     while error.__cause__ or error.__context__:
         error = error.__cause__ or error.__context__ or error
     return error
@@ -67,7 +67,7 @@ def is_away(error: ModelError) -> bool:
 
 
 def pause_before_retry(error: ModelError, attempt: int) -> float | None:
-    """Gives the seconds to wait before the next attempt, or None where another one can't help.
+    """Return the seconds to wait before the next attempt, or None where another one can't help.
 
     Doubles from FIRST_PAUSE; an endpoint's Retry-After is followed up to LONGEST_PAUSE.
     """

@@ -54,7 +54,7 @@ class _Reader:
         return self._data[self._at - length : self._at].decode("utf-8", "replace")
 
     def value(self, kind: int) -> Value:
-        """Reads one value; an array, which nobody here needs, is passed over and gives None."""
+        """Read one value; an array, which nobody here needs, is passed over and gives None."""
         if kind == STRING:
             return self.string()
         if kind != ARRAY:
@@ -68,7 +68,7 @@ class _Reader:
         return None
 
     def parameters(self) -> int:
-        """Reads one tensor's entry and gives how many weights it holds."""
+        """Read one tensor's entry and gives how many weights it holds."""
         self.string()
         size = prod(self.count() for _ in range(self.count("I")))
         self._at += struct.calcsize("<IQ")
@@ -77,7 +77,7 @@ class _Reader:
 
 @cache
 def read_model(path: str) -> ModelFile:
-    """Reads the header of a GGUF file. Raises ModelError where there is none, or another kind of file."""
+    """Read the header of a GGUF file. Raise ModelError where there is none, or another kind of file."""
     about, parameters = _read(path)
     context = about.get(f"{about.get('general.architecture')}.context_length")
     return ModelFile(
@@ -89,12 +89,12 @@ def read_model(path: str) -> ModelFile:
 
 
 def read_about(path: str) -> dict[str, Value]:
-    """Reads what a GGUF file says of itself, without its arrays. Raises what `read_model` raises."""
+    """Read what a GGUF file says of itself, without its arrays. Raise what `read_model` raises."""
     return _read(path)[0]
 
 
 def _read(path: str) -> tuple[dict[str, Value], int]:
-    """Gives a file's keys with their values, and its number of weights."""
+    """Return a file's keys with their values, and its number of weights."""
     try:
         with Path(path).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             return _header(data)

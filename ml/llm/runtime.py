@@ -48,9 +48,9 @@ class Runtime:
                 raise ModelError(f"llama.cpp can't load {what}", "set llm_model to a GGUF file it knows") from error
 
     def stream(self, request: dict[str, Any], timeout: float) -> Iterator[str]:
-        """Gives the reply's text in parts; `request` is in OpenAI's form. Closing the iterator stops the model.
+        """Yield the reply's text in parts; `request` is in OpenAI's form. Closing the iterator stops the model.
 
-        Raises ModelError where llama.cpp refuses, or `timeout` seconds pass without a part.
+        Raise ModelError where llama.cpp refuses, or `timeout` seconds pass without a part.
         """
         parts: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
         stopped = threading.Event()
@@ -75,7 +75,7 @@ class Runtime:
 
 
 def cores() -> int:
-    """Gives how many cores this process may use, MOST_THREADS at most: beyond that the memory's speed is the limit."""
+    """Return how many cores this process may use, MOST_THREADS at most: beyond that the memory's speed is the limit."""
     return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MOST_THREADS)
 
 
@@ -98,7 +98,7 @@ _kept: dict[tuple[str, int], Runtime] = {}
 
 
 def runtime(path: str, context: int, adapter: str = "") -> Runtime:
-    """Gives the process's runtime of a model with an adapter or without (""), loading it where it is not loaded.
+    """Return the process's runtime of a model with an adapter or without (""), loading it where it is not loaded.
 
     Of each model the one asked for last stays loaded. Another goes once the answers that it is writing have ended.
     """

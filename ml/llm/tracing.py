@@ -6,7 +6,7 @@ OLD_SWITCHES = ("LANGCHAIN_TRACING", "LANGCHAIN_HANDLER")  # with these alone La
 
 
 def switch_off_tracing() -> None:
-    """Switches LangSmith's tracing off in this process, whatever the environment says."""
+    """Switch LangSmith's tracing off in this process, whatever the environment says."""
     import langsmith
 
     for name in OLD_SWITCHES:

@@ -9,7 +9,7 @@ COMPILED = Path(__file__).parent / "compiled"
 
 
 def compile_pipelines(folder: Path = COMPILED, registry: str = "") -> list[Path]:
-    """Writes learning.yaml and indexing.yaml, and gives the files. The same code gives the same bytes.
+    """Write learning.yaml and indexing.yaml, and gives the files. The same code gives the same bytes.
 
     `registry` is the prefix under which `make images` pushed the stages' image; no task can be told it.
     """

@@ -34,7 +34,7 @@ def on_cluster(
     rated: bool = False,
     gpus: bool = False,
 ) -> Any:
-    """Adds to a stage what it needs on a cluster; `kfp.local` passes all of it over.
+    """Add to a stage what it needs on a cluster; `kfp.local` passes all of it over.
 
     `cached` is for a stage whose artifacts are all that it leaves: a cache looks at the arguments, and neither sees that a
     repository moved on, nor brings back an index, a run or a report that is gone.
@@ -56,7 +56,7 @@ def on_cluster(
 
 
 def _workspace(task: Any) -> None:
-    """Mounts the volume, which may lie on the node with the card: hence every stage may go there."""
+    """Mount the volume, which may lie on the node with the card: hence every stage may go there."""
     kubernetes.mount_pvc(task, pvc_name=WORKSPACE_CLAIM, mount_path=WORKSPACE)
     kubernetes.add_toleration(task, key=GPU, operator="Exists", effect="NoSchedule")
     task.set_env_variable("CODEINTEL_DATA_DIR", WORKSPACE)
@@ -64,7 +64,7 @@ def _workspace(task: Any) -> None:
 
 
 def _settings(task: Any, indexes: bool, rated: bool) -> None:
-    """Takes the settings from the platform; what a stack does not have is not there, hence `optional`."""
+    """Take the settings from the platform; what a stack does not have is not there, hence `optional`."""
     names = {key(name): variable(name) for name in (*SETTING_NAMES, *((RECORDS_URL,) if rated else ()))}
     kubernetes.use_config_map_as_env(task, config_map_name=SETTINGS, config_map_key_to_env=names, optional=True)
     secrets = {STORE_SECRET: {WRITES if indexes else READS: variable(STORE_KEY)}}

@@ -15,11 +15,11 @@ AT_ONCE = 16
 
 @dsl.pipeline(name="indexing", description="Many repositories into one collection, shard by shard, in parallel.")
 def indexing(shards: list) -> None:  # type: ignore[type-arg]
-    """Shards, each a list of paths or URLs, in; the index is where the settings say."""
+    """Shard, each a list of paths or URLs, in; the index is where the settings say."""
     with dsl.ParallelFor(shards, parallelism=AT_ONCE) as sources:
         on_cluster(build_code_index(sources=sources, pinned=""), retries=3, workspace=False, indexes=True)
 
 
 def shards_of(sources: list[str], count: int) -> list[list[str]]:
-    """Deals repositories out into `count` shards of the same size, give or take one; the same ones each time."""
+    """Deal repositories out into `count` shards of the same size, give or take one; the same ones each time."""
     return [shard for number in range(count) if (shard := sorted(sources)[number::count])]

@@ -96,7 +96,7 @@ def learning(
     max_steps: int = -1,
     questions: int = 100,
 ) -> str:
-    """Repositories (a list, or a manifest's file) in, the decision out."""
+    """Repository (a list, or a manifest's file) in, the decision out."""
     index = on_cluster(build_code_index(sources=sources, pinned=pinned), retries=2, indexes=True)
     made = make_dataset(index=index.outputs["index"], size=size, seed=seed, by_hand=by_hand)
     dataset = on_cluster(made, cached=True, rated=True)

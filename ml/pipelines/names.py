@@ -16,10 +16,10 @@ RECORD_KEYS = ("langfuse_public_key", "langfuse_secret_key")
 
 
 def key(setting: str) -> str:
-    """Names a setting as a ConfigMap or a Secret holds it."""
+    """Name a setting as a ConfigMap or a Secret holds it."""
     return setting.replace("_", "-")
 
 
 def variable(setting: str) -> str:
-    """Names a setting as the environment holds it (ml.settings)."""
+    """Name a setting as the environment holds it (ml.settings)."""
     return f"CODEINTEL_{setting.upper()}"

@@ -53,7 +53,7 @@ class Decision:
 
 
 def above_thresholds(report: Report, rules: Rules = DEFAULT) -> Decision:
-    """Says whether a model may be registered: each metric that a threshold names was measured and reaches it.
+    """Return whether a model may be registered: each metric that a threshold names was measured and reaches it.
 
     Where the judge may not decide, the metrics that need one are left out, and the reasons say so.
     """
@@ -72,7 +72,7 @@ def above_thresholds(report: Report, rules: Rules = DEFAULT) -> Decision:
 
 
 def better(candidate: Report, present: Report, rules: Rules = DEFAULT) -> Decision:
-    """Says whether a candidate may replace what is in force.
+    """Return whether a candidate may replace what is in force.
 
     It has to be better beyond noise on Faithfulness and Answer Relevancy (where a judge may not decide, on what stands
     in for them), and no worse on every other metric. What both reports hold case by case is compared case by case.
@@ -99,7 +99,7 @@ def better(candidate: Report, present: Report, rules: Rules = DEFAULT) -> Decisi
 
 
 def difference(name: str, candidate: Report, present: Report) -> Difference:
-    """Gives what a candidate gains on a metric: over the cases that both reports hold, or else from their intervals."""
+    """Return what a candidate gains on a metric: over the cases that both reports hold, or else from their intervals."""
     ours, theirs = candidate.scores(name), present.scores(name)
     shared = [case for case in ours if case in theirs]
     if shared:
@@ -108,7 +108,7 @@ def difference(name: str, candidate: Report, present: Report) -> Difference:
 
 
 def unpaired(a: Metric, b: Metric) -> Difference:
-    """Gives a - b with its interval, from the two intervals alone, taken as independent.
+    """Return a - b with its interval, from the two intervals alone, taken as independent.
 
     Method of variance estimates recovery: Zou and Donner 2008, https://doi.org/10.1002/sim.3095.
     """
@@ -128,7 +128,7 @@ def _refusal(name: str, candidate: Report, present: Report, key: bool, tolerance
 
 
 def _undecidable(report: Report) -> set[str]:
-    """Gives the metrics that need a judge where the report's may not decide; none where it may."""
+    """Return the metrics that need a judge where the report's may not decide; none where it may."""
     if report.judge and report.judge.passed:
         return set()
     return {*KEYS, *(metric.name for metric in report.metrics if metric.judged)}

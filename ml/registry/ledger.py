@@ -37,9 +37,9 @@ class Entry:
 
 
 def open_ledger(client: "MlflowClient", name: str) -> str:
-    """Gives the id of the run that is the ledger of a registered model; both are created where they are not there.
+    """Return the id of the run that is the ledger of a registered model; both are created where they are not there.
 
-    Raises RegistryError where the model was made by something else.
+    Raise RegistryError where the model was made by something else.
     """
     from mlflow.exceptions import MlflowException
 
@@ -68,7 +68,7 @@ def _create(client: "MlflowClient", name: str) -> "RegisteredModel":
 
 
 def read_entries(client: "MlflowClient", ledger: str) -> list[Entry]:
-    """Gives all entries, the first first. Raises RegistryError where one can't be read."""
+    """Return all entries, the first first. Raise RegistryError where one can't be read."""
     entries = []
     for generation, text in sorted(client.get_run(ledger).data.params.items()):
         found = ENTRY.fullmatch(text)
@@ -81,7 +81,7 @@ def read_entries(client: "MlflowClient", ledger: str) -> list[Entry]:
 
 
 def write_entry(client: "MlflowClient", ledger: str, entry: Entry) -> bool:
-    """Writes the entry of a generation, or gives False where another one has that generation."""
+    """Write the entry of a generation, or gives False where another one has that generation."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -94,7 +94,7 @@ def write_entry(client: "MlflowClient", ledger: str, entry: Entry) -> bool:
 
 
 def predecessor(entries: list[Entry]) -> int:
-    """Gives the version that was Production before the present one, each rollback having undone one promotion."""
+    """Return the version that was Production before the present one, each rollback having undone one promotion."""
     stack = [0]
     for entry in entries:
         if entry.rollback:

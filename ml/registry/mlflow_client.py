@@ -27,7 +27,7 @@ ALREADY_EXISTS, NOT_FOUND, INVALID = "RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_N
 
 
 def tracking_address(settings: Settings) -> str:
-    """Gives the address of MLflow: the server that was set, or a SQLite file in the data folder."""
+    """Return the address of MLflow: the server that was set, or a SQLite file in the data folder."""
     if settings.mlflow_url:
         return settings.mlflow_url
     folder = Path(settings.data_dir).resolve()
@@ -36,7 +36,7 @@ def tracking_address(settings: Settings) -> str:
 
 
 def open_client(address: str) -> "MlflowClient":
-    """Gives a client of MLflow's tracking server and registry at an address."""
+    """Return a client of MLflow's tracking server and registry at an address."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     from mlflow import MlflowClient
@@ -45,7 +45,7 @@ def open_client(address: str) -> "MlflowClient":
 
 
 def experiment_id(client: "MlflowClient", name: str) -> str:
-    """Gives the id of an experiment, creating it where it is not there."""
+    """Return the id of an experiment, creating it where it is not there."""
     from mlflow.exceptions import MlflowException
 
     found = client.get_experiment_by_name(name)
@@ -60,7 +60,7 @@ def experiment_id(client: "MlflowClient", name: str) -> str:
 
 
 def _beside_database(client: "MlflowClient") -> str | None:
-    """Gives where artifacts go without a server, which by default is the working folder; None: where the server says."""
+    """Return where artifacts go without a server, which by default is the working folder; None: where the server says."""
     address = str(client.tracking_uri)
     if not address.startswith(SQLITE):
         return None
@@ -68,14 +68,14 @@ def _beside_database(client: "MlflowClient") -> str | None:
 
 
 def text_artifact(client: "MlflowClient", run_id: str, path: str) -> str:
-    """Reads an artifact of a run as text."""
+    """Read an artifact of a run as text."""
     with tempfile.TemporaryDirectory() as folder:
         return Path(client.download_artifacts(run_id, path, folder)).read_text(encoding="utf-8")
 
 
 @contextmanager
 def translated(address: str) -> Iterator[None]:
-    """Turns what MLflow raises into RegistryError."""
+    """Turn what MLflow raises into RegistryError."""
     from mlflow.exceptions import MlflowException
 
     try:

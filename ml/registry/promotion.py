@@ -18,7 +18,7 @@ class Outcome:
 
 
 def submit(registry: Registry, run_id: str, report: Report, baseline: Report, rules: Rules = DEFAULT) -> Outcome:
-    """Registers a run's adapter if it is above the thresholds, and promotes it if it is better than what is in force.
+    """Register a run's adapter if it is above the thresholds, and promotes it if it is better than what is in force.
 
     `baseline` is what was measured of the base model without an adapter, which is in force while nothing is Production.
     Done again after a kill at any point it ends as it would have.
@@ -32,7 +32,7 @@ def submit(registry: Registry, run_id: str, report: Report, baseline: Report, ru
 
 
 def promote(registry: Registry, version: Version, report: Report, baseline: Report, rules: Rules = DEFAULT) -> Outcome:
-    """Makes a version Production if it is better than the present one.
+    """Make a version Production if it is better than the present one.
 
     Where another version becomes Production meanwhile, the comparison is made again, with that one: of two candidates
     at once the second has to beat the first.
@@ -61,7 +61,7 @@ def _compare(registry: Registry, report: Report, head: int, baseline: Report, ru
 
 
 def _record(registry: Registry, version: Version, decision: Decision, generation: int, head: int) -> None:
-    """Writes a decision before it is carried out: what became of it then stands in the ledger."""
+    """Write a decision before it is carried out: what became of it then stands in the ledger."""
     content = asdict(decision) | {"version": version.number, "against": head, "generation": generation}
     registry.add_text(
         version, json.dumps(content, indent=1), f"decisions/{generation:06}-version-{version.number}.json"

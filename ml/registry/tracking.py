@@ -42,10 +42,10 @@ class LoggedRun:
 def log_run(
     address: str, data: TrainingData, base: BaseModel, recipe: Recipe, result: TrainingResult, repository: Path
 ) -> str:
-    """Logs a finished training run and gives its id; `repository` is the checkout whose revision is logged.
+    """Log a finished training run and gives its id; `repository` is the checkout whose revision is logged.
 
     The data set goes along as an artifact, so that the run can be repeated: to a server of one's own, and nowhere else.
-    Raises RegistryError where MLflow is away or refuses; the run is then marked as failed where it was begun.
+    Raise RegistryError where MLflow is away or refuses; the run is then marked as failed where it was begun.
     """
     client = open_client(address)
     with translated(address):
@@ -68,7 +68,7 @@ def log_run(
 
 
 def read_run(address: str, run_id: str) -> LoggedRun:
-    """Reads back what a run was made from. Raises RegistryError where there is no such run."""
+    """Read back what a run was made from. Raise RegistryError where there is no such run."""
     client = open_client(address)
     with translated(address):
         run = client.get_run(run_id)
@@ -90,7 +90,7 @@ def read_run(address: str, run_id: str) -> LoggedRun:
 
 
 def logged_data(address: str, run_id: str, folder: Path) -> TrainingData:
-    """Brings the data set of a run into a folder. Raises RegistryError where it is not the one that was logged."""
+    """Bring the data set of a run into a folder. Raise RegistryError where it is not the one that was logged."""
     logged, client = read_run(address, run_id), open_client(address)
     with translated(address):
         about = json.loads(text_artifact(client, run_id, f"{ADAPTER}/{ABOUT}"))
@@ -102,18 +102,18 @@ def logged_data(address: str, run_id: str, folder: Path) -> TrainingData:
 
 
 def differing_packages(run: LoggedRun) -> dict[str, tuple[str, str]]:
-    """Gives the packages whose version differs, as (then, now): why a repetition may end with another loss."""
+    """Return the packages whose version differs, as (then, now): why a repetition may end with another loss."""
     now = package_versions()
     return {name: (then, now.get(name, "")) for name, then in run.packages.items() if now.get(name) != then}
 
 
 def package_versions() -> dict[str, str]:
-    """Gives the versions of the packages that decide how training ends."""
+    """Return the versions of the packages that decide how training ends."""
     return {name: version(name) for name in PACKAGES}
 
 
 def code_revision(repository: Path) -> str:
-    """Gives the checked-out git revision, "-dirty" at its end where files differ, "unknown" outside of a checkout."""
+    """Return the checked-out git revision, "-dirty" at its end where files differ, "unknown" outside of a checkout."""
     command = ["git", "-C", str(repository), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -151,7 +151,7 @@ def _log_artifacts(client: "MlflowClient", run_id: str, data: TrainingData, resu
 
 
 def draw_losses(result: TrainingResult, picture: Path) -> None:
-    """Draws the loss at each step, and the held-out loss before and after, as a PNG."""
+    """Draw the loss at each step, and the held-out loss before and after, as a PNG."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4), layout="constrained")

@@ -35,56 +35,56 @@ class Registry:
             self._ledger = open_ledger(self._client, name)
 
     def register(self, run_id: str) -> Version:
-        """Makes a version of a run's adapter; of the same run again, the same version."""
+        """Make a version of a run's adapter; of the same run again, the same version."""
         with translated(self.address):
             for found in self._client.search_model_versions(f"name = '{self.name}' and run_id = '{run_id}'"):
                 return _version(found)
             return _version(self._client.create_model_version(self.name, f"runs:/{run_id}/{ADAPTER}", run_id))
 
     def version(self, number: int) -> Version:
-        """Reads a version by its number."""
+        """Read a version by its number."""
         with translated(self.address):
             return _version(self._client.get_model_version(self.name, str(number)))
 
     def tag(self, version: Version, tags: dict[str, str]) -> None:
-        """Sets tags on a version."""
+        """Set tags on a version."""
         with translated(self.address):
             for name, value in tags.items():
                 self._client.set_model_version_tag(self.name, str(version.number), name, value)
 
     def add_text(self, version: Version, text: str, path: str) -> None:
-        """Puts a text among the artifacts of the version's run."""
+        """Put a text among the artifacts of the version's run."""
         with translated(self.address):
             self._client.log_text(version.run_id, text, path)
 
     def text(self, version: Version, path: str) -> str | None:
-        """Reads a text among the artifacts of the version's run; None where there is none."""
+        """Read a text among the artifacts of the version's run; None where there is none."""
         with translated(self.address):
             if path not in {file.path for file in self._client.list_artifacts(version.run_id, str(Path(path).parent))}:
                 return None
             return text_artifact(self._client, version.run_id, path)
 
     def add_file(self, version: Version, file: Path, folder: str) -> None:
-        """Puts a file into a folder among the artifacts of the version's run."""
+        """Put a file into a folder among the artifacts of the version's run."""
         with translated(self.address):
             self._client.log_artifact(version.run_id, str(file), folder)
 
     def get_file(self, version: Version, path: str, folder: Path) -> Path:
-        """Brings a file from the artifacts of the version's run into a folder, and gives where it lies."""
+        """Bring a file from the artifacts of the version's run into a folder, and gives where it lies."""
         with translated(self.address):
             return Path(self._client.download_artifacts(version.run_id, path, str(folder)))
 
     def add_report(self, version: Version, report: Report) -> None:
-        """Keeps what was measured of a version; one report for each data set."""
+        """Keep what was measured of a version; one report for each data set."""
         self.add_text(version, report.to_json(), _report_path(report.dataset_digest))
 
     def report(self, version: Version, dataset_digest: str) -> Report | None:
-        """Reads what was measured of a version on a data set; None where it was not measured on that one."""
+        """Read what was measured of a version on a data set; None where it was not measured on that one."""
         text = self.text(version, _report_path(dataset_digest))
         return None if text is None else parse_report(text)
 
     def production(self) -> Version | None:
-        """Gives the version whose alias is Production, which is the one to serve; None: the base model alone."""
+        """Return the version whose alias is Production, which is the one to serve; None: the base model alone."""
         from mlflow.exceptions import MlflowException
 
         with translated(self.address):
@@ -97,26 +97,26 @@ class Registry:
                 raise
 
     def download(self, version: Version, folder: Path) -> Path:
-        """Brings a version's adapter (peft's form) into a folder, and gives where it lies."""
+        """Bring a version's adapter (peft's form) into a folder, and gives where it lies."""
         with translated(self.address):
             return Path(self._client.download_artifacts(version.run_id, ADAPTER, str(folder)))
 
     def history(self) -> list[Entry]:
-        """Gives every change of Production, the first first."""
+        """Return every change of Production, the first first."""
         with translated(self.address):
             return read_entries(self._client, self._ledger)
 
     def succeed(self, after: int, version: Version) -> bool:
-        """Makes a version Production if it still is generation `after` that is in force, else gives False.
+        """Make a version Production if it still is generation `after` that is in force, else gives False.
 
         Of any number of callers with the same `after`, one gets True.
         """
         return self._append(Entry(after + 1, version.number))
 
     def rollback(self) -> Version | None:
-        """Makes the version before the present one Production again, and gives it; None: the base model alone.
+        """Make the version before the present one Production again, and gives it; None: the base model alone.
 
-        Raises RegistryError where there is nothing to go back from, or another change came first.
+        Raise RegistryError where there is nothing to go back from, or another change came first.
         """
         entries = self.history()
         if not entries or not entries[-1].version:
@@ -126,7 +126,7 @@ class Registry:
         return self.production()
 
     def settle(self) -> None:
-        """Sets the alias and the tag to what the ledger says; needed where a process died between the two."""
+        """Set the alias and the tag to what the ledger says; needed where a process died between the two."""
         head = self._settled_alias()
         with translated(self.address):
             for found in self._client.search_model_versions(f"name = '{self.name}'"):
@@ -137,7 +137,7 @@ class Registry:
                     self._client.delete_model_version_tag(self.name, str(found.version), PRODUCTION)
 
     def _tag_production(self, version: str) -> None:
-        """Sets the tag; where another process did so in the same moment MLflow's database refuses, and it is there."""
+        """Set the tag; where another process did so in the same moment MLflow's database refuses, and it is there."""
         from mlflow.exceptions import MlflowException
 
         try:
@@ -153,7 +153,7 @@ class Registry:
         return written
 
     def _settled_alias(self) -> int:
-        """Sets the alias until a look at the ledger after that still agrees: the last to write it has seen the head."""
+        """Set the alias until a look at the ledger after that still agrees: the last to write it has seen the head."""
         while True:
             entries = self.history()
             head = entries[-1].version if entries else 0

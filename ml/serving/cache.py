@@ -23,7 +23,7 @@ class CacheArgs:
 
 
 def model_cache(args: CacheArgs) -> list[dict[str, Any]]:
-    """Gives a LocalModelNodeGroup and a LocalModelCache a model."""
+    """Return a LocalModelNodeGroup and a LocalModelCache a model."""
     group = {
         "apiVersion": API,
         "kind": "LocalModelNodeGroup",

@@ -77,12 +77,12 @@ class AutoscalingArgs:
 
 
 def memory_share(gpus: int, slices: int) -> float:
-    """Gives the share of the card's memory that a pod may take: slices isolate none, so each pod has to state its own."""
+    """Return the share of the card's memory that a pod may take: slices isolate none, so each pod has to state its own."""
     return round((1 - KEPT_FREE) * gpus / slices, 3)
 
 
 def production_model(args: ProductionArgs) -> dict[str, Any]:
-    """Gives the production model's InferenceService; raises ValueError for a canary that has no slices of its own."""
+    """Return the production model's InferenceService; raises ValueError for a canary that has no slices of its own."""
     if args.canary_percent is not None and 2 * args.placement.gpus > args.slices:
         raise ValueError("a canary needs slices of its own: give the production model half of them at most")
     flags = [
@@ -108,7 +108,7 @@ def production_model(args: ProductionArgs) -> dict[str, Any]:
 
 
 def autoscaling_model(args: AutoscalingArgs) -> dict[str, Any]:
-    """Gives the autoscaling test's InferenceService: KPA by requests at once, down to `min_replicas`."""
+    """Return the autoscaling test's InferenceService: KPA by requests at once, down to `min_replicas`."""
     flags = _vllm(args.placement.gpus, args.slices, args.context_tokens)
     scaling = {
         "min_replicas": args.min_replicas,
@@ -170,7 +170,7 @@ def _predictor(base: str, placement: Placement, flags: list[str], environment: d
 
 
 def _with_adapters(model: Any, name: str, adapters: AdapterSource) -> dict[str, Any]:
-    """Mounts the adapters' folder into vLLM, and gives the container that fills it, with its volume."""
+    """Mount the adapters' folder into vLLM, and gives the container that fills it, with its volume."""
     from kubernetes import client
 
     model.volume_mounts = [client.V1VolumeMount(name="adapters", mount_path=ADAPTERS, read_only=True)]

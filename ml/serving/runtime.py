@@ -23,7 +23,7 @@ class VllmArgs:
 
 
 def vllm_runtime(args: VllmArgs) -> dict[str, Any]:
-    """Gives the ServingRuntime: vLLM at port 8080 with the model that KServe mounts at /mnt/models."""
+    """Return the ServingRuntime: vLLM at port 8080 with the model that KServe mounts at /mnt/models."""
     from kserve import V1alpha1ServingRuntime, V1alpha1ServingRuntimeSpec, V1alpha1SupportedModelFormat
 
     runtime = V1alpha1ServingRuntime(
@@ -42,7 +42,7 @@ def vllm_runtime(args: VllmArgs) -> dict[str, Any]:
 
 
 def plain(thing: object) -> dict[str, Any]:
-    """Gives an object of the SDK as the API server takes it: camelCase, and nothing that is not set."""
+    """Return an object of the SDK as the API server takes it: camelCase, and nothing that is not set."""
     from kubernetes.client import ApiClient
 
     data: dict[str, Any] = ApiClient().sanitize_for_serialization(thing)
@@ -50,7 +50,7 @@ def plain(thing: object) -> dict[str, Any]:
 
 
 def hardened() -> Any:
-    """Gives the security context that the level `restricted` wants."""
+    """Return the security context that the level `restricted` wants."""
     from kubernetes import client
 
     return client.V1SecurityContext(

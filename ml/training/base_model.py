@@ -84,7 +84,7 @@ def _converted(gguf: Path, cache: Path) -> BaseModel:
 
 
 def _move(part: Path, folder: Path) -> None:
-    """Puts a finished folder in place; where another process was first, its copy is as good."""
+    """Put a finished folder in place; where another process was first, its copy is as good."""
     try:
         part.rename(folder)
     except OSError:

@@ -45,12 +45,12 @@ class Example(BaseModel):
 
     @property
     def absent(self) -> bool:
-        """Says whether nothing in the index answers it."""
+        """Return whether nothing in the index answers it."""
         return self.origin == ABSENT
 
 
 def read_examples(path: Path) -> list[Example]:
-    """Reads a JSONL file of examples. Raises DatasetError naming the first line that is none, or where all is empty."""
+    """Read a JSONL file of examples. Raise DatasetError naming the first line that is none, or where all is empty."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -59,7 +59,7 @@ def read_examples(path: Path) -> list[Example]:
 
 
 def parse_examples(text: str, place: str) -> list[Example]:
-    """Reads examples that came from a place, as `read_examples` does."""
+    """Read examples that came from a place, as `read_examples` does."""
     lines = text.splitlines()
     examples = [_parse(line, f"{place}:{number}") for number, line in enumerate(lines, 1) if line.strip()]
     if not examples:
@@ -77,13 +77,13 @@ def _parse(line: str, place: str) -> Example:
 
 
 def write_examples(path: Path, examples: Iterable[Example]) -> None:
-    """Writes examples so that the same ones always give the same bytes, and so the same digest."""
+    """Write examples so that the same ones always give the same bytes, and so the same digest."""
     lines = (json.dumps(example.model_dump(exclude_defaults=True), ensure_ascii=False) for example in examples)
     path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
 
 
 def dataset_digest(*paths: Path) -> str:
-    """Gives the SHA-256 of the files' bytes, in the order given: the data set's identity in runs and reports."""
+    """Return the SHA-256 of the files' bytes, in the order given: the data set's identity in runs and reports."""
     total = hashlib.sha256()
     for path in paths:
         total.update(hashlib.sha256(path.read_bytes()).digest())

@@ -6,7 +6,7 @@ backslashes: there may be none of them in the function (tests/ml/test_function_s
 
 
 def fine_tune(arguments: dict[str, object] | None = None, /, **named: object) -> None:  # noqa: C901  # ships as one
-    """Trains a LoRA adapter and leaves adapter/ and result.json in the output folder.
+    """Train a LoRA adapter and leaves adapter/ and result.json in the output folder.
 
     The arguments come as one dict (Trainer's local backend) or by name (its Kubernetes backend), every text
     percent-encoded: base, a Hugging Face folder or name; train and held_out, JSONL files of ml.training.examples;
@@ -44,7 +44,7 @@ def fine_tune(arguments: dict[str, object] | None = None, /, **named: object) ->
     from trl import SFTConfig, SFTTrainer
 
     def load_model() -> tuple[Any, Any, Any]:
-        """Gives the model, its tokenizer, and the adapter's configuration for trl where trl is to add it."""
+        """Return the model, its tokenizer, and the adapter's configuration for trl where trl is to add it."""
         if cuda:
             model, tokenizer = unsloth.FastLanguageModel.from_pretrained(
                 options["base"], max_seq_length=options["max_tokens"], dtype=None, load_in_4bit=True
@@ -76,7 +76,7 @@ def fine_tune(arguments: dict[str, object] | None = None, /, **named: object) ->
         }
 
     def read(path: str, tokenizer: Any) -> tuple[Any, int]:
-        """Gives the conversations that fit, and how many did not: a cut answer would teach to stop in mid-sentence."""
+        """Return the conversations that fit, and how many did not: a cut answer would teach to stop in mid-sentence."""
         lines = Path(path).read_text(encoding="utf-8").splitlines()
         examples = [json.loads(line) for line in lines if line.strip()]
         rows = [conversation(example) for example in examples if example.get("learn", True)]
@@ -88,7 +88,7 @@ def fine_tune(arguments: dict[str, object] | None = None, /, **named: object) ->
         return Dataset.from_list(kept), len(rows) - len(kept)
 
     def last_checkpoint() -> str | None:
-        """Finds the last checkpoint that was written to its end: its trainer state is written last."""
+        """Find the last checkpoint that was written to its end: its trainer state is written last."""
         steps = {}
         for state in output.glob("checkpoints/checkpoint-*/trainer_state.json"):
             try:
@@ -98,7 +98,7 @@ def fine_tune(arguments: dict[str, object] | None = None, /, **named: object) ->
         return str(steps[max(steps)]) if steps else None
 
     def write(name: str, content: dict[str, Any]) -> None:
-        """Writes a file that is there whole or not at all."""
+        """Write a file that is there whole or not at all."""
         part = output / (name + ".part")
         part.write_text(json.dumps(content))
         part.replace(output / name)

@@ -56,11 +56,11 @@ class TrainingData:
 def train(
     data: TrainingData, base: BaseModel, recipe: Recipe, output: Path, settings: Settings, progress: Progress = print
 ) -> TrainingResult:
-    """Trains an adapter by Kubeflow Trainer and gives what came out; `progress` gets the job's lines as they come.
+    """Train an adapter by Kubeflow Trainer and gives what came out; `progress` gets the job's lines as they come.
 
     `output` is kept: called again with the same arguments after a kill it goes on from the last checkpoint, and after
     the end it gives the result at once. On a cluster all paths lie on a volume that is mounted here and there.
-    Raises DatasetError for data that can't be, TrainingError where the job fails or `output` holds another run.
+    Raise DatasetError for data that can't be, TrainingError where the job fails or `output` holds another run.
     """
     for file in (data.train, data.held_out):
         read_examples(file)
@@ -122,7 +122,7 @@ def _custom_trainer(
 
 
 def _local_environment(base: BaseModel) -> dict[str, str]:
-    """Gives the job's whole environment: this interpreter's packages instead of a second installation of torch."""
+    """Return the job's whole environment: this interpreter's packages instead of a second installation of torch."""
     packages = sysconfig.get_paths()
     kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR", "HF_HOME") if name in os.environ}
     return kept | {
@@ -140,7 +140,7 @@ def _path_with_this_python() -> str:
 
 @contextmanager
 def _this_python_first() -> Iterator[None]:
-    """Makes the local backend, which takes the first `python` on the PATH, build its environment on this one."""
+    """Make the local backend, which takes the first `python` on the PATH, build its environment on this one."""
     before = os.environ.get("PATH", os.defpath)
     os.environ["PATH"] = _path_with_this_python()
     try:
@@ -170,7 +170,7 @@ def _run(trainer: "CustomTrainer", settings: Settings, progress: Progress) -> No
 
 
 def _awaited(client: "TrainerClient", name: str, settings: Settings, lines: "_Lines") -> "TrainJob | None":
-    """Gives the job when it has ended; None where it takes too long.
+    """Return the job when it has ended; None where it takes too long.
 
     The SDK's own wait gives up where the cluster fails to answer once, though the job runs on. Here it is asked again, and
     TrainingError comes where it stays away.
@@ -196,7 +196,7 @@ def _awaited(client: "TrainerClient", name: str, settings: Settings, lines: "_Li
 
 @contextmanager
 def _cluster_errors_translated(what: str, cure: str) -> Iterator[None]:
-    """Turns what Kubeflow's SDK raises where a cluster is away or lacks something into TrainingError."""
+    """Turn what Kubeflow's SDK raises where a cluster is away or lacks something into TrainingError."""
     from kubernetes.client.exceptions import ApiException
     from kubernetes.config.config_exception import ConfigException
     from urllib3.exceptions import HTTPError
@@ -245,7 +245,7 @@ def _runtime(client: "TrainerClient", settings: Settings) -> "Runtime":
 
 
 def _clear_up(name: str) -> None:
-    """Waits until the local backend has put the working folder back, and removes what a failed job leaves behind."""
+    """Wait until the local backend has put the working folder back, and removes what a failed job leaves behind."""
     for thread in threading.enumerate():
         if thread.name == f"{name}-train":
             thread.join()

@@ -43,12 +43,12 @@ class Recipe:
                 raise TrainingError(f"{name} is {getattr(self, name)}", f"give {name} a number above zero")
 
     def as_dict(self) -> dict[str, int | float]:
-        """Gives the numbers by name, as they are logged."""
+        """Return the numbers by name, as they are logged."""
         return asdict(self)
 
     @classmethod
     def from_logged(cls, values: dict[str, Any]) -> Self:
-        """Gives the recipe back from logged text; names that are none of a recipe's are passed over."""
+        """Return the recipe back from logged text; names that are none of a recipe's are passed over."""
         defaults = cls().as_dict()
         typed: dict[str, Any] = {name: type(defaults[name])(values[name]) for name in values if name in defaults}
         return cls(**typed)

@@ -39,7 +39,7 @@ class TrainingResult:
 
 
 def read_result(output: Path) -> TrainingResult | None:
-    """Reads the result from a run's output folder; None where the run has not finished."""
+    """Read the result from a run's output folder; None where the run has not finished."""
     file = output / RESULT
     if not file.is_file():
         return None
@@ -49,17 +49,17 @@ def read_result(output: Path) -> TrainingResult | None:
 
 
 def write_about(adapter: Path, about: dict[str, object]) -> None:
-    """Writes beside an adapter what it was made from."""
+    """Write beside an adapter what it was made from."""
     (adapter / ABOUT).write_text(json.dumps(about, indent=1))
 
 
 def base_digest_of(adapter: Path) -> str:
-    """Gives the digest of the base model that an adapter was trained on. Raises TrainingError where it does not say."""
+    """Return the digest of the base model that an adapter was trained on. Raise TrainingError where it does not say."""
     return _said(adapter, "base_digest", "which base model it is for")
 
 
 def texts_of(adapter: Path) -> tuple[str, str]:
-    """Gives the system and prompt texts that an adapter was trained with. Raises TrainingError where it does not say."""
+    """Return the system and prompt texts that an adapter was trained with. Raise TrainingError where it does not say."""
     what = "which texts it was trained with"
     return _said(adapter, "system", what), _said(adapter, "prompt", what)
 

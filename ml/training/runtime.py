@@ -45,7 +45,7 @@ class RuntimeArgs:
 
 
 def training_runtime(args: RuntimeArgs) -> dict[str, Any]:
-    """Gives the TrainingRuntime object as plain data, checked by Kubeflow's typed models.
+    """Return the TrainingRuntime object as plain data, checked by Kubeflow's typed models.
 
     A job that was killed is started again, `restarts` times, and goes on from its last checkpoint; one that gave up by itself
     (Python's exit code 1) would only do so again. It is one plain process: torchrun, by which Trainer's policy for torch starts
@@ -87,7 +87,7 @@ def training_runtime(args: RuntimeArgs) -> dict[str, Any]:
 
 
 def _gave_up() -> "IoK8sApiBatchV1PodFailurePolicy":
-    """Lets a Job fail by the reason PodFailurePolicy where its code ended with an error of its own."""
+    """Let a Job fail by the reason PodFailurePolicy where its code ended with an error of its own."""
     from kubeflow_trainer_api import models
 
     own_error = models.IoK8sApiBatchV1PodFailurePolicyOnExitCodesRequirement(
@@ -98,7 +98,7 @@ def _gave_up() -> "IoK8sApiBatchV1PodFailurePolicy":
 
 
 def _pod(args: RuntimeArgs) -> "IoK8sApiCoreV1PodSpec":
-    """Gives the pod as the Pod Security level `restricted` wants it; its user owns the volumes."""
+    """Return the pod as the Pod Security level `restricted` wants it; its user owns the volumes."""
     from kubeflow_trainer_api import models
 
     claims = {"models": args.model_cache_claim, "workspace": args.workspace_claim}
@@ -159,7 +159,7 @@ def _node(args: RuntimeArgs) -> "IoK8sApiCoreV1Container":
 
 
 def _packages(args: RuntimeArgs) -> "IoK8sApiCoreV1Container":
-    """Gives the container that installs into Python's user base, which leaves what the image has (torch) in place."""
+    """Return the container that installs into Python's user base, which leaves what the image has (torch) in place."""
     from kubeflow_trainer_api import models
 
     return models.IoK8sApiCoreV1Container(
@@ -173,7 +173,7 @@ def _packages(args: RuntimeArgs) -> "IoK8sApiCoreV1Container":
 
 
 def _confined() -> "IoK8sApiCoreV1SecurityContext":
-    """Gives a container that can't gain rights, and writes only to what is mounted."""
+    """Return a container that can't gain rights, and writes only to what is mounted."""
     from kubeflow_trainer_api import models
 
     return models.IoK8sApiCoreV1SecurityContext(

@@ -15,7 +15,7 @@ class Asker:
 
     @classmethod
     def local(cls) -> Self:
-        """Gives the user of this process."""
+        """Return the user of this process."""
         try:
             return cls(getpass.getuser())
         except (KeyError, OSError):  # a container's user may have no name

@@ -52,21 +52,21 @@ class Assistant:
         self._turns = Semaphore(store.searches_at_once)
 
     def ask(self, question: str, *, where: Where | None = None, asker: Asker | None = None) -> Iterator[Event]:
-        """Answers a question as a stream that ends with the Answer; see `rag_service.answer.events`.
+        """Answer a question as a stream that ends with the Answer; see `rag_service.answer.events`.
 
-        Raises QuestionError at once for a question that can't be asked; StoreError and EmbedderError come with the stream.
+        Raise QuestionError at once for a question that can't be asked; StoreError and EmbedderError come with the stream.
         An LLM that fails is a Notice, and the answer is then composed from the evidence.
         """
         text = checked(question, self._settings.max_question_chars)
         return self._recorded(Run(Asked.of(text, where or Where()), asker or Asker()))
 
     def answer(self, question: str, *, where: Where | None = None, asker: Asker | None = None) -> Answer:
-        """Answers a question and gives the whole answer. Raises what `ask` raises."""
+        """Answer a question and gives the whole answer. Raise what `ask` raises."""
         answers = [event for event in self.ask(question, where=where, asker=asker) if isinstance(event, Answer)]
         return answers[-1]
 
     def trace_feedback(self, about: Mapping[str, Any], asker: Asker) -> None:
-        """Sends what a reader thought of an answer (`record_feedback` gives it) to where the traces go, if anywhere."""
+        """Send what a reader thought of an answer (`record_feedback` gives it) to where the traces go, if anywhere."""
         if self._tracer:
             self._tracer.trace_feedback(about, asker)
 
@@ -156,10 +156,10 @@ class Assistant:
 
 
 def open_assistant(settings: "Settings", adapter: Path | None = None) -> Assistant:
-    """Opens the index, the embedder and the retriever that the settings name; a context manager.
+    """Open the index, the embedder and the retriever that the settings name; a context manager.
 
     The LLM follows Production, or keeps to an `adapter` (a GGUF file for the embedded base model) that is to be measured.
-    Raises StoreError, EmbedderError or SettingsError, and for that adapter AdapterError.
+    Raise StoreError, EmbedderError or SettingsError, and for that adapter AdapterError.
     """
     llm = LlmInForce(settings, adapter)
     if adapter:

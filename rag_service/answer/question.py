@@ -40,9 +40,9 @@ SIGNS = {
 
 
 def checked(question: str, longest: int) -> str:
-    """Gives the question on one line, control characters left out.
+    """Return the question on one line, control characters left out.
 
-    Raises QuestionError for one that is empty, longer than `longest` characters, or holds no word.
+    Raise QuestionError for one that is empty, longer than `longest` characters, or holds no word.
     """
     if len(question) > longest:
         raise QuestionError(
@@ -58,12 +58,12 @@ def checked(question: str, longest: int) -> str:
 
 
 def language_of(question: str) -> Language:
-    """Gives the language to answer in: Russian for a question with Russian letters, else English."""
+    """Return the language to answer in: Russian for a question with Russian letters, else English."""
     return "ru" if CYRILLIC.search(question) else "en"
 
 
 def intent_of(question: str) -> Intent:
-    """Gives what the question is after, WHAT where nothing says otherwise."""
+    """Return what the question is after, WHAT where nothing says otherwise."""
     found = Intent(0)
     for intent, sign in SIGNS.items():
         if sign.search(question):

@@ -54,18 +54,18 @@ class Run:
     _notices: list[str] = field(default_factory=list)
 
     def say(self, text: str) -> Text:
-        """Adds to the text and gives the event for it."""
+        """Add to the text and gives the event for it."""
         self._parts.append(text)
         return Text(text)
 
     def note(self, text: str, about: Literal["model", "adapter", "record"] = "model") -> Notice:
-        """Adds a notice and gives the event for it."""
+        """Add a notice and gives the event for it."""
         self._notices.append(text)
         return Notice(text, about)
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
-        """Adds the time of a block to a stage."""
+        """Add the time of a block to a stage."""
         timed, start = self.stages[stage], time.perf_counter()
         timed.began = timed.began or time.time_ns()
         try:
@@ -75,7 +75,7 @@ class Run:
             timed.ended = time.time_ns()
 
     def waited(self, stage: str, parts: Generator[str]) -> Iterator[str]:
-        """Gives the parts of a stream, adding the time that each is waited for to a stage."""
+        """Yield the parts of a stream, adding the time that each is waited for to a stage."""
         with closing(parts):
             while True:
                 with self.timed(stage):
@@ -85,7 +85,7 @@ class Run:
                 yield part
 
     def answer(self) -> Answer:
-        """Gives the answer as it stands now."""
+        """Return the answer as it stands now."""
         return Answer(
             id=self.id,
             question=self.asked.text,

@@ -42,12 +42,12 @@ def doctor(store: str | None, as_json: bool) -> None:
 
 
 def masked(settings: "Settings") -> dict[str, Any]:
-    """Gives every setting, secrets masked and passwords in addresses left out."""
+    """Return every setting, secrets masked and passwords in addresses left out."""
     return settings.model_dump(mode="json")
 
 
 def run_checks(settings: "Settings") -> Iterator[Check]:
-    """Looks at one thing after another; no address is called that is not in the settings."""
+    """Look at one thing after another; no address is called that is not in the settings."""
     for name, look in CHECKS.items():
         try:
             yield look(settings)
@@ -58,12 +58,12 @@ def run_checks(settings: "Settings") -> Iterator[Check]:
 
 
 def check_python(_: "Settings") -> Check:
-    """Names the interpreter."""
+    """Name the interpreter."""
     return Check("python", "ok", f"{sys.version.split()[0]} at {sys.executable}")
 
 
 def check_settings_file(_: "Settings") -> Check:
-    """Names the settings file in force."""
+    """Name the settings file in force."""
     from ml.settings import FILE_NAME, config_file
 
     file = config_file()
@@ -71,7 +71,7 @@ def check_settings_file(_: "Settings") -> Check:
 
 
 def check_git(_: "Settings") -> Check:
-    """Looks for git, which URLs and revisions need."""
+    """Look for git, which URLs and revisions need."""
     found = shutil.which("git")
     return (
         Check("git", "ok", found)
@@ -81,14 +81,14 @@ def check_git(_: "Settings") -> Check:
 
 
 def check_languages(_: "Settings") -> Check:
-    """Counts the languages that are split by their grammar."""
+    """Count the languages that are split by their grammar."""
     from ml.index.languages import LANGUAGES
 
     return Check("languages", "ok", f"{len(LANGUAGES)} by grammar: {', '.join(sorted(LANGUAGES))}")
 
 
 def check_embedder(settings: "Settings") -> Check:
-    """Opens the embedder; one at an address is called."""
+    """Open the embedder; one at an address is called."""
     from ml.index.embedder import open_embedder
 
     embedder = open_embedder(settings)
@@ -96,7 +96,7 @@ def check_embedder(settings: "Settings") -> Check:
 
 
 def check_store(settings: "Settings") -> Check:
-    """Opens the index and counts what is in it."""
+    """Open the index and counts what is in it."""
     from ml.index import open_index
 
     store, _ = open_index(settings)
@@ -109,7 +109,7 @@ def check_store(settings: "Settings") -> Check:
 
 
 def check_disk(settings: "Settings") -> Check:
-    """Looks at the room left where an embedded index lies."""
+    """Look at the room left where an embedded index lies."""
     if "://" in settings.store:
         return Check("disk", "ok", "the index lies on a server")
     folder = Path(settings.store).absolute()
@@ -124,21 +124,21 @@ def check_disk(settings: "Settings") -> Check:
 
 
 def check_llm(settings: "Settings") -> Check:
-    """Looks for the LLM; one at an address is asked for its models."""
+    """Look for the LLM; one at an address is asked for its models."""
     from ml.adapters.status import describe_llm
 
     return Check("llm", "ok", describe_llm(settings))
 
 
 def check_records(settings: "Settings") -> Check:
-    """Says where answers and feedback are read from; Langfuse, where it is set, is called with its keys."""
+    """Return where answers and feedback are read from; Langfuse, where it is set, is called with its keys."""
     from ml.records import open_records
 
     return Check("records", "ok", open_records(settings).place())
 
 
 def check_tracing(_: "Settings") -> Check:
-    """Says that nothing is sent anywhere, and names the libraries that could."""
+    """Return that nothing is sent anywhere, and names the libraries that could."""
     loaded = "present, held off" if find_spec("langsmith") else "absent"
     return Check("network", "ok", f"only the addresses set above are called (LangSmith tracing: {loaded})")
 

@@ -76,7 +76,7 @@ def read_queries(lines: IO[bytes]) -> Iterator[tuple[Any, str]]:
 
 
 def answer_all(retriever: "Retriever", queries: IO[bytes], where: "Where", limit: int, spread: bool) -> None:
-    """Prints one JSON line a query."""
+    """Print one JSON line a query."""
     for query_id, query in read_queries(queries):
         hits = retriever.search(query, where=where, limit=limit, spread=spread)
         terminal.print_json({"id": query_id, "results": [wire.hit(hit) for hit in hits]})

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def asker(assistant: Assistant, llm: Llm | None) -> Ask:
-    """Gives the function by which an evaluation asks the service."""
+    """Return the function by which an evaluation asks the service."""
 
     def ask(question: str) -> Reply:
         events = list(assistant.ask(question))
@@ -45,7 +45,7 @@ def asker(assistant: Assistant, llm: Llm | None) -> Ask:
 
 
 def writer(assistant: Assistant, llm: Llm) -> Write:
-    """Gives the function that lets a small LLM write its sentence about an example's own code.
+    """Return the function that lets a small LLM write its sentence about an example's own code.
 
     As the service does it, but for the time it may take, which is this machine's, and for what the answer says already.
     """
@@ -75,7 +75,7 @@ def _place(chunk: "Chunk") -> Place:
 
 
 def _piece(assistant: Assistant, example: Example) -> Piece:
-    """Gives the indexed code that an example is about."""
+    """Return the indexed code that an example is about."""
     for chunk in assistant.store.chunks(example.repo, example.file_path):
         if chunk.line_start <= example.line_start <= chunk.line_end:
             return Piece(chunk, chunk)

@@ -26,7 +26,7 @@ class EmbeddedJudge:
     timeout: float
 
     def complete(self, prompt: str, schema: JsonSchema) -> str:
-        """Gives the reply; see Judge."""
+        """Return the reply; see Judge."""
         request = {
             "messages": [{"role": "user", "content": broken(prompt)}],
             "temperature": 0,
@@ -40,7 +40,7 @@ class EmbeddedJudge:
 
 
 def open_judge(settings: "Settings") -> Judge | None:
-    """Gives the judge that the settings name, or None for judge="none". Raises ModelError where its file can't be read."""
+    """Return the judge that the settings name, or None for judge="none". Raise ModelError where its file can't be read."""
     match settings.judge:
         case "none":
             return None

@@ -49,7 +49,7 @@ class Measured:
 def measure(
     settings: "Settings", examples: Sequence[Example], adapter: Path | None = None, progress: Progress | None = None
 ) -> Measured:
-    """Evaluates the base model and, where an adapter is given, that one and the one that is Production beside it.
+    """Evaluate the base model and, where an adapter is given, that one and the one that is Production beside it.
 
     `adapter` is a GGUF file, peft's folder or a training run's output. The judge that the settings name is checked once;
     one that is away or unfit leaves the metrics that need none. Raise what evaluate_model and Backend.offer raise.
@@ -79,13 +79,13 @@ def _named(told: Progress, stage: str, _: str, done: int, total: int) -> None:
 
 
 def decide(report: Report, present: Report) -> Decision:
-    """Gives what the gate says of a candidate: whether it is above the thresholds, and if so, better than the present."""
+    """Return what the gate says of a candidate: whether it is above the thresholds, and if so, better than the present."""
     registered = above_thresholds(report)
     return better(report, present) if registered.passed else registered
 
 
 def sample(examples: Sequence[Example], limit: int) -> list[Example]:
-    """Gives `limit` examples at even distances, the same ones each time; all where there are no more."""
+    """Return `limit` examples at even distances, the same ones each time; all where there are no more."""
     count = min(limit, len(examples))
     return [examples[number * len(examples) // count] for number in range(count)]
 
@@ -99,9 +99,9 @@ def evaluate_model(
     verdict: JudgeVerdict | None = None,
     progress: Progress | None = None,
 ) -> Report:
-    """Evaluates the service with the LLM that the settings name, or with an adapter on it (GGUF), over their index.
+    """Evaluate the service with the LLM that the settings name, or with an adapter on it (GGUF), over their index.
 
-    What is Production is left aside. Raises AdapterError for an adapter that can't be used, EvaluationError where the
+    What is Production is left aside. Raise AdapterError for an adapter that can't be used, EvaluationError where the
     index does not hold what an example is about, StoreError, EmbedderError, and ModelError where the LLM fails.
     """
     with _apart(settings) as own, open_assistant(own, adapter) as assistant:
@@ -120,7 +120,7 @@ def evaluate_model(
 
 @contextmanager
 def _apart(settings: "Settings") -> "Iterator[Settings]":
-    """Gives settings whose records go into a folder that is gone afterwards, and whose traces go nowhere.
+    """Yield settings whose records go into a folder that is gone afterwards, and whose traces go nowhere.
 
     Without an adapter, the base model answers: not what is Production.
     """

@@ -21,7 +21,7 @@ ABOUT = "Questions about your repositories, answered with links to `path:line`."
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Makes the application. Index and LLM are opened in the background once it starts, and closed when it stops."""
+    """Make the application. Index and LLM are opened in the background once it starts, and closed when it stops."""
     service = Service(settings)
 
     @asynccontextmanager

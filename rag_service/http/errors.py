@@ -29,7 +29,7 @@ OPENAI_CODES = {401: "invalid_api_key", 404: "model_not_found"}
 
 
 def status_of(error: CodeIntelError) -> int:
-    """Gives the HTTP status of one of our errors: the caller's fault, nothing there, or the service can't now."""
+    """Return the HTTP status of one of our errors: the caller's fault, nothing there, or the service can't now."""
     match error:
         case QuestionError():
             return 400
@@ -40,7 +40,7 @@ def status_of(error: CodeIntelError) -> int:
 
 
 def error_body(path: str, status: int, cause: str, cure: str) -> dict[str, Any]:
-    """Gives the body of an error, in the form that callers of this path know."""
+    """Return the body of an error, in the form that callers of this path know."""
     if not path.startswith(OPENAI_PREFIX):
         return {"error": {"cause": cause, "cure": cure}}
     kind = OPENAI_TYPES.get(status, "invalid_request_error")
@@ -50,13 +50,13 @@ def error_body(path: str, status: int, cause: str, cure: str) -> dict[str, Any]:
 def error_response(
     path: str, status: int, cause: str, cure: str | None = None, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
-    """Makes the response for an error; without a cure, the one that goes with the status."""
+    """Make the response for an error; without a cure, the one that goes with the status."""
     body = error_body(path, status, cause, cure or CURES.get(status, CURES[400]))
     return JSONResponse(body, status, headers={"WWW-Authenticate": "Bearer"} if status == 401 else headers)
 
 
 def install(app: FastAPI) -> None:
-    """Lets the application answer every error with one line of JSON."""
+    """Let the application answer every error with one line of JSON."""
     app.exception_handler(CodeIntelError)(_expected)
     app.exception_handler(HTTPException)(_refused)
     app.exception_handler(RequestValidationError)(_invalid)

@@ -68,7 +68,7 @@ def _append(lines: list[Line], css: str, text: str) -> None:
 
 
 def _add(line: Line, css: str, text: str) -> None:
-    """Appends a span, or lengthens the one before; blanks take any colour."""
+    """Append a span, or lengthens the one before; blanks take any colour."""
     if line and (line[-1][0] == css or not text.strip()):
         line[-1] = (line[-1][0], line[-1][1] + text)
     else:

@@ -49,7 +49,7 @@ def _spaced(paths: Sequence[str], count: int) -> Iterable[str]:
 
 
 def central(files: Iterable[Sequence[Chunk]]) -> list[str]:
-    """Gives the public top-level symbols of these files by the number of files that name them."""
+    """Return the public top-level symbols of these files by the number of files that name them."""
     mentions: Counter[str] = Counter()
     defined: Counter[str] = Counter()
     for chunks in files:

@@ -49,25 +49,25 @@ class Metrics:
         self._questions = Gauge("codeintel_questions", "Questions now", ["state"], registry=self._registry)
 
     def watch_drift(self, file: Path) -> None:
-        """Shows the figures that `codeintel drift` left in a file, read at each scrape."""
+        """Show the figures that `codeintel drift` left in a file, read at each scrape."""
         self._registry.register(_Drift(file))
 
     def watch_places(self, admission: Admission) -> None:
-        """Shows how many questions run and wait at each scrape."""
+        """Show how many questions run and wait at each scrape."""
         self._questions.labels("running").set_function(lambda: admission.running)
         self._questions.labels("waiting").set_function(lambda: admission.waiting)
 
     def request(self, route: str, status: int, seconds: float) -> None:
-        """Counts a request that was replied to."""
+        """Count a request that was replied to."""
         self._requests.labels(route, str(status)).inc()
         self._request_seconds.labels(route).observe(seconds)
 
     def feedback(self, verdict: str) -> None:
-        """Counts a reader's verdict."""
+        """Count a reader's verdict."""
         self._feedback.labels(verdict).inc()
 
     def watch(self, events: Iterator[Event]) -> Iterator[Event]:
-        """Passes events on and counts the answer among them."""
+        """Pass events on and counts the answer among them."""
         for event in events:
             if isinstance(event, Answer):
                 self._answer(event)
@@ -78,7 +78,7 @@ class Metrics:
             yield event
 
     def text(self) -> bytes:
-        """Gives all of it in Prometheus' text form."""
+        """Return all of it in Prometheus' text form."""
         return generate_latest(self._registry)
 
     def _answer(self, answer: Answer) -> None:
@@ -96,11 +96,11 @@ class _Model(Collector):
         self._model = model
 
     def describe(self) -> Iterable[InfoMetricFamily]:
-        """Names the metric without opening anything."""
+        """Name the metric without opening anything."""
         return [InfoMetricFamily("codeintel_model", MODEL)]
 
     def collect(self) -> Iterable[InfoMetricFamily]:
-        """Gives the name as a label."""
+        """Return the name as a label."""
         return [InfoMetricFamily("codeintel_model", MODEL, {"model": self._model()})]
 
 
@@ -111,11 +111,11 @@ class _Index(Collector):
         self._repositories = repositories
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
-        """Names the gauges without opening the index."""
+        """Name the gauges without opening the index."""
         return _gauges([])
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        """Gives the gauges: zero where there is no index, none where it can't be read now."""
+        """Return the gauges: zero where there is no index, none where it can't be read now."""
         try:
             return _gauges(self._repositories())
         except CodeIntelError:
@@ -135,7 +135,7 @@ def _gauges(repositories: Sequence[Repository]) -> list[GaugeMetricFamily]:
 
 
 def age_seconds(repository: Repository) -> float | None:
-    """Gives how long ago a repository was indexed, None where that is not known."""
+    """Return how long ago a repository was indexed, None where that is not known."""
     if not repository.indexed_at:
         return None
     indexed = datetime.fromisoformat(repository.indexed_at)
@@ -149,11 +149,11 @@ class _Drift(Collector):
         self._file = file
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
-        """Names the gauges without reading the file."""
+        """Name the gauges without reading the file."""
         return _drift_gauges({})
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        """Gives the gauges of which there are figures."""
+        """Yield the gauges of which there are figures."""
         try:
             figures = json.loads(self._file.read_text(encoding="utf-8"))
         except (OSError, ValueError):

@@ -110,7 +110,7 @@ class _Guarded(Generic[Item]):
 
 
 def _seldom(events: Generator[Event]) -> Generator[Event]:
-    """Gives the answer, and until then an event every SELDOM seconds: each costs a change of threads and back."""
+    """Yield the answer, and until then an event every SELDOM seconds: each costs a change of threads and back."""
     with closing(events):
         last = time.monotonic()
         for event in events:

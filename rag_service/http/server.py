@@ -32,7 +32,7 @@ class Server(ResilientServer):
         self._open_browser = open_browser
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Starts, tells the address, and opens it if that was asked for."""
+        """Start, tells the address, and opens it if that was asked for."""
         await super().startup(sockets)
         click.echo(f"codeintel listens at {self._url} (Ctrl+C stops it)", err=True)
         if self._open_browser:
@@ -41,7 +41,7 @@ class Server(ResilientServer):
             webbrowser.open(self._url)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Takes no new questions, waits for the answers under way, and cuts those short that take too long."""
+        """Take no new questions, waits for the answers under way, and cuts those short that take too long."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._cut_short)
             await super().shutdown(sockets)
@@ -66,7 +66,7 @@ def serve(settings: "Settings", *, open_browser: bool = False, allow_anonymous: 
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Opens the listening socket. Raises ServeError for a port in use, or an address that is not this machine's."""
+    """Open the listening socket. Raise ServeError for a port in use, or an address that is not this machine's."""
     try:
         family, kind, protocol, _, place = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, kind, protocol)
@@ -81,6 +81,6 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def address(host: str, port: int) -> str:
-    """Gives the URL to open in a browser on this machine."""
+    """Return the URL to open in a browser on this machine."""
     name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host.strip("[]"), host)  # noqa: S104  # compared, not bound
     return f"http://[{name}]:{port}" if ":" in name and not name.startswith("[") else f"http://{name}:{port}"

@@ -46,7 +46,7 @@ class Service:
 
     @property
     def assistant(self) -> "Assistant":
-        """The open assistant. Raises what opening the index or the LLM raises."""
+        """The open assistant. Raise what opening the index or the LLM raises."""
         from rag_service.answer.assistant import open_assistant
 
         with self._opening:
@@ -55,25 +55,25 @@ class Service:
             return self._open
 
     def ask(self, question: str, where: Where, asker: Asker) -> Generator[Event]:
-        """Answers a question; the events are counted as they pass. Nothing is opened before the first is asked for."""
+        """Answer a question; the events are counted as they pass. Nothing is opened before the first is asked for."""
         yield from self.metrics.watch(self.assistant.ask(question, where=where, asker=asker))
 
     def take_feedback(self, body: "FeedbackRequest", asker: Asker) -> None:
-        """Records and counts what a reader thought of an answer. Raises RecordError."""
+        """Record and counts what a reader thought of an answer. Raise RecordError."""
         about = record_feedback(self.settings, body.answer_id, body.verdict, body.comment, caller=asker.name)
         self.metrics.feedback(body.verdict)
         with suppress(CodeIntelError):  # without an index there is no assistant, which sends traces
             self.assistant.trace_feedback(about, asker)
 
     def repositories(self) -> list[Repository]:
-        """Gives the indexed repositories, none where there is no index."""
+        """Return the indexed repositories, none where there is no index."""
         try:
             return self.assistant.store.repositories()
         except StoreMissingError:
             return []
 
     def model(self) -> str:
-        """Names what writes: the LLM with its adapter, or "evidence" where none does."""
+        """Name what writes: the LLM with its adapter, or "evidence" where none does."""
         with suppress(CodeIntelError):
             llm = self.assistant.llm.get()
             if llm:
@@ -81,7 +81,7 @@ class Service:
         return EVIDENCE
 
     def check_ready(self, *, exclude_store: bool = False) -> list[Repository]:
-        """Gives the indexed repositories. Raises ServeError while all is being loaded, StoreMissingError without any.
+        """Return the indexed repositories. Raise ServeError while all is being loaded, StoreMissingError without any.
 
         With `exclude_store` one that was ready stays so, whatever becomes of the store, which is not asked.
         """
@@ -95,7 +95,7 @@ class Service:
         return self._last_ready
 
     def warm_up(self) -> threading.Thread:
-        """Loads index and LLM in the background, so that the first question does not wait for them."""
+        """Load index and LLM in the background, so that the first question does not wait for them."""
         thread = threading.Thread(target=self._warm_up, name="warm-up")
         thread.start()
         if self._follower:

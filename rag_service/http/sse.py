@@ -15,7 +15,7 @@ HEADERS = {"X-Accel-Buffering": "no"}  # a proxy passes each event on at once
 
 
 def frame(data: object, name: str | None = None) -> str:
-    """Gives one event: its name, where it has one, and its data as one line of JSON."""
+    """Return one event: its name, where it has one, and its data as one line of JSON."""
     head = f"event: {name}\n" if name else ""
     return f"{head}data: {json.dumps(data, ensure_ascii=False)}\n\n"
 

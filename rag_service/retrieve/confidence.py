@@ -20,7 +20,7 @@ THRESHOLD = 0.46
 
 
 def confidence(question: Question, found: Sequence[Candidate]) -> float:
-    """Gives 0..1 for a question and its best candidates, the best first; answers are worth giving from THRESHOLD on."""
+    """Return 0..1 for a question and its best candidates, the best first; answers are worth giving from THRESHOLD on."""
     best = found[:BEST]
     if not best or not question.terms:
         return 0.0
@@ -31,7 +31,7 @@ def confidence(question: Question, found: Sequence[Candidate]) -> float:
 
 
 def coverage(terms: Sequence[Term], found: Sequence[Candidate]) -> float:
-    """Gives the greatest share of the terms that one candidate holds."""
+    """Return the greatest share of the terms that one candidate holds."""
     return max(sum(_holds(parts, term) for term in terms) for parts in map(_parts, found)) / len(terms)
 
 

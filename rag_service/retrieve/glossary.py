@@ -57,11 +57,11 @@ class Glossary:
 
     @classmethod
     def read(cls, *texts: str) -> Self:
-        """Reads glossary files' texts, the most important first. Raises SettingsError for a line without a colon."""
+        """Read glossary files' texts, the most important first. Raise SettingsError for a line without a colon."""
         return cls(entry for text in texts for entry in _entries(text))
 
     def term(self, words: Sequence[str]) -> tuple[Term, int] | None:
-        """Gives the entry for the longest phrase that `words` begin with, and how many words it takes; or None."""
+        """Return the entry for the longest phrase that `words` begin with, and how many words it takes; or None."""
         words = [_plain(word) for word in words[:MAX_PHRASE]]
         drawer = self._drawer(words[0][:DRAWER])
         fitting = [entry for key in _keys(words[0]) for entry in drawer.get(key, ()) if _follows(words, entry[0])]
@@ -82,21 +82,21 @@ class Glossary:
 
 @lru_cache(maxsize=65_536)
 def stem(word: str) -> str:
-    """Gives a word's Snowball stem, Russian or English by its letters, in lower case and without ё."""
+    """Return a word's Snowball stem, Russian or English by its letters, in lower case and without ё."""
     word = _plain(word)
     return str(_stemmer("russian" if CYRILLIC.search(word) else "english").stemWord(word))
 
 
 def transliterate(word: str) -> str:
-    """Writes a Russian word's stem in Latin letters as a programmer would ("парсеры" -> "parser")."""
+    """Write a Russian word's stem in Latin letters as a programmer would ("парсеры" -> "parser")."""
     return stem(word).translate(TRANSLITERATION)
 
 
 @cache
 def load_glossary(own: str | None = None) -> Glossary:
-    """Loads the general Russian glossary, after a team's own file where one is named.
+    """Load the general Russian glossary, after a team's own file where one is named.
 
-    Raises SettingsError for a file that can't be read.
+    Raise SettingsError for a file that can't be read.
     """
     general = GENERAL.read_text(encoding="utf-8")
     if own is None:
@@ -120,7 +120,7 @@ def _entries(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def _keys(word: str) -> Iterator[str]:
-    """Gives what an entry for the word may be filed under, the closest first."""
+    """Yield what an entry for the word may be filed under, the closest first."""
     yield stem(word)
     if not CYRILLIC.search(word):
         return
@@ -133,7 +133,7 @@ def _keys(word: str) -> Iterator[str]:
 
 
 def _follows(words: Sequence[str], parts: Sequence[str]) -> bool:
-    """Says whether the words begin with the parts of a key; the first part is known to fit."""
+    """Return whether the words begin with the parts of a key; the first part is known to fit."""
     rest = zip(words[1:], parts[1:], strict=False)
     return len(parts) <= len(words) and all({part, stem(part)} & set(_keys(word)) for word, part in rest)
 
@@ -146,7 +146,7 @@ _stemmers = threading.local()
 
 
 def _stemmer(language: str) -> Any:
-    """Gives this thread's stemmer: it keeps the word that it is at in itself."""
+    """Return this thread's stemmer: it keeps the word that it is at in itself."""
     import snowballstemmer
 
     mine: dict[str, Any] = _stemmers.__dict__

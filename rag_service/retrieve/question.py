@@ -75,7 +75,7 @@ class Question:
 
 @lru_cache(maxsize=256)
 def understand(text: str, glossary: Glossary | None = None) -> Question:
-    """Reads a question. `glossary` translates its words; None leaves all of them as they are.
+    """Read a question. `glossary` translates its words; None leaves all of them as they are.
 
     One answer asks for it several times, hence the cache.
     """
@@ -94,24 +94,24 @@ def understand(text: str, glossary: Glossary | None = None) -> Question:
 
 
 def name_parts(name: str) -> tuple[str, ...]:
-    """Gives the stems of the words that a name is made of: "HTTPServer_v2" -> ("http", "server", "v", "2")."""
+    """Return the stems of the words that a name is made of: "HTTPServer_v2" -> ("http", "server", "v", "2")."""
     return tuple(stem(part) for identifier in tokens.identifiers(name) for part in tokens.parts_of(identifier))
 
 
 @lru_cache(maxsize=8192)
 def stems_of(line: str) -> frozenset[str]:
-    """Gives the stems of the words in a line and of the parts of its names."""
+    """Return the stems of the words in a line and of the parts of its names."""
     return frozenset(name_parts(line))
 
 
 def last_component(name: str) -> str:
-    """Gives what stands after the last dot, `::`, `#` or slash: "Base" of "Sinatra::Base"."""
+    """Return what stands after the last dot, `::`, `#` or slash: "Base" of "Sinatra::Base"."""
     return SEPARATOR.split(name.rstrip("()"))[-1]
 
 
 @lru_cache(maxsize=65_536)
 def normal_name(name: str) -> str:
-    """Gives a name as names are compared: its last component, in lower case and without underscores."""
+    """Return a name as names are compared: its last component, in lower case and without underscores."""
     return last_component(name).lower().replace("_", "").replace("-", "")
 
 

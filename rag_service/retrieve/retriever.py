@@ -44,7 +44,7 @@ class Retriever:
         self._rules = rules
 
     def search(self, question: str, *, where: Where | None = None, limit: int = 10, spread: bool = True) -> list[Hit]:
-        """Gives the best chunks, best first; equal ones in the order of repository, path and line.
+        """Return the best chunks, best first; equal ones in the order of repository, path and line.
 
         `spread` lets each further hit of one file count FURTHER_HIT of what it would have.
         """
@@ -54,7 +54,7 @@ class Retriever:
         return (_spread(ranked) if spread else ranked)[:limit]
 
     def mentions(self, word: str, *, where: Where, limit: int) -> list[Chunk]:
-        """Gives the chunks whose text has a word (or its parts, as a name has them), by BM25 alone; best first."""
+        """Return the chunks whose text has a word (or its parts, as a name has them), by BM25 alone; best first."""
         import numpy as np
 
         meaningless = np.zeros(self._embedder.dimension, np.float32)
@@ -69,7 +69,7 @@ class Retriever:
         return understand(question, load_glossary(self._glossary) if needed else None)
 
     def confidence(self, question: str, hits: Sequence[Hit]) -> float:
-        """Gives how well the hits cover the question, 0..1; see `rag_service.retrieve.confidence`."""
+        """Return how well the hits cover the question, 0..1; see `rag_service.retrieve.confidence`."""
         return confidence(self.understand(question), [hit.found for hit in hits])
 
     def _encode(self, question: Question) -> EncodedQuery:
@@ -87,7 +87,7 @@ class Retriever:
 
 
 def open_retriever(settings: "Settings") -> Retriever:
-    """Opens the index and the embedder that the settings name."""
+    """Open the index and the embedder that the settings name."""
     from ml.index import open_index
 
     store, embedder = open_index(settings)
@@ -95,7 +95,7 @@ def open_retriever(settings: "Settings") -> Retriever:
 
 
 def sparse_query(question: Question) -> SparseVector:
-    """Gives the question's words as a sparse vector: a term's best word with weight 1, its i-th best with 1/i.
+    """Return the question's words as a sparse vector: a term's best word with weight 1, its i-th best with 1/i.
 
     So a term with many translations does not drown the others. Russian words stay, for comments in Russian.
     """
@@ -112,7 +112,7 @@ def sparse_query(question: Question) -> SparseVector:
 
 
 def _beginnings_first(question: Question, hits: Iterable[Hit]) -> Iterator[Hit]:
-    """Lets the first of the pieces that a named symbol was cut into have the best score among them."""
+    """Let the first of the pieces that a named symbol was cut into have the best score among them."""
     pieces: defaultdict[tuple[str, str, str], list[Hit]] = defaultdict(list)
     for hit in hits:
         if symbol_is_named(question, hit.chunk):
@@ -130,7 +130,7 @@ def _order(hit: Hit) -> tuple[float, str, str, int]:
 
 
 def _spread(hits: list[Hit]) -> list[Hit]:
-    """Lowers the score of each further hit of a file and sorts again."""
+    """Lower the score of each further hit of a file and sorts again."""
     seen: Counter[tuple[str, str]] = Counter()
     spread = []
     for hit in hits:

@@ -26,7 +26,7 @@ class Best:
 
     @classmethod
     def of(cls, candidates: Iterable[Candidate]) -> Self:
-        """Finds the highest scores; a vector that found nothing gets 1, so that dividing by it is safe."""
+        """Find the highest scores; a vector that found nothing gets 1, so that dividing by it is safe."""
         scores = [(candidate.dense, candidate.text, candidate.names) for candidate in candidates] or [(0.0, 0.0, 0.0)]
         return cls(*(max(column) or 1.0 for column in zip(*scores, strict=True)))
 
@@ -97,12 +97,12 @@ def aside(question: Question, candidate: Candidate, best: Best) -> float:
 
 
 def symbol_is_named(question: Question, chunk: Chunk) -> bool:
-    """Says whether the chunk defines a symbol that the question names."""
+    """Return whether the chunk defines a symbol that the question names."""
     return bool(chunk.symbol) and chunk.kind != "section" and normal_name(chunk.symbol) in question.symbols
 
 
 def path_is_named(question: Question, chunk: Chunk) -> bool:
-    """Says whether the question names the chunk's file and, where it names a line, one of the chunk's."""
+    """Return whether the question names the chunk's file and, where it names a line, one of the chunk's."""
     return any(
         f"/{chunk.file_path}".endswith(f"/{reference.path}")
         and (reference.line is None or chunk.line_start <= reference.line <= chunk.line_end)
@@ -111,25 +111,25 @@ def path_is_named(question: Question, chunk: Chunk) -> bool:
 
 
 def share(parts: frozenset[str], words: frozenset[str]) -> float:
-    """Gives the share of the parts that are among the words; 0 for no parts."""
+    """Return the share of the parts that are among the words; 0 for no parts."""
     return len(parts & words) / len(parts) if parts else 0.0
 
 
 @lru_cache(maxsize=65_536)
 def symbol_parts(symbol: str) -> frozenset[str]:
-    """Gives the stems of the words in a symbol's last component."""
+    """Return the stems of the words in a symbol's last component."""
     return frozenset(name_parts(last_component(symbol)))
 
 
 @lru_cache(maxsize=65_536)
 def file_parts(path: str) -> frozenset[str]:
-    """Gives the stems of the words in the file's name, without its extension."""
+    """Return the stems of the words in the file's name, without its extension."""
     return frozenset(name_parts(PurePosixPath(path).name.partition(".")[0]))
 
 
 @lru_cache(maxsize=65_536)
 def folders(path: str) -> tuple[frozenset[str], ...]:
-    """Gives the same for each folder above it."""
+    """Return the same for each folder above it."""
     return tuple(frozenset(name_parts(folder)) for folder in PurePosixPath(path).parts[:-1])
 
 

@@ -40,7 +40,7 @@ class Served:
 
     @property
     def memory(self) -> int:
-        """Bytes of memory in use."""
+        """Byte of memory in use."""
         size: int = psutil.Process(self.process.pid).memory_info().rss
         return size
 

@@ -71,7 +71,7 @@ def empty_mlflow_server(tmp_path: Path) -> Iterator[str]:
 
 @contextmanager
 def mlflow_on(folder: Path) -> Iterator[str]:
-    """Starts a real MLflow server on SQLite in a folder, and gives its address."""
+    """Start a real MLflow server on SQLite in a folder, and gives its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -96,7 +96,7 @@ def mlflow_on(folder: Path) -> Iterator[str]:
 
 
 def wait_for(address: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
-    """Waits until the server answers; how long that takes depends on who else uses the machine."""
+    """Wait until the server answers; how long that takes depends on who else uses the machine."""
     for _ in range(600):
         assert server.poll() is None, log.read_text()
         try:

@@ -36,7 +36,7 @@ def registry(mlflow_server: str, request: pytest.FixtureRequest) -> Registry:
 
 
 def promoted(registry: Registry, folder: Path, base: BaseModel, seed: int) -> Version:
-    """Makes an adapter of random weights Production, past the gate."""
+    """Make an adapter of random weights Production, past the gate."""
     adapter = write_peft_adapter(folder / f"seed-{seed}", base, seed)
     client = open_client(registry.address)
     run_id: str = client.create_run(experiment_id(client, "test")).info.run_id
@@ -48,7 +48,7 @@ def promoted(registry: Registry, folder: Path, base: BaseModel, seed: int) -> Ve
 
 
 def said(settings: Settings) -> tuple[str, str]:
-    """Gives the name of the LLM in force, and what it says."""
+    """Return the name of the LLM in force, and what it says."""
     llm = LlmInForce(settings).get()
     assert llm
     assert not llm.notice
@@ -78,7 +78,7 @@ def test_what_is_production_is_served_and_goes_back_with_it(
 
 
 def written(file: Path) -> tuple[int, ...]:
-    """Gives what writing a file changes, and reading it does not."""
+    """Return what writing a file changes, and reading it does not."""
     found = file.stat()
     return found.st_mode, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
@@ -119,7 +119,7 @@ def test_an_adapter_of_another_base_model_leaves_what_is_in_force(
 
 
 def die_at(point: str, address: str, name: str, settings: Settings, base: BaseModel) -> None:
-    """Deploys in a process that is killed as it comes to a point."""
+    """Deploy in a process that is killed as it comes to a point."""
 
     def die(*_: object) -> None:
         os.kill(os.getpid(), signal.SIGKILL)

@@ -27,7 +27,7 @@ OTHER = [f"Как приготовить {dish} на {day}?" for dish in ("су�
 
 
 def rows(seed: int, count: int, shift: float = 0.0, axis: int = 0) -> NDArray[np.float32]:
-    """Gives directions scattered around the first axis, and moved along another by `shift`."""
+    """Return directions scattered around the first axis, and moved along another by `shift`."""
     found = np.random.default_rng(seed).normal(size=(count, 16))
     found[:, 0] += 5
     found[:, axis] += shift
@@ -130,7 +130,7 @@ def drift(*arguments: str) -> dict[str, Any]:
 
 
 def shown(settings: Settings) -> str:
-    """Gives what the service shows to Prometheus."""
+    """Return what the service shows to Prometheus."""
     metrics = Metrics(list, str)
     metrics.watch_drift(drift_file(settings))
     return metrics.text().decode()

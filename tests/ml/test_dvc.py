@@ -61,12 +61,12 @@ class Project:
         return {file.name: file.read_bytes() for file in files}
 
     def restore(self) -> None:
-        """Brings back what was committed."""
+        """Bring back what was committed."""
         git(self.folder, "checkout", "--", ".")
         self.run("dvc", "checkout")
 
     def wipe(self) -> None:
-        """Removes everything that was made, and DVC's cache."""
+        """Remove everything that was made, and DVC's cache."""
         for name in ("dataset", "work", ".dvc/cache", ".dvc/tmp"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
         (self.folder / "index.tar.gz").unlink(missing_ok=True)
@@ -74,7 +74,7 @@ class Project:
 
 @pytest.fixture(scope="module")
 def listener() -> Iterator[tuple[str, list[str]]]:
-    """Stands where DVC would send what it knows of its users."""
+    """Stand where DVC would send what it knows of its users."""
     calls: list[str] = []
 
     class Listener(Handler):

@@ -266,7 +266,7 @@ def test_a_data_set_about_something_else_is_an_error(shop: Settings, examples: l
 
 
 def put_in_force(settings: Settings, adapter: Path, base: BaseModel, version: int) -> None:
-    """Makes an adapter the one that the service serves, as a promotion does."""
+    """Make an adapter the one that the service serves, as a promotion does."""
     folder = adapters_folder(settings)
     folder.mkdir(parents=True)
     gguf = write_gguf(adapter, base, folder / f"{version}.gguf")

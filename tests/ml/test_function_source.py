@@ -20,7 +20,7 @@ NASTY = "cost: $HOME `id` \\\\ {context} \"quoted\" 'and' \n{question}"
 
 
 def shipped(data: TrainingData, tmp_path: Path) -> str:
-    """Gives the file that a pod would run, as bash writes it; Python is the one thing that is stood in for."""
+    """Return the file that a pod would run, as bash writes it; Python is the one thing that is stood in for."""
     trainer = RuntimeTrainer(TrainerType.CUSTOM_TRAINER, "torch", "image")
     trainer.set_command(DEFAULT_COMMAND)
     base = BaseModel("/models/base", "base", "")

@@ -70,7 +70,7 @@ def test_without_a_judge_one_of_two_or_a_loss_elsewhere_is_not_enough(changed: d
 
 
 def by_case(scores: dict[str, list[float]], judge: bool = False) -> Report:
-    """Gives a report whose cases have these scores, its metrics with intervals far too wide to decide anything."""
+    """Return a report whose cases have these scores, its metrics with intervals far too wide to decide anything."""
     cases = tuple(
         Case(str(number), "q", dict(zip(scores, row, strict=True)))
         for number, row in enumerate(zip(*scores.values(), strict=True))

@@ -32,7 +32,7 @@ def prompts(data: TrainingData) -> list[list[dict[str, str]]]:
 
 @pytest.fixture(scope="module")
 def adapter(trained: TrainingResult, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Gives the trained adapter with its queries and keys six times as strong, so that their rows' order decides."""
+    """Return the trained adapter with its queries and keys six times as strong, so that their rows' order decides."""
     from safetensors.numpy import load_file, save_file
 
     folder = tmp_path_factory.mktemp("gguf") / "adapter"

@@ -17,7 +17,7 @@ from ml.settings import Settings
 
 
 def report(keys: float, dataset: str = "d" * 64) -> Report:
-    """Gives a report with both key metrics at a mean, ± 0.01."""
+    """Return a report with both key metrics at a mean, ± 0.01."""
     names = {"faithfulness": keys, "answer_relevancy": keys, "citation_precision": 0.9}
     metrics = tuple(
         Metric(name, mean, mean - 0.01, mean + 0.01, 50, judged=name != "citation_precision")
@@ -30,7 +30,7 @@ BASE = report(0.6)
 
 
 def trained_run(address: str, folder: Path) -> str:
-    """Logs a run with an adapter folder, and gives its id."""
+    """Log a run with an adapter folder, and gives its id."""
     client = open_client(address)
     run_id: str = client.create_run(experiment_id(client, "test")).info.run_id
     (folder / "adapter").mkdir(exist_ok=True)

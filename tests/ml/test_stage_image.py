@@ -44,7 +44,7 @@ def locked() -> set[str]:
 
 
 def lacking(modules: set[str], locked: set[str]) -> set[str]:
-    """Gives the packages, by one of their modules, that none of the lock's brings."""
+    """Return the packages, by one of their modules, that none of the lock's brings."""
     brought = packages_distributions()
     others = modules - set(sys.stdlib_module_names) - set(CODE)
     known = {name: {plain(each) for each in brought.get(name, [name])} for name in others if not name.startswith("_")}
@@ -52,7 +52,7 @@ def lacking(modules: set[str], locked: set[str]) -> set[str]:
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
-    """Gives the packages that a file imports when it runs, in functions too."""
+    """Yield the packages that a file imports when it runs, in functions too."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             continue
@@ -65,7 +65,7 @@ def imported(tree: ast.AST) -> Iterator[str]:
 
 
 def start(missing: set[str]) -> str:
-    """Imports what a stage starts with, where some modules are not there; gives what was said."""
+    """Import what a stage starts with, where some modules are not there; gives what was said."""
     done = subprocess.run([sys.executable, "-c", STARTED, *missing], capture_output=True, text=True)
     return done.stderr.strip().splitlines()[-1] if done.returncode else ""
 

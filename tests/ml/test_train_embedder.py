@@ -57,7 +57,7 @@ int count_bytes(const char *p, size_t n, char wanted) {
 
 
 def answer(path: str, text: str, question: str) -> str:
-    """Gives the answer to the pair whose question is this, whatever opening it got."""
+    """Return the answer to the pair whose question is this, whatever opening it got."""
     (found,) = [pair.answer for pair in mine(path, text) if pair.question.endswith(question)]
     return found
 
@@ -175,7 +175,7 @@ def test_the_same_seed_gives_the_same_table() -> None:
 
 
 def _packed(folder: Path, number: int) -> Package:
-    """Writes a package into the cache as if its registry's client had brought it."""
+    """Write a package into the cache as if its registry's client had brought it."""
     name = f"package{number}"
     target = folder / "packages" / "pypi" / f"{name}@1.0"
     target.mkdir(parents=True)

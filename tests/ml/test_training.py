@@ -27,7 +27,7 @@ def test_it_learns(trained: TrainingResult, base: BaseModel) -> None:
 
 
 def kill_training(output: Path) -> None:
-    """Kills the process that trains into a folder, as the kernel does where memory runs out."""
+    """Kill the process that trains into a folder, as the kernel does where memory runs out."""
     script = f"{os.sep}train_"
     for process in psutil.Process().children(recursive=True):
         command = process.cmdline()

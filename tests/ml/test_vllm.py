@@ -73,7 +73,7 @@ def promoted(registry: Registry, folder: Path, base: BaseModel, seed: int, **sha
 
 
 def said(llm: Llm | None, tokens: int = TOKENS) -> tuple[str, str]:
-    """Gives what an LLM says, and which model the server says it was."""
+    """Return what an LLM says, and which model the server says it was."""
     assert llm
     parts = list(llm.open(None).bind(max_tokens=tokens, temperature=0).stream("Write a story about a river."))
     models = {part.response_metadata["model_name"] for part in parts if "model_name" in part.response_metadata}

@@ -77,7 +77,7 @@ def retriever(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Retriever]:
 
 
 def called(retriever: Retriever, file_path: str, symbol: str) -> Callers:
-    """Looks for the calls of what a file defines."""
+    """Look for the calls of what a file defines."""
     chunks = retriever.store.chunks("mail", file_path)
     defined = next(chunk for chunk in chunks if chunk.symbol == symbol)
     return callers_of(retriever, stored_lines(retriever.store), defined, Where())

@@ -24,7 +24,7 @@ QUESTION = {"question": "Where is the number of attempts to charge an order set?
 
 @contextmanager
 def busy(indexed: Settings, **limits: int) -> Iterator[tuple[str, threading.Event]]:
-    """Runs a service whose LLM says nothing before the gate opens."""
+    """Run a service whose LLM says nothing before the gate opens."""
     gate = threading.Event()
     with llm_server(says_once(gate, "The charger retries [1].")) as llm:
         more = {"llm": "openai", "llm_url": llm.url, "llm_model": "m", "caller_header": "X-Caller"} | limits
@@ -123,7 +123,7 @@ def test_answers_hold_while_the_index_is_renewed(tmp_path: Path) -> None:
 
 
 def index(settings: Settings, code: Path) -> list[str]:
-    """Indexes the shop and gives the lines of its charge.py."""
+    """Index the shop and gives the lines of its charge.py."""
     index_folder(settings, code, "shop")
     return (code / "shop/billing/charge.py").read_text().splitlines()
 
@@ -136,7 +136,7 @@ def ask_until(ended: threading.Event, url: str) -> list[httpx.Response]:
 
 
 def cited(replies: list[httpx.Response]) -> list[dict[str, Any]]:
-    """Gives the citations of charge.py, of which every answer has one."""
+    """Return the citations of charge.py, of which every answer has one."""
     assert {reply.status_code for reply in replies} == {200}
     found = [each for reply in replies for each in reply.json()["citations"]]
     ours = [each for each in found if each["file_path"] == "shop/billing/charge.py"]

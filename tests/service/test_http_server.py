@@ -95,7 +95,7 @@ def test_an_answer_under_way_comes_to_its_end_when_it_is_stopped(indexed: Settin
 
 
 def refused_soon(port: int) -> None:
-    """Waits until no new connection is taken."""
+    """Wait until no new connection is taken."""
     for _ in range(200):
         try:
             httpx.get(f"http://127.0.0.1:{port}/healthz")

@@ -52,7 +52,7 @@ def depot(langfuse: Langfuse, tmp_path_factory: pytest.TempPathFactory) -> Setti
 def from_source(
     depot: Settings, langfuse: Langfuse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> Iterator[None]:
-    """Lets the commands read from one source and no other: with Langfuse, the data folder is an empty one."""
+    """Let the commands read from one source and no other: with Langfuse, the data folder is an empty one."""
     own = {"store": depot.store, "data_dir": depot.data_dir, "llm": "none"}
     if request.param == "langfuse":
         keys = {"langfuse_url": langfuse.url, "langfuse_public_key": PUBLIC, "langfuse_secret_key": SECRET}

@@ -17,7 +17,7 @@ WORDS = [
 
 @pytest.fixture
 def eager_threads() -> Iterator[None]:
-    """Lets threads take turns as often as they can."""
+    """Let threads take turns as often as they can."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield

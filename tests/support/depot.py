@@ -228,7 +228,7 @@ CHANGED = """
 
 
 def make_depot(root: Path) -> Path:
-    """Makes the repository: a first commit with all files, and two changes, one with a secret in its message."""
+    """Make the repository: a first commit with all files, and two changes, one with a secret in its message."""
     files = unindented(FILES)
     make_repository(root, files)
     parcels = files["depot/parcels.py"] + "\n" + dedent(CHANGED)
@@ -244,5 +244,5 @@ def _change(root: Path, files: dict[str, str], message: str) -> None:
 
 
 def environment() -> dict[str, str]:
-    """Gives the environment in which git commits as nobody in particular."""
+    """Return the environment in which git commits as nobody in particular."""
     return {**os.environ, **IDENTITY}

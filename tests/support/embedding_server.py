@@ -56,7 +56,7 @@ def answers(status: int, body: Any) -> Behaviour:
 
 
 def gives(*numbers: float) -> Behaviour:
-    """Answers each text with these numbers."""
+    """Answer each text with these numbers."""
 
     def reply(request: dict[str, Any]) -> Reply:
         return 200, {

@@ -25,7 +25,7 @@ SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[`\"«A-ZА-ЯЁ])")
 
 
 def by_words(prompt: str, schema: dict[str, Any]) -> str:
-    """Judges by the words that a statement shares with what it is held against."""
+    """Judge by the words that a statement shares with what it is held against."""
     (key,) = schema["properties"]
     found = sections(prompt)
     if key in ("truths", "claims", "statements"):
@@ -50,7 +50,7 @@ def yes(holds: bool) -> str:
 
 
 def agrees(claim: str, text: str) -> bool:
-    """Says whether one of the truths holds most of a claim's words, and denies where the claim denies."""
+    """Return whether one of the truths holds most of a claim's words, and denies where the claim denies."""
     return any(share(claim, truth) >= 0.6 and denies(truth) == denies(claim) for truth in [*text.split("\n\n"), text])
 
 
@@ -66,7 +66,7 @@ def share(statement: str, text: str) -> float:
 
 
 def sections(prompt: str) -> dict[str, str]:
-    """Gives the last of each of a prompt's sections: those before are DeepEval's examples."""
+    """Return the last of each of a prompt's sections: those before are DeepEval's examples."""
     *_, body = prompt.removesuffix("JSON:").rstrip().rpartition("**\n")
     parts = SECTIONS.split(body if SECTIONS.search(body) else prompt)
     return {name.split("(")[0].strip(): text.strip() for name, text in zip(parts[1::2], parts[2::2], strict=True)}

@@ -51,11 +51,11 @@ class Langfuse:
     refusals: list[tuple[int, dict[str, str]]] = field(default_factory=list)
 
     def sending(self) -> dict[str, Any]:
-        """Gives the settings of an assistant that sends its traces there."""
+        """Return the settings of an assistant that sends its traces there."""
         return {"otlp_url": self.url + TRACES, "otlp_headers": SecretStr(f"Authorization={BASIC}")}
 
     def reading(self, secret: str = SECRET) -> dict[str, Any]:
-        """Gives the settings of what reads from there."""
+        """Return the settings of what reads from there."""
         keys = {"langfuse_public_key": PUBLIC, "langfuse_secret_key": SecretStr(secret)}
         return {"langfuse_url": self.url, **keys}
 
@@ -108,7 +108,7 @@ def langfuse_double() -> Iterator[Langfuse]:
 
 
 def observations(spans: list[Span], query: dict[str, str]) -> tuple[int, dict[str, Any]]:
-    """Gives status and body of the answer to a query: the newest first, `limit` of them after the cursor."""
+    """Return status and body of the answer to a query: the newest first, `limit` of them after the cursor."""
     limit = int(query.get("limit", "50"))
     if not 0 <= limit <= 1000:
         return 400, {"message": "Invalid request data", "error": [{"path": ["limit"]}]}
@@ -130,7 +130,7 @@ def observations(spans: list[Span], query: dict[str, str]) -> tuple[int, dict[st
 
 
 def observation(span: Span) -> dict[str, Any]:
-    """Gives a span as it is kept."""
+    """Return a span as it is kept."""
     held = span.attributes
     said, answered = held.get("input.value"), held.get("output.value")
     kept = {name: value for name, value in held.items() if name not in ("input.value", "output.value")}
@@ -159,7 +159,7 @@ def observation(span: Span) -> dict[str, Any]:
 
 
 def _chosen(row: dict[str, Any], query: dict[str, str]) -> dict[str, Any]:
-    """Gives the fields that were asked for; metadata is whole only where it is read from events_full."""
+    """Return the fields that were asked for; metadata is whole only where it is read from events_full."""
     groups = query.get("fields", "core,basic").split(",")
     whole = "io" in groups or "expandMetadata" in query
     values = {name: value if whole else value[:CUT] for name, value in row["metadata"].items()}

@@ -58,7 +58,7 @@ def says_once(gate: threading.Event, *parts: str) -> Behaviour:
 
 
 def hangs(*parts: str, seconds: float = 30) -> Behaviour:
-    """Sends these parts, if any, and then nothing more."""
+    """Send these parts, if any, and then nothing more."""
 
     def answer(handler: Handler) -> None:
         if parts:
@@ -70,7 +70,7 @@ def hangs(*parts: str, seconds: float = 30) -> Behaviour:
 
 
 def trickles(part: str, seconds: float = 30) -> Behaviour:
-    """Sends the same part again and again, until the caller leaves or the time is over."""
+    """Send the same part again and again, until the caller leaves or the time is over."""
 
     def answer(handler: Handler) -> None:
         _begin_stream(handler)
@@ -84,7 +84,7 @@ def trickles(part: str, seconds: float = 30) -> Behaviour:
 
 
 def breaks_off(*parts: str) -> Behaviour:
-    """Sends these parts and drops the connection within a chunk."""
+    """Send these parts and drops the connection within a chunk."""
 
     def answer(handler: Handler) -> None:
         handler.send_response(200)
@@ -98,7 +98,7 @@ def breaks_off(*parts: str) -> Behaviour:
 
 
 def stops_early(*parts: str) -> Behaviour:
-    """Sends these parts and ends the reply cleanly, without saying that the answer is finished."""
+    """Send these parts and ends the reply cleanly, without saying that the answer is finished."""
 
     def answer(handler: Handler) -> None:
         _begin_stream(handler)

@@ -55,13 +55,13 @@ class QdrantServer:
         self._serve()
 
     def go_away(self) -> None:
-        """Stops listening, as a server that is restarted."""
+        """Stop listening, as a server that is restarted."""
         self.answers.set()
         self._http.shutdown()
         self._http.server_close()
 
     def come_back(self) -> None:
-        """Listens again, with all that it held."""
+        """Listen again, with all that it held."""
         self._http = _Http(self._http.server_address[:2], self)  # type: ignore[arg-type]  # that of IPv4 is a pair
         self._serve()
 
@@ -71,7 +71,7 @@ class QdrantServer:
 
 @contextmanager
 def qdrant_server() -> Iterator[QdrantServer]:
-    """Runs a server with nothing in it."""
+    """Run a server with nothing in it."""
     server = QdrantServer()
     try:
         yield server
@@ -174,7 +174,7 @@ def _plain(value: BaseModel) -> Any:
 
 
 def main() -> None:
-    """Serves as a pod does, until it is stopped."""
+    """Serve as a pod does, until it is stopped."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--folder", required=True)
     keys = (os.environ.get(f"QDRANT__SERVICE__{name}", "") for name in ("API_KEY", "READ_ONLY_API_KEY"))

@@ -27,7 +27,7 @@ class S3Server:
 
 @contextmanager
 def s3_server(folder: Path) -> Iterator[S3Server]:
-    """Runs a server whose data lie in a folder."""
+    """Run a server whose data lie in a folder."""
     identity = {"name": "t", "credentials": [{"accessKey": KEY, "secretKey": SECRET}], "actions": ["Admin"]}
     config, log = folder / "s3.json", folder / "weed.log"
     config.write_text(json.dumps({"identities": [identity]}))
@@ -61,7 +61,7 @@ def _free_ports(count: int) -> list[int]:
 
 
 def _make_bucket(server: S3Server, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    """Makes the bucket as soon as all parts of the server are up."""
+    """Make the bucket as soon as all parts of the server are up."""
     from botocore.config import Config  # type: ignore[import-untyped]
     from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
     from botocore.session import get_session  # type: ignore[import-untyped]

@@ -39,40 +39,40 @@ class _Maker:
         self._random = random.Random(seed)
 
     def text(self, alphabet: str, length: int) -> str:
-        """Gives random characters, among them always a letter and a digit."""
+        """Return random characters, among them always a letter and a digit."""
         while True:
             made = "".join(self._random.choices(alphabet, k=length))
             if any(map(str.isdigit, made)) and any(map(str.isalpha, made)):
                 return made
 
     def password(self) -> str:
-        """Gives a password as people choose it: letters, digits, punctuation."""
+        """Return a password as people choose it: letters, digits, punctuation."""
         return self.text(LETTERS, 8) + self._random.choice("!#*+?=^~")
 
     def base64(self, size: int) -> str:
-        """Gives the Base64 of so many random bytes."""
+        """Return the Base64 of so many random bytes."""
         return base64.b64encode(self._random.randbytes(size)).decode()
 
     def block(self, label: str, size: int = 400) -> str:
-        """Gives a PEM block."""
+        """Return a PEM block."""
         body = "\n".join(textwrap.wrap(self.base64(size), 64))
         return f"-----BEGIN {label}-----\n{body}\n-----END {label}-----"
 
     def jwt(self) -> str:
-        """Gives a token of JWT's form."""
+        """Return a token of JWT's form."""
         claims = ({"alg": "HS256", "typ": "JWT"}, {"sub": self.text(HEX, 12), "exp": 1900000000})
         head, body = (base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in claims)
         return f"{head}.{body}.{self.text(URL_SAFE, 43)}"
 
 
 def planted_secrets(seed: int = 20) -> list[PlantedSecret]:
-    """Gives the secrets, each in a file of its own; the same seed gives the same."""
+    """Return the secrets, each in a file of its own; the same seed gives the same."""
     maker = _Maker(seed)
     return [*_of_services(maker), *_in_code(maker), *_in_addresses(maker), *_in_settings(maker), *_keys(maker)]
 
 
 def _of_services(m: _Maker) -> Iterator[PlantedSecret]:
-    """Tokens that are told by their form, in code that does not name them."""
+    """Token that are told by their form, in code that does not name them."""
     forms = (
         ("aws-access-key", "AKIA" + m.text(UPPER, 16), "deploy/upload.py", 'client = boto3.client("s3", "{}")'),
         ("aws-access-key", "ASIA" + m.text(UPPER, 16), "cmd/sync/main.go", 'creds := credentials.NewStatic("{}")'),
@@ -167,7 +167,7 @@ def _in_code(m: _Maker) -> Iterator[PlantedSecret]:
 
 
 def _in_addresses(m: _Maker) -> Iterator[PlantedSecret]:
-    """Credentials of URLs and HTTP headers."""
+    """Credential of URLs and HTTP headers."""
     lines = (
         (
             "url-password",

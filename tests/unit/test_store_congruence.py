@@ -26,7 +26,7 @@ WORDS = "route request user token parse cache retry error model vector index que
 
 @pytest.fixture(params=BACKENDS)
 def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Store]]:
-    """Gives what opens one and the same store again and again."""
+    """Yield what opens one and the same store again and again."""
     if request.param == "embedded":
         yield lambda: open_store(str(tmp_path / "store"), EMBEDDER.name, DIMENSION)
         return

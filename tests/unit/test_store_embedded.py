@@ -42,7 +42,7 @@ def opened(folder: Path) -> Store:
 
 
 def texts(store: Store) -> list[str]:
-    """Gives all that a query finds, by way of the shard; `chunks` and `files` have to agree with it."""
+    """Return all that a query finds, by way of the shard; `chunks` and `files` have to agree with it."""
     found = [one.chunk for one in store.query(asked("anything"), Where(), 10_000)]
     for repository in store.repositories():
         held = [chunk for path in store.files(repository.name) for chunk in store.chunks(repository.name, path)]
@@ -53,14 +53,14 @@ def texts(store: Store) -> list[str]:
 
 
 def holds(folder: Path, text: str) -> bool:
-    """Says whether any eight letters in a row are there: the engine's compression may break a text up, seldom twice."""
+    """Return whether any eight letters in a row are there: the engine's compression may break a text up, seldom twice."""
     parts = [text[start : start + 8].encode() for start in range(len(text) - 7)]
     files = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
     return any(part in content for content in files for part in parts)
 
 
 def random_text() -> str:
-    """Letters of a large alphabet, of which no eight in a row come twice by chance."""
+    """Letter of a large alphabet, of which no eight in a row come twice by chance."""
     return "".join(random.choices(string.ascii_letters, k=32))
 
 

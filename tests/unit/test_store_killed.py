@@ -26,13 +26,13 @@ def opened(folder: Path) -> Store:
 
 
 def content(store: Store) -> Content:
-    """Gives what a reader sees, by way of the shard."""
+    """Return what a reader sees, by way of the shard."""
     found = store.query(asked("anything"), Where(), 10_000)
     return {(one.chunk.file_path, one.chunk.line_start, one.chunk.text) for one in found}
 
 
 def expected(tree: Path) -> Content:
-    """Gives what an index of the tree has to hold, made without a store."""
+    """Return what an index of the tree has to hold, made without a store."""
     with open_source(str(tree)) as source:
         prepare = Preparation(source.name, source.revision, 1_000_000).prepare
         results = [prepare(file) for file in source.walk() if isinstance(file, SourceFile)]
@@ -41,7 +41,7 @@ def expected(tree: Path) -> Content:
 
 
 def change(tree: Path, version: int) -> None:
-    """Adds, changes and deletes files."""
+    """Add, changes and deletes files."""
     for number in range(30):
         path = tree / f"pkg{number % 3}" / f"module{number}.py"
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -82,7 +82,7 @@ def texts(store: Store) -> list[str]:
 
 @contextmanager
 def answering(status: int, body: bytes = b"{}") -> Iterator[str]:
-    """Serves one answer to everything."""
+    """Serve one answer to everything."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -103,7 +103,7 @@ def answering(status: int, body: bytes = b"{}") -> Iterator[str]:
 
 @contextmanager
 def nobody_accepting() -> Iterator[str]:
-    """Gives an address where a connection is never made: as that of a machine that is gone, nothing comes back."""
+    """Yield an address where a connection is never made: as that of a machine that is gone, nothing comes back."""
     with socket.socket() as full, ExitStack() as waiting:
         full.bind(("127.0.0.1", 0))
         full.listen(0)

@@ -90,7 +90,7 @@ def watch() -> Watch:
 
 @pytest.fixture
 def open_page(browser: Browser, url: str, watch: Watch) -> Iterator[OpenPage]:
-    """Gives a function that opens the page; no page may call elsewhere or complain, unless a test says otherwise."""
+    """Yield a function that opens the page; no page may call elsewhere or complain, unless a test says otherwise."""
     contexts = []
 
     def open_at(path: str = "/", *, at: str = url, width: int = 1280, height: int = 800, **options: Any) -> Page:

@@ -54,11 +54,11 @@ class Form(Protocol):
         ...
 
     def frame(self, draft: Draft, side: "Side") -> Framed | None:
-        """Frames a draft, with evidence from files of its own side alone; None where its lines are not in it."""
+        """Frame a draft, with evidence from files of its own side alone; None where its lines are not in it."""
         ...
 
     def refusal(self, question: str) -> tuple[str, str]:
-        """Gives the nearest evidence there is for a question about something absent, and the words of a refusal."""
+        """Return the nearest evidence there is for a question about something absent, and the words of a refusal."""
         ...
 
 
@@ -66,11 +66,11 @@ class Side(Protocol):
     """Says which files lie on one side of the split."""
 
     def __call__(self, repo: str, file_path: str) -> bool:
-        """Says whether a file does."""
+        """Return whether a file does."""
         ...
 
 
 def chance(seed: int, *parts: object) -> int:
-    """Gives a number that depends on the seed and the parts alone: the same on every machine and in every run."""
+    """Return a number that depends on the seed and the parts alone: the same on every machine and in every run."""
     text = "\0".join(map(str, (seed, *parts)))
     return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8).digest(), "big")

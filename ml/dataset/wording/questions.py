@@ -24,7 +24,7 @@ WORKINGS = ("calls", "calls_and_returns", "loop", "raises", "calls_when", "retur
 
 
 def drafts_of(corpus: Corpus, seed: int) -> Iterator[Draft]:
-    """Gives every draft that a template makes of what is indexed."""
+    """Yield every draft that a template makes of what is indexed."""
     for symbol in corpus.askable():
         facts = _own(facts_of(symbol.chunk, symbol.about), symbol)
         values = {"symbol": _spoken(symbol, corpus), "name": symbol.name, "repo": symbol.chunk.repo}
@@ -41,13 +41,13 @@ def drafts_of(corpus: Corpus, seed: int) -> Iterator[Draft]:
 def working_of(
     facts: Mapping[str, Fact], values: Mapping[str, str], language: Language = "en"
 ) -> tuple[str, Fact] | None:
-    """Gives the sentence that says most about how a symbol works, and the fact behind it."""
+    """Return the sentence that says most about how a symbol works, and the fact behind it."""
     fact = next((facts[kind] for kind in WORKINGS if kind in facts), None)
     return (templates()[fact.kind].sentence(language, {**values, **fact.values}), fact) if fact else None
 
 
 def facts_by_kind(symbol: Symbol) -> dict[str, Fact]:
-    """Gives the first fact of each kind about a symbol that is not about a call of itself."""
+    """Return the first fact of each kind about a symbol that is not about a call of itself."""
     return _own(facts_of(symbol.chunk, symbol.about), symbol)
 
 
@@ -60,7 +60,7 @@ def _own(facts: Iterator[Fact], symbol: Symbol) -> dict[str, Fact]:
 
 
 def _spoken(symbol: Symbol, corpus: Corpus) -> str:
-    """Gives a symbol as people name it: by its last part where that tells it from all others."""
+    """Return a symbol as people name it: by its last part where that tells it from all others."""
     chunk = symbol.chunk
     unique = corpus.is_unique(chunk.repo, symbol.name) and len(tokens.parts_of(symbol.name)) >= FEWEST_PARTS
     return symbol.name if unique else chunk.symbol
@@ -83,7 +83,7 @@ def _filled(
 
 
 def _described(symbol: Symbol, values: Mapping[str, str], facts: Mapping[str, Fact], seed: int) -> Iterator[Draft]:
-    """Gives questions that do not name the symbol: by its documentation, or by the words of its name."""
+    """Yield questions that do not name the symbol: by its documentation, or by the words of its name."""
     chunk, about = symbol.chunk, symbol.about
     does = third_person(about.docstring)
     if does:
@@ -97,7 +97,7 @@ def _described(symbol: Symbol, values: Mapping[str, str], facts: Mapping[str, Fa
 
 
 def _callers(corpus: Corpus, seed: int) -> Iterator[Draft]:
-    """Gives who calls a symbol of a unique name, where that are few and their arguments stand on the line."""
+    """Yield who calls a symbol of a unique name, where that are few and their arguments stand on the line."""
     called: defaultdict[tuple[str, str], list[tuple[Symbol, int, str]]] = defaultdict(list)
     counted: Counter[tuple[str, str]] = Counter()
     for symbol in corpus.symbols:
@@ -117,7 +117,7 @@ def _callers(corpus: Corpus, seed: int) -> Iterator[Draft]:
 
 
 def _settings(chunk: Chunk, corpus: Corpus, seed: int) -> Iterator[Draft]:
-    """Gives what constants of a module or class are set to."""
+    """Yield what constants of a module or class are set to."""
     for line in code_lines(chunk, chunk.line_start) if chunk.kind in {"module", "class"} else ():
         found = SETTING.match(line.text)
         if found and is_whole(found["value"]) and len(found["value"]) > 1:

@@ -26,7 +26,7 @@ class Template:
         return tuple(self.questions)
 
     def asked(self, language: Language, values: Mapping[str, str], seed: int) -> list[str]:
-        """Gives one of the pointed ways to ask and, where there are some, one of the open ones.
+        """Return one of the pointed ways to ask and, where there are some, one of the open ones.
 
         For the same values they are always the same.
         """
@@ -35,13 +35,13 @@ class Template:
         return [each[drawn % len(each)].format_map(values) for each in ways if each]
 
     def sentence(self, language: Language, values: Mapping[str, str]) -> str:
-        """Gives the answer without mark and full stop."""
+        """Return the answer without mark and full stop."""
         return self.answer[language].format_map(values)
 
 
 @cache
 def templates() -> Mapping[str, Template]:
-    """Gives all templates by name."""
+    """Return all templates by name."""
     read = tomllib.loads(FILE.read_text(encoding="utf-8"))
     return {name: _template(entry) for name, entry in read.items()}
 

@@ -31,7 +31,7 @@ GENERIC = frozenset("get set run init test handle process make use call".split()
 
 
 def third_person(documentation: str) -> str:
-    """Gives what the first sentence of a docstring says the symbol does, as in "returns the open connections".
+    """Return what the first sentence of a docstring says the symbol does, as in "returns the open connections".
 
     "" where it is no plain sentence that begins with a verb.
     """
@@ -46,7 +46,7 @@ def third_person(documentation: str) -> str:
 
 
 def words_of_action(name: str) -> str:
-    """Gives the words of a name that begins with a telling verb, as in "parse the retry header"; "" for other names."""
+    """Return the words of a name that begins with a telling verb, as in "parse the retry header"; "" for other names."""
     parts = [part for part in tokens.parts_of(name) if part]
     if len(parts) < FEWEST_PARTS or parts[0] not in VERBS - GENERIC or not all(part.isalpha() for part in parts):
         return ""
@@ -56,7 +56,7 @@ def words_of_action(name: str) -> str:
 
 
 def _third(verb: str) -> str:
-    """Gives the third person of a verb, "" for a word that is none of VERBS."""
+    """Return the third person of a verb, "" for a word that is none of VERBS."""
     if verb in VERBS:
         if verb.endswith("y") and verb[-2] not in "aeiou":
             return f"{verb[:-1]}ies"

@@ -15,8 +15,8 @@ class Judge(Protocol):
         ...
 
     def complete(self, prompt: str, schema: JsonSchema) -> str:
-        """Gives the reply to a prompt: JSON text that the schema was asked of.
+        """Return the reply to a prompt: JSON text that the schema was asked of.
 
-        Raises JudgeError where the judge is away, refuses or takes too long.
+        Raise JudgeError where the judge is away, refuses or takes too long.
         """
         ...

@@ -34,10 +34,10 @@ class KnownCase:
 def check_judge(
     judge: Judge, progress: Callable[[int, int], None] | None = None, cases: Sequence[KnownCase] | None = None
 ) -> JudgeVerdict:
-    """Lets a judge score cases with known verdicts, by default those that ship; it passes with LEAST_RIGHT of them.
+    """Let a judge score cases with known verdicts, by default those that ship; it passes with LEAST_RIGHT of them.
 
     It stops once the judge can't pass any more. One that is away, or answers nonsense, has not passed either, and the
-    reason says so. Raises nothing.
+    reason says so. Raise nothing.
     """
     cases = known_cases() if cases is None else cases
     allowed = int(len(cases) * (1 - LEAST_RIGHT))
@@ -60,6 +60,6 @@ def check_judge(
 
 @cache
 def known_cases() -> tuple[KnownCase, ...]:
-    """Gives the cases that ship, written by hand."""
+    """Return the cases that ship, written by hand."""
     entries: list[dict[str, Any]] = json.loads(KNOWN.read_text(encoding="utf-8"))
     return tuple(KnownCase(**entry | {"contexts": tuple(entry["contexts"])}) for entry in entries)

@@ -28,9 +28,9 @@ QUIET = {
 
 
 def measure(name: str, judge: Judge, question: str, answer: str, wanted: str, contexts: list[str]) -> float:
-    """Gives a metric's score, 0..1, of an answer (`wanted` is the reference) over the texts it was made from.
+    """Return a metric's score, 0..1, of an answer (`wanted` is the reference) over the texts it was made from.
 
-    Raises JudgeError where the judge is away or what it replies is nonsense.
+    Raise JudgeError where the judge is away or what it replies is nonsense.
     """
     deepeval = _deepeval()
     case = deepeval.case(input=question, actual_output=answer, expected_output=wanted, retrieval_context=contexts)
@@ -58,7 +58,7 @@ class _DeepEval:
 
 @cache
 def _deepeval() -> _DeepEval:
-    """Imports DeepEval, here alone: it reads its settings, and sends and writes, as soon as any of it is imported."""
+    """Import DeepEval, here alone: it reads its settings, and sends and writes, as soon as any of it is imported."""
     os.environ.update(QUIET)
     from deepeval.metrics import (
         AnswerRelevancyMetric,

@@ -28,7 +28,7 @@ class EndpointJudge:
     key: str | None = field(default=None, repr=False)
 
     def complete(self, prompt: str, schema: JsonSchema) -> str:
-        """Gives the reply; see Judge."""
+        """Return the reply; see Judge."""
         with _translated(self):
             reply = _client(self).chat.completions.create(
                 model=self.name,

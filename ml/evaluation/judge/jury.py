@@ -35,7 +35,7 @@ class Jury:
         self._last = ""
 
     def scores(self, example: Example, reply: Reply, alone: Written | None, *, whole: bool) -> dict[str, float]:
-        """Gives the judged scores of a case; a metric that the judge failed on is left out, and counted.
+        """Return the judged scores of a case; a metric that the judge failed on is left out, and counted.
 
         Faithful and relevant is what the LLM wrote `alone` about the example's evidence, or else, where answers are judged
         `whole`, the reply.
@@ -43,7 +43,7 @@ class Jury:
         return dict(self._scores(example, reply, alone, whole))
 
     def verdict(self) -> JudgeVerdict:
-        """Gives the judge's verdict as it stands: passed no more where too many of its judgements failed."""
+        """Return the judge's verdict as it stands: passed no more where too many of its judgements failed."""
         if self._is_away() or self._failed > MOST_FAILED * self._asked:
             reason = f"it failed on {self._failed} of {self._asked} judgements; the last: {self._last}"
             return replace(self._verdict, passed=False, reason=reason)

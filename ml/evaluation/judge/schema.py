@@ -7,7 +7,7 @@ LONGEST_TEXT = 240
 
 
 def bounded(schema: dict[str, Any]) -> dict[str, Any]:
-    """Gives a JSON schema with bounds on every list and text, and with no other keys than those it names."""
+    """Return a JSON schema with bounds on every list and text, and with no other keys than those it names."""
     return {key: _bounded(value) for key, value in (schema | _bounds(schema)).items()}
 
 

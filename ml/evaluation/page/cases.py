@@ -10,13 +10,13 @@ LONGEST_ANSWER = 4_000
 
 
 def worst(report: Report, against: Report | None) -> list[Case]:
-    """Gives the cases, first those that lost most against the other report, then those with the lowest scores."""
+    """Return the cases, first those that lost most against the other report, then those with the lowest scores."""
     others = {case.id: case for case in against.cases} if against else {}
     return sorted(report.cases, key=lambda case: (min(_gain(case, others.get(case.id)), 0.0), _mean(case)))
 
 
 def case_cards(cases: Sequence[Case], against: Report | None, link: Callable[[str], str]) -> Iterator[str]:
-    """Gives a card for each case."""
+    """Yield a card for each case."""
     others = {case.id: case for case in against.cases} if against else {}
     for case in cases:
         yield _card(case, others.get(case.id), link)

@@ -21,7 +21,7 @@ class Losses:
 
 
 def forest(ours: Sequence[Metric], theirs: Mapping[str, Metric], least: Mapping[str, float]) -> str:
-    """Draws a row for each metric: mean and 95 % interval, ours above theirs, and the threshold where there is one."""
+    """Draw a row for each metric: mean and 95 % interval, ours above theirs, and the threshold where there is one."""
     height = ROW * len(ours) + 30
     parts = [f'<svg class="chart" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="Metrics with their intervals">']
     parts += _scale(height)
@@ -66,7 +66,7 @@ def _x(value: float) -> float:
 
 
 def loss_curve(losses: Losses) -> str:
-    """Draws the training loss by step and the held-out loss before and after."""
+    """Draw the training loss by step and the held-out loss before and after."""
     steps = [step for step, _ in losses.curve]
     before, after = losses.held_out_before, losses.held_out_after
     top = max([loss for _, loss in losses.curve] + [loss for loss in (before, after) if loss is not None]) * 1.05

@@ -59,7 +59,7 @@ def render(
     link: Link | None = None,
     made: str = "",
 ) -> str:
-    """Gives the page about a report, `against` that of the base model (or of what is in force) where there is one.
+    """Return the page about a report, `against` that of the base model (or of what is in force) where there is one.
 
     `least` are the gate's thresholds, `made` says when and by what it was made.
     """

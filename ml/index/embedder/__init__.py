@@ -11,9 +11,9 @@ __all__ = ["Embedder", "Vectors", "open_embedder"]
 
 
 def open_embedder(settings: "Settings") -> Embedder:
-    """Opens the embedder that the settings name: the vectors of the package, a model of sentence-transformers, an endpoint.
+    """Open the embedder that the settings name: the vectors of the package, a model of sentence-transformers, an endpoint.
 
-    Raises EmbedderError where the model can't be loaded, or the endpoint is away or answers nonsense.
+    Raise EmbedderError where the model can't be loaded, or the endpoint is away or answers nonsense.
     """
     match settings.embedder:
         case "static":

@@ -10,7 +10,7 @@ Vectors = NDArray[np.float32]
 
 
 def unit(rows: Vectors) -> Vectors:
-    """Scales rows to length 1; a row of zeros stays one."""
+    """Scale rows to length 1; a row of zeros stays one."""
     scaled: Vectors = rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), np.float32(1e-12))
     return scaled
 
@@ -32,9 +32,9 @@ class Embedder(Protocol):
         ...
 
     def documents(self, texts: Sequence[str]) -> Vectors:
-        """Embeds chunks, each its header and text. Gives float32, shape (len(texts), dimension), rows of length 1."""
+        """Embed chunks, each its header and text. Gives float32, shape (len(texts), dimension), rows of length 1."""
         ...
 
     def query(self, text: str) -> Vectors:
-        """Embeds a question. Gives float32, shape (dimension,), of length 1 (all zeros for a text without a word)."""
+        """Embed a question. Gives float32, shape (dimension,), of length 1 (all zeros for a text without a word)."""
         ...

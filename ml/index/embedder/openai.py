@@ -39,7 +39,7 @@ class EndpointEmbedder:
         return self._dimension
 
     def documents(self, texts: Sequence[str]) -> Vectors:
-        """Embeds chunks. Gives float32, shape (len(texts), dimension), rows of length 1. Raises EmbedderError."""
+        """Embed chunks. Gives float32, shape (len(texts), dimension), rows of length 1. Raise EmbedderError."""
         found = np.empty((len(texts), self._dimension), np.float32)
         for start in range(0, len(texts), BATCH):
             vectors = self._call(texts[start : start + BATCH])
@@ -52,7 +52,7 @@ class EndpointEmbedder:
         return found
 
     def query(self, text: str) -> Vectors:
-        """Embeds a question behind the query prefix. Gives float32, shape (dimension,). Raises EmbedderError."""
+        """Embed a question behind the query prefix. Gives float32, shape (dimension,). Raise EmbedderError."""
         if not text.strip():
             return np.zeros(self._dimension, np.float32)
         vector: Vectors = self.documents([self._query_prefix + text])[0]
@@ -73,7 +73,7 @@ class EndpointEmbedder:
 
 
 def open_endpoint(settings: "Settings") -> EndpointEmbedder:
-    """Opens the embedder at the address in the settings. Raises EmbedderError where it is away or answers nonsense."""
+    """Open the embedder at the address in the settings. Raise EmbedderError where it is away or answers nonsense."""
     key = settings.embedder_api_key.get_secret_value() if settings.embedder_api_key else NO_KEY
     timeout = openai.Timeout(settings.embedder_timeout, connect=min(settings.embedder_timeout, CONNECT_SECONDS))
     client = openai.OpenAI(base_url=settings.embedder_url, api_key=key, timeout=timeout, max_retries=RETRIES)
@@ -82,7 +82,7 @@ def open_endpoint(settings: "Settings") -> EndpointEmbedder:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Raises what the client, or a reply not in OpenAI's form, raises as EmbedderError with a cause and a cure."""
+    """Raise what the client, or a reply not in OpenAI's form, raises as EmbedderError with a cause and a cure."""
     try:
         yield
     except openai.OpenAIError as error:

@@ -66,11 +66,11 @@ class SentenceTransformersEmbedder:
         return int(self._loaded.get_embedding_dimension())
 
     def documents(self, texts: Sequence[str]) -> Vectors:
-        """Embeds chunks, cut at MAX_TOKENS."""
+        """Embed chunks, cut at MAX_TOKENS."""
         return self._embedded(texts, "")
 
     def query(self, text: str) -> Vectors:
-        """Embeds a question, after the model's prompt."""
+        """Embed a question, after the model's prompt."""
         row: Vectors = self._embedded([text], self._prompt)[0]
         return row
 
@@ -106,7 +106,7 @@ class SentenceTransformersEmbedder:
 
 
 def open_model(settings: "Settings") -> SentenceTransformersEmbedder:
-    """Opens the model that the settings name, by default stella. Raises EmbedderError where it can't be loaded."""
+    """Open the model that the settings name, by default stella. Raise EmbedderError where it can't be loaded."""
     embedder = SentenceTransformersEmbedder(settings)
     embedder.dimension  # noqa: B018  # loads it: who opens an index is told at once
     return embedder

@@ -35,7 +35,7 @@ class StaticEmbedder:
 
     @classmethod
     def load(cls, folder: Path = DATA) -> Self:
-        """Reads the table that `save_table` wrote; its rows are read from the disk only as they are needed."""
+        """Read the table that `save_table` wrote; its rows are read from the disk only as they are needed."""
         pieces = (folder / "vocabulary.txt").read_text(encoding="utf-8").split("\n")
         return cls(Vocabulary(pieces), np.load(folder / "vectors.npy", mmap_mode="r"), np.load(folder / "scales.npy"))
 
@@ -50,14 +50,14 @@ class StaticEmbedder:
         return int(self._vectors.shape[1])
 
     def documents(self, texts: Sequence[str]) -> Vectors:
-        """Embeds chunks. Gives float32, shape (len(texts), dimension); a text without a known word is all zeros."""
+        """Embed chunks. Gives float32, shape (len(texts), dimension); a text without a known word is all zeros."""
         found = np.zeros((len(texts), self.dimension), np.float32)
         for start in range(0, len(texts), BATCH):
             found[start : start + BATCH] = self._embed(texts[start : start + BATCH])
         return found
 
     def query(self, text: str) -> Vectors:
-        """Embeds a question. Gives float32, shape (dimension,)."""
+        """Embed a question. Gives float32, shape (dimension,)."""
         vector: Vectors = self.documents([text])[0]
         return vector
 
@@ -75,12 +75,12 @@ class StaticEmbedder:
 
 
 def damped(counts: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Gives what n occurrences of a piece in one text count: less than n times as much as one."""
+    """Return what n occurrences of a piece in one text count: less than n times as much as one."""
     return np.sqrt(counts, dtype=np.float32)
 
 
 def save_table(folder: Path, pieces: Sequence[str], vectors: Vectors) -> None:
-    """Writes the table of weighted vectors, float32 of shape (len(pieces), dimension), as int8 and a scale a row."""
+    """Write the table of weighted vectors, float32 of shape (len(pieces), dimension), as int8 and a scale a row."""
     folder.mkdir(parents=True, exist_ok=True)
     scales = np.maximum(np.abs(vectors).max(axis=1), np.float32(1e-12)) / np.float32(127)
     np.save(folder / "vectors.npy", np.rint(vectors / scales[:, None]).astype(np.int8))
@@ -90,5 +90,5 @@ def save_table(folder: Path, pieces: Sequence[str], vectors: Vectors) -> None:
 
 @cache
 def load_static() -> StaticEmbedder:
-    """Gives the embedder that ships with the package, once for each process."""
+    """Return the embedder that ships with the package, once for each process."""
     return StaticEmbedder.load()

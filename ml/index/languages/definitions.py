@@ -76,7 +76,7 @@ class Syntax:
     _statements: "dict[int, tuple[Sequence[Node], Sequence[int]]]" = field(default_factory=dict)
 
     def statement(self, body: "Node | None", earliest: int, latest: int) -> int | None:
-        """Gives the last row between these at which a statement of the body begins, an outer one before an inner."""
+        """Return the last row between these at which a statement of the body begins, an outer one before an inner."""
         node: Node | None = body or self.root
         while node is not None:
             statements, rows = self._children(node)
@@ -108,7 +108,7 @@ def read_syntax(language: Language, data: bytes) -> Syntax | None:
 
 
 def _above(captured: "list[Captures]", data: bytes) -> Iterator[tuple[int, int]]:
-    """Gives last row, first row of each comment that has its lines for itself."""
+    """Yield last row, first row of each comment that has its lines for itself."""
     for captures in captured:
         for node in captures.get("above", ()):
             row, column = node.start_point
@@ -176,7 +176,7 @@ def _until_next(found: list[Definition], last_row: int) -> Iterator[Definition]:
 
 
 def _nested(language: Language, found: list[Definition]) -> list[Definition]:
-    """Puts each definition into the one around it; of two that share a row the first one has it."""
+    """Put each definition into the one around it; of two that share a row the first one has it."""
     outermost: list[Definition] = []
     around: list[Definition] = []
     for one in sorted(found, key=_place):

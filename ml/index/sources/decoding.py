@@ -16,7 +16,7 @@ FOREIGN_WORD = re.compile(rb"[\x80-\xff]{3,}")
 
 
 def decode(data: bytes) -> str | None:
-    """Gives the text of a file with "\\n" alone between its lines, or None where the bytes are no text.
+    """Return the text of a file with "\\n" alone between its lines, or None where the bytes are no text.
 
     UTF-8 and what a byte order mark says are exact. For the rest the likeliest is taken of the Cyrillic code pages and
     Windows-1252; lines are the same in all of them.
@@ -34,7 +34,7 @@ def decode(data: bytes) -> str | None:
 
 
 def _guess(data: bytes) -> str:
-    """Guesses the encoding of bytes that are not UTF-8.
+    """Guess the encoding of bytes that are not UTF-8.
 
     A Cyrillic word is a run of bytes over 127, while in western European text these stand alone between ASCII letters.
     Of the Cyrillic code pages the right one shows the letters that are frequent in Russian, as small letters.

@@ -131,7 +131,7 @@ def _open_folder(
 
 
 def _release(folder: Path) -> str | None:
-    """Gives the version of a released Python package that was installed into a folder of its own."""
+    """Return the version of a released Python package that was installed into a folder of its own."""
     found = [RELEASE.fullmatch(about.stem) for about in folder.glob("*.dist-info")]
     return found[0]["version"] if len(found) == 1 and found[0] else None
 

@@ -26,9 +26,9 @@ PROSE = bounded(
 
 
 def read(file: SourceFile, max_bytes: int) -> SourceText | Skipped:
-    """Gives a file's text, or why it is left out; `max_bytes` is the length over which it is.
+    """Return a file's text, or why it is left out; `max_bytes` is the length over which it is.
 
-    The lines of the text are numbered as an editor numbers them. Raises nothing: what can't be read is "unreadable".
+    The lines of the text are numbered as an editor numbers them. Raise nothing: what can't be read is "unreadable".
     """
     content = read_regular(file.absolute, max_bytes)
     if isinstance(content, str):
@@ -41,7 +41,7 @@ def read(file: SourceFile, max_bytes: int) -> SourceText | Skipped:
 
 
 def fingerprint(file: SourceFile, max_bytes: int) -> str:
-    """Gives the digest of a file's bytes as `read` gives it, or "" for a file that `read` does not look into."""
+    """Return the digest of a file's bytes as `read` gives it, or "" for a file that `read` does not look into."""
     content = read_regular(file.absolute, max_bytes)
     return "" if isinstance(content, str) else digest(content)
 
@@ -57,7 +57,7 @@ def _reason(path: str, text: str, size: int) -> Reason | None:
 
 
 def _is_minified(path: str, text: str) -> bool:
-    """Says whether a text is mostly in lines that nobody writes by hand; a paragraph of prose may be such a line.
+    """Return whether a text is mostly in lines that nobody writes by hand; a paragraph of prose may be such a line.
 
     Source code that embeds a picture or a table in one long line has ordinary lines around it.
     """

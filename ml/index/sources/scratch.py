@@ -15,7 +15,7 @@ from ml.private import create_private, private_folder
 
 
 def cache_folder(name: str) -> Path:
-    """Gives a folder of the user's cache, made where it is missing. Raises SourceError where it can't be."""
+    """Return a folder of the user's cache, made where it is missing. Raise SourceError where it can't be."""
     folder = Path(platformdirs.user_cache_dir("codeintel", appauthor=False)) / name
     try:
         private_folder(folder.parent)
@@ -29,7 +29,7 @@ def cache_folder(name: str) -> Path:
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Gives an empty folder that is removed at the end."""
+    """Yield an empty folder that is removed at the end."""
     parent = cache_folder("scratch")
     _sweep(parent)
     with tempfile.NamedTemporaryFile(dir=parent, suffix=".lock", delete=False) as lock:
@@ -44,14 +44,14 @@ def scratch_folder() -> Iterator[Path]:
 
 @contextmanager
 def locked(file: Path) -> Iterator[None]:
-    """Waits until no other process is within the same lock file."""
+    """Wait until no other process is within the same lock file."""
     with os.fdopen(create_private(file, os.O_WRONLY | os.O_APPEND), "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def _sweep(parent: Path) -> None:
-    """Removes the folders whose owner is dead: its lock went with it."""
+    """Remove the folders whose owner is dead: its lock went with it."""
     for file in parent.glob("*.lock"):
         with file.open("a") as lock:
             try:

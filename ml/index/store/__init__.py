@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 def open_store(
     location: str, embedder_name: str, dimension: int, *, api_key: str | None = None, shards: int = 1, replicas: int = 1
 ) -> "Store":
-    """Opens the index in a folder, or at the http(s) URL of a Qdrant server.
+    """Open the index in a folder, or at the http(s) URL of a Qdrant server.
 
     `shards` and `replicas` are for a collection that is made on a server. A place where nothing was indexed yet can be
-    opened for `update`; reading it raises StoreMissingError. Raises StoreVersionError, StoreEmbedderError and
+    opened for `update`; reading it raises StoreMissingError. Raise StoreVersionError, StoreEmbedderError and
     StoreCorruptError for a folder that can't be used. A server is called, and found to be away, when it is first used.
     """
     if location.startswith(("http://", "https://")):

@@ -98,22 +98,22 @@ class Update(Protocol):
     def put(
         self, file_path: str, file_digest: str, chunks: Sequence[EncodedChunk], redacted: Mapping[str, int] = NOTHING
     ) -> None:
-        """Replaces all chunks of a file. A file without chunks is recorded too, so that it is not read again.
+        """Replace all chunks of a file. A file without chunks is recorded too, so that it is not read again.
 
-        `redacted` counts the secrets replaced in it. Raises EmbedderError for a vector that can't be stored.
+        `redacted` counts the secrets replaced in it. Raise EmbedderError for a vector that can't be stored.
         """
         ...
 
     def delete(self, file_paths: Iterable[str]) -> None:
-        """Removes files and their chunks."""
+        """Remove files and their chunks."""
         ...
 
     def files(self) -> dict[str, str]:
-        """Gives path -> digest of every file already in this update (a killed run's finished files among them)."""
+        """Return path -> digest of every file already in this update (a killed run's finished files among them)."""
         ...
 
     def commit(self, repository: Repository) -> Repository:
-        """Makes the change visible and durable; gives the record with its counts and time filled in."""
+        """Make the change visible and durable; gives the record with its counts and time filled in."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -132,15 +132,15 @@ class Store(Protocol):
     searches_at_once: int
 
     def repositories(self) -> list[Repository]:
-        """Gives the repositories, by name."""
+        """Return the repositories, by name."""
         ...
 
     def files(self, repo: str) -> dict[str, str]:
-        """Gives path -> digest of the file's bytes, for every indexed file of a repository."""
+        """Return path -> digest of the file's bytes, for every indexed file of a repository."""
         ...
 
     def update(self, repo: str, index_version: int = 0) -> Update:
-        """Begins a change of one repository. Raises StoreBusyError while another process writes.
+        """Begin a change of one repository. Raise StoreBusyError while another process writes.
 
         What was stored under another `index_version` does not count as there: it is replaced as a whole by `commit`.
         """
@@ -155,11 +155,11 @@ class Store(Protocol):
         ...
 
     def query(self, query: EncodedQuery, where: Where, limit: int) -> list[Candidate]:
-        """Gives the union of the `limit` best chunks by each of the three vectors, every score filled in."""
+        """Return the union of the `limit` best chunks by each of the three vectors, every score filled in."""
         ...
 
     def chunks(self, repo: str, file_path: str) -> list[Chunk]:
-        """Gives the chunks of a file in the order of their lines."""
+        """Return the chunks of a file in the order of their lines."""
         ...
 
     def close(self) -> None:

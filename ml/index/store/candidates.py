@@ -26,16 +26,16 @@ class Engine(Protocol):
     def search(
         self, queries: Mapping[str, Query], limit: int, ids: Mapping[str, Collection[str]] | None = None
     ) -> dict[str, Ranked]:
-        """Gives for each vector's name the best ids with their scores, exactly; `ids` restricts each name's further."""
+        """Return for each vector's name the best ids with their scores, exactly; `ids` restricts each name's further."""
         ...
 
     def chunks(self, ids: Collection[str]) -> Mapping[str, Chunk]:
-        """Gives the chunks of points by their ids."""
+        """Return the chunks of points by their ids."""
         ...
 
 
 def find_candidates(engine: Engine, query: EncodedQuery, limit: int, admits: Callable[[str], bool]) -> list[Candidate]:
-    """Gives the union of the `limit` best by each vector, in the order of repository, path and line.
+    """Return the union of the `limit` best by each vector, in the order of repository, path and line.
 
     Only points that `admits` lets pass count. Where equal scores share the last place, ids decide, so that the same
     index always gives the same candidates.
@@ -58,7 +58,7 @@ def find_candidates(engine: Engine, query: EncodedQuery, limit: int, admits: Cal
 def _scores(
     engine: Engine, queries: Mapping[str, Query], lists: Mapping[str, Ranked], fetched: int, ids: set[str]
 ) -> dict[str, dict[str, float]]:
-    """Gives the scores by each vector; asked for are those of ids that its list of `fetched` points broke off before."""
+    """Return the scores by each vector; asked for are those of ids that its list of `fetched` points broke off before."""
     scores = {name: dict(ranked) for name, ranked in lists.items()}
     missing = {name: ids - scores[name].keys() for name, ranked in lists.items() if len(ranked) == fetched}
     missing = {name: points for name, points in missing.items() if points}
@@ -80,7 +80,7 @@ def _queries(query: EncodedQuery) -> dict[str, Query]:
 def _best(
     engine: Engine, query: dict[str, Query], ranked: Ranked, limit: int, admits: Callable[[str], bool]
 ) -> list[str]:
-    """Gives the ids of the best by one vector, fetching more until the last place is settled."""
+    """Return the ids of the best by one vector, fetching more until the last place is settled."""
     fetched = limit + MARGIN
     while True:
         kept = sorted(((-round(score, SAME_SCORE_DIGITS), point) for point, score in ranked if admits(point)))[:limit]

@@ -15,22 +15,22 @@ FILE_KEY_LENGTH = 28
 
 
 def point_id(*parts: str) -> str:
-    """Gives the UUID of a record; its 128 bits make sure that none is given twice."""
+    """Return the UUID of a record; its 128 bits make sure that none is given twice."""
     return str(UUID(bytes=_digest(parts, 16)))
 
 
 def chunk_id(repo: str, file_path: str, line_start: int) -> str:
-    """Gives the UUID of a chunk's point: 96 bits for its file, then its first line, which no two chunks share."""
+    """Return the UUID of a chunk's point: 96 bits for its file, then its first line, which no two chunks share."""
     return str(UUID(bytes=_digest((repo, file_path), 12) + line_start.to_bytes(4, "big")))
 
 
 def file_key(repo: str, file_path: str) -> str:
-    """Gives what the ids of a file's chunks begin with."""
+    """Return what the ids of a file's chunks begin with."""
     return file_key_of(chunk_id(repo, file_path, 0))
 
 
 def file_key_of(point: str) -> str:
-    """Gives the part of a chunk's id that stands for its file."""
+    """Return the part of a chunk's id that stands for its file."""
     return point[:FILE_KEY_LENGTH]
 
 
@@ -39,7 +39,7 @@ def _digest(parts: Iterable[str], size: int) -> bytes:
 
 
 def check_vectors(chunks: Sequence[EncodedChunk], dimension: int) -> None:
-    """Raises EmbedderError for a vector that Qdrant would take without a word and answer nonsense from.
+    """Raise EmbedderError for a vector that Qdrant would take without a word and answer nonsense from.
 
     A dense vector has `dimension` finite numbers and length 1 (or is all zeros, for a text without a word).
     """

@@ -28,11 +28,11 @@ class Selection:
 
     @property
     def is_empty(self) -> bool:
-        """Tells that nothing can be found."""
+        """Return that nothing can be found."""
         return any(values is not None and not values for values in (self.repos, self.languages, self.file_paths))
 
     def filter(self, models: Any, further: Any = None) -> Any:
-        """Gives the fields, with one more condition, as a Filter of `models`: qdrant_edge or qdrant_client.models."""
+        """Return the fields, with one more condition, as a Filter of `models`: qdrant_edge or qdrant_client.models."""
         fields = {"repo": self.repos, "language": self.languages, "file_path": self.file_paths}
         must = [
             models.FieldCondition(key=key, match=models.MatchAny(any=list(values)))
@@ -48,13 +48,13 @@ class Selection:
         ids: Mapping[str, Collection[str]] | None,
         has_id: Callable[[Collection[str]], Any],
     ) -> dict[str, Any]:
-        """Gives such a Filter for each vector's name; `has_id` makes the condition of those that `ids` restricts."""
+        """Return such a Filter for each vector's name; `has_id` makes the condition of those that `ids` restricts."""
         if ids is None:
             return dict.fromkeys(names, self.filter(models))
         return {name: self.filter(models, has_id(ids[name])) for name in names}
 
     def admits(self, point: str) -> bool:
-        """Tells whether a point that passed the filter belongs to one of the files."""
+        """Return whether a point that passed the filter belongs to one of the files."""
         return self.file_keys is None or file_key_of(point) in self.file_keys
 
 

@@ -41,7 +41,7 @@ class Callers:
 
 
 def callers_of(retriever: Retriever, stored: StoredLines, chunk: Chunk, where: Where) -> Callers:
-    """Finds who calls the function, method or class that a chunk defines, in its repository and within `where`."""
+    """Find who calls the function, method or class that a chunk defines, in its repository and within `where`."""
     name = last_name(chunk.symbol)
     if not name or chunk.kind not in {"function", "method", "class"}:
         return Callers([], ambiguous=False)
@@ -56,7 +56,7 @@ def callers_of(retriever: Retriever, stored: StoredLines, chunk: Chunk, where: W
 
 
 def _calls(other: Chunk, definition: Chunk, name: str, stored: StoredLines) -> Iterator[Call]:
-    """Gives the first line of a chunk that calls the name; neither a symbol's own recursion nor a docstring counts."""
+    """Yield the first line of a chunk that calls the name; neither a symbol's own recursion nor a docstring counts."""
     if (other.file_path, other.symbol) == (definition.file_path, definition.symbol):
         return
     # The dear looks at a line are for those that hold the name.
@@ -73,7 +73,7 @@ def _calls(other: Chunk, definition: Chunk, name: str, stored: StoredLines) -> I
 
 
 def _lines_with(pattern: re.Pattern[str], chunk: Chunk) -> Iterator[tuple[int, str]]:
-    """Gives the number and the text of each line in which a pattern begins."""
+    """Return the number and the text of each line in which a pattern begins."""
     rows = dict.fromkeys(chunk.text.count("\n", 0, found.start()) for found in pattern.finditer(chunk.text))
     lines = chunk.text.split("\n") if rows else []
     return ((chunk.line_start + row, lines[row]) for row in rows)
@@ -93,12 +93,12 @@ def _pattern(other: Chunk, definition: Chunk, name: str) -> re.Pattern[str]:
 
 
 def _word(definition: Chunk, name: str) -> str:
-    """Gives the word that a call is written with: a constructor's is its class."""
+    """Return the word that a call is written with: a constructor's is its class."""
     return (name in CONSTRUCTORS and _owner(definition)) or name
 
 
 def _owner(chunk: Chunk) -> str:
-    """Gives the class that a symbol belongs to, "" for none."""
+    """Return the class that a symbol belongs to, "" for none."""
     names = SEPARATOR.split(chunk.symbol)
     return names[-2].strip() if len(names) > 1 else ""
 

@@ -37,7 +37,7 @@ StoredLines = Callable[[str, str], FileLines]
 
 
 def stored_lines(store: Store) -> StoredLines:
-    """Gives a function (repo, path) -> {line number: text} over the store, which reads each file once."""
+    """Return a function (repo, path) -> {line number: text} over the store, which reads each file once."""
 
     @cache
     def lines(repo: str, file_path: str) -> FileLines:
@@ -63,7 +63,7 @@ class Numbered:
         return self.main + self._further
 
     def cite(self, chunk: Chunk, start: int, end: int) -> str:
-        """Gives the mark `[n:start-end]` for lines of a chunk, numbering the chunk if it is new."""
+        """Return the mark `[n:start-end]` for lines of a chunk, numbering the chunk if it is new."""
         source = next((source for source in self.sources if holds(source.chunk, chunk, start, end)), None)
         if source is None:
             source = Source(len(self.sources) + 1, chunk, 0.0)
@@ -72,13 +72,13 @@ class Numbered:
 
 
 def holds(outer: Chunk, chunk: Chunk, start: int, end: int) -> bool:
-    """Says whether a piece holds these lines of a chunk's file."""
+    """Return whether a piece holds these lines of a chunk's file."""
     same_file = (outer.repo, outer.file_path) == (chunk.repo, chunk.file_path)
     return same_file and outer.line_start <= start and end <= outer.line_end
 
 
 def merged(hits: Sequence[Hit], lines: StoredLines) -> list[tuple[Chunk, float]]:
-    """Joins hits that are parts of one symbol with nothing but blank lines between; gives chunks with the best score."""
+    """Join hits that are parts of one symbol with nothing but blank lines between; gives chunks with the best score."""
     pieces: list[tuple[Chunk, float]] = []
     for hit in hits:
         chunk, score = hit.chunk, hit.score

@@ -35,7 +35,7 @@ class Excerpt:
         return self.ranges[-1].stop - 1
 
     def markdown(self) -> str:
-        """Gives the fenced block: number, two blanks, the line; left out lines as one sign."""
+        """Return the fenced block: number, two blanks, the line; left out lines as one sign."""
         lines = self.chunk.text.split("\n")
         numbers = [number for numbers in self.ranges for number in numbers]
         texts = dedent("\n".join(lines[number - self.chunk.line_start] for number in numbers)).split("\n")
@@ -53,7 +53,7 @@ def _numbered(number: int, text: str, width: int) -> str:
 
 
 def excerpt(chunk: Chunk, body_start: int, matcher: LineMatcher) -> Excerpt | None:
-    """Chooses what to show of a chunk from line `body_start` on: all if it is short, else what matches, else its start."""
+    """Choose what to show of a chunk from line `body_start` on: all if it is short, else what matches, else its start."""
     lines = dict(enumerate(chunk.text.split("\n"), start=chunk.line_start))
     body = [number for number in lines if number >= body_start and lines[number].strip()]
     if not body:
@@ -67,7 +67,7 @@ def excerpt(chunk: Chunk, body_start: int, matcher: LineMatcher) -> Excerpt | No
 
 
 def _fitting(matching: Sequence[int], first: int, last: int) -> list[range]:
-    """Gives the best lines with a line around each; the worst go first where they are more than fit."""
+    """Return the best lines with a line around each; the worst go first where they are more than fit."""
     for count in range(len(matching), 1, -1):
         ranges = with_context(matching[:count], first, last)
         if sum(map(len, ranges)) <= WHOLE:
@@ -76,7 +76,7 @@ def _fitting(matching: Sequence[int], first: int, last: int) -> list[range]:
 
 
 def comments_near(chunk: Chunk, numbers: Sequence[int], reach: int = 2) -> list[tuple[int, int]]:
-    """Gives first and last line of each comment in the lines shown, or up to `reach` lines above them."""
+    """Return first and last line of each comment in the lines shown, or up to `reach` lines above them."""
     lines = dict(enumerate(chunk.text.split("\n"), start=chunk.line_start))
     near = {near for number in numbers for near in range(number - reach, number + 1)}
     found: list[tuple[int, int]] = []

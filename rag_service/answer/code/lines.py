@@ -38,12 +38,12 @@ class LineMatcher:
         self._weights = {stem: math.log(1 + len(lines) / count) for stem, count in counts.items()}
 
     def score(self, text: str, known: Collection[str] = ()) -> float:
-        """Gives the sum of the weights of the question's stems in a text, each once; stems in `known` weigh little."""
+        """Return the sum of the weights of the question's stems in a text, each once; stems in `known` weigh little."""
         found = stems_of(text) & self._stems
         return sum(self._weights.get(stem, 0.0) * (KNOWN if stem in known else 1.0) for stem in found)
 
     def share(self, score: float) -> float:
-        """Gives what share of the weight of the whole question a score is."""
+        """Return what share of the weight of the whole question a score is."""
         return score / (sum(self._weights.values()) or 1.0)
 
     def best(self, chunk: Chunk, first: int, limit: int) -> list[Line]:
@@ -63,12 +63,12 @@ class LineMatcher:
 
 
 def is_comment(text: str) -> bool:
-    """Says whether a line is nothing but a comment, in any of the languages that are indexed."""
+    """Return whether a line is nothing but a comment, in any of the languages that are indexed."""
     return bool(COMMENT.match(text))
 
 
 def comment_text(text: str) -> str:
-    """Gives what a comment says: that of a comment line, or the one behind code on a line, "" where there is none."""
+    """Return what a comment says: that of a comment line, or the one behind code on a line, "" where there is none."""
     if is_comment(text):
         return text.strip().strip("/#*-;%<!> \t")
     trailing = TRAILING_COMMENT.search(text)
@@ -76,7 +76,7 @@ def comment_text(text: str) -> str:
 
 
 def with_context(numbers: Iterable[int], first: int, last: int, margin: int = 1) -> list[range]:
-    """Gives the line numbers and `margin` lines around each, within first..last, as ranges that do not touch."""
+    """Return the line numbers and `margin` lines around each, within first..last, as ranges that do not touch."""
     ranges: list[range] = []
     for number in sorted(numbers):
         start, stop = max(first, number - margin), min(last, number + margin) + 1

@@ -46,7 +46,7 @@ def _calls(chunk: Chunk, body_start: int, known: dict[str, Chunk]) -> Iterator[S
 
 
 def _means(receiver: str | None, definition: Chunk) -> bool:
-    """Says whether a call can be one of this definition: a method has a receiver, a function has none of its own class."""
+    """Return whether a call can be one of this definition: a method has a receiver, a function has none of its own class."""
     if definition.kind == "method":
         return receiver in {"self", "this", "cls"} or (
             receiver is not None and "_" in last_name(definition.symbol).strip("_")

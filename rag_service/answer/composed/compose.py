@@ -50,7 +50,7 @@ class Asked:
 
     @classmethod
     def of(cls, question: str, where: Where) -> "Asked":
-        """Reads a question."""
+        """Read a question."""
         return cls(question, where, intent_of(question), language_of(question))
 
 
@@ -87,7 +87,7 @@ class Piece:
 
 
 def cited_code(piece: Piece) -> Cited:
-    """Gives a piece's code as a small LLM's sentence is held against it."""
+    """Return a piece's code as a small LLM's sentence is held against it."""
     lines = sorted(numbered_lines([piece.chunk]).items())
     header = "\n".join(text for number, text in lines if number < piece.body_start)
     body = "\n".join(text for number, text in lines if number >= piece.body_start)
@@ -115,7 +115,7 @@ class Composer:
 
     @property
     def leaves_unsaid(self) -> bool:
-        """Says whether a small LLM has something to add: to code that no docstring explains, in its own English."""
+        """Return whether a small LLM has something to add: to code that no docstring explains, in its own English."""
         subject = self._piece(self.subject)
         return self._asked.language == "en" and subject.chunk.kind != "section" and not subject.documentation.strip()
 
@@ -125,7 +125,7 @@ class Composer:
         return cited_code(self._piece(self.subject))
 
     def compose(self) -> str:
-        """Gives the answer, about a screen long, its best evidence first."""
+        """Return the answer, about a screen long, its best evidence first."""
         subject = self._piece(self.subject)
         parts = [self._what(subject), self._documentation(subject)]
         if Intent.CALLERS in self._asked.intent:
@@ -173,7 +173,7 @@ class Composer:
         return "\n\n".join([*reasons, f"{self._say(shown.phrase, mark=mark)}\n\n{shown.markdown()}"])
 
     def _reasons(self, piece: Piece, shown: Excerpt) -> Iterator[str]:
-        """Says what the comments at the lines shown say; they and the docstring are the only honest source of a why."""
+        """Yield what the comments at the lines shown say; they and the docstring are the only honest source of a why."""
         numbers = [number for numbers in shown.ranges for number in numbers]
         comments = comments_near(piece.chunk, numbers)
         for start, end in comments[:2]:
@@ -227,7 +227,7 @@ class Composer:
         return "\n".join([self._say("further"), *items]) if items else ""
 
     def _other(self, piece: Piece) -> str:
-        """Says in one line what another piece of evidence is: by its best line where a place or a reason is asked for."""
+        """Say in one line what another piece of evidence is: by its best line where a place or a reason is asked for."""
         chunk = piece.chunk
         aside = self._aside(piece)
         best = [line for line in self.matcher.best(chunk, piece.body_start, 1) if self._is_telling(chunk, line)]
@@ -250,7 +250,7 @@ def _name(chunk: Chunk) -> str:
 
 
 def nothing_found(asked: Asked, nearest: list[Chunk]) -> str:
-    """Gives the answer for evidence that is too weak: no citation, and the nearest code named as what it is."""
+    """Return the answer for evidence that is too weak: no citation, and the nearest code named as what it is."""
     if asked.where.repos:
         where = ", ".join(inline_code(repo) for repo in asked.where.repos)
     else:

@@ -76,5 +76,5 @@ PHRASES: dict[Language, dict[str, str]] = {
 
 
 def say(language: Language, phrase: str, **values: object) -> str:
-    """Gives a phrase with its values filled in."""
+    """Return a phrase with its values filled in."""
     return PHRASES[language][phrase].format(**values)

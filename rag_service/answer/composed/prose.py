@@ -29,7 +29,7 @@ ITEM = re.compile(r"^[ \t]*+(?:[-*+]|\d++[.)])[ \t]+", re.MULTILINE)
 
 
 def inline_code(text: str) -> str:
-    """Gives a text on one line as a Markdown code span, whatever backticks it holds."""
+    """Return a text on one line as a Markdown code span, whatever backticks it holds."""
     line = " ".join(text.split())
     if "`" not in line:
         return f"`{line}`"
@@ -38,51 +38,51 @@ def inline_code(text: str) -> str:
 
 
 def place(chunk: Chunk, start: int | None = None, end: int | None = None) -> str:
-    """Gives `path:start-end` (the whole chunk), `path:start` for one line, as a code span."""
+    """Return `path:start-end` (the whole chunk), `path:start` for one line, as a code span."""
     first, last = (chunk.line_start, chunk.line_end) if start is None else (start, end or start)
     lines = f"{first}" if first == last else f"{first}-{last}"
     return inline_code(f"{chunk.file_path}:{lines}")
 
 
 def shortened(text: str, longest: int) -> str:
-    """Cuts a text at a word's end and marks the cut."""
+    """Cut a text at a word's end and marks the cut."""
     if len(text) <= longest:
         return text
     return text[: longest - 1].rsplit(" ", 1)[0].rstrip(" ,;:(") + " …"
 
 
 def plain(text: str) -> str:
-    """Gives documentation as one line of prose whose brackets no reader takes for a citation."""
+    """Return documentation as one line of prose whose brackets no reader takes for a citation."""
     text = outside_code(ROLE.sub(r"`\1`", text), lambda part: unlinked(part, lambda address: True))
     line = NUMBERED.sub(r"(\1)", " ".join(text.split()))
     return line.replace("`", "") if line.count("`") % 2 or "```" in line else line
 
 
 def signature(text: str) -> str:
-    """Gives a signature as one writes it on a line: no blanks inside its parentheses, no comment behind it."""
+    """Return a signature as one writes it on a line: no blanks inside its parentheses, no comment behind it."""
     line = COMMENT_BEHIND.sub("", " ".join(text.split()))
     return BLANK_BEFORE_END.sub(r"\1", BLANK_AFTER_START.sub(r"\1", line)).rstrip(" :{")
 
 
 def sentences(documentation: str) -> Iterator[str]:
-    """Gives the sentences of a docstring or a section that are prose, parameters and examples left out."""
+    """Yield the sentences of a docstring or a section that are prose, parameters and examples left out."""
     for paragraph in BETWEEN_PARAGRAPHS.split(FENCED.sub("\n\n", documentation)):
         if not NO_PROSE.match(paragraph.strip()):
             yield from filter(None, map(plain, END.split(paragraph.strip())))
 
 
 def title(symbol: str) -> str:
-    """Gives a section's headings without their markup, as in “Tutorial › First steps”."""
+    """Return a section's headings without their markup, as in “Tutorial › First steps”."""
     return "“" + plain(ATTRIBUTES.sub("", symbol)).replace("`", "") + "”"
 
 
 def section_text(text: str) -> str:
-    """Gives what a section says below its heading, its list items as paragraphs of their own."""
+    """Return what a section says below its heading, its list items as paragraphs of their own."""
     return ITEM.sub("\n", HEADING.sub("", text, count=1))
 
 
 def best_sentences(documentation: str, score: Callable[[str], float], limit: int = 2) -> list[str]:
-    """Gives the first sentence and those that match best by `score`, in their order, without a full stop."""
+    """Return the first sentence and those that match best by `score`, in their order, without a full stop."""
     found = list(sentences(documentation))
     further = sorted(found[1:], key=lambda sentence: -score(sentence))[: limit - 1]
     chosen = found[:1] + [sentence for sentence in found[1:] if sentence in further and score(sentence) > 0]

@@ -36,7 +36,7 @@ class Citations:
         self._standing: dict[int, bool] = {}
 
     def check(self, segment: Segment) -> str:
-        """Gives a segment's text with only such citations as hold. Code is left as it is."""
+        """Return a segment's text with only such citations as hold. Code is left as it is."""
         if segment.is_code:
             return segment.text
         before, text = "", segment.text.replace(OPEN, "").replace(CLOSE, "")
@@ -45,7 +45,7 @@ class Citations:
         return text.replace(OPEN, "[").replace(CLOSE, "]")
 
     def resolved(self) -> list[Citation]:
-        """Gives what was cited so far, by number, with the stored text of exactly these lines."""
+        """Return what was cited so far, by number, with the stored text of exactly these lines."""
         return [self._citation(n, *self._cited[n]) for n in sorted(self._cited)]
 
     def _checked(self, plain: str) -> str:
@@ -65,7 +65,7 @@ class Citations:
         return text + plain[at:]
 
     def _resolve(self, listed: str) -> list[int]:
-        """Gives the numbers in a reference that hold, each once, and notes their lines."""
+        """Return the numbers in a reference that hold, each once, and notes their lines."""
         numbers = []
         for item in listed.replace(";", ",").strip(" \t,").split(","):
             ranges = list(self._item(item.strip()))
@@ -87,7 +87,7 @@ class Citations:
                 yield n, *lines
 
     def _lines(self, n: int, start: int | None, end: int | None) -> tuple[int, int] | None:
-        """Gives the lines that n, or n:start-end, stands for, where they are evidence and the index still has them."""
+        """Return the lines that n, or n:start-end, stands for, where they are evidence and the index still has them."""
         source = self._sources.get(n)
         if source is None or not self._stands(source):
             return None
@@ -120,7 +120,7 @@ def _span(first: int | None, last: int | None) -> Sequence[int]:
 
 
 def references(markdown: str) -> list[int]:
-    """Gives the n of every `[n]` that a reader of this Markdown sees, in order."""
+    """Return the n of every `[n]` that a reader of this Markdown sees, in order."""
     found: list[int] = []
 
     def collect(plain: str) -> str:

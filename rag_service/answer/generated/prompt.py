@@ -61,7 +61,7 @@ CODE_AND_QUESTION = "Code [1]:\n{evidence}\n\nQuestion: {question}"
 
 
 def writing_prompt(adapter: "Adapter | None" = None) -> "ChatPromptTemplate":
-    """Gives the prompt for an LLM that writes the answer; its variables are language, evidence and question.
+    """Return the prompt for an LLM that writes the answer; its variables are language, evidence and question.
 
     With an adapter that was trained with other texts it is those.
     """
@@ -74,7 +74,7 @@ def writing_prompt(adapter: "Adapter | None" = None) -> "ChatPromptTemplate":
 
 
 def adding_prompt(adapter: "Adapter | None" = None) -> "ChatPromptTemplate":
-    """Gives the prompt for a small LLM that says one sentence about a piece of code; its variables: evidence, question.
+    """Return the prompt for a small LLM that says one sentence about a piece of code; its variables: evidence, question.
 
     With an adapter it is the texts that this was trained with: what the example shows, it has learnt.
     """
@@ -87,7 +87,7 @@ def adding_prompt(adapter: "Adapter | None" = None) -> "ChatPromptTemplate":
 
 
 def training_texts(*, writes: bool) -> tuple[str, str]:
-    """Gives the system and prompt texts to train an LLM with: one that `writes` the answer, or one that adds to it.
+    """Return the system and prompt texts to train an LLM with: one that `writes` the answer, or one that adds to it.
 
     They are the service's own; the prompt's variables are context and question (ml.training.job.TrainingData).
     """
@@ -110,12 +110,12 @@ def _prompt_of(adapter: "Adapter") -> "ChatPromptTemplate":
 
 
 def evidence_tokens(context: int, answer_tokens: int) -> int:
-    """Gives how many tokens of an LLM's context the evidence may take."""
+    """Return how many tokens of an LLM's context the evidence may take."""
     return max(LEAST_CHARS // CHARS_A_TOKEN, context - answer_tokens - INSTRUCTION_TOKENS)
 
 
 def numbered_evidence(sources: Sequence[Source], matcher: LineMatcher, tokens: int) -> str:
-    """Gives the sources as tagged, line-numbered blocks, the best first, long ones cut around the lines that match."""
+    """Return the sources as tagged, line-numbered blocks, the best first, long ones cut around the lines that match."""
     return "\n\n".join(_blocks(sources, matcher, tokens * CHARS_A_TOKEN))
 
 
@@ -138,7 +138,7 @@ def _blocks(sources: Sequence[Source], matcher: LineMatcher, chars: int) -> Iter
 
 
 def cut(chunk: Chunk, matcher: LineMatcher, chars: int) -> str:
-    """Gives "number| line" of a chunk, of a long one those nearest to its first line and to the lines that match best."""
+    """Return "number| line" of a chunk, of a long one those nearest to its first line and to the lines that match best."""
     lines = [
         f"{number}| {escaped(text)}"[:chars]
         for number, text in enumerate(chunk.text.split("\n"), start=chunk.line_start)

@@ -88,7 +88,7 @@ class Quotations:
         return "" if place["open"] and place["close"] else (place["open"] or "") + (place["close"] or "")
 
     def _is_invented(self, code: str) -> bool:
-        """Says whether a code span names something that neither the evidence nor the question does."""
+        """Return whether a code span names something that neither the evidence nor the question does."""
         if self._stands(code) or PLACE_ALONE.fullmatch(code.strip()):
             return False
         names = (

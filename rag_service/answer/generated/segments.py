@@ -21,7 +21,7 @@ class Segment:
 
 
 def outside_code(text: str, change: Callable[[str], str]) -> str:
-    """Applies `change` to all of a line but its `code spans`."""
+    """Apply `change` to all of a line but its `code spans`."""
     parts, at = [], 0
     for span in CODE_SPAN.finditer(text):
         parts += [change(text[at : span.start()]), span.group()]
@@ -30,7 +30,7 @@ def outside_code(text: str, change: Callable[[str], str]) -> str:
 
 
 def segments(parts: Iterator[str]) -> Iterator[Segment]:
-    """Gives a stream's segments as soon as each is complete. Joined, they are the stream, its last fence closed."""
+    """Yield a stream's segments as soon as each is complete. Joined, they are the stream, its last fence closed."""
     splitter = _Splitter()
     for part in parts:
         yield from splitter.feed(part)
@@ -82,6 +82,6 @@ class _Splitter:
 
 
 def _is_balanced(text: str) -> bool:
-    """Says whether no code span and no bracket is open at the end of a text."""
+    """Return whether no code span and no bracket is open at the end of a text."""
     plain = CODE_SPAN.sub("", text)
     return "`" not in plain and plain.count("[") <= plain.count("]")

@@ -51,7 +51,7 @@ class Cited:
     body: str
 
     def lines(self, relation: str) -> str:
-        """Gives the lines that can bear a claim of this relation ("" and "any": all)."""
+        """Return the lines that can bear a claim of this relation ("" and "any": all)."""
         lines = f"{self.header}\n{self.body}".split("\n")
         match relation:
             case "returns":
@@ -66,13 +66,13 @@ class Cited:
 
 
 def first_sentence(text: str) -> str:
-    """Gives the first sentence that a model wrote, whole and without its mark, or "" where it wrote none."""
+    """Return the first sentence that a model wrote, whole and without its mark, or "" where it wrote none."""
     match = SENTENCE.match(text)
     return match["sentence"] if match else ""
 
 
 def is_supported(sentence: str, cited: Cited, said: str, question: str) -> bool:
-    """Says whether a sentence may be added to `said`, going by the rules above."""
+    """Return whether a sentence may be added to `said`, going by the rules above."""
     words = WORD.findall(sentence) if len(sentence) <= LONGEST_SENTENCE else []
     if not FEWEST_WORDS <= len(words) <= MOST_WORDS or words[0] != cited.name or OTHER.search(sentence):
         return False
@@ -92,7 +92,7 @@ def _names(sentence: str) -> Iterator[str]:
 
 
 def _clauses(sentence: str) -> Iterator[tuple[str, str]]:
-    """Cuts a sentence at the verbs that claim a relation: (relation, what follows)."""
+    """Cut a sentence at the verbs that claim a relation: (relation, what follows)."""
     at, relation = 0, ""
     for verb in RELATION.finditer(sentence):
         yield relation, sentence[at : verb.start()]

@@ -43,7 +43,7 @@ class SentenceForm:
         self._lines = stored_lines(retriever.store)
 
     def frame(self, draft: Draft, side: Side) -> Framed | None:
-        """Frames a draft by its own chunk, which is of its own side."""
+        """Frame a draft by its own chunk, which is of its own side."""
         composer = self._composer(draft.question, draft.chunk)
         context = cut(draft.chunk, composer.matcher, SENTENCE_EVIDENCE_CHARS)
         if not _shows(context, draft):
@@ -56,7 +56,7 @@ class SentenceForm:
         return Framed(context, "[1]", learn=learn, shown=shown)
 
     def refusal(self, question: str) -> tuple[str, str]:
-        """Gives the nearest code there is for a question about something absent, and how the service refuses."""
+        """Return the nearest code there is for a question about something absent, and how the service refuses."""
         nearest = self._retriever.search(question, limit=1)[0].chunk
         return cut(nearest, self._composer(question, nearest).matcher, SENTENCE_EVIDENCE_CHARS), _refused(question)
 
@@ -75,7 +75,7 @@ class EvidenceForm:
         self._limit = settings.evidence
 
     def frame(self, draft: Draft, side: Side) -> Framed | None:
-        """Frames a draft by what is found on its side; where its own chunk is not among that, it takes the last place."""
+        """Frame a draft by what is found on its side; where its own chunk is not among that, it takes the last place."""
         hits = self._found(draft.question, side)
         if not any(holds(hit.chunk, draft.chunk, *draft.lines) for hit in hits):
             hits = [*hits[: self._limit - 1], _hit(draft.chunk)]
@@ -88,7 +88,7 @@ class EvidenceForm:
         return Framed(context, mark, learn=True, shown=True)
 
     def refusal(self, question: str) -> tuple[str, str]:
-        """Gives what is found for a question about something absent, and how the service refuses."""
+        """Return what is found for a question about something absent, and how the service refuses."""
         return self._context(question, self._retriever.search(question, limit=self._limit))[0], _refused(question)
 
     def _found(self, question: str, side: Side) -> list[Hit]:
@@ -103,7 +103,7 @@ class EvidenceForm:
 
 
 def form_for(retriever: Retriever, settings: "Settings", name: str | None = None) -> Form:
-    """Gives the form by name; by default that of the LLM embedded in the service where it is what is fine-tuned."""
+    """Return the form by name; by default that of the LLM embedded in the service where it is what is fine-tuned."""
     small = name == SentenceForm.name if name else settings.base_model == "embedded"
     return SentenceForm(retriever) if small else EvidenceForm(retriever, settings)
 
@@ -113,7 +113,7 @@ def _hit(chunk: Chunk) -> Hit:
 
 
 def _shows(context: str, draft: Draft) -> bool:
-    """Says whether the evidence shows the first and the last line of the link."""
+    """Return whether the evidence shows the first and the last line of the link."""
     shown = set(map(int, NUMBER.findall(context)))
     return shown.issuperset(draft.lines)
 
@@ -124,7 +124,7 @@ def _refused(question: str) -> str:
 
 
 def paraphraser(settings: "Settings") -> Callable[[str], str]:
-    """Gives what puts a question into other words by the LLM that the settings name. Raises SettingsError, ModelError.
+    """Return what puts a question into other words by the LLM that the settings name. Raise SettingsError, ModelError.
 
     What the LLM writes counts only where it is one question in the same language that names the same code.
     """

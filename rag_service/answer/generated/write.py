@@ -32,7 +32,7 @@ SENTENCE_SECONDS = 4.0
 
 
 def cited(run: Run, markdown: str) -> Iterator[Text]:
-    """Gives text of ours with its marks turned into citations."""
+    """Yield text of ours with its marks turned into citations."""
     with run.timed("cite"):
         text = "".join(run.citations.check(segment) for segment in segments(iter([markdown])))
     yield run.say(text)
@@ -110,7 +110,7 @@ def _checked(run: Run, llm: Llm, evidence: Numbered, composer: Composer, quotati
 
 
 def add_sentence(run: Run, llm: Llm, evidence: Numbered, composer: Composer, composed: str) -> Iterator[Text | Notice]:
-    """Lets a small LLM add one sentence about the best evidence; it is shown only where the cited lines bear it."""
+    """Let a small LLM add one sentence about the best evidence; it is shown only where the cited lines bear it."""
     chunk = composer.subject
     code = cut(chunk, composer.matcher, SENTENCE_EVIDENCE_CHARS)
     try:
@@ -127,7 +127,7 @@ def add_sentence(run: Run, llm: Llm, evidence: Numbered, composer: Composer, com
 
 
 def _sentence(run: Run, llm: Llm, values: Mapping[str, str]) -> str:
-    """Gives the LLM's first sentence, "" where it is not done within SENTENCE_SECONDS: nobody waits longer for it."""
+    """Return the LLM's first sentence, "" where it is not done within SENTENCE_SECONDS: nobody waits longer for it."""
     text = ""
     for part in run.waited(
         "generate",
@@ -140,5 +140,5 @@ def _sentence(run: Run, llm: Llm, values: Mapping[str, str]) -> str:
 
 
 def away(run: Run, llm: Llm, error: ModelError) -> str:
-    """Gives the line that says why an LLM did not write."""
+    """Return the line that says why an LLM did not write."""
     return say(run.asked.language, "away", place=llm.place, cause=error.cause)

@@ -22,7 +22,7 @@ MOST_SECONDS = 60
 
 
 def asker_of(request: Request) -> Asker:
-    """Gives who asks: whom the proxy names in the header that the settings name, or else the network address."""
+    """Return who asks: whom the proxy names in the header that the settings name, or else the network address."""
     header = request.app.state.settings.caller_header
     named = request.headers.get(header, "").strip() if header else ""
     name = named[:200] or (request.client.host if request.client else "")
@@ -51,9 +51,9 @@ class Admission:
 
     @asynccontextmanager
     async def place(self, caller: str) -> AsyncGenerator[None]:
-        """Waits for a place and keeps it for the block.
+        """Wait for a place and keeps it for the block.
 
-        Raises HTTPException 429, with Retry-After, where too many wait already, or the caller holds too many places.
+        Raise HTTPException 429, with Retry-After, where too many wait already, or the caller holds too many places.
         """
         self._check(caller)
         self._callers[caller] += 1

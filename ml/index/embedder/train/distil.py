@@ -32,7 +32,7 @@ class Teacher:
         self._cls, self._sep = self.vocabulary.index(CLS), self.vocabulary.index(SEP)
 
     def embed(self, texts: Sequence[Ids], batch: int = 512) -> Floats:
-        """Embeds token lists (without [CLS] and [SEP]). Gives float32, shape (len(texts), 384), rows of length 1."""
+        """Embed token lists (without [CLS] and [SEP]). Gives float32, shape (len(texts), 384), rows of length 1."""
         order = sorted(range(len(texts)), key=lambda at: len(texts[at]))
         found = np.empty((len(texts), 384), np.float32)
         for start in range(0, len(order), batch):
@@ -87,7 +87,7 @@ class Teacher:
 
 
 def principal(rows: Floats, dimension: int) -> Floats:
-    """Gives the rows in the `dimension` directions in which they vary most (PCA), centred."""
+    """Return the rows in the `dimension` directions in which they vary most (PCA), centred."""
     centred = rows - rows.mean(axis=0)
     _, _, directions = np.linalg.svd(centred.T @ centred)
     return np.ascontiguousarray(centred @ directions[:dimension].T)

@@ -20,7 +20,7 @@ VERSION = 2
 
 
 def mine_all(packages: Sequence[Package], cache: Path) -> list[list[Pair]]:
-    """Gives each package's pairs, in the order of the packages."""
+    """Return each package's pairs, in the order of the packages."""
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(_mined, packages, [cache] * len(packages)))
 
@@ -37,7 +37,7 @@ def _mined(package: Package, cache: Path) -> list[Pair]:
 
 
 def _limited(archive: Path) -> Iterator[Pair]:
-    """Gives the pairs of some files, chosen by the digest of their path, until there are enough."""
+    """Yield the pairs of some files, chosen by the digest of their path, until there are enough."""
     counts: Counter[str] = Counter()
     known = [(path, text) for path, text in files(archive) if language_of(path, text)]
     for path, text in sorted(known, key=lambda file: hashlib.sha256(file[0].encode()).digest())[:MOST_FILES]:

@@ -55,7 +55,7 @@ class Pair:
 
 
 def mine(path: str, text: str) -> Iterator[Pair]:
-    """Gives the pairs of one file."""
+    """Yield the pairs of one file."""
     for piece in split(path, text):
         if piece.kind == "section":
             yield from _section(piece)
@@ -86,7 +86,7 @@ def _symbol(piece: Piece) -> Iterator[Pair]:
 
 
 def _asked(sentence: str, chance: int) -> str:
-    """Gives the sentence, or for half of all chances a question that begins with one of OPENINGS."""
+    """Return the sentence, or for half of all chances a question that begins with one of OPENINGS."""
     return sentence if chance % 2 else f"{OPENINGS[chance // 8 % len(OPENINGS)]} {sentence}"
 
 
@@ -98,7 +98,7 @@ def _section(piece: Piece) -> Iterator[Pair]:
 
 
 def _comment_blocks(lines: list[str]) -> Iterator[tuple[int, int]]:
-    """Gives (start, end) of the runs of comment lines, docstrings among them."""
+    """Yield (start, end) of the runs of comment lines, docstrings among them."""
     start, quote = None, ""
     for at, line in enumerate(lines):
         bare = line.strip()
@@ -120,7 +120,7 @@ def _comment_blocks(lines: list[str]) -> Iterator[tuple[int, int]]:
 
 
 def _sentence(block: Iterable[str]) -> tuple[str, int]:
-    """Gives the first sentence of a comment and how many lines it takes."""
+    """Return the first sentence of a comment and how many lines it takes."""
     found: list[str] = []
     used = 0
     for line in block:
@@ -140,7 +140,7 @@ def _sentence(block: Iterable[str]) -> tuple[str, int]:
 
 
 def _tells(question: str) -> bool:
-    """Says whether a comment is a sentence about the code, in Latin letters."""
+    """Return whether a comment is a sentence about the code, in Latin letters."""
     spoken = question.split() if len(question) <= LONGEST_QUESTION else []
     letters = sum(character.isascii() and (character.isalpha() or character == " ") for character in question)
     return MIN_WORDS <= len(spoken) <= MAX_WORDS and letters > 0.8 * len(question) and not NOISE.search(question)

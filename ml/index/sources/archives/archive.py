@@ -37,14 +37,14 @@ class _Limited:
 
 
 def is_archive(path: Path) -> bool:
-    """Says whether a file is an archive that `unpack` reads."""
+    """Return whether a file is an archive that `unpack` reads."""
     return _is_tar(path) or zipfile.is_zipfile(path)
 
 
 def unpack(archive: Path, target: Path) -> Path:
-    """Writes an archive's files below `target` and gives the folder to index: the only one at the top, or `target`.
+    """Write an archive's files below `target` and gives the folder to index: the only one at the top, or `target`.
 
-    Raises SourceError where a name leads outside, where it is damaged, and where it unpacks to over 1 GiB, or to over
+    Raise SourceError where a name leads outside, where it is damaged, and where it unpacks to over 1 GiB, or to over
     64 MiB and a hundred times its own size.
     """
     max_bytes = min(1024**3, 64 * 1024**2 + 100 * archive.stat().st_size)

@@ -22,7 +22,7 @@ class Unpacker:
         self._links: list[tuple[Path, str]] = []
 
     def file(self, name: str, blocks: Iterable[bytes]) -> None:
-        """Writes a file block by block. Raises SourceError for a name that leads outside and for too much."""
+        """Write a file block by block. Raise SourceError for a name that leads outside and for too much."""
         path = self._place(name)
         if path is None:
             return
@@ -34,19 +34,19 @@ class Unpacker:
                 file.write(block)
 
     def link(self, name: str, to: str) -> None:
-        """Notes a symbolic link, wherever it leads: who reads the folder does not follow it."""
+        """Note a symbolic link, wherever it leads: who reads the folder does not follow it."""
         path = self._place(name)
         if path is not None:
             self._links.append((path, to))
 
     def finish(self) -> None:
-        """Makes the links; one that can't be, its place being taken, is left out."""
+        """Make the links; one that can't be, its place being taken, is left out."""
         for path, to in self._links:
             with suppress(OSError, ValueError):
                 path.symlink_to(to)
 
     def _place(self, name: str) -> Path | None:
-        """Gives where a member goes, its folder made; None for the files of a version control system."""
+        """Return where a member goes, its folder made; None for the files of a version control system."""
         parts = [part for part in name.split("/") if part not in ("", ".")]
         if name.startswith("/") or ".." in parts or "\0" in name or not parts:
             raise SourceError(
@@ -65,5 +65,5 @@ class Unpacker:
 
 
 def too_much() -> SourceError:
-    """Gives the error for an archive that is a bomb, or as good as one."""
+    """Return the error for an archive that is a bomb, or as good as one."""
     return SourceError("it unpacks to far more than a code base", "unpack it by hand and index the folder")

@@ -60,7 +60,7 @@ def run_git(*arguments: str, at: Path, network: bool = False, config: Mapping[st
 
 @contextmanager
 def git_output(*arguments: str, at: Path, stdin: IO[bytes]) -> Iterator[IO[bytes]]:
-    """Gives the stream that git writes while it reads `stdin`; what is missing in it tells of a failure."""
+    """Yield the stream that git writes while it reads `stdin`; what is missing in it tells of a failure."""
     process = subprocess.Popen(
         _command(arguments), stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, **_how(at, False, {})
     )
@@ -73,7 +73,7 @@ def git_output(*arguments: str, at: Path, stdin: IO[bytes]) -> Iterator[IO[bytes
 
 
 def reason(output: bytes) -> str:
-    """Gives the line of git's error output that says what is wrong."""
+    """Return the line of git's error output that says what is wrong."""
     lines = [line.strip() for line in output.decode("utf-8", "replace").splitlines()]
     telling = [line for line in lines if line and not NOT_TELLING.match(line)] or ["it gave no reason"]
     marked = [line for line in telling if MARK.match(line)]

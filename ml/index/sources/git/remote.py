@@ -30,7 +30,7 @@ def is_url(spec: str) -> bool:
 
 
 def without_credentials(url: str) -> str:
-    """Gives a URL without password, token or query; of an ssh address the user's name stays."""
+    """Return a URL without password, token or query; of an ssh address the user's name stays."""
     if not SCHEME.match(url):
         return url
     try:
@@ -44,9 +44,9 @@ def without_credentials(url: str) -> str:
 
 
 def fetch(url: str, revision: str | None) -> tuple[Path, str]:
-    """Brings a repository's commit into the cache; gives the bare repository there and the commit.
+    """Bring a repository's commit into the cache; gives the bare repository there and the commit.
 
-    `revision` is a branch, tag or commit, by default the remote's HEAD. Raises SourceError with git's reason.
+    `revision` is a branch, tag or commit, by default the remote's HEAD. Raise SourceError with git's reason.
     """
     clean = without_credentials(url)
     place = cache_folder("git") / digest(clean.encode("utf-8", "surrogateescape"))
@@ -88,7 +88,7 @@ def _fetch_refs(place: Path, url: str, options: tuple[str, ...], refs: tuple[str
 
 
 def _scrubbed(text: str, url: str, clean: str) -> str:
-    """Takes what the URL must not tell out of git's words."""
+    """Take what the URL must not tell out of git's words."""
     text = text.replace(url, clean)
     parts = urlsplit(url)
     for secret in (parts.netloc.rpartition("@")[0], parts.password, parts.query, parts.fragment):

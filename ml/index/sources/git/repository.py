@@ -24,7 +24,7 @@ def is_bare(folder: Path) -> bool:
 
 
 def is_working_tree(folder: Path) -> bool:
-    """Says whether git tells the files of a folder: it lies in a working tree and is not ignored there.
+    """Return whether git tells the files of a folder: it lies in a working tree and is not ignored there.
 
     An installed package in an ignored .venv is no part of the repository around it.
     """
@@ -37,7 +37,7 @@ def is_working_tree(folder: Path) -> bool:
 
 
 def list_files(folder: Path) -> list[str]:
-    """Gives the paths of tracked files and of untracked ones that are not ignored, relative to a folder.
+    """Return the paths of tracked files and of untracked ones that are not ignored, relative to a folder.
 
     A submodule and a repository within are given as one name. A path in the index need not exist.
     """
@@ -46,13 +46,13 @@ def list_files(folder: Path) -> list[str]:
 
 
 def list_ignored(folder: Path) -> list[str]:
-    """Gives the paths of ignored files, a wholly ignored folder as one that ends with "/"."""
+    """Return the paths of ignored files, a wholly ignored folder as one that ends with "/"."""
     listed = run_git("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory", at=folder)
     return _paths(listed)
 
 
 def working_revision(folder: Path) -> str | None:
-    """Gives the commit of a working tree, with "-dirty" where this folder differs; None before the first commit."""
+    """Return the commit of a working tree, with "-dirty" where this folder differs; None before the first commit."""
     try:
         commit = resolve(folder, "HEAD")
         changes = run_git(
@@ -90,7 +90,7 @@ def unknown_revision(revision: str) -> SourceError:
 
 
 def export(repository: Path, commit: str, target: Path) -> None:
-    """Writes the files of a commit, byte by byte as they were committed, and no submodules.
+    """Write the files of a commit, byte by byte as they were committed, and no submodules.
 
     Where `repository` is a folder within a working tree, only what lies below it. Unlike `git archive` and a checkout
     it obeys neither attributes nor filters, so that no program of the repository's choice runs.
@@ -117,7 +117,7 @@ def export(repository: Path, commit: str, target: Path) -> None:
 
 
 def _members(repository: Path, commit: str) -> Iterator[tuple[str, bytes, str]]:
-    """Gives mode, blob and path of each file and link of a commit."""
+    """Yield mode, blob and path of each file and link of a commit."""
     for entry in run_git("ls-tree", "-r", "-z", commit, at=repository).split(b"\0")[:-1]:
         about, _, path = entry.partition(b"\t")
         mode, _, digest = about.split(b" ")
@@ -134,7 +134,7 @@ def _is_ignored(folder: Path) -> bool:
 
 
 def _without_filters(folder: Path) -> dict[str, str]:
-    """Gives the settings that switch off the programs through which files go before they are compared."""
+    """Return the settings that switch off the programs through which files go before they are compared."""
     try:
         names = run_git(
             "config", "-z", "--name-only", "--get-regexp", r"^filter\..*\.(clean|process|required)$", at=folder

@@ -74,12 +74,12 @@ DATA_BYTES = 128 * 1024
 
 @lru_cache(maxsize=4096)
 def folder_reason(name: str) -> Reason | None:
-    """Tells by its own name why a folder is left out, or None where it is not."""
+    """Return by its own name why a folder is left out, or None where it is not."""
     return "vendored" if name in VENDORED else "generated" if name.endswith(".egg-info") else None
 
 
 def file_reason(path: str) -> Reason | None:
-    """Tells by its path within the source why a file is left out, or None where its content has to say."""
+    """Return by its path within the source why a file is left out, or None where its content has to say."""
     name = path.rpartition("/")[2].lower()
     suffix = name.rpartition(".")[2]
     if suffix in BINARY:
@@ -94,5 +94,5 @@ def file_reason(path: str) -> Reason | None:
 
 
 def is_long_data(path: str, size: int) -> bool:
-    """Says whether a file is so long that, being of its format, a program will have written it."""
+    """Return whether a file is so long that, being of its format, a program will have written it."""
     return size > DATA_BYTES and path.rpartition(".")[2].lower() in DATA_WHEN_LONG

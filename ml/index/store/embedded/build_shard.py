@@ -40,9 +40,9 @@ class Job:
 
 
 def build_shard(job: Job) -> dict[str, Checksum]:
-    """Runs a job in a process of its own and gives the checksums of the shard's files.
+    """Run a job in a process of its own and gives the checksums of the shard's files.
 
-    Raises StoreFullError, StoreCorruptError or StoreError; the target folder is then left to be removed.
+    Raise StoreFullError, StoreCorruptError or StoreError; the target folder is then left to be removed.
     """
     with os.fdopen(create_private(Path(job.target) / JOB), "w", encoding="utf-8") as file:
         json.dump(asdict(job), file)
@@ -100,7 +100,7 @@ def run(job: Job) -> dict[str, Checksum]:
 
 
 def end_with_caller() -> None:
-    """Ends this process as soon as the one that started it, and holds the other end of stdin, is gone."""
+    """End this process as soon as the one that started it, and holds the other end of stdin, is gone."""
 
     def watch() -> None:
         os.read(0, 1)  # gives nothing until the other end is closed
@@ -110,7 +110,7 @@ def end_with_caller() -> None:
 
 
 def main() -> int:
-    """Takes the job from the target folder, does it, prints the checksums or the error."""
+    """Take the job from the target folder, does it, prints the checksums or the error."""
     end_with_caller()
     os.umask(creation_mask(Path(sys.argv[1])))
     file = Path(sys.argv[1]) / JOB

@@ -58,15 +58,15 @@ class EdgeStore:
             self.manifest()
 
     def repositories(self) -> list[Repository]:
-        """Gives the repositories, by name."""
+        """Return the repositories, by name."""
         return [known for _, known in sorted(self.manifest().repositories.items())]
 
     def files(self, repo: str) -> dict[str, str]:
-        """Gives path -> digest of the indexed files of a repository; none for one that is not known."""
+        """Return path -> digest of the indexed files of a repository; none for one that is not known."""
         return {path: file.digest for path, file in self.manifest().files.get(repo, {}).items()}
 
     def update(self, repo: str, index_version: int = 0) -> "EdgeUpdate":
-        """Begins a change of one repository; makes the folder where there is none."""
+        """Begin a change of one repository; makes the folder where there is none."""
         from ml.index.store.embedded.update import EdgeUpdate
 
         return EdgeUpdate(self, repo, index_version)
@@ -89,25 +89,25 @@ class EdgeStore:
             return staging_path(self.folder, repo).exists()
 
     def query(self, query: EncodedQuery, where: Where, limit: int) -> list[Candidate]:
-        """Gives the union of the `limit` best chunks by each vector, every score filled in."""
+        """Return the union of the `limit` best chunks by each vector, every score filled in."""
         published, _ = self._searchable()
         return list(published.query(_Asked(query, where, limit)))
 
     def chunks(self, repo: str, file_path: str) -> list[Chunk]:
-        """Gives the chunks of a file in the order of their lines."""
+        """Return the chunks of a file in the order of their lines."""
         published, _ = self._searchable()
         return list(published.chunks(repo, file_path))
 
     def close(self) -> None:
-        """Lets go of the shard; a query that is under way in another thread ends first."""
+        """Let go of the shard; a query that is under way in another thread ends first."""
         self._published = None
 
     def manifest(self) -> Manifest:
-        """Gives the published manifest, read again only when it was replaced."""
+        """Return the published manifest, read again only when it was replaced."""
         return self._refresh().manifest
 
     def shard_path(self, manifest: Manifest) -> Path:
-        """Gives the folder of a manifest's shard, its files checked. Raises StoreCorruptError."""
+        """Return the folder of a manifest's shard, its files checked. Raise StoreCorruptError."""
         path = self.folder / SHARDS / manifest.shard
         bad = damaged(path, manifest.checksums)
         if bad:
@@ -252,7 +252,7 @@ class _Selected:
 
 
 def remove_other_shards(folder: Path, used: str) -> None:
-    """Removes every shard but the one in use. Each leaves its place at once, so nobody opens half of one."""
+    """Remove every shard but the one in use. Each leaves its place at once, so nobody opens half of one."""
     if not (folder / SHARDS).is_dir():
         return
     for path in (folder / SHARDS).iterdir():

@@ -78,7 +78,7 @@ def full(folder: Path) -> StoreFullError:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Replaces a file so that anyone who reads it, after a power cut too, finds the old or the new content."""
+    """Replace a file so that anyone who reads it, after a power cut too, finds the old or the new content."""
     new = path.with_name(path.name + ".new")
     with os.fdopen(create_private(new), "wb") as file:
         file.write(content)
@@ -89,7 +89,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes the names in a folder durable."""
+    """Make the names in a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -98,7 +98,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def sync_tree(folder: Path) -> None:
-    """Makes every file below a folder durable."""
+    """Make every file below a folder durable."""
     for place, _, names in os.walk(folder):
         for name in names:
             sync_folder(Path(place, name))
@@ -106,7 +106,7 @@ def sync_tree(folder: Path) -> None:
 
 
 def checksums(folder: Path) -> dict[str, Checksum]:
-    """Gives relative path -> checksum of every file below a folder."""
+    """Return relative path -> checksum of every file below a folder."""
     return {
         path.relative_to(folder).as_posix(): Checksum(path.stat().st_size, path.stat().st_mtime_ns, crc(path))
         for path in sorted(folder.rglob("*"))
@@ -159,7 +159,7 @@ def _is_intact(path: Path, found: os.stat_result, expected: Checksum, read: bool
 
 
 def crc(path: Path) -> int:
-    """Gives a CRC-32 of a file, the same whether stretches of zeros are stored or are holes."""
+    """Return a CRC-32 of a file, the same whether stretches of zeros are stored or are holes."""
     if path.name in REWRITTEN:
         return zlib.crc32(json.dumps(json.loads(path.read_bytes()), sort_keys=True).encode())
     total = 0
@@ -170,7 +170,7 @@ def crc(path: Path) -> int:
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copies a file; holes stay holes."""
+    """Copy a file; holes stay holes."""
     with source.open("rb") as old, target.open("wb") as new:
         os.ftruncate(new.fileno(), os.fstat(old.fileno()).st_size)
         for offset, block in stored_blocks(old.fileno()):
@@ -178,7 +178,7 @@ def copy(source: Path, target: Path) -> None:
 
 
 def stored_blocks(descriptor: int) -> Iterator[tuple[int, bytes]]:
-    """Gives offset and content of each block of a file that is not all zeros."""
+    """Yield offset and content of each block of a file that is not all zeros."""
     offset, size = 0, os.fstat(descriptor).st_size
     while offset < size:
         try:

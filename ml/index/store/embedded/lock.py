@@ -28,5 +28,5 @@ class WriterLock:
         os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
-        """Lets others write."""
+        """Let others write."""
         os.close(self._descriptor)

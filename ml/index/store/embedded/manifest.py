@@ -30,12 +30,12 @@ class FileRecord:
     redacted: Mapping[str, int] = field(default_factory=dict)
 
     def as_json(self) -> list[Any]:
-        """Gives it as a list, the short form that is stored."""
+        """Return it as a list, the short form that is stored."""
         return [self.digest, self.chunks, self.language, *([dict(self.redacted)] if self.redacted else [])]
 
     @classmethod
     def from_json(cls, stored: list[Any]) -> "FileRecord":
-        """Reads what `as_json` gave."""
+        """Read what `as_json` gave."""
         return cls(*stored)
 
 
@@ -50,18 +50,18 @@ class Manifest:
 
     @property
     def chunks(self) -> int:
-        """Gives the number of chunks in the shard."""
+        """Return the number of chunks in the shard."""
         return sum(repository.chunks for repository in self.repositories.values())
 
     def with_repository(self, repository: Repository, files: Mapping[str, FileRecord]) -> "Manifest":
-        """Gives the manifest with one repository replaced."""
+        """Return the manifest with one repository replaced."""
         name = repository.name
         return replace(
             self, repositories={**self.repositories, name: repository}, files={**self.files, name: dict(files)}
         )
 
     def without(self, repo: str) -> "Manifest":
-        """Gives the manifest without a repository."""
+        """Return the manifest without a repository."""
         return replace(
             self,
             repositories={name: known for name, known in self.repositories.items() if name != repo},
@@ -70,7 +70,7 @@ class Manifest:
 
 
 def completed(repository: Repository, files: Mapping[str, FileRecord], index_version: int) -> Repository:
-    """Gives a repository's record with its counts and the present time filled in."""
+    """Return a repository's record with its counts and the present time filled in."""
     return replace(
         repository,
         indexed_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -83,7 +83,7 @@ def completed(repository: Repository, files: Mapping[str, FileRecord], index_ver
 
 
 def write_manifest(folder: Path, manifest: Manifest, embedder: str, dimension: int) -> None:
-    """Publishes a manifest."""
+    """Publish a manifest."""
     body = json.dumps(
         {
             "shard": manifest.shard,
@@ -101,9 +101,9 @@ def write_manifest(folder: Path, manifest: Manifest, embedder: str, dimension: i
 
 
 def read_manifest(folder: Path, embedder: str, dimension: int) -> Manifest:
-    """Reads the published manifest.
+    """Read the published manifest.
 
-    Raises FileNotFoundError, StoreVersionError, StoreEmbedderError and StoreCorruptError.
+    Raise FileNotFoundError, StoreVersionError, StoreEmbedderError and StoreCorruptError.
     """
     first, _, body = (folder / FILE_NAME).read_bytes().partition(b"\n")
     try:
@@ -126,7 +126,7 @@ def read_manifest(folder: Path, embedder: str, dimension: int) -> Manifest:
 
 
 def check_header(place: str, header: Mapping[str, Any], embedder: str, dimension: int) -> None:
-    """Raises StoreVersionError or StoreEmbedderError where this program can't use an index."""
+    """Raise StoreVersionError or StoreEmbedderError where this program can't use an index."""
     if header["format"] != FORMAT:
         made_by = "a newer" if header["format"] > FORMAT else "an older"
         raise StoreVersionError(
@@ -142,7 +142,7 @@ def check_header(place: str, header: Mapping[str, Any], embedder: str, dimension
 
 
 def corrupt(folder: Path, reason: str) -> StoreCorruptError:
-    """Gives the error of a damaged index."""
+    """Return the error of a damaged index."""
     return StoreCorruptError(
         f"the index at {folder} is damaged ({reason})", f"delete that folder and index again: rm -r {folder}"
     )

@@ -58,7 +58,7 @@ class EngineErrors(AbstractContextManager[None]):
 
 
 def config(dimension: int) -> edge.EdgeConfig:
-    """Gives the shard's schema; any deleted point makes `optimize` write its segment anew, so none of it lingers."""
+    """Return the shard's schema; any deleted point makes `optimize` write its segment anew, so none of it lingers."""
     return edge.EdgeConfig(
         vectors={
             DENSE: edge.EdgeVectorParams(
@@ -84,7 +84,7 @@ class Shard:
 
     @classmethod
     def create(cls, path: Path, folder: Path, dimension: int) -> "Shard":
-        """Makes an empty shard."""
+        """Make an empty shard."""
         with EngineErrors(folder):
             made = edge.EdgeShard.create(str(path), config(dimension))
             for name in INDEXED_FIELDS:
@@ -93,13 +93,13 @@ class Shard:
 
     @classmethod
     def load(cls, path: Path, folder: Path) -> "Shard":
-        """Opens a shard that may be written to."""
+        """Open a shard that may be written to."""
         with EngineErrors(folder):
             return cls(edge.EdgeShard.load(str(path)), folder)
 
     @classmethod
     def load_copy(cls, path: Path, names: Iterable[str]) -> "Shard":
-        """Opens a shard in a read-only or full place: by a copy that ends with this, as the engine opens to write."""
+        """Open a shard in a read-only or full place: by a copy that ends with this, as the engine opens to write."""
         with tempfile.TemporaryDirectory(prefix="codeintel-") as made:
             folder = Path(made)
             with disk_errors(folder):
@@ -107,7 +107,7 @@ class Shard:
             return cls.load(folder, folder)
 
     def count(self) -> int:
-        """Gives the number of points."""
+        """Return the number of points."""
         with self._errors:
             return int(self._shard.count(edge.CountRequest(exact=True)))
 
@@ -118,7 +118,7 @@ class Shard:
         limit: int,
         ids: Mapping[str, Collection[str]] | None = None,
     ) -> dict[str, Ranked]:
-        """Gives for each vector's name the best ids with their scores; see `candidates.Engine`."""
+        """Return for each vector's name the best ids with their scores; see `candidates.Engine`."""
         wanted = selection.filters(edge, queries, ids, lambda points: edge.HasIdCondition(set(points)))
         requests = [
             edge.QueryRequest(limit=limit, query=_nearest(name, query), filter=wanted[name], params=EXACT)
@@ -132,25 +132,25 @@ class Shard:
         }
 
     def points(self, ids: Collection[str]) -> dict[str, Chunk]:
-        """Gives the chunks of points by their ids."""
+        """Return the chunks of points by their ids."""
         with self._errors:
             found = self._shard.retrieve(list(ids), with_payload=True, with_vector=False)
             return {str(record.id): Chunk.from_payload(record.payload or {}) for record in found}
 
     def chunks(self, repo: str, file_path: str, limit: int) -> list[Chunk]:
-        """Gives the chunks of a file, at most `limit`, in no order."""
+        """Return the chunks of a file, at most `limit`, in no order."""
         request = edge.ScrollRequest(limit=limit, filter=_files(repo, [file_path]), with_payload=True)
         with self._errors:
             records, _ = self._shard.scroll(request)
             return [Chunk.from_payload(record.payload or {}) for record in records]
 
     def delete(self, repo: str, file_paths: Sequence[str]) -> None:
-        """Deletes the points of files."""
+        """Delete the points of files."""
         with self._errors:
             self._shard.update(edge.UpdateOperation.delete_points_by_filter(_files(repo, file_paths)))
 
     def insert(self, chunks: Iterable[StagedChunk]) -> None:
-        """Inserts points, or replaces those with the same ids."""
+        """Insert points, or replaces those with the same ids."""
         points = (_point(*chunk) for chunk in chunks)
         for number, batch in enumerate(_batches(points), start=1):
             with self._errors:
@@ -159,7 +159,7 @@ class Shard:
                     self._shard.optimize()
 
     def finish(self) -> None:
-        """Builds the indexes, drops what was deleted from the files, writes everything and closes."""
+        """Build the indexes, drops what was deleted from the files, writes everything and closes."""
         with self._errors:
             self._shard.optimize()
             self._shard.flush()
@@ -167,7 +167,7 @@ class Shard:
 
 
 def copy_shard(source: Path, target: Path, names: Iterable[str]) -> None:
-    """Copies the files of a shard that its checksums name, and nothing that was left lying among them."""
+    """Copy the files of a shard that its checksums name, and nothing that was left lying among them."""
     for name in names:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         copy(source / name, target / name)

@@ -33,12 +33,12 @@ StagedChunk = tuple[str, dict[str, Any], list[float], SparseVector, SparseVector
 
 
 def staging_path(folder: Path, repo: str) -> Path:
-    """Gives where the staged files of a repository lie."""
+    """Return where the staged files of a repository lie."""
     return folder / "staging" / f"{digest(repo.encode())}.sqlite"
 
 
 def discard(path: Path) -> None:
-    """Removes a staging file and what SQLite keeps beside it."""
+    """Remove a staging file and what SQLite keeps beside it."""
     for suffix in ("", "-wal", "-shm", "-journal"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
@@ -76,24 +76,24 @@ class Staging:
             self.save()
 
     def delete(self, paths: Iterable[str]) -> None:
-        """Takes files out again."""
+        """Take files out again."""
         for path in paths:
             self._database.execute("DELETE FROM file WHERE path = ?", (path,))
             self._database.execute("DELETE FROM chunk WHERE path = ?", (path,))
 
     def files(self) -> dict[str, FileRecord]:
-        """Gives path -> record of each staged file."""
+        """Return path -> record of each staged file."""
         rows = self._database.execute("SELECT path, record FROM file")
         return {path: FileRecord.from_json(json.loads(record)) for path, record in rows}
 
     def save(self) -> None:
-        """Makes what was put so far survive a kill."""
+        """Make what was put so far survive a kill."""
         self._database.commit()
         self._unsaved = 0
         self._saved_at = time.monotonic()
 
     def close(self) -> None:
-        """Saves and gives back the file; a second time does nothing."""
+        """Save and gives back the file; a second time does nothing."""
         if not self._closed:
             self._closed = True
             try:
@@ -102,7 +102,7 @@ class Staging:
                 self._database.close()
 
     def discard(self) -> None:
-        """Closes and removes all that was staged."""
+        """Close and removes all that was staged."""
         self._closed = True
         self._database.close()
         discard(self.path)
@@ -140,7 +140,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def staged_chunks(path: Path) -> Iterator[StagedChunk]:
-    """Gives id, payload, dense, text and names of each staged chunk, in the order of their files and lines."""
+    """Yield id, payload, dense, text and names of each staged chunk, in the order of their files and lines."""
     database = connect(path)
     try:
         rows = database.execute("SELECT id, payload, dense, text, names FROM chunk ORDER BY path, rowid")

@@ -54,7 +54,7 @@ class EdgeUpdate:
     def put(
         self, file_path: str, file_digest: str, chunks: Sequence[EncodedChunk], redacted: Mapping[str, int] = NOTHING
     ) -> None:
-        """Stages a file in place of what is there of it. Raises EmbedderError and StoreFullError."""
+        """Stages a file in place of what is there of it. Raise EmbedderError and StoreFullError."""
         check_vectors(chunks, self._store.dimension)
         language = chunks[0].chunk.language if chunks else ""
         record = FileRecord(file_digest, len(chunks), language, dict(redacted))
@@ -63,7 +63,7 @@ class EdgeUpdate:
         self._files[file_path] = self._staged[file_path] = record
 
     def delete(self, file_paths: Iterable[str]) -> None:
-        """Removes files with the next commit."""
+        """Remove files with the next commit."""
         gone = list(file_paths)
         with disk_errors(self._store.folder):
             self._staging.delete(gone)
@@ -72,18 +72,18 @@ class EdgeUpdate:
             self._staged.pop(path, None)
 
     def files(self) -> dict[str, str]:
-        """Gives path -> digest of the stored and the staged files."""
+        """Return path -> digest of the stored and the staged files."""
         return {path: record.digest for path, record in self._files.items()}
 
     def commit(self, repository: Repository) -> Repository:
-        """Publishes the change. Where no file changed, only the record is written anew."""
+        """Publish the change. Where no file changed, only the record is written anew."""
         done = completed(repository, self._files, self._version)
         stale = [path for path, record in self._stored.items() if self._files.get(path) is not record]
         self._publish(self._base.with_repository(done, self._files), stale)
         return done
 
     def remove(self) -> None:
-        """Publishes the index without this repository."""
+        """Publish the index without this repository."""
         with disk_errors(self._store.folder):
             self._staging.discard()
         self._staged = {}

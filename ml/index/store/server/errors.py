@@ -15,7 +15,7 @@ LONGEST = 200  # characters of what a server says
 
 @contextmanager
 def translated(place: str) -> Iterator[None]:
-    """Raises what the client raises about the server at `place` as a StoreError with a cause and a cure."""
+    """Raise what the client raises about the server at `place` as a StoreError with a cause and a cure."""
     try:
         yield
     except ResponseHandlingException as error:
@@ -29,7 +29,7 @@ def translated(place: str) -> Iterator[None]:
 
 
 def no_qdrant(place: str) -> StoreError:
-    """Gives the error of an address at which something else answers."""
+    """Return the error of an address at which something else answers."""
     return StoreError(f"what answers at {place} is no Qdrant server", "mend --store (CODEINTEL_STORE)")
 
 
@@ -65,7 +65,7 @@ def _refused(place: str, error: UnexpectedResponse) -> StoreError:
 
 
 def _said(error: UnexpectedResponse) -> str:
-    """Gives the server's own words, none where a reply has no Qdrant server's form."""
+    """Return the server's own words, none where a reply has no Qdrant server's form."""
     try:
         return _line(str(json.loads(error.content)["status"]["error"]))
     except (ValueError, KeyError, TypeError):

@@ -62,9 +62,9 @@ class Layout:
 def open_server(
     url: str, embedder: str, dimension: int, *, api_key: str | None, layout: Layout | None = None
 ) -> "ServerStore":
-    """Opens the index on the server at a URL, which is first called when something is asked.
+    """Open the index on the server at a URL, which is first called when something is asked.
 
-    Raises StoreError for a URL that can't be one, and where qdrant-client is not installed.
+    Raise StoreError for a URL that can't be one, and where qdrant-client is not installed.
     """
     try:
         import httpx
@@ -87,7 +87,7 @@ def open_server(
 
 
 def _place(url: str) -> str:
-    """Names the server of a URL, without the password that may be in it."""
+    """Name the server of a URL, without the password that may be in it."""
     parts = urlsplit(url)
     if not parts.hostname:
         raise ValueError(url)
@@ -119,7 +119,7 @@ class ServerStore:
         self._rest = CircuitBreaker(StoreAwayError)
 
     def exists(self) -> bool:
-        """Tells whether the collections are there whole, and that this program can read them."""
+        """Return whether the collections are there whole, and that this program can read them."""
         if not self._exists:
             with self.reading():
                 is_begun = self.client.collection_exists(self.records)
@@ -130,25 +130,25 @@ class ServerStore:
         return self._exists
 
     def repositories(self) -> list[Repository]:
-        """Gives the repositories, by name."""
+        """Return the repositories, by name."""
         self._check_exists()
         found = [Repository(**payload["record"]) for payload in self.scroll("repository")]
         return sorted(found, key=lambda repository: repository.name)
 
     def files(self, repo: str) -> dict[str, str]:
-        """Gives path -> digest of the indexed files of a repository; none for one that is not known."""
+        """Return path -> digest of the indexed files of a repository; none for one that is not known."""
         self._check_exists()
         return {payload["path"]: payload["record"][0] for payload in self.scroll("file", repo)}
 
     def file_records(self, repo: str) -> dict[str, tuple[FileRecord, int]]:
-        """Gives path -> record and index version of each stored file."""
+        """Return path -> record and index version of each stored file."""
         return {
             payload["path"]: (FileRecord.from_json(payload["record"]), payload["index_version"])
             for payload in self.scroll("file", repo)
         }
 
     def update(self, repo: str, index_version: int = 0) -> "ServerUpdate":
-        """Begins a change of one repository; makes the collections where there are none."""
+        """Begin a change of one repository; makes the collections where there are none."""
         from ml.index.store.server.update import ServerUpdate
 
         if not self.exists():
@@ -169,7 +169,7 @@ class ServerStore:
         )
 
     def query(self, query: EncodedQuery, where: Where, limit: int) -> list[Candidate]:
-        """Gives the union of the `limit` best chunks by each vector, every score filled in."""
+        """Return the union of the `limit` best chunks by each vector, every score filled in."""
         self._check_exists()
         selection = select(where, self._known_files)
         if selection.is_empty:
@@ -177,23 +177,23 @@ class ServerStore:
         return find_candidates(_Selected(self, selection), query, limit, selection.admits)
 
     def chunks(self, repo: str, file_path: str) -> list[Chunk]:
-        """Gives the chunks of a file in the order of their lines."""
+        """Return the chunks of a file in the order of their lines."""
         self._check_exists()
         found = [Chunk.from_payload(payload) for payload in self.pages(self.code, self.among(repo, [file_path]))]
         return sorted(found, key=lambda chunk: chunk.line_start)
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         self.client.close()
 
     def among(self, repo: str, file_paths: Sequence[str] | None, further: Any = None) -> Any:
-        """Gives the filter for the chunks of files, or of a whole repository."""
+        """Return the filter for the chunks of files, or of a whole repository."""
         from qdrant_client import models
 
         return Selection(repos=[repo], file_paths=file_paths).filter(models, further)
 
     def of_kind(self, kind: str, repo: str | None = None) -> Any:
-        """Gives the filter for records of a kind: "file", "repository", "lease" or "format"."""
+        """Return the filter for records of a kind: "file", "repository", "lease" or "format"."""
         from qdrant_client import models
 
         fields = {"kind": kind} | ({} if repo is None else {"repo": repo})
@@ -202,11 +202,11 @@ class ServerStore:
         )
 
     def scroll(self, kind: str, repo: str | None = None) -> Iterator[dict[str, Any]]:
-        """Gives the payloads of records."""
+        """Return the payloads of records."""
         return self.pages(self.records, self.of_kind(kind, repo))
 
     def pages(self, collection: str, wanted: Any) -> Iterator[dict[str, Any]]:
-        """Gives the payloads of all points that a filter lets pass."""
+        """Yield the payloads of all points that a filter lets pass."""
         offset = None
         while True:
             with self.reading():
@@ -217,7 +217,7 @@ class ServerStore:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Translates the client's errors. A server that is away is not asked for REST_SECONDS: who reads is told at once."""
+        """Translate the client's errors. A server that is away is not asked for REST_SECONDS: who reads is told at once."""
         from ml.index.store.server.errors import translated
 
         self._rest.enter(REST_SECONDS)
@@ -241,7 +241,7 @@ class ServerStore:
             )
 
     def _create(self) -> None:
-        """Makes the collections, or what another did not finish; the header comes last, and says that all is there."""
+        """Make the collections, or what another did not finish; the header comes last, and says that all is there."""
         from qdrant_client import models
 
         from ml.index.store.server.errors import translated
@@ -264,7 +264,7 @@ class ServerStore:
         self._exists = True
 
     def _create_collection(self, name: str, dense: Any, sparse: Any = None) -> None:
-        """Makes a collection where there is none; where another writer was first, its is as good."""
+        """Make a collection where there is none; where another writer was first, its is as good."""
         from qdrant_client import models
         from qdrant_client.http.exceptions import UnexpectedResponse
 

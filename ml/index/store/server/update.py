@@ -46,17 +46,17 @@ class Writer:
         self._most = max(1, min(BATCH_POINTS, REQUEST_BYTES // size))
 
     def upsert(self, collection: str, points: Sequence[models.PointStruct]) -> None:
-        """Stores points, as many at once as the server takes."""
+        """Store points, as many at once as the server takes."""
         upsert = partial(self._store.client.upsert, collection, wait=True, timeout=WRITE_SECONDS)
         for start in range(0, len(points), self._most):
             self._patiently(partial(upsert, points=list(points[start : start + self._most])))
 
     def delete(self, collection: str, which: Any) -> None:
-        """Removes points by their ids or by a filter."""
+        """Remove points by their ids or by a filter."""
         self._patiently(partial(self._store.client.delete, collection, which, wait=True, timeout=WRITE_SECONDS))
 
     def payload(self, collection: str, point: str) -> dict[str, Any]:
-        """Gives the payload of a point, an empty one where there is none."""
+        """Return the payload of a point, an empty one where there is none."""
         found = self._patiently(partial(self._store.client.retrieve, collection, [point]))
         return (found[0].payload or {}) if found else {}
 
@@ -88,7 +88,7 @@ class Lease:
         self.renew()
 
     def renew(self) -> None:
-        """Takes the lease for another while. Raises StoreBusyError where another holds it."""
+        """Take the lease for another while. Raise StoreBusyError where another holds it."""
         if time.monotonic() - self._renewed < LEASE_SECONDS / 4:
             return
         self._check()
@@ -98,7 +98,7 @@ class Lease:
         self._renewed = time.monotonic()
 
     def release(self) -> None:
-        """Gives the lease back."""
+        """Return the lease back."""
         HELD.discard(self._owner)
         self._writer.delete(self._store.records, [self._id])
 
@@ -134,7 +134,7 @@ class ServerUpdate:
     def put(
         self, file_path: str, file_digest: str, chunks: Sequence[EncodedChunk], redacted: Mapping[str, int] = NOTHING
     ) -> None:
-        """Replaces a file, some files at a time. Raises EmbedderError and StoreError."""
+        """Replace a file, some files at a time. Raise EmbedderError and StoreError."""
         check_vectors(chunks, self._store.dimension)
         language = chunks[0].chunk.language if chunks else ""
         if file_path in self._waiting:
@@ -145,18 +145,18 @@ class ServerUpdate:
             self._flush()
 
     def delete(self, file_paths: Iterable[str]) -> None:
-        """Removes files and their chunks."""
+        """Remove files and their chunks."""
         self._flush()
         paths = list(file_paths)
         for start in range(0, len(paths), BATCH_FILES):
             self._delete(paths[start : start + BATCH_FILES])
 
     def files(self) -> dict[str, str]:
-        """Gives path -> digest of the stored files and of those put."""
+        """Return path -> digest of the stored files and of those put."""
         return {path: file.digest for path, file in (self._files | self._waiting).items()}
 
     def commit(self, repository: Repository) -> Repository:
-        """Removes what an older index version left, and writes the repository's record."""
+        """Remove what an older index version left, and writes the repository's record."""
         self._flush()
         self.delete(self._outdated)
         done = completed(repository, self._files, self._version)
@@ -165,13 +165,13 @@ class ServerUpdate:
         return done
 
     def remove(self) -> None:
-        """Removes the repository."""
+        """Remove the repository."""
         self._writer.delete(self._store.records, [_repository_id(self._repo)])
         self._writer.delete(self._store.code, self._store.among(self._repo, None))
         self._writer.delete(self._store.records, self._store.of_kind("file", self._repo))
 
     def _flush(self) -> None:
-        """Writes the waiting files: new chunks first, then the old ones go, then the records say that it is done."""
+        """Write the waiting files: new chunks first, then the old ones go, then the records say that it is done."""
         if not self._waiting:
             return
         self._lease.renew()
@@ -211,19 +211,19 @@ class ServerUpdate:
             self._end()
 
     def _end(self) -> None:
-        """Gives the lease back, at once or not at all: it expires."""
+        """Return the lease back, at once or not at all: it expires."""
         self._writer.pauses = ()
         with suppress(StoreError):
             self._lease.release()
 
 
 def record(point: str, payload: dict[str, Any]) -> models.PointStruct:
-    """Gives a point without vectors."""
+    """Return a point without vectors."""
     return models.PointStruct(id=point, vector={}, payload=payload)
 
 
 def _is_dead(owner: str) -> bool:
-    """Tells whether a writer was a process of this machine that is no more; of other machines nothing is known."""
+    """Return whether a writer was a process of this machine that is no more; of other machines nothing is known."""
     host, _, pid, _ = owner.split()
     if host != socket.gethostname() or os.name != "posix":
         return False
