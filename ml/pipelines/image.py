@@ -20,8 +20,9 @@ from ml.pipelines.names import (
     key,
     variable,
 )
+from ml.training.runtime import SLICES
 
-GPU, SLICES = "nvidia.com/gpu", 5
+GPU = "nvidia.com/gpu"
 
 
 def on_cluster(

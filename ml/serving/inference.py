@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ml.serving.runtime import ADAPTERS, FORMAT, LOADING_SECONDS, PORT, RUNTIME, hardened, plain
+from ml.training.runtime import SLICES
 
 GPU = "nvidia.com/gpu"
 KNATIVE = {
@@ -52,7 +53,7 @@ class ProductionArgs:
     name: str
     base: str
     placement: Placement
-    slices: int = 5
+    slices: int = SLICES
     namespace: str = "codeintel-models"
     adapters: AdapterSource | None = None
     adapter_rank: int = 16
@@ -67,7 +68,7 @@ class AutoscalingArgs:
 
     base: str
     placement: Placement
-    slices: int = 5
+    slices: int = SLICES
     name: str = "autoscaling-test"
     namespace: str = "codeintel-models"
     min_replicas: int = 0

@@ -20,6 +20,9 @@ TMP = "/tmp"  # noqa: S108  a volume of the pod's own
 NODE, NOBODY = "node", 65532
 PASSIVE = "PASSIVE"  # threads that spin while they wait: three times slower where cores are shared
 
+# Time-slices that a card is offered as, unless a stack says otherwise: Kubernetes counts them as GPUs. The one place.
+SLICES = 5
+
 
 @dataclass(frozen=True, slots=True)
 class RuntimeArgs:
@@ -33,7 +36,7 @@ class RuntimeArgs:
     name: str = "codeintel-lora"
     namespace: str = "codeintel"
     packages: tuple[str, ...] = ("unsloth", "transformers", "trl", "peft")
-    gpus: int = 5
+    gpus: int = SLICES
     cpu: str = "4"
     memory: str = "24Gi"
     node_selector: dict[str, str] = field(default_factory=lambda: {"nvidia.com/gpu.present": "true"})

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ml.errors import SettingsError
+from ml.training.runtime import SLICES
 from rag_service.cli import options, progress, terminal
 
 if TYPE_CHECKING:
@@ -76,11 +77,18 @@ def run(
 @pipeline.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), required=False)
 @click.option("--registry", metavar="PREFIX", default="", help="Where `make images` pushed the stages' image.")
-def compile(folder: Path | None, registry: str) -> None:  # noqa: A001  # the command's name
+@click.option(
+    "--slices",
+    type=click.IntRange(min=1),
+    default=SLICES,
+    show_default=True,
+    help="How many `nvidia.com/gpu` the cluster offers; training takes all.",
+)
+def compile(folder: Path | None, registry: str, slices: int) -> None:  # noqa: A001  # the command's name
     """Write the pipelines as IR YAML into FOLDER, for Kubeflow Pipelines on a cluster."""
     from ml.pipelines.compile import compile_pipelines
 
-    for file in compile_pipelines(folder or Path.cwd(), registry):
+    for file in compile_pipelines(folder or Path.cwd(), registry, slices):
         terminal.echo(str(file))
 
 

@@ -215,3 +215,16 @@ def test_a_mirror_stands_in_for_every_address(tmp_path: Path) -> None:
     images = {each["image"] for _, spec in pods(state) for each in containers(spec)}
     assert images
     assert all(image.startswith("registry.example:5000/mirror/") for image in images)
+
+
+@pytest.mark.parametrize("slices", [4, 10])
+def test_everything_that_takes_the_card_takes_all_its_slices(slices: int) -> None:
+    state = recorded(gpu={"slices": slices})
+    [plugin] = [each for each in state.charts if "nvidia-device-plugin" in str(each.get("chart"))]
+    assert f'"replicas": {slices}' in str(plugin["values"])
+    for kind in ("InferenceService", "TrainingRuntime"):
+        made = [str(each.inputs) for each in state.resources.values() if each.inputs.get("kind") == kind]
+        counts = [re.findall(rf"{GPU}': '?(\d+)", text) for text in made if "autoscaling-test" not in text]
+        assert counts
+        assert {count for found in counts for count in found} == {str(slices)}, kind
+    assert state.outputs["slices"] == slices

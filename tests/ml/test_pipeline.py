@@ -40,6 +40,15 @@ def test_the_registry_that_the_image_was_pushed_to_is_named(tmp_path: Path) -> N
         assert own == there.replace(f"image: {IMAGE}", f"image: registry.example:5000/{IMAGE}") != there
 
 
+@pytest.mark.parametrize("slices", [4, 10])
+def test_training_requests_as_many_slices_as_the_cluster_offers(tmp_path: Path, slices: int) -> None:
+    compile_pipelines(tmp_path, slices=slices)
+    pipeline, _ = yaml.safe_load_all((tmp_path / "learning.yaml").read_text())
+    container = pipeline["deploymentSpec"]["executors"]["exec-fine-tune-llm"]["container"]
+    assert container["resources"]["accelerator"]["resourceCount"] == str(slices)
+    assert container["resources"]["accelerator"]["count"] == str(slices)
+
+
 def test_training_takes_the_whole_card_and_nobody_else_does() -> None:
     pipeline, on_cluster = documents("learning")
     executors = pipeline["deploymentSpec"]["executors"]

@@ -28,8 +28,6 @@ ASIDE = {"CONFIG", "TEST_QDRANT_URL", "NAME"}
 FUNCTION = re.compile(r"`((?:ml|rag_service|infra)\.[\w.]+)`")
 FILE = re.compile(r"`((?:[\w.-]+/)+[\w.-]*)`")
 PLACEHOLDER = re.compile(r"[^/]*(?:NAME|EXT)[^/]*$")
-# Written by others at the same time; its tests under tests/hostile come with them.
-NOT_YET = {"SECURITY.md"}
 
 
 def test_the_reference_is_what_the_code_says() -> None:
@@ -97,8 +95,6 @@ def test_each_file_that_a_page_names_is_there(name: str) -> None:
     places = [PLACEHOLDER.sub("", each) for each in named]
 
     assert named
-    if name in NOT_YET:
-        places = [place for place in places if not place.startswith("tests/hostile/")]
     assert [place for place in places if not (ROOT / place).exists()] == []
 
 
