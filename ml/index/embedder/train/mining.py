@@ -1,4 +1,4 @@
-"""Mines the pairs of every package, in processes, and keeps what it found."""
+"""Mine the pairs of every package in parallel processes, with a cache."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from ml.index.embedder.train.corpus import Package, fetch, files
 from ml.index.embedder.train.pairs import Pair, mine
 from ml.index.languages import language_of
 
-# So that no package outweighs the others. A name says less than a sentence.
+# Per package, so that none dominates. A name carries less information than a sentence.
 MOST = {"documentation": 800, "comment": 300, "name": 400, "section": 60}
 MOST_FILES = 400
 # Bump when mining changes.
@@ -37,7 +37,7 @@ def _mined(package: Package, cache: Path) -> list[Pair]:
 
 
 def _limited(archive: Path) -> Iterator[Pair]:
-    """Yield the pairs of some files, chosen by the digest of their path, until there are enough."""
+    """Yield pairs, file by file in the order of the paths' digests, up to the limits."""
     counts: Counter[str] = Counter()
     known = [(path, text) for path, text in files(archive) if language_of(path, text)]
     for path, text in sorted(known, key=lambda file: hashlib.sha256(file[0].encode()).digest())[:MOST_FILES]:

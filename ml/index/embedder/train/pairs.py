@@ -1,12 +1,12 @@
-"""Training pairs: what somebody might ask, and the code that answers it, as it would be indexed.
+"""Training pairs: a question that a user might ask, and the code that answers it, as it would be indexed.
 
 documentation   the first sentence of a symbol's documentation  ->  the symbol without that sentence
 name            the words of a symbol's name                    ->  its body
 comment         a comment inside the body                       ->  the symbol without that comment
 section         a heading and its parents                       ->  the text below it
 
-Half of the sentences get the opening of a question, so that "how does" and its like learn to weigh nothing. A quarter
-stay in the answer, as they do in an index: where question and code share a word, that has to count.
+Half of the sentences get the opening of a question, so that "how does" and the like learn a weight of zero. A quarter
+stay in the answer, as in a real index, so that words shared by question and code count.
 """
 
 import re
@@ -47,7 +47,7 @@ NOISE = bounded(
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A question and its answer; `kind` is one of those above."""
+    """A question and its answer; `kind` is one of the above."""
 
     kind: str
     question: str
@@ -86,7 +86,7 @@ def _symbol(piece: Piece) -> Iterator[Pair]:
 
 
 def _asked(sentence: str, chance: int) -> str:
-    """Return the sentence, or for half of all chances a question that begins with one of OPENINGS."""
+    """Return the sentence, or in half of the cases a question that begins with one of OPENINGS."""
     return sentence if chance % 2 else f"{OPENINGS[chance // 8 % len(OPENINGS)]} {sentence}"
 
 
@@ -98,7 +98,7 @@ def _section(piece: Piece) -> Iterator[Pair]:
 
 
 def _comment_blocks(lines: list[str]) -> Iterator[tuple[int, int]]:
-    """Yield (start, end) of the runs of comment lines, docstrings among them."""
+    """Yield (start, end) of each run of comment lines, docstrings included."""
     start, quote = None, ""
     for at, line in enumerate(lines):
         bare = line.strip()
@@ -120,7 +120,7 @@ def _comment_blocks(lines: list[str]) -> Iterator[tuple[int, int]]:
 
 
 def _sentence(block: Iterable[str]) -> tuple[str, int]:
-    """Return the first sentence of a comment and how many lines it takes."""
+    """Return the first sentence of a comment and its number of lines."""
     found: list[str] = []
     used = 0
     for line in block:
