@@ -45,7 +45,7 @@ def outline(chunk: Chunk) -> Outline:
     """Return the outline of the symbol that a chunk begins with; signature and docstring are empty if there is none."""
     language = LANGUAGES.get(chunk.language) if len(chunk.text) <= MOST_CHARACTERS else None
     lines = chunk.text.split("\n")
-    found = _first(language, chunk.text) if language else None
+    found = _first_definition(language, chunk.text) if language else None
     if found is None:
         return Outline(body_start=chunk.line_start)
     documented = _string_at_start(found.body) if found.body else None
@@ -53,10 +53,10 @@ def outline(chunk: Chunk) -> Outline:
     return Outline(found.signature, docstring, chunk.line_start + _body_row(lines, found, documented))
 
 
-def _first(language: Language, text: str) -> Definition | None:
+def _first_definition(language: Language, text: str) -> Definition | None:
     """Return the definition that a text begins with, preferably from a parse without errors."""
     faulty = None
-    for framed in _framed(language, text):
+    for framed in _framings(language, text):
         syntax = read_syntax(language, framed.encode("utf-8", "replace"))
         found = _at_start(syntax.definitions) if syntax else None
         if syntax and found and not syntax.root.has_error:
@@ -65,7 +65,7 @@ def _first(language: Language, text: str) -> Definition | None:
     return faulty
 
 
-def _framed(language: Language, text: str) -> Iterator[str]:
+def _framings(language: Language, text: str) -> Iterator[str]:
     """Yield the text, from row 1 on, completed so that it may parse alone: closing brackets, a class around a method."""
     missing = "}" * max(text.count("{") - text.count("}"), 0)
     for before, after in (("", ""), *language.frames):

@@ -63,7 +63,7 @@ class File:
         """Return whether these rows fit into one piece."""
         return end - start < MAX_LINES and self.offsets[end + 1] - self.offsets[start] <= MAX_CHARACTERS
 
-    def trimmed(self, start: int, end: int) -> tuple[int, int] | None:
+    def trim(self, start: int, end: int) -> tuple[int, int] | None:
         """Return the rows without leading and trailing blank ones."""
         while start <= end and not self.lines[start].strip():
             start += 1
@@ -88,8 +88,8 @@ def split(path: str, text: str) -> list[Piece]:
     file = _read(path, text)
     children = file.syntax.definitions if file.syntax else []
     whole = Definition(0, len(file.lines) - 1, 0, "", "module", b"", children=children)
-    spans = _without_crumbs(_spans(whole, file, ()), file)
-    return [_piece(file, span) for span in _joined(spans, file)]
+    spans = _attach_closing_rows(_spans(whole, file, ()), file)
+    return [_piece(file, span) for span in _join_neighbours(spans, file)]
 
 
 def _read(path: str, text: str) -> File:
@@ -130,7 +130,7 @@ def _spans(owner: Definition, file: File, around: tuple[Definition, ...]) -> Ite
 
 
 def _cut(start: int, end: int, owner: Definition, file: File, around: tuple[Definition, ...]) -> Iterator[Span]:
-    rows = file.trimmed(start, end)
+    rows = file.trim(start, end)
     while rows:
         start, end = rows
         if start == end or file.fits(start, end):
@@ -141,7 +141,7 @@ def _cut(start: int, end: int, owner: Definition, file: File, around: tuple[Defi
             last += 1
         cut = _best_cut(start, last, owner, file)
         yield Span(start, cut - 1, owner, around)
-        rows = file.trimmed(cut, end)
+        rows = file.trim(cut, end)
 
 
 def _best_cut(start: int, last: int, owner: Definition, file: File) -> int:
@@ -152,7 +152,7 @@ def _best_cut(start: int, last: int, owner: Definition, file: File) -> int:
     return statement or blank or last + 1
 
 
-def _without_crumbs(spans: Iterable[Span], file: File) -> Iterator[Span]:
+def _attach_closing_rows(spans: Iterable[Span], file: File) -> Iterator[Span]:
     """Give rows that only close something (brackets, `end`) to the previous piece."""
     held: Span | None = None
     for span in spans:
@@ -166,12 +166,12 @@ def _without_crumbs(spans: Iterable[Span], file: File) -> Iterator[Span]:
         yield held
 
 
-def _joined(spans: Iterable[Span], file: File) -> Iterator[Span]:
+def _join_neighbours(spans: Iterable[Span], file: File) -> Iterator[Span]:
     """Join neighbours that belong together and fit into one piece, under the first of their names."""
     merge = LANGUAGES[file.language].merge if file.language in LANGUAGES else 0
     held = last = None
     for span in spans:
-        if held and last and file.fits(held.start, span.end) and _belong(held, last, span, merge):
+        if held and last and file.fits(held.start, span.end) and _belong_together(held, last, span, merge):
             held = _join(held, span)
         else:
             if held:
@@ -182,7 +182,7 @@ def _joined(spans: Iterable[Span], file: File) -> Iterator[Span]:
         yield held
 
 
-def _belong(held: Span, last: Span, span: Span, merge: int) -> bool:
+def _belong_together(held: Span, last: Span, span: Span, merge: int) -> bool:
     """Return whether two spans belong together: clauses of one function; a type and its implementation; keys of a settings
     file or short paragraphs; the line that opens a namespace and what is above it.
     """
@@ -203,7 +203,7 @@ def _join(one: Span, other: Span) -> Span:
 
 
 def _piece(file: File, span: Span) -> Piece:
-    start, end = file.trimmed(span.start, span.end) or (span.start, span.end)
+    start, end = file.trim(span.start, span.end) or (span.start, span.end)
     owner = span.owner
     signatures = [outer.signature for outer in span.around]
     if start != owner.start:

@@ -80,7 +80,7 @@ class _Workers(Generic[Item, Result]):
                     made.append(self._received(worker))
             except (EOFError, OSError) as error:
                 if not self._was_stopped(worker):
-                    raise self._ended(worker) from error
+                    raise self._worker_error(worker) from error
                 made.append(self._too_slow(task[len(made)]))
             else:
                 self._idle.put(worker)
@@ -109,7 +109,7 @@ class _Workers(Generic[Item, Result]):
             for process in self._processes.values():
                 process.join()
 
-    def _ended(self, worker: Connection) -> CodeIntelError:
+    def _worker_error(self, worker: Connection) -> CodeIntelError:
         """Return the error for a dead worker: killed from outside, or after an error whose traceback it printed."""
         process = self._processes[worker]
         if process.exitcode > 0:
@@ -133,14 +133,14 @@ class _Workers(Generic[Item, Result]):
                 raise CancelledError
             # Started together with a worker, it would unblock the signal that is blocked here.
             resource_tracker.ensure_running()
-            with _interrupts_blocked():
+            with _block_interrupts():
                 process.start()
             self._processes[ours] = process
         return ours
 
 
 @contextmanager
-def _interrupts_blocked() -> Iterator[None]:
+def _block_interrupts() -> Iterator[None]:
     """Block Ctrl-C in workers that are started in this context: the parent handles it and stops them."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

@@ -59,7 +59,7 @@ class EndpointEmbedder:
         return vector
 
     def _call(self, texts: Sequence[str]) -> Vectors:
-        with _translated():
+        with _translate_errors():
             reply = self._client.embeddings.create(model=self._model, input=list(texts), encoding_format="float")
             vectors: Vectors = np.array(
                 [entry.embedding for entry in sorted(reply.data, key=lambda entry: entry.index)], np.float32
@@ -81,19 +81,19 @@ def open_endpoint(settings: "Settings") -> EndpointEmbedder:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     """Translate the client's errors and malformed replies into EmbedderError with a cause and a cure."""
     try:
         yield
     except openai.OpenAIError as error:
-        raise _translation(error) from error
+        raise _embedder_error(error) from error
     except (ValueError, TypeError, AttributeError) as error:
         raise EmbedderError(
             "the embeddings endpoint's reply does not follow the OpenAI API", "check that embedder_url ends in /v1"
         ) from error
 
 
-def _translation(error: openai.OpenAIError) -> EmbedderError:
+def _embedder_error(error: openai.OpenAIError) -> EmbedderError:
     match error:
         case openai.APITimeoutError():
             return EmbedderError("the embeddings endpoint did not answer in time", "increase embedder_timeout")

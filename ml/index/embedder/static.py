@@ -71,11 +71,11 @@ class StaticEmbedder:
         owners, pieces = np.divmod(cells, width)
         used, columns = np.unique(pieces, return_inverse=True)
         weights = np.zeros((len(texts), len(used)), np.float32)
-        weights[owners, columns] = self._scales[pieces] * damped(counts)
+        weights[owners, columns] = self._scales[pieces] * sublinear(counts)
         return unit(weights @ self._vectors[used].astype(np.float32))
 
 
-def damped(counts: NDArray[np.int64]) -> NDArray[np.float32]:
+def sublinear(counts: NDArray[np.int64]) -> NDArray[np.float32]:
     """Return the sublinear weight of n occurrences of a piece in one text."""
     return np.sqrt(counts, dtype=np.float32)
 

@@ -104,7 +104,7 @@ def read_syntax(language: Language, data: bytes) -> Syntax | None:
     found = [_definition(language, data, captures, above) for captures in captured if "above" not in captures]
     if language.until_next:
         found = list(_until_next(found, root.end_point[0]))
-    return Syntax(root, _nested(language, found), above)
+    return Syntax(root, _nest(language, found), above)
 
 
 def _above(captured: "list[Captures]", data: bytes) -> Iterator[tuple[int, int]]:
@@ -175,7 +175,7 @@ def _until_next(found: list[Definition], last_row: int) -> Iterator[Definition]:
         yield one
 
 
-def _nested(language: Language, found: list[Definition]) -> list[Definition]:
+def _nest(language: Language, found: list[Definition]) -> list[Definition]:
     """Nest each definition in the one that encloses it; a row shared by two belongs to the first."""
     outermost: list[Definition] = []
     around: list[Definition] = []

@@ -71,7 +71,7 @@ def parse(language: Language, data: bytes) -> "Node | None":
     if language.deepest and _is_too_deep(data, language.deepest):
         return None
     if language.name in TEMPLATES:
-        data = TEMPLATES[language.name].sub(_hidden, data)
+        data = TEMPLATES[language.name].sub(_mask_template, data)
     made_parser, _ = parser(language.name)
     until = thread_time() + PARSE_SECONDS + PARSE_SECONDS_PER_BYTE * len(data)
     try:
@@ -91,7 +91,7 @@ def _is_too_deep(data: bytes, deepest: int) -> bool:
     return any(len(line) - len(line.lstrip(b" \t?:-")) >= deepest for line in data.split(b"\n"))
 
 
-def _hidden(template: re.Match[bytes]) -> bytes:
+def _mask_template(template: re.Match[bytes]) -> bytes:
     """Return filler of the same length that the grammar accepts: a comment for whole lines, otherwise a word."""
     fill = b"#" if template.lastgroup == "alone" else b"x"
     return b"\n".join(fill * len(line) for line in template[0].split(b"\n"))

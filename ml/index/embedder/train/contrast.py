@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ml.index.embedder.base import Vectors as Floats
 from ml.index.embedder.base import unit
-from ml.index.embedder.static import MAX_IDENTIFIERS, damped
+from ml.index.embedder.static import MAX_IDENTIFIERS, sublinear
 from ml.index.embedder.vocabulary import Vocabulary
 
 Ints = NDArray[np.int64]
@@ -32,7 +32,7 @@ class Texts:
         found = [np.unique(vocabulary.rows(text, MAX_IDENTIFIERS) or [0], return_counts=True) for text in texts]
         starts = np.cumsum([0, *(len(rows) for rows, _ in found)])
         rows = np.concatenate([rows for rows, _ in found]).astype(np.int64)
-        return cls(rows, damped(np.concatenate([counts for _, counts in found])), starts)
+        return cls(rows, sublinear(np.concatenate([counts for _, counts in found])), starts)
 
     def __len__(self) -> int:
         return len(self.starts) - 1

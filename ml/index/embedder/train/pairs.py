@@ -72,10 +72,10 @@ def _symbol(piece: Piece) -> Iterator[Pair]:
         question, used = _sentence(lines[start:end])
         chance = crc32(question.encode())
         rest = lines if chance // 2 % 4 == 0 else lines[:start] + lines[start + used :]
-        if _tells(question) and _long_enough(rest):
+        if _is_sentence(question) and _long_enough(rest):
             yield Pair(
                 "documentation" if start == first else "comment",
-                _asked(question, chance),
+                _with_opening(question, chance),
                 "\n".join((piece.header, *rest)),
             )
     code = [line for at, line in enumerate(lines) if not any(start <= at < end for start, end in blocks)]
@@ -85,7 +85,7 @@ def _symbol(piece: Piece) -> Iterator[Pair]:
         yield Pair("name", " ".join(spoken), body)
 
 
-def _asked(sentence: str, chance: int) -> str:
+def _with_opening(sentence: str, chance: int) -> str:
     """Return the sentence, or in half of the cases a question that begins with one of OPENINGS."""
     return sentence if chance % 2 else f"{OPENINGS[chance // 8 % len(OPENINGS)]} {sentence}"
 
@@ -139,7 +139,7 @@ def _sentence(block: Iterable[str]) -> tuple[str, int]:
     return " ".join(found), used
 
 
-def _tells(question: str) -> bool:
+def _is_sentence(question: str) -> bool:
     """Return whether a comment is a sentence about the code, in Latin letters."""
     spoken = question.split() if len(question) <= LONGEST_QUESTION else []
     letters = sum(character.isascii() and (character.isalpha() or character == " ") for character in question)

@@ -46,14 +46,14 @@ class Recipe:
 
 def make_table(packages: Sequence[Package], cache: Path, out: Path, recipe: Recipe, say: Callable[[str], None]) -> None:
     """Build the table in `out`; report progress and quality through `say`. Raise EmbedderError."""
-    mined = without_repeats(mine_all(packages, cache))
+    mined = deduplicate(mine_all(packages, cache))
     kinds = Counter(pair.kind for pair in chain.from_iterable(mined))
     say(f"{kinds.total():,} pairs of {len(packages)} packages: {dict(kinds)}")
     teacher = Teacher(teacher_folder())
     plain = plain_pieces(teacher)[: recipe.pieces]
     vocabulary = Vocabulary([*plain, *code_words(mined, Vocabulary(plain), recipe)])
     say(f"{len(vocabulary):,} pieces")
-    vectors = distilled(teacher, vocabulary, recipe.dimension)
+    vectors = distil_pieces(teacher, vocabulary, recipe.dimension)
     say("distilled")
     table = Table(vectors, zipf_weights(teacher, vocabulary), recipe.rate, recipe.weight_rate)
     learn(table, mined, vocabulary, recipe, say)
@@ -88,7 +88,7 @@ def texts(pairs: Sequence[Pair], vocabulary: Vocabulary) -> tuple[Texts, Texts]:
     )
 
 
-def without_repeats(mined: Sequence[Sequence[Pair]]) -> list[list[Pair]]:
+def deduplicate(mined: Sequence[Sequence[Pair]]) -> list[list[Pair]]:
     """Return the pairs without repeated questions ("returns the name" does not say of what)."""
     first: dict[str, Pair] = {}
     for pair in chain.from_iterable(mined):
@@ -114,7 +114,7 @@ def code_words(mined: Sequence[Sequence[Pair]], vocabulary: Vocabulary, recipe: 
     ][: recipe.extra_words]
 
 
-def distilled(teacher: Teacher, vocabulary: Vocabulary, dimension: int) -> Floats:
+def distil_pieces(teacher: Teacher, vocabulary: Vocabulary, dimension: int) -> Floats:
     """Return the teacher's vector for each piece (a code word is read as its pieces), reduced by PCA."""
     rows = {piece: row for row, piece in enumerate(teacher.vocabulary)}
     known = Vocabulary(teacher.vocabulary)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from ml.errors import SourceError
-from ml.index.sources.archives.unpacking import Unpacker, too_much
+from ml.index.sources.archives.unpacking import Unpacker, decompression_bomb
 from ml.index.sources.names import shown
 
 BLOCK = 1024 * 1024
@@ -32,7 +32,7 @@ class _Limited:
         block = self._stream.read(size)
         self._left -= len(block)
         if self._left < 0:
-            raise too_much()
+            raise decompression_bomb()
         return block
 
 

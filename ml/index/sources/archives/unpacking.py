@@ -30,7 +30,7 @@ class Unpacker:
             for block in blocks:
                 self._left -= len(block)
                 if self._left < 0:
-                    raise too_much()
+                    raise decompression_bomb()
                 file.write(block)
 
     def link(self, name: str, to: str) -> None:
@@ -57,7 +57,7 @@ class Unpacker:
             return None
         self._files += 1
         if self._files > MAX_FILES or len(parts) > MAX_DEPTH:
-            raise too_much()
+            raise decompression_bomb()
         place = self._target.joinpath(*parts)
         if place.parent not in self._folders:
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -65,6 +65,6 @@ class Unpacker:
         return place
 
 
-def too_much() -> SourceError:
+def decompression_bomb() -> SourceError:
     """Return the error for a decompression bomb."""
     return SourceError("it unpacks to far more than a code base would", "unpack it by hand and index the folder")

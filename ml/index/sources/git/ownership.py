@@ -24,10 +24,10 @@ def foreign_git_folder(folder: Path, allowed: Sequence[Path] = ()) -> Path | Non
 
     `folder` is in a working tree or is a bare repository; `allowed` are folders that the user vouches for.
     """
-    about = _about(folder)
-    if about is None:
+    found = _git_folders(folder)
+    if found is None:
         return folder
-    tree, git_folder, common = about
+    tree, git_folder, common = found
     own = [common]
     if not (_is_own_bare(folder, git_folder, common) if tree is None else _belongs(tree, git_folder, common)):
         foreign = next((place for place in (common, git_folder) if not _is_below(place, allowed)), None)
@@ -38,17 +38,17 @@ def foreign_git_folder(folder: Path, allowed: Sequence[Path] = ()) -> Path | Non
     return next(linked, None) or next((place for place in _alternates(common) if not _is_below(place, allowed)), None)
 
 
-def _about(folder: Path) -> tuple[Path | None, Path, Path] | None:
+def _git_folders(folder: Path) -> tuple[Path | None, Path, Path] | None:
     """Return the tree (None for a bare repository), the git folder and the common git folder, as git reports them."""
-    bare, *places = _asked(folder, "--is-bare-repository", "--absolute-git-dir", "--git-common-dir")
-    tree = _asked(folder, "--show-toplevel") if bare == "false" else [""]
+    bare, *places = _rev_parse(folder, "--is-bare-repository", "--absolute-git-dir", "--git-common-dir")
+    tree = _rev_parse(folder, "--show-toplevel") if bare == "false" else [""]
     if len(places) != 2 or len(tree) != 1:  # a name with a line break is ambiguous
         return None
     git_folder, common = (Path(os.path.realpath(place)) for place in places)
     return (Path(os.path.realpath(tree[0])) if tree[0] else None), git_folder, common
 
 
-def _asked(folder: Path, *what: str) -> list[str]:
+def _rev_parse(folder: Path, *what: str) -> list[str]:
     try:
         told = run_git("rev-parse", "--path-format=absolute", *what, at=folder)
     except GitError:

@@ -39,7 +39,7 @@ def run_git(*arguments: str, at: Path, network: bool = False, config: Mapping[st
 
     `config` is passed in the environment, where other users of the machine can't see it (a URL with a token).
     """
-    how = _how(at, network, config or {})
+    how = _process_options(at, network, config or {})
     try:
         done = subprocess.run(
             _command(arguments),
@@ -62,7 +62,11 @@ def run_git(*arguments: str, at: Path, network: bool = False, config: Mapping[st
 def git_output(*arguments: str, at: Path, stdin: IO[bytes]) -> Iterator[IO[bytes]]:
     """Yield git's output stream while it reads `stdin`; the caller detects a failure by missing output."""
     process = subprocess.Popen(
-        _command(arguments), stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, **_how(at, False, {})
+        _command(arguments),
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        **_process_options(at, False, {}),
     )
     try:
         assert process.stdout  # noqa: S101  # a pipe was asked for
@@ -84,7 +88,7 @@ def _command(arguments: tuple[str, ...]) -> list[str]:
     return ["git", "--no-optional-locks", *SAFE, *arguments]
 
 
-def _how(at: Path, network: bool, config: Mapping[str, str]) -> dict[str, Any]:
+def _process_options(at: Path, network: bool, config: Mapping[str, str]) -> dict[str, Any]:
     environment = {name: value for name, value in os.environ.items() if not DROPPED.match(name)}
     environment |= {
         "LC_ALL": "C",

@@ -58,7 +58,7 @@ def fetch(url: str, revision: str | None) -> tuple[Path, str]:
         try:
             return place, _fetch(place, url, "HEAD" if revision is None else revision)
         except GitError as error:
-            cause = shown(_scrubbed(error.cause.removeprefix("git fetch: "), url, clean))
+            cause = shown(_without_secrets(error.cause.removeprefix("git fetch: "), url, clean))
             raise SourceError(
                 f"{shown(clean)} can't be fetched ({cause})", "check the address, the network and your access rights"
             ) from None
@@ -87,7 +87,7 @@ def _fetch_refs(place: Path, url: str, options: tuple[str, ...], refs: tuple[str
     )
 
 
-def _scrubbed(text: str, url: str, clean: str) -> str:
+def _without_secrets(text: str, url: str, clean: str) -> str:
     """Remove the URL's credentials from git's output."""
     text = text.replace(url, clean)
     parts = urlsplit(url)

@@ -17,8 +17,8 @@ from typing import IO, cast
 
 from ml import errors
 from ml.errors import CodeIntelError, StoreError
-from ml.index.store.embedded.files import Checksum, checksums, disk_errors, full, sync_tree
-from ml.index.store.embedded.manifest import corrupt
+from ml.index.store.embedded.files import Checksum, checksums, disk_errors, disk_full, sync_tree
+from ml.index.store.embedded.manifest import corrupt_index
 from ml.private import create_private, creation_mask
 
 JOB = "job.json"
@@ -70,7 +70,7 @@ def _result(folder: Path, status: int, answer: bytes) -> dict[str, Checksum]:
         failure = json.loads(answer)
         raise getattr(errors, failure["kind"])(failure["cause"], failure["cure"])
     if status == -signal.SIGBUS:
-        raise full(folder)
+        raise disk_full(folder)
     raise StoreError(
         f"the process that builds the index at {folder} exited with status {status}",
         "check whether memory ran out, then run the command again",
@@ -92,7 +92,7 @@ def run(job: Job) -> dict[str, Checksum]:
         if job.staging:
             shard.insert(staged_chunks(Path(job.staging)))
         if shard.count() != job.chunks:
-            raise corrupt(folder, f"{shard.count()} chunks instead of {job.chunks}")
+            raise corrupt_index(folder, f"{shard.count()} chunks instead of {job.chunks}")
         shard.finish()
         Shard.load(target, folder).finish()  # the first opening compacts the journals; further openings change nothing
         sync_tree(target)

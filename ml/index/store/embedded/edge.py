@@ -23,7 +23,7 @@ from ml.errors import StoreCorruptError, StoreFullError, StoreMissingError
 from ml.index.chunk import Chunk
 from ml.index.store.base import Candidate, EncodedQuery, Repository, Where
 from ml.index.store.embedded.files import damaged, disk_errors
-from ml.index.store.embedded.manifest import FILE_NAME, Manifest, corrupt, read_manifest
+from ml.index.store.embedded.manifest import FILE_NAME, Manifest, corrupt_index, read_manifest
 from ml.memo import Memo
 from ml.private import close_folder
 
@@ -91,7 +91,7 @@ class EdgeStore:
     def query(self, query: EncodedQuery, where: Where, limit: int) -> list[Candidate]:
         """Return the union of the `limit` best chunks by each vector, with all scores."""
         published, _ = self._searchable()
-        return list(published.query(_Asked(query, where, limit)))
+        return list(published.query(_QueryKey(query, where, limit)))
 
     def chunks(self, repo: str, file_path: str) -> list[Chunk]:
         """Return the chunks of a file in the order of their lines."""
@@ -111,7 +111,7 @@ class EdgeStore:
         path = self.folder / SHARDS / manifest.shard
         bad = damaged(path, manifest.checksums)
         if bad:
-            raise corrupt(self.folder, f"{SHARDS}/{manifest.shard}/{bad} does not match its checksum")
+            raise corrupt_index(self.folder, f"{SHARDS}/{manifest.shard}/{bad} does not match its checksum")
         return path
 
     def _refresh(self) -> "_Published":
@@ -132,7 +132,7 @@ class EdgeStore:
                 f"nothing is indexed at {self.folder}", "run: codeintel index PATH_OR_URL"
             ) from error
         if not stat.S_ISREG(found.st_mode):  # opening a pipe would block
-            raise corrupt(self.folder, f"{FILE_NAME} is not a file")
+            raise corrupt_index(self.folder, f"{FILE_NAME} is not a file")
         return found.st_mtime_ns, found.st_ino, found.st_size
 
     def _searchable(self) -> "tuple[_Published, Shard]":
@@ -146,7 +146,7 @@ class EdgeStore:
                         raise
                     continue
                 return published, published.shard
-        raise corrupt(self.folder, "its shard is being replaced faster than it can be opened")
+        raise corrupt_index(self.folder, "its shard is being replaced faster than it can be opened")
 
     def _load(self, manifest: Manifest) -> "Shard":
         from ml.index.store.embedded.shard import Shard
@@ -158,7 +158,7 @@ class EdgeStore:
                 shard = Shard.load(path, self.folder)
         shard = shard or Shard.load_copy(path, manifest.checksums)
         if not path.exists():  # a writer deleted it meanwhile, so the load may be incomplete
-            raise corrupt(self.folder, f"{SHARDS}/{manifest.shard} is missing")
+            raise corrupt_index(self.folder, f"{SHARDS}/{manifest.shard} is missing")
         return shard
 
 
@@ -172,7 +172,7 @@ class _Published:
     found: dict[str, Chunk] = field(default_factory=dict)
     _files: "FileIndex | None" = None
     _read: "Memo[tuple[str, str], tuple[Chunk, ...]]" = field(default_factory=lambda: Memo(READ_FILES))
-    _asked: "Memo[_Asked, tuple[Candidate, ...]]" = field(default_factory=lambda: Memo(SEARCHES))
+    _results: "Memo[_QueryKey, tuple[Candidate, ...]]" = field(default_factory=lambda: Memo(SEARCHES))
 
     def files(self) -> "FileIndex":
         """Return the files that globs are matched against."""
@@ -186,9 +186,9 @@ class _Published:
         """Return the chunks of a file in the order of their lines."""
         return self._read.get((repo, file_path), self._read_chunks)
 
-    def query(self, asked: "_Asked") -> "tuple[Candidate, ...]":
+    def query(self, query_key: "_QueryKey") -> "tuple[Candidate, ...]":
         """Return the candidates for a question."""
-        return self._asked.get(asked, self._find)
+        return self._results.get(query_key, self._find)
 
     def _read_chunks(self, file: tuple[str, str]) -> tuple[Chunk, ...]:
         repo, file_path = file
@@ -197,19 +197,19 @@ class _Published:
             return ()
         return tuple(sorted(self.shard.chunks(repo, file_path, record.chunks), key=lambda chunk: chunk.line_start))
 
-    def _find(self, asked: "_Asked") -> tuple[Candidate, ...]:
+    def _find(self, query_key: "_QueryKey") -> tuple[Candidate, ...]:
         from ml.index.store.candidates import find_candidates
         from ml.index.store.selection import select
 
-        selection = select(asked.where, self.files)
+        selection = select(query_key.where, self.files)
         if not self.shard or selection.is_empty or not self.manifest.chunks:
             return ()
         selected = _Selected(self.shard, selection, self.found)
-        return tuple(find_candidates(selected, asked.query, asked.limit, selection.admits))
+        return tuple(find_candidates(selected, query_key.query, query_key.limit, selection.admits))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Asked:
+class _QueryKey:
     """A query as a cache key, compared by its content."""
 
     query: EncodedQuery
@@ -225,7 +225,7 @@ class _Asked:
         return hash(self.key)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Asked) and self.key == other.key
+        return isinstance(other, _QueryKey) and self.key == other.key
 
 
 @dataclass(frozen=True, slots=True)

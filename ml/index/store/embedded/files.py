@@ -64,12 +64,12 @@ def disk_errors(folder: Path) -> Iterator[None]:
 def system_failure(folder: Path, number: int, said: str = "") -> StoreError:
     """Return the error for a failed system call by its errno (0 if unknown)."""
     if number in FULL:
-        return full(folder)
+        return disk_full(folder)
     why = said or (os.strerror(number) if number else "the system call failed")
     return StoreError(f"can't use the index at {folder} ({why})", CURES.get(number, OTHERWISE))
 
 
-def full(folder: Path) -> StoreFullError:
+def disk_full(folder: Path) -> StoreFullError:
     """Return the error for a full disk."""
     return StoreFullError(
         f"no room left on the disk of {folder} (the index stays as it was)",

@@ -69,7 +69,7 @@ class Manifest:
         )
 
 
-def completed(repository: Repository, files: Mapping[str, FileRecord], index_version: int) -> Repository:
+def complete_record(repository: Repository, files: Mapping[str, FileRecord], index_version: int) -> Repository:
     """Return a repository's record with its counts and the current time filled in."""
     return replace(
         repository,
@@ -110,10 +110,10 @@ def read_manifest(folder: Path, embedder: str, dimension: int) -> Manifest:
         header = json.loads(first)
         check_header(str(folder), header, embedder, dimension)
         if header["digest"] != digest(body):
-            raise corrupt(folder, f"{FILE_NAME} does not match its checksum")
+            raise corrupt_index(folder, f"{FILE_NAME} does not match its checksum")
         stored = json.loads(body)
     except (ValueError, KeyError, TypeError) as error:
-        raise corrupt(folder, f"{FILE_NAME} can't be read") from error
+        raise corrupt_index(folder, f"{FILE_NAME} can't be read") from error
     return Manifest(
         stored["shard"],
         {name: Checksum(*values) for name, values in stored["checksums"].items()},
@@ -141,7 +141,7 @@ def check_header(place: str, header: Mapping[str, Any], embedder: str, dimension
         )
 
 
-def corrupt(folder: Path, reason: str) -> StoreCorruptError:
+def corrupt_index(folder: Path, reason: str) -> StoreCorruptError:
     """Return the error for a damaged index."""
     return StoreCorruptError(
         f"the index at {folder} is damaged ({reason})", f"delete that folder and index again: rm -r {folder}"

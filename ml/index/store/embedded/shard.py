@@ -19,8 +19,8 @@ import qdrant_edge as edge
 from ml.index.chunk import Chunk
 from ml.index.store.base import SparseVector
 from ml.index.store.candidates import Query, Ranked
-from ml.index.store.embedded.files import GONE, copy, disk_errors, full, system_failure
-from ml.index.store.embedded.manifest import corrupt
+from ml.index.store.embedded.files import GONE, copy, disk_errors, disk_full, system_failure
+from ml.index.store.embedded.manifest import corrupt_index
 from ml.index.store.embedded.staging import StagedChunk
 from ml.index.store.points import DENSE, INDEXED_FIELDS, NAMES, TEXT
 from ml.index.store.selection import Selection
@@ -49,12 +49,12 @@ class EngineErrors(AbstractContextManager[None]):
             return
         said = str(error)
         if NO_ROOM in said:
-            raise full(self._folder) from error
+            raise disk_full(self._folder) from error
         found = SYSTEM_ERROR.search(said)
         number = int(found[1]) if found else errno.ENOMEM if NO_MEMORY in said else 0
         if number and number not in GONE:
             raise system_failure(self._folder, number) from error
-        raise corrupt(self._folder, f"the engine says: {' '.join(said.split())[:200]}") from error
+        raise corrupt_index(self._folder, f"the engine says: {' '.join(said.split())[:200]}") from error
 
 
 def config(dimension: int) -> edge.EdgeConfig:

@@ -12,7 +12,7 @@ from ml.index.store.embedded.build_shard import Job, build_shard
 from ml.index.store.embedded.edge import SHARDS, EdgeStore, remove_other_shards
 from ml.index.store.embedded.files import disk_errors
 from ml.index.store.embedded.lock import WriterLock
-from ml.index.store.embedded.manifest import FileRecord, Manifest, completed, write_manifest
+from ml.index.store.embedded.manifest import FileRecord, Manifest, complete_record, write_manifest
 from ml.index.store.embedded.staging import Staging, staging_path
 from ml.index.store.points import check_vectors
 from ml.private import creation_mask, private_folder
@@ -77,7 +77,7 @@ class EdgeUpdate:
 
     def commit(self, repository: Repository) -> Repository:
         """Publish the change; if no file changed, only rewrite the record."""
-        done = completed(repository, self._files, self._version)
+        done = complete_record(repository, self._files, self._version)
         stale = [path for path, record in self._stored.items() if self._files.get(path) is not record]
         self._publish(self._base.with_repository(done, self._files), stale)
         return done

@@ -14,38 +14,38 @@ LONGEST = 200  # characters of a server's message
 
 
 @contextmanager
-def translated(place: str) -> Iterator[None]:
+def translate_errors(place: str) -> Iterator[None]:
     """Translate the client's errors about the server at `place` into StoreError with a cause and a cure."""
     try:
         yield
     except ResponseHandlingException as error:
         raise _no_reply(place, error.source) from error
     except UnexpectedResponse as error:
-        raise _refused(place, error) from error
+        raise _rejected(place, error) from error
     except (ApiException, QdrantException) as error:
         raise StoreError(
             f"the Qdrant server at {place} rejects the request ({_line(str(error))})", "try again later"
         ) from error
     except (ValueError, AssertionError) as error:  # the client's error for an unreadable reply
-        raise no_qdrant(place) from error
+        raise not_qdrant(place) from error
 
 
-def no_qdrant(place: str) -> StoreError:
+def not_qdrant(place: str) -> StoreError:
     """Return the error for an address at which something other than Qdrant answers."""
     return StoreError(f"the server at {place} is not a Qdrant server", "correct --store (CODEINTEL_STORE)")
 
 
 def _no_reply(place: str, source: Exception) -> StoreError:
     if isinstance(source, ValueError):  # a malformed reply
-        return no_qdrant(place)
+        return not_qdrant(place)
     why = _line(str(source)) or type(source).__name__
     return StoreAwayError(
         f"the Qdrant server at {place} does not answer ({why})", "start it, or choose another store with --store"
     )
 
 
-def _refused(place: str, error: UnexpectedResponse) -> StoreError:
-    status, said = error.status_code, _said(error)
+def _rejected(place: str, error: UnexpectedResponse) -> StoreError:
+    status, said = error.status_code, _server_message(error)
     if status == 401:
         return StoreError(f"the Qdrant server at {place} rejects the key", "set CODEINTEL_STORE_API_KEY")
     if status == 403:
@@ -60,7 +60,7 @@ def _refused(place: str, error: UnexpectedResponse) -> StoreError:
     if status == 404 and said:
         return StoreMissingError(f"the index at {place} is gone ({said})", "run: codeintel index PATH_OR_URL")
     if status == 404:
-        return no_qdrant(place)
+        return not_qdrant(place)
     if status == 507 or "No space left" in said:
         return StoreFullError(
             f"the Qdrant server at {place} has no free disk space ({said})",
@@ -71,7 +71,7 @@ def _refused(place: str, error: UnexpectedResponse) -> StoreError:
     )
 
 
-def _said(error: UnexpectedResponse) -> str:
+def _server_message(error: UnexpectedResponse) -> str:
     """Return the server's own message, or "" if the reply is not Qdrant's."""
     try:
         return _line(str(json.loads(error.content)["status"]["error"]))

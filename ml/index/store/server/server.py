@@ -219,11 +219,11 @@ class ServerStore:
     @contextmanager
     def reading(self) -> Iterator[None]:
         """Translate the client's errors; for REST_SECONDS after a failure to connect, reads fail fast."""
-        from ml.index.store.server.errors import translated
+        from ml.index.store.server.errors import translate_errors
 
         self._rest.enter(REST_SECONDS)
         try:
-            with translated(self.place):
+            with translate_errors(self.place):
                 yield
         except StoreAwayError as error:
             self._rest.begin(REST_SECONDS, error.cause)
@@ -245,7 +245,7 @@ class ServerStore:
         """Create the collections or complete unfinished ones; the header is written last and marks them complete."""
         from qdrant_client import models
 
-        from ml.index.store.server.errors import translated
+        from ml.index.store.server.errors import translate_errors
 
         dense = models.VectorParams(
             size=self.dimension,
@@ -254,7 +254,7 @@ class ServerStore:
             hnsw_config=models.HnswConfigDiff(m=0),  # no graph: search is exact
         )
         sparse = {name: models.SparseVectorParams(modifier=models.Modifier.IDF) for name in (TEXT, NAMES)}
-        with translated(self.place):
+        with translate_errors(self.place):
             self._create_collection(self.code, {DENSE: dense}, sparse)
             self._index_fields(self.code, INDEXED_FIELDS)
             self._create_collection(self.records, {})

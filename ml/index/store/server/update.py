@@ -15,9 +15,9 @@ from qdrant_client import models
 
 from ml.errors import StoreAwayError, StoreBusyError, StoreError
 from ml.index.store.base import NOTHING, EncodedChunk, Repository, SparseVector
-from ml.index.store.embedded.manifest import FileRecord, completed
+from ml.index.store.embedded.manifest import FileRecord, complete_record
 from ml.index.store.points import DENSE, NAMES, TEXT, check_vectors, chunk_id, point_id
-from ml.index.store.server.errors import translated
+from ml.index.store.server.errors import translate_errors
 from ml.index.store.server.server import WRITE_SECONDS, ServerStore
 
 BATCH_POINTS = 256
@@ -62,10 +62,10 @@ class Writer:
 
     def _patiently(self, call: Callable[[], Result]) -> Result:
         for pause in self.pauses:
-            with suppress(StoreAwayError), translated(self._store.place):
+            with suppress(StoreAwayError), translate_errors(self._store.place):
                 return call()
             time.sleep(pause)
-        with translated(self._store.place):
+        with translate_errors(self._store.place):
             return call()
 
 
@@ -159,7 +159,7 @@ class ServerUpdate:
         """Remove files of older index versions and write the repository's record."""
         self._flush()
         self.delete(self._outdated)
-        done = completed(repository, self._files, self._version)
+        done = complete_record(repository, self._files, self._version)
         about = record(_repository_id(self._repo), {"kind": "repository", "record": asdict(done)})
         self._writer.upsert(self._store.records, [about])
         return done
