@@ -214,12 +214,12 @@ def test_all_of_it_comes_back_from_s3(project: Project, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("manifest", "reason"),
     [
-        ("", "names no repository"),
+        ("", "lists no repositories"),
         ("not toml", "can't be read"),
-        ("[a]\nsource = 1\nrevision = 'x'\n", "have to be texts"),
+        ("[a]\nsource = 1\nrevision = 'x'\n", "must be strings"),
         ("[a]\nsource = '.'\n", "needs source and revision"),
         ("[a]\nsource = 'nowhere'\nrevision = '1.0'\n", "there is no"),
-        ("[a]\nsource = 'https://git.example.test/a.git'\nrevision = 'main'\n", "may mean another commit tomorrow"),
+        ("[a]\nsource = 'https://git.example.test/a.git'\nrevision = 'main'\n", "not a fixed commit"),
         ("[a]\nsource = '../../annex'\nrevision = '1.0'\n", "is pinned to 1.0"),
         (f"[a]\nsource = '../../annex'\nrevision = '{'0' * 40}'\n", "there is no revision"),
     ],

@@ -59,13 +59,13 @@ def test_a_passing_failure_is_tried_again() -> None:
     ("behaviour", "cause"),
     [
         (answers(500, FAILED), "out of memory"),
-        (answers(401, FAILED), "refuses the key"),
-        (answers(404, FAILED), "no such model"),
-        (answers(200, "<html>welcome</html>"), "not in OpenAI's form"),
-        (answers(200, {"data": [{"index": 0}]}), "no usable vectors"),
-        (answers(200, {"data": []}), "not in OpenAI's form|no usable vectors"),
-        (gives(1.0, float("nan")), "no usable vectors"),
-        (gives(), "no usable vectors"),
+        (answers(401, FAILED), "rejects the key"),
+        (answers(404, FAILED), "does not have this model"),
+        (answers(200, "<html>welcome</html>"), "does not follow the OpenAI API"),
+        (answers(200, {"data": [{"index": 0}]}), "unusable vectors"),
+        (answers(200, {"data": []}), "does not follow the OpenAI API|unusable vectors"),
+        (gives(1.0, float("nan")), "unusable vectors"),
+        (gives(), "unusable vectors"),
     ],
 )
 def test_an_endpoint_that_fails_for_good_is_an_error_with_its_cure(behaviour: object, cause: str) -> None:
@@ -77,7 +77,7 @@ def test_an_endpoint_that_fails_for_good_is_an_error_with_its_cure(behaviour: ob
 def test_a_change_of_dimension_is_an_error() -> None:
     with embedding_server(gives(1.0, 0.0), gives(1.0, 0.0, 0.0)) as endpoint:
         embedder = open_embedder(settings(endpoint.url))
-        with pytest.raises(EmbedderError, match="vectors of 3 after ones of 2"):
+        with pytest.raises(EmbedderError, match="dimension 3 instead of 2"):
             embedder.documents(TEXTS)
 
 

@@ -184,7 +184,7 @@ def test_damaged_archives(tmp_path: Path, kind: str) -> None:
     with pytest.raises(SourceError, match="damaged"):
         contents(whole)
     whole.write_bytes(data[: len(data) // 2])
-    with pytest.raises(SourceError, match=r"damaged|no folder, git repository or archive"):
+    with pytest.raises(SourceError, match=r"damaged|not a folder, git repository or archive"):
         contents(whole)
 
 
@@ -194,7 +194,7 @@ def test_a_locked_archive(tmp_path: Path) -> None:
     for magic, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         data[data.index(magic) + offset] |= 1  # says that it is encrypted
     path.write_bytes(data)
-    with pytest.raises(SourceError, match="locked"):
+    with pytest.raises(SourceError, match="encrypted"):
         contents(path)
 
 

@@ -117,7 +117,7 @@ def test_a_revision_that_is_not_there(repository: Path, revision: str) -> None:
 
 def test_a_revision_of_what_has_none(tmp_path: Path) -> None:
     write_files(tmp_path / "plain", {"a.py": "x"})
-    with pytest.raises(SourceError, match="no git repository"):
+    with pytest.raises(SourceError, match="not a git repository"):
         contents(tmp_path / "plain", "v1")
 
 
@@ -131,7 +131,7 @@ def test_no_such_path(spec: str) -> None:
 
 def test_a_file_is_no_source(tmp_path: Path) -> None:
     write_files(tmp_path, {"a.py": "x = 1\n"})
-    with pytest.raises(SourceError, match="no folder, git repository or archive"):
+    with pytest.raises(SourceError, match="not a folder, git repository or archive"):
         contents(tmp_path / "a.py")
 
 
