@@ -1,4 +1,4 @@
-"""From a question to an answer: retrieve -> compose -> generate -> cite -> record, as a stream of events."""
+"""Answer a question as a stream of events: retrieve -> compose -> generate -> cite -> record."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -31,9 +31,9 @@ NEAREST = 3
 
 
 class Assistant:
-    """Answers questions about what is indexed. Any number of threads may ask at once.
+    """Answers questions about the indexed code; thread-safe.
 
-    A context manager: it gives back the store.
+    A context manager that closes the store.
     """
 
     def __init__(
@@ -52,26 +52,26 @@ class Assistant:
         self._turns = Semaphore(store.searches_at_once)
 
     def ask(self, question: str, *, where: Where | None = None, asker: Asker | None = None) -> Iterator[Event]:
-        """Answer a question as a stream that ends with the Answer; see `rag_service.answer.events`.
+        """Yield events that end with the Answer; see `rag_service.answer.events`.
 
-        Raise QuestionError at once for a question that can't be asked; StoreError and EmbedderError come with the stream.
-        An LLM that fails is a Notice, and the answer is then composed from the evidence.
+        Raise QuestionError at once for an invalid question; StoreError and EmbedderError are raised by the iterator.
+        If the LLM fails, yield a Notice and compose the answer from the evidence.
         """
         text = checked(question, self._settings.max_question_chars)
         return self._recorded(Run(Asked.of(text, where or Where()), asker or Asker()))
 
     def answer(self, question: str, *, where: Where | None = None, asker: Asker | None = None) -> Answer:
-        """Answer a question and gives the whole answer. Raise what `ask` raises."""
+        """Answer a question and return the complete answer. Raise what `ask` raises."""
         answers = [event for event in self.ask(question, where=where, asker=asker) if isinstance(event, Answer)]
         return answers[-1]
 
     def trace_feedback(self, about: Mapping[str, Any], asker: Asker) -> None:
-        """Send what a reader thought of an answer (`record_feedback` gives it) to where the traces go, if anywhere."""
+        """Send feedback, as returned by `record_feedback`, to the tracing backend, if any."""
         if self._tracer:
             self._tracer.trace_feedback(about, asker)
 
     def close(self) -> None:
-        """Gives back the store's files and connections, once the last trace was sent."""
+        """Send the last traces, then close the store."""
         if self._tracer:
             self._tracer.close()
         self.store.close()
@@ -117,7 +117,7 @@ class Assistant:
 
     @contextmanager
     def _turn(self, run: Run) -> Iterator[None]:
-        with run.timed("retrieve"):  # so that a trace shows what an answer waited for
+        with run.timed("retrieve"):  # so that the trace shows where the time went
             self._turns.acquire()
         try:
             yield
@@ -156,10 +156,10 @@ class Assistant:
 
 
 def open_assistant(settings: "Settings", adapter: Path | None = None) -> Assistant:
-    """Open the index, the embedder and the retriever that the settings name; a context manager.
+    """Open the configured index, embedder and retriever, as a context manager.
 
-    The LLM follows Production, or keeps to an `adapter` (a GGUF file for the embedded base model) that is to be measured.
-    Raise StoreError, EmbedderError or SettingsError, and for that adapter AdapterError.
+    The LLM uses the adapter in Production, or a given `adapter` (GGUF, for the embedded base model) to evaluate.
+    Raise StoreError, EmbedderError or SettingsError, and AdapterError for a bad adapter.
     """
     llm = LlmInForce(settings, adapter)
     if adapter:

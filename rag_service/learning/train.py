@@ -47,7 +47,7 @@ class RepetitionReport:
     def as_dict(self) -> dict[str, Any]:
         """Return it for programs.
 
-        `agrees`: the held-out losses differ by less than 0.01. `packages` are those whose versions differ, as
+        `agrees`: the held-out losses differ by 1 % at most. `packages` are those whose versions differ, as
         (then, now).
         """
         again = self.repetition

@@ -1,11 +1,11 @@
-"""Checks what a model quotes. The rules, for text outside fenced blocks:
+"""Check what a model quotes. The rules for text outside fenced blocks:
 
-- A code span that stands in the evidence (blanks aside), or in the question, is kept.
-- A code span with a name that stands in none of them costs its whole sentence; any other loses its backticks.
-- A `path:line` that is no line of the evidence is taken out.
-- A link or an image is reduced to its text, an HTML tag goes: see `links`.
+- A code span that occurs in the evidence (ignoring whitespace) or in the question is kept.
+- A code span with a name that occurs in neither removes its whole sentence; any other span loses its backticks.
+- A `path:line` that is not a line of the evidence is removed.
+- A link or an image is reduced to its text, an HTML tag is removed: see `links`.
 
-A fenced block whose lines do not all stand in the evidence is followed by a line that says so.
+A fenced block with lines that are not in the evidence is followed by a line that says so.
 """
 
 import re
@@ -33,7 +33,7 @@ LINE_NUMBER = re.compile(r"^\s*\d+\s*[|:]\s?|^\s*\d+ {2}")
 
 
 class Quotations:
-    """What one model's answer quotes, held against the evidence; `dropped` counts what did not stand there."""
+    """Checks one answer's quotations against the evidence; `dropped` counts those not found there."""
 
     def __init__(self, sources: Sequence[Source], question: str, own_code: str) -> None:
         self.dropped = 0
@@ -48,11 +48,11 @@ class Quotations:
         self._suffixes = frozenset(PurePosixPath(source.chunk.file_path).suffix for source in sources)
 
     def check(self, segment: Segment) -> str:
-        """Return the segment's text with what does not hold taken out; "" where a whole sentence goes."""
+        """Return the segment's text without unsupported quotations, or "" if the whole sentence is removed."""
         if segment.is_code:
             block = _plainly_fenced(segment.text)
             return self._mended(block) if self._is_code_of_evidence(block) else f"{block}\n{self._own_code}\n"
-        # A backtick that a Markdown reader pairs in another way than we do would make text of a code span, or the reverse.
+        # A Markdown reader that pairs backticks differently would turn code spans into text, or text into code.
         text = outside_code(
             self.without_links(segment.text.replace("\\`", "`")), lambda plain: PLACE.sub(self._place, plain)
         )
@@ -62,11 +62,11 @@ class Quotations:
         return self.without_links(CODE_SPAN.sub(self._span, text))
 
     def without_links(self, text: str) -> str:
-        """Return Markdown outside fenced blocks without links, images, tags and backticks that pair with nothing."""
+        """Return Markdown outside fenced blocks without links, images, tags and unpaired backticks."""
         return outside_code(text, lambda plain: unlinked(plain.replace("`", ""), self._stands))
 
     def _mended(self, code: str) -> str:
-        """Return code of the evidence as it is there, where the prompt had a control token of it broken."""
+        """Restore code of the evidence in which the prompt had broken up a control token."""
         return code if self._holds_marks else folded(code)
 
     def _span(self, span: re.Match[str]) -> str:
@@ -88,7 +88,7 @@ class Quotations:
         return "" if place["open"] and place["close"] else (place["open"] or "") + (place["close"] or "")
 
     def _is_invented(self, code: str) -> bool:
-        """Return whether a code span names something that neither the evidence nor the question does."""
+        """Return whether a code span contains a name that is in neither the evidence nor the question."""
         if self._stands(code) or PLACE_ALONE.fullmatch(code.strip()):
             return False
         names = (
@@ -109,7 +109,7 @@ def _squeezed(text: str) -> str:
 
 
 def _plainly_fenced(block: str) -> str:
-    """Return a fenced block between fences that every Markdown reader takes for such."""
+    """Return a fenced block with fences that every Markdown reader recognises."""
     first, *lines, last = block.rstrip("\n").split("\n")
     if ODD_FENCE.match(first):
         first = first.lstrip(" \t")

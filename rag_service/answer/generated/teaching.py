@@ -1,4 +1,4 @@
-"""The forms in which pairs teach: exactly what the service puts to its LLM, and only what it would let stand."""
+"""The forms of training pairs: exactly what the service sends to its LLM, and only answers that it would accept."""
 
 import re
 from collections.abc import Callable
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ml.settings import Settings
 
 REWORDED_TOKENS = 80
-CHARS_A_TOKEN = 2.5  # of sentences full of names, at the least
+CHARS_A_TOKEN = 2.5  # for sentences full of names, at least
 REWORD = (
     "Put the question into other words, in its own language, as a colleague would ask it. Keep everything in backticks "
     "exactly as it is. Write the question alone."
@@ -43,7 +43,7 @@ class SentenceForm:
         self._lines = stored_lines(retriever.store)
 
     def frame(self, draft: Draft, side: Side) -> Framed | None:
-        """Frame a draft by its own chunk, which is of its own side."""
+        """Frame a draft with its own chunk, which is from its own split."""
         composer = self._composer(draft.question, draft.chunk)
         context = cut(draft.chunk, composer.matcher, SENTENCE_EVIDENCE_CHARS)
         if not _shows(context, draft):
@@ -56,7 +56,7 @@ class SentenceForm:
         return Framed(context, "[1]", learn=learn, shown=shown)
 
     def refusal(self, question: str) -> tuple[str, str]:
-        """Return the nearest code there is for a question about something absent, and how the service refuses."""
+        """Return the nearest code for a question about something absent, and the service's refusal."""
         nearest = self._retriever.search(question, limit=1)[0].chunk
         return cut(nearest, self._composer(question, nearest).matcher, SENTENCE_EVIDENCE_CHARS), _refused(question)
 
@@ -65,7 +65,7 @@ class SentenceForm:
 
 
 class EvidenceForm:
-    """An LLM that writes the whole answer (`write.write_answer`): numbered blocks of what the search finds."""
+    """An LLM that writes the whole answer (`write.write_answer`): numbered blocks of search results."""
 
     name = "evidence"
 
@@ -75,7 +75,7 @@ class EvidenceForm:
         self._limit = settings.evidence
 
     def frame(self, draft: Draft, side: Side) -> Framed | None:
-        """Frame a draft by what is found on its side; where its own chunk is not among that, it takes the last place."""
+        """Frame a draft with search results from its split; if its own chunk is not among them, it replaces the last."""
         hits = self._found(draft.question, side)
         if not any(holds(hit.chunk, draft.chunk, *draft.lines) for hit in hits):
             hits = [*hits[: self._limit - 1], _hit(draft.chunk)]
@@ -88,7 +88,7 @@ class EvidenceForm:
         return Framed(context, mark, learn=True, shown=True)
 
     def refusal(self, question: str) -> tuple[str, str]:
-        """Return what is found for a question about something absent, and how the service refuses."""
+        """Return the search results for a question about something absent, and the service's refusal."""
         return self._context(question, self._retriever.search(question, limit=self._limit))[0], _refused(question)
 
     def _found(self, question: str, side: Side) -> list[Hit]:
@@ -103,7 +103,7 @@ class EvidenceForm:
 
 
 def form_for(retriever: Retriever, settings: "Settings", name: str | None = None) -> Form:
-    """Return the form by name; by default that of the LLM embedded in the service where it is what is fine-tuned."""
+    """Return the form by name; the default is that of the embedded LLM if it is the model to fine-tune."""
     small = name == SentenceForm.name if name else settings.base_model == "embedded"
     return SentenceForm(retriever) if small else EvidenceForm(retriever, settings)
 
@@ -113,7 +113,7 @@ def _hit(chunk: Chunk) -> Hit:
 
 
 def _shows(context: str, draft: Draft) -> bool:
-    """Return whether the evidence shows the first and the last line of the link."""
+    """Return whether the evidence shows the first and last line of the link."""
     shown = set(map(int, NUMBER.findall(context)))
     return shown.issuperset(draft.lines)
 
@@ -124,13 +124,13 @@ def _refused(question: str) -> str:
 
 
 def paraphraser(settings: "Settings") -> Callable[[str], str]:
-    """Return what puts a question into other words by the LLM that the settings name. Raise SettingsError, ModelError.
+    """Return a function that rephrases a question with the configured LLM. Raise SettingsError, ModelError.
 
-    What the LLM writes counts only where it is one question in the same language that names the same code.
+    A rephrasing is accepted only if it is one question in the same language that names the same code.
     """
     llm = open_llm(settings)
     if llm is None:
-        raise SettingsError("no LLM is set that could put questions into other words", "set llm, or leave it out")
+        raise SettingsError("no LLM is configured to rephrase questions", "set llm, or leave the option out")
     from langchain_core.prompts import ChatPromptTemplate
 
     prompt = ChatPromptTemplate.from_messages([("system", REWORD), ("human", "{question}")])

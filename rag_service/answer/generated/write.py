@@ -1,4 +1,4 @@
-"""What an LLM adds to the composed answer, or writes in its place, checked before anybody sees it."""
+"""Let an LLM extend or replace the composed answer; its text is checked before a reader sees it."""
 
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
@@ -25,29 +25,29 @@ from rag_service.answer.generated.support import first_sentence, is_supported
 from rag_service.answer.run import EVIDENCE, Run
 
 ANSWER_TOKENS = 900
-UNCITED_CHARS = 800  # some six sentences; an LLM that cites does so in the first or second
+UNCITED_CHARS = 800  # about six sentences; an LLM that cites does so in the first or second
 SENTENCE_TOKENS = 48
 SENTENCE_EVIDENCE_CHARS = 900
 SENTENCE_SECONDS = 4.0
 
 
 def cited(run: Run, markdown: str) -> Iterator[Text]:
-    """Yield text of ours with its marks turned into citations."""
+    """Yield our own text with its marks turned into citations."""
     with run.timed("cite"):
         text = "".join(run.citations.check(segment) for segment in segments(iter([markdown])))
     yield run.say(text)
 
 
 def write_answer(run: Run, llm: Llm, evidence: Numbered, composer: Composer, composed: str) -> Iterator[Text | Notice]:
-    """Let a trusted LLM write. Where it fails or cites nothing that holds, the composed answer follows.
+    """Let a trusted LLM write. If it fails or cites nothing valid, the composed answer follows.
 
-    Nothing is shown that is taken back: its text is held until a citation in it holds, UNCITED_CHARS at most.
+    Shown text is never withdrawn: output is held back until it has a valid citation, up to UNCITED_CHARS.
     """
     quotations = Quotations(evidence.main, run.asked.text, say(run.asked.language, "own_code"))
     held, problem = Held(), "uncited"
     try:
         for text in _checked(run, llm, evidence, composer, quotations):
-            # An empty text shows a caller nothing, but shows us whether the caller is still there.
+            # Yielding an empty text reveals whether the caller is still connected.
             yield run.say(held.add(text, cited=bool(run.citations.resolved())))
             if held.is_hopeless:
                 break
@@ -67,13 +67,13 @@ def write_answer(run: Run, llm: Llm, evidence: Numbered, composer: Composer, com
 
 @dataclass
 class Held:
-    """What an LLM wrote so far: all of it is `shown` once something in it is cited, none before."""
+    """An LLM's output so far: nothing is `shown` before it cites something, everything after."""
 
     text: str = ""
     shown: bool = False
 
     def add(self, text: str, *, cited: bool) -> str:
-        """Add to the text and return what may be shown now."""
+        """Add to the text and return the part that may be shown now."""
         self.text += text
         if self.shown:
             return text
@@ -82,17 +82,17 @@ class Held:
 
     @property
     def is_hopeless(self) -> bool:
-        """Whether so much was written without a citation that none is to be expected."""
+        """Whether there is so much text without a citation that none is to be expected."""
         return not self.shown and len(self.text) > UNCITED_CHARS
 
     @property
     def before(self) -> str:
-        """What parts the text that is shown from what follows."""
+        """The separator between the shown text and what follows."""
         return "\n\n" if self.shown else ""
 
 
 def _checked(run: Run, llm: Llm, evidence: Numbered, composer: Composer, quotations: Quotations) -> Generator[str]:
-    """Yield what an LLM writes, piece by piece, with only such citations, quotations and addresses as hold."""
+    """Yield an LLM's output in pieces, without invalid citations, quotations and URLs."""
     values = {
         "language": LANGUAGES[run.asked.language],
         "evidence": numbered_evidence(evidence.main, composer.matcher, evidence_tokens(llm.context, ANSWER_TOKENS)),
@@ -110,7 +110,7 @@ def _checked(run: Run, llm: Llm, evidence: Numbered, composer: Composer, quotati
 
 
 def add_sentence(run: Run, llm: Llm, evidence: Numbered, composer: Composer, composed: str) -> Iterator[Text | Notice]:
-    """Let a small LLM add one sentence about the best evidence; it is shown only where the cited lines bear it."""
+    """Let a small LLM add one sentence about the best evidence; it is shown only if the cited lines support it."""
     chunk = composer.subject
     code = cut(chunk, composer.matcher, SENTENCE_EVIDENCE_CHARS)
     try:
@@ -127,7 +127,7 @@ def add_sentence(run: Run, llm: Llm, evidence: Numbered, composer: Composer, com
 
 
 def _sentence(run: Run, llm: Llm, values: Mapping[str, str]) -> str:
-    """Return the LLM's first sentence, "" where it is not done within SENTENCE_SECONDS: nobody waits longer for it."""
+    """Return the LLM's first sentence, "" if it takes longer than SENTENCE_SECONDS."""
     text = ""
     for part in run.waited(
         "generate",
@@ -140,5 +140,5 @@ def _sentence(run: Run, llm: Llm, values: Mapping[str, str]) -> str:
 
 
 def away(run: Run, llm: Llm, error: ModelError) -> str:
-    """Return the line that says why an LLM did not write."""
+    """Return the notice that the LLM is unavailable, with the cause."""
     return say(run.asked.language, "away", place=llm.place, cause=error.cause)
