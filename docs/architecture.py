@@ -61,7 +61,7 @@ STYLE = """
 
 @dataclass
 class House:
-    """The boxes of each half, and who imports whom: `needs` along the layers, `exceptions` against them."""
+    """The boxes of each half and their imports: `needs` along the layers, `exceptions` against them."""
 
     needs: dict[str, set[str]]
     exceptions: dict[str, set[str]] = field(default_factory=dict)
@@ -98,7 +98,7 @@ def _box(module: str) -> str:
 
 
 def reduced(needs: Mapping[str, set[str]]) -> dict[str, set[str]]:
-    """Leave out an arrow where another way leads to the same box."""
+    """Return the transitive reduction: drop each arrow that a longer path implies."""
     reach: dict[str, set[str]] = {}
     for name in TopologicalSorter(needs).static_order():
         reach[name] = needs[name].union(*(reach[each] for each in needs[name]))
@@ -110,11 +110,11 @@ def reduced(needs: Mapping[str, set[str]]) -> dict[str, set[str]]:
 
 @dataclass(frozen=True)
 class Plan:
-    """Where things are, in pixels."""
+    """The layout of the picture, in pixels."""
 
     house: House
     layout: Layout
-    rows_above: int  # of the service
+    rows_above: int  # rows of the service
 
     @property
     def inner(self) -> int:
@@ -126,7 +126,7 @@ class Plan:
         return 2 * MARGIN + 10 + row * STEP + (MARGIN if row >= self.rows_above else 0)
 
     def column(self, x: int) -> int:
-        """Return a place of the layout on the page."""
+        """Return the page's x coordinate of a layout's x."""
         return x + MARGIN + GAP
 
     def corner(self, name: str) -> tuple[int, int]:
@@ -135,12 +135,12 @@ class Plan:
 
     @property
     def base(self) -> int:
-        """Upper edge of the lowest box."""
+        """The upper edge of the bottom box."""
         return self.top(max(self.layout.row.values()) + 1)
 
 
 def draw(house: House) -> str:
-    """Return the picture: the service above, ml below it, and beside them what stands on neither or describes objects."""
+    """Return the picture: the service above ml; beside them the other packages, which are in neither half."""
     layout = arrange([house.half(half) for half in HALVES], house.needs, WIDTH, GAP)
     plan = Plan(house, layout, 1 + max(layout.row[name] for name in house.half(HALVES[0])))
     border = plan.top(plan.rows_above) - MARGIN - 16
@@ -174,7 +174,7 @@ def _arrows(plan: Plan, corners: Mapping[str, tuple[int, int]]) -> Iterator[str]
 
 
 def _downwards(points: Sequence[tuple[int, int]], kind: str) -> str:
-    """Return an arrow through the points, upright at each of them."""
+    """Return an arrow through the points, vertical at each of them."""
     path = f"M{points[0][0]} {points[0][1]}"
     for (x1, y1), (x2, y2) in itertools.pairwise(points):
         bend = (y2 - y1) // 2
@@ -183,7 +183,7 @@ def _downwards(points: Sequence[tuple[int, int]], kind: str) -> str:
 
 
 def _upwards(start: tuple[int, int], end: tuple[int, int]) -> str:
-    """Return an arrow against the layers: beside the one that comes down, or round the row between."""
+    """Return an arrow against the layers: beside the downward one, or around the row between."""
     if start[1] - end[1] <= STEP + MARGIN:
         x1, y1, x2, y2 = start[0] + WIDTH // 2 + 26, start[1], end[0] + WIDTH // 2 + 26, end[1] + HEIGHT + 1
         path = f"M{x1} {y1}C{x1} {(y1 + y2) // 2} {x2} {(y1 + y2) // 2} {x2} {y2}"
@@ -195,7 +195,7 @@ def _upwards(start: tuple[int, int], end: tuple[int, int]) -> str:
 
 
 def _tag(corner: tuple[int, int]) -> str:
-    """Return the mark of a box from which infra takes what describes objects."""
+    """Return the tag of a box that infra imports."""
     x, y = corner[0] + WIDTH - 44, corner[1] - 9
     return (
         f'<rect class="beside" x="{x}" y="{y}" width="38" height="17"/>'
@@ -264,7 +264,7 @@ def layers(project: Path = PROJECT) -> dict[str, list[set[str]]]:
 
 
 def picture() -> str:
-    """Return the picture of the code as it is."""
+    """Return the picture of the current code."""
     return draw(read_house(layers()))
 
 

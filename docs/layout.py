@@ -1,4 +1,4 @@
-"""Lay a graph out in rows: what imports stands above what it imports, and long arrows pass between the boxes."""
+"""Lay out a graph in rows: importers above what they import, and long arrows between the boxes."""
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ Edge = tuple[str, str]
 
 @dataclass(frozen=True)
 class Layout:
-    """The row and the middle of each box; for each arrow that is longer than a row, the points where it passes one."""
+    """The row and the centre of each box; for each arrow that spans several rows, the points where it crosses them."""
 
     row: dict[str, int]
     middle: dict[str, int]
@@ -20,7 +20,7 @@ class Layout:
 
 
 def arrange(groups: Sequence[Sequence[str]], needs: Mapping[str, set[str]], box: int, gap: int) -> Layout:
-    """Return where the boxes stand: each group below the one before, `box` pixels wide and `gap` apart."""
+    """Return the layout: each group below the previous one, boxes `box` pixels wide and `gap` apart."""
     row = _rows(groups, needs)
     around: dict[str, set[str]] = {name: set() for name in row}
     passes: dict[Edge, list[str]] = {}
@@ -44,7 +44,7 @@ def arrange(groups: Sequence[Sequence[str]], needs: Mapping[str, set[str]], box:
 
 
 def _rows(groups: Sequence[Sequence[str]], needs: Mapping[str, set[str]]) -> dict[str, int]:
-    """Return the row of each name: below its importers in the group; one that none imports, right above what it imports."""
+    """Return the row of each name: below its importers in the group or, without importers, just above its imports."""
     row: dict[str, int] = {}
     for group in groups:
         first = 1 + max(row.values(), default=-1)
@@ -72,7 +72,7 @@ def _ordered(places: Mapping[str, int], around: Mapping[str, set[str]]) -> list[
 def _middles(
     rows: Sequence[Sequence[str]], around: Mapping[str, set[str]], widths: Mapping[str, int], gap: int
 ) -> dict[str, float]:
-    """Return the middle of each name: drawn to its neighbours, pushed off those beside it."""
+    """Return the centre of each name: attracted to its neighbours, repelled by those beside it."""
     middle = {name: 0.0 for row in rows for name in row}
     for _ in range(ROUNDS):
         for row in rows:
@@ -82,7 +82,7 @@ def _middles(
 
 
 def _apart(row: Sequence[str], wanted: Sequence[float], widths: Mapping[str, int], gap: int) -> list[float]:
-    """Return places in the same order that keep their distance: the mean of pushing to the right and to the left."""
+    """Return positions in the same order with enough distance: the mean of pushing right and pushing left."""
     space = [(widths[one] + widths[other]) / 2 + gap for one, other in itertools.pairwise(row)]
     right, left = list(wanted), list(wanted)
     for place in range(1, len(row)):

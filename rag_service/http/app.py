@@ -1,4 +1,4 @@
-"""The application: the routes, what stands before them, and what lives as long as it does."""
+"""The application: routes, middleware and lifespan."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,7 +21,7 @@ ABOUT = "Questions about your repositories, answered with links to `path:line`."
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Make the application. Index and LLM are opened in the background once it starts, and closed when it stops."""
+    """Create the application. It opens index and LLM in the background on startup and closes them on shutdown."""
     service = Service(settings)
 
     @asynccontextmanager

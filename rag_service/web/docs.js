@@ -1,4 +1,4 @@
-// Shows /openapi.json: every route with what it takes, what it gives, and a call to copy.
+// Renders /openapi.json: every route with its parameters, responses and a sample call to copy.
 
 import { $, el } from "./dom.js";
 import { inline } from "./markdown.js";

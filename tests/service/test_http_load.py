@@ -146,7 +146,7 @@ def cited(replies: list[httpx.Response]) -> list[dict[str, Any]]:
 
 def test_it_is_not_ready_before_index_and_llm_are_loaded(indexed: Settings) -> None:
     service = Service(indexed)
-    with pytest.raises(ServeError, match="being loaded"):
+    with pytest.raises(ServeError, match="still loading"):
         service.check_ready()
     service.warm_up().join()
     assert [repository.name for repository in service.check_ready()] == ["shop"]

@@ -66,7 +66,7 @@ class Quotations:
         return outside_code(text, lambda plain: unlinked(plain.replace("`", ""), self._stands))
 
     def _mended(self, code: str) -> str:
-        """Restore code of the evidence in which the prompt had broken up a control token."""
+        """Restore code of the evidence in which the prompt had split a control token."""
         return code if self._holds_marks else folded(code)
 
     def _span(self, span: re.Match[str]) -> str:

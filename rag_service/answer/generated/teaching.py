@@ -43,7 +43,7 @@ class SentenceForm:
         self._lines = stored_lines(retriever.store)
 
     def frame(self, draft: Draft, side: Side) -> Framed | None:
-        """Frame a draft with its own chunk, which is from its own split."""
+        """Frame a draft with its own chunk."""
         composer = self._composer(draft.question, draft.chunk)
         context = cut(draft.chunk, composer.matcher, SENTENCE_EVIDENCE_CHARS)
         if not _shows(context, draft):

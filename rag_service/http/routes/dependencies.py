@@ -1,4 +1,4 @@
-"""What the routes get from the application."""
+"""FastAPI dependencies of the routes."""
 
 from typing import Annotated
 
