@@ -60,7 +60,7 @@ STYLE = """
 
 
 @dataclass
-class House:
+class Packages:
     """The boxes of each half and their imports: `needs` along the layers, `exceptions` against them."""
 
     needs: dict[str, set[str]]
@@ -72,23 +72,23 @@ class House:
         return sorted(each for each in self.needs if each.startswith(f"{name}."))
 
 
-def read_house(layers: Mapping[str, list[set[str]]]) -> House:
+def read_packages(layers: Mapping[str, list[set[str]]]) -> Packages:
     """Return the packages and their imports; `layers` are those of the contracts, top first, by half."""
     graph = grimp.build_graph(*HALVES, "infra", cache_dir=None)
     files = {module for module in graph.find_children("ml") if not graph.find_children(module)}
     rank = {f"{half}.{name}": row for half, rows in layers.items() for row, names in enumerate(rows) for name in names}
-    house = House({name: set() for name in (*rank, "infra") if name not in files})
-    house.base = sorted(name.removeprefix("ml.") for name in files)
+    packages = Packages({name: set() for name in (*rank, "infra") if name not in files})
+    packages.base = sorted(name.removeprefix("ml.") for name in files)
     for module in graph.modules:
         importer = _box(module)
         for imported in map(_box, graph.find_modules_directly_imported_by(module)):
-            if importer == imported or not {importer, imported} <= house.needs.keys():
+            if importer == imported or not {importer, imported} <= packages.needs.keys():
                 continue
             same_half = importer.split(".")[0] == imported.split(".")[0]
             against = same_half and rank[importer] >= rank[imported]
-            (house.exceptions if against else house.needs).setdefault(importer, set()).add(imported)
-    house.needs = reduced(house.needs) | {"infra": house.needs["infra"]}
-    return house
+            (packages.exceptions if against else packages.needs).setdefault(importer, set()).add(imported)
+    packages.needs = reduce_arrows(packages.needs) | {"infra": packages.needs["infra"]}
+    return packages
 
 
 def _box(module: str) -> str:
@@ -97,7 +97,7 @@ def _box(module: str) -> str:
     return ".".join(parts[:2]) if parts[0] in HALVES else parts[0]
 
 
-def reduced(needs: Mapping[str, set[str]]) -> dict[str, set[str]]:
+def reduce_arrows(needs: Mapping[str, set[str]]) -> dict[str, set[str]]:
     """Return the transitive reduction: drop each arrow that a longer path implies."""
     reach: dict[str, set[str]] = {}
     for name in TopologicalSorter(needs).static_order():
@@ -112,7 +112,7 @@ def reduced(needs: Mapping[str, set[str]]) -> dict[str, set[str]]:
 class Plan:
     """The layout of the picture, in pixels."""
 
-    house: House
+    packages: Packages
     layout: Layout
     rows_above: int  # rows of the service
 
@@ -139,10 +139,10 @@ class Plan:
         return self.top(max(self.layout.row.values()) + 1)
 
 
-def draw(house: House) -> str:
+def draw(packages: Packages) -> str:
     """Return the picture: the service above ml; beside them the other packages, which are in neither half."""
-    layout = arrange([house.half(half) for half in HALVES], house.needs, WIDTH, GAP)
-    plan = Plan(house, layout, 1 + max(layout.row[name] for name in house.half(HALVES[0])))
+    layout = arrange([packages.half(half) for half in HALVES], packages.needs, WIDTH, GAP)
+    plan = Plan(packages, layout, 1 + max(layout.row[name] for name in packages.half(HALVES[0])))
     border = plan.top(plan.rows_above) - MARGIN - 16
     corners = {name: plan.corner(name) for name in layout.row}
     corners |= _beside(plan, MARGIN + plan.inner + 3 * GAP)
@@ -150,8 +150,8 @@ def draw(house: House) -> str:
     shapes = [_frame(top, plan.inner, high) for top, high in frames]
     titles = [_title(text, top) for text, (top, _) in zip(TITLES, frames, strict=True)]
     boxes = [_draw_box(name, *corner) for name, corner in sorted(corners.items())]
-    tags = [_tag(corners[name]) for name in sorted(house.needs["infra"])]
-    base = _draw_base(house.base, MARGIN + GAP, plan.base, layout.width)
+    tags = [_tag(corners[name]) for name in sorted(packages.needs["infra"])]
+    base = _draw_base(packages.base, MARGIN + GAP, plan.base, layout.width)
     high = plan.base + HEIGHT + 4 * MARGIN + 6
     parts = [*shapes, *_arrows(plan, corners), *titles, *boxes, *tags, base, *_legend(high)]
     return _page(corners["infra"][0] + WIDTH + MARGIN, high, parts)
@@ -164,12 +164,12 @@ def _beside(plan: Plan, x: int) -> dict[str, tuple[int, int]]:
 
 def _arrows(plan: Plan, corners: Mapping[str, tuple[int, int]]) -> Iterator[str]:
     for name in sorted(plan.layout.row):
-        for need in sorted(plan.house.needs[name]):
+        for need in sorted(plan.packages.needs[name]):
             bends = [(plan.column(x), plan.top(row) + HEIGHT // 2) for row, x in plan.layout.bends[name, need]]
             start, end = corners[name], corners[need]
             points = [(start[0] + WIDTH // 2, start[1] + HEIGHT), *bends, (end[0] + WIDTH // 2, end[1] - 1)]
             yield _downwards(points, "inside" if name.split(".")[0] == need.split(".")[0] else "down")
-        for need in sorted(plan.house.exceptions.get(name, ())):
+        for need in sorted(plan.packages.exceptions.get(name, ())):
             yield _upwards(corners[name], corners[need])
 
 
@@ -265,7 +265,7 @@ def layers(project: Path = PROJECT) -> dict[str, list[set[str]]]:
 
 def picture() -> str:
     """Return the picture of the current code."""
-    return draw(read_house(layers()))
+    return draw(read_packages(layers()))
 
 
 if __name__ == "__main__":

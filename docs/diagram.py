@@ -47,7 +47,7 @@ def graph(state: State) -> tuple[dict[str, Component], dict[str, set[str]]]:
                 others.remove(space)
                 others |= through
         del components[space]
-    return components, _reduced(needs)
+    return components, _reduce_edges(needs)
 
 
 def _owner(state: State, urn: str) -> str:
@@ -66,7 +66,7 @@ def _component(state: State, owner: Mapping[str, str], name: str) -> Component:
     return Component(name, len(objects), len(charts))
 
 
-def _reduced(needs: Mapping[str, set[str]]) -> dict[str, set[str]]:
+def _reduce_edges(needs: Mapping[str, set[str]]) -> dict[str, set[str]]:
     """Return the transitive reduction: drop each edge that a longer path implies."""
 
     def reach(name: str) -> set[str]:

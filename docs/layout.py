@@ -21,7 +21,7 @@ class Layout:
 
 def arrange(groups: Sequence[Sequence[str]], needs: Mapping[str, set[str]], box: int, gap: int) -> Layout:
     """Return the layout: each group below the previous one, boxes `box` pixels wide and `gap` apart."""
-    row = _rows(groups, needs)
+    row = _assign_rows(groups, needs)
     around: dict[str, set[str]] = {name: set() for name in row}
     passes: dict[Edge, list[str]] = {}
     places = dict(row)
@@ -35,7 +35,7 @@ def arrange(groups: Sequence[Sequence[str]], needs: Mapping[str, set[str]], box:
                 around.setdefault(one, set()).add(other)
                 around.setdefault(other, set()).add(one)
     widths = {name: box if name in row else 2 * gap for name in places}
-    middle = _middles(_ordered(places, around), around, widths, gap)
+    middle = _place_centres(_order_rows(places, around), around, widths, gap)
     left = min(middle[name] - widths[name] / 2 for name in places)
     right = max(middle[name] + widths[name] / 2 for name in places)
     shifted = {name: round(x - left) for name, x in middle.items()}
@@ -43,7 +43,7 @@ def arrange(groups: Sequence[Sequence[str]], needs: Mapping[str, set[str]], box:
     return Layout(row, {name: shifted[name] for name in row}, bends, round(right - left))
 
 
-def _rows(groups: Sequence[Sequence[str]], needs: Mapping[str, set[str]]) -> dict[str, int]:
+def _assign_rows(groups: Sequence[Sequence[str]], needs: Mapping[str, set[str]]) -> dict[str, int]:
     """Return the row of each name: below its importers in the group or, without importers, just above its imports."""
     row: dict[str, int] = {}
     for group in groups:
@@ -58,7 +58,7 @@ def _rows(groups: Sequence[Sequence[str]], needs: Mapping[str, set[str]]) -> dic
     return row
 
 
-def _ordered(places: Mapping[str, int], around: Mapping[str, set[str]]) -> list[list[str]]:
+def _order_rows(places: Mapping[str, int], around: Mapping[str, set[str]]) -> list[list[str]]:
     """Return the names of each row, each near the middle of its neighbours, so that few arrows cross."""
     rows = [sorted(name for name in places if places[name] == step) for step in range(max(places.values()) + 1)]
     for turn in range(ROUNDS):
@@ -69,7 +69,7 @@ def _ordered(places: Mapping[str, int], around: Mapping[str, set[str]]) -> list[
     return rows
 
 
-def _middles(
+def _place_centres(
     rows: Sequence[Sequence[str]], around: Mapping[str, set[str]], widths: Mapping[str, int], gap: int
 ) -> dict[str, float]:
     """Return the centre of each name: attracted to its neighbours, repelled by those beside it."""
@@ -77,11 +77,11 @@ def _middles(
     for _ in range(ROUNDS):
         for row in rows:
             wanted = [_mean([middle[each] for each in around[name]], middle[name]) for name in row]
-            middle |= dict(zip(row, _apart(row, wanted, widths, gap), strict=True))
+            middle |= dict(zip(row, _space_out(row, wanted, widths, gap), strict=True))
     return middle
 
 
-def _apart(row: Sequence[str], wanted: Sequence[float], widths: Mapping[str, int], gap: int) -> list[float]:
+def _space_out(row: Sequence[str], wanted: Sequence[float], widths: Mapping[str, int], gap: int) -> list[float]:
     """Return positions in the same order with enough distance: the mean of pushing right and pushing left."""
     space = [(widths[one] + widths[other]) / 2 + gap for one, other in itertools.pairwise(row)]
     right, left = list(wanted), list(wanted)

@@ -69,12 +69,12 @@ def make_server(assistant: "Assistant") -> "MCPServer[Any]":
     ) -> str:
         """Read lines of an indexed file, numbered, secrets left out; at most 400 at once."""
         with _tool_errors():
-            return numbered(assistant, repo, file_path, line_start, line_end)
+            return number_lines(assistant, repo, file_path, line_start, line_end)
 
     return server
 
 
-def numbered(assistant: "Assistant", repo: str, file_path: str, line_start: int, line_end: int | None) -> str:
+def number_lines(assistant: "Assistant", repo: str, file_path: str, line_start: int, line_end: int | None) -> str:
     """Return stored lines of a file as "number<TAB>text". Raise SourceError for a file that is not indexed."""
     from ml.index.chunk import numbered_lines
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ml.errors import SettingsError
 from ml.records import attribute
-from rag_service.record import place, redacted
+from rag_service.record import place, redact_text
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -80,7 +80,7 @@ class Tracer:
             case "generate":
                 return self._about_llm(run.answer().model, run.spent)
             case "cite":
-                return {"codeintel.citations.kept": len(run.citations.resolved())} | _dropped(run)
+                return {"codeintel.citations.kept": len(run.citations.resolve())} | _dropped(run)
             case _:
                 return {}
 
@@ -131,7 +131,7 @@ def _attributes(about: Mapping[str, Any]) -> "dict[str, AttributeValue]":
 
 def _documents(run: "Run") -> "dict[str, AttributeValue]":
     return {
-        f"retrieval.documents.{number}.document.id": redacted(place(source.chunk))
+        f"retrieval.documents.{number}.document.id": redact_text(place(source.chunk))
         for number, source in enumerate(run.sources)
     }
 

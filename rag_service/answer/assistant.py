@@ -11,15 +11,15 @@ from ml.adapters.in_force import LlmInForce
 from ml.errors import ModelError, RecordError
 from ml.index.store.base import Store, Where
 from rag_service.answer.asker import Asker
-from rag_service.answer.code.evidence import Numbered, stored_lines
+from rag_service.answer.code.evidence import Numbered, line_reader
 from rag_service.answer.composed.compose import Asked, Composer, nothing_found
 from rag_service.answer.composed.phrases import say
 from rag_service.answer.events import Answer, Event, Evidence, Notice
 from rag_service.answer.generated.cite import Citations
-from rag_service.answer.generated.write import add_sentence, cited, write_answer
-from rag_service.answer.question import checked
+from rag_service.answer.generated.write import add_sentence, cite_text, write_answer
+from rag_service.answer.question import check_question
 from rag_service.answer.run import Run
-from rag_service.record import about_answer, record_answer
+from rag_service.record import audit_entry, record_answer
 from rag_service.retrieve import THRESHOLD, Hit, Retriever, open_retriever
 from rag_service.tracing import open_tracer
 
@@ -57,7 +57,7 @@ class Assistant:
         Raise QuestionError at once for an invalid question; StoreError and EmbedderError are raised by the iterator.
         If the LLM fails, yield a Notice and compose the answer from the evidence.
         """
-        text = checked(question, self._settings.max_question_chars)
+        text = check_question(question, self._settings.max_question_chars)
         return self._recorded(Run(Asked.of(text, where or Where()), asker or Asker()))
 
     def answer(self, question: str, *, where: Where | None = None, asker: Asker | None = None) -> Answer:
@@ -96,7 +96,7 @@ class Assistant:
         yield run.answer()
 
     def _record(self, run: Run, *, complete: bool) -> Notice | None:
-        about = about_answer(run, complete=complete)
+        about = audit_entry(run, complete=complete)
         if self._tracer:
             self._tracer.trace(run, about)
         try:
@@ -132,7 +132,7 @@ class Assistant:
 
     def _compose(self, run: Run, hits: list[Hit]) -> tuple[Numbered, Composer, str]:
         with run.timed("compose"):
-            evidence = Numbered(hits, stored_lines(self.store))
+            evidence = Numbered(hits, line_reader(self.store))
             composer = Composer(run.asked, evidence, self.retriever)
             return evidence, composer, composer.compose()
 
@@ -150,7 +150,7 @@ class Assistant:
         if llm and llm.trusted:
             yield from write_answer(run, llm, evidence, composer, composed)
             return
-        yield from cited(run, composed)
+        yield from cite_text(run, composed)
         if llm and composer.leaves_unsaid:
             yield from add_sentence(run, llm, evidence, composer, composed)
 

@@ -39,7 +39,7 @@ SIGNS = {
 }
 
 
-def checked(question: str, longest: int) -> str:
+def check_question(question: str, longest: int) -> str:
     """Return the question on one line, without control characters.
 
     Raise QuestionError if it is empty, longer than `longest` characters, or contains no word.

@@ -90,7 +90,7 @@ class Run:
             id=self.id,
             question=self.asked.text,
             answer="".join(self._parts),
-            citations=self.citations.resolved(),
+            citations=self.citations.resolve(),
             model=self.model,
             timings={name: stage.seconds for name, stage in self.stages.items()},
             found=self.found,

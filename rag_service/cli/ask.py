@@ -51,16 +51,16 @@ def ask(
     from rag_service.answer.assistant import open_assistant
 
     with open_assistant(settings) as assistant:
-        events = assistant.ask(question, where=options.where(repos, paths, languages), asker=Asker.local())
+        events = assistant.ask(question, where=options.build_filter(repos, paths, languages), asker=Asker.local())
         if as_json:
-            terminal.print_json(wire.answer(last(events)))
+            terminal.print_json(wire.answer(read_answer(events)))
             return
         answer = stream(events)
         known = {repository.name: repository.source for repository in assistant.store.repositories()}
     show_sources(answer, terminal.Places(known, settings.editor_link))
 
 
-def last(events: "Iterator[Event]") -> "Answer":
+def read_answer(events: "Iterator[Event]") -> "Answer":
     """Consume the events of a question and return its answer."""
     *_, answer = events
     return answer  # type: ignore[return-value]  # the contract of Event: the last one is an Answer

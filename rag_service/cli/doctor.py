@@ -35,13 +35,13 @@ def doctor(store: str | None, as_json: bool) -> None:
     settings = options.settings_with(store=store)
     checks = list(run_checks(settings))
     if as_json:
-        terminal.print_json({"settings": masked(settings), "checks": [asdict(check) for check in checks]})
+        terminal.print_json({"settings": mask_secrets(settings), "checks": [asdict(check) for check in checks]})
     else:
         show(settings, checks)
     sys.exit(any(check.state == "fail" for check in checks))
 
 
-def masked(settings: "Settings") -> dict[str, Any]:
+def mask_secrets(settings: "Settings") -> dict[str, Any]:
     """Return every setting, with secrets masked and passwords removed from URLs."""
     return settings.model_dump(mode="json")
 
@@ -160,7 +160,7 @@ CHECKS: dict[str, Callable[["Settings"], Check]] = {
 def show(settings: "Settings", checks: list[Check]) -> None:
     """Print settings and checks as text."""
     terminal.echo(terminal.style("Settings", bold=True), "  (each is CODEINTEL_NAME in the environment)")
-    for name, value in masked(settings).items():
+    for name, value in mask_secrets(settings).items():
         changed = name in settings.model_fields_set
         terminal.echo(f"  {name:<24} ", terminal.style(str(value), bold=changed, dim=not changed))
     terminal.echo("\n", terminal.style("Checks", bold=True))

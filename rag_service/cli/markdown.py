@@ -51,7 +51,7 @@ class MarkdownPrinter:
         if fence:
             self._language = None if self._language is not None else fence.group(1)
         elif self._language is not None:
-            terminal.echo("  ", *coloured(line, self._language))
+            terminal.echo("  ", *highlight(line, self._language))
         else:
             terminal.echo(*_spans(line))
 
@@ -73,11 +73,11 @@ def _span(match: re.Match[str]) -> terminal.Styled:
     return terminal.style(match["citation"], fg="cyan")
 
 
-def coloured(line: str, language: str) -> terminal.Line:
+def highlight(line: str, language: str) -> terminal.Line:
     """Return a line of code highlighted; plain if it is too long or Pygments does not know the language."""
-    from rag_service.http.highlight import coloured as in_classes
+    from rag_service.http.highlight import highlight_lines
 
     if len(line) > LONGEST_COLOURED or "\r" in line:
         return [line]
-    [spans] = in_classes(line, language or "text")
+    [spans] = highlight_lines(line, language or "text")
     return [terminal.style(text, **COLOURS[kind]) if kind in COLOURS else text for kind, text in spans]

@@ -46,7 +46,7 @@ def settings_with(**changes: Any) -> "Settings":
     return get_settings().model_copy(update={name: value for name, value in changes.items() if value is not None})
 
 
-def where(repos: tuple[str, ...], paths: tuple[str, ...], languages: tuple[str, ...]) -> "Where":
+def build_filter(repos: tuple[str, ...], paths: tuple[str, ...], languages: tuple[str, ...]) -> "Where":
     """Create a filter from the values of `filter_options`."""
     from ml.index.store.base import Where
 

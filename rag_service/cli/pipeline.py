@@ -69,7 +69,7 @@ def run(
         "max_steps": max_steps,
         "questions": questions,
     }
-    with shown() as show:
+    with show_stages() as show:
         outcome = run_learning(settings, pipelines_folder(settings), arguments, show)
     if as_json:
         terminal.print_json({"promoted": outcome.promoted, "reasons": outcome.reasons, "report": outcome.report})
@@ -91,7 +91,7 @@ def compile(folder: Path | None, registry: str) -> None:  # noqa: A001  # the co
 
 
 @contextmanager
-def shown() -> "Iterator[Progress]":
+def show_stages() -> "Iterator[Progress]":
     """Yield a callback that prints each stage's duration and, in a terminal, its current output."""
     begun: dict[str, float] = {}
 

@@ -51,7 +51,7 @@ def search(
 
     settings = options.settings_with(store=store)
     retriever = open_retriever(settings)
-    where = options.where(repos, paths, languages)
+    where = options.build_filter(repos, paths, languages)
     if queries is not None:
         answer_all(retriever, queries, where, limit, spread)
         return

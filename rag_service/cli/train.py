@@ -49,7 +49,7 @@ def train(dataset: str | None, output: str | None, repeat: str | None, as_json: 
             "--repeat takes the data set and hyperparameters from the run", "leave the other options out"
         )
     folder = Path(output) if output else None
-    with shown() as show:
+    with show_progress() as show:
         if repeat:
             repeated = repeat_run(settings, repeat, folder, show)
         else:
@@ -111,7 +111,7 @@ def curve(losses: list[float]) -> str:
 
 
 @contextmanager
-def shown() -> "Iterator[Callable[[str], None]]":
+def show_progress() -> "Iterator[Callable[[str], None]]":
     """Yield a callback for the job's lines: a progress bar with the loss in a terminal, the lines themselves elsewhere."""
     with progress.bar("starting") as draw:
         yield (lambda line: _draw(draw, line)) if draw else (lambda line: terminal.echo(line, err=True))

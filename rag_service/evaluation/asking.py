@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ml.index.chunk import Chunk
 
 
-def asker(assistant: Assistant, llm: Llm | None) -> Ask:
+def make_asker(assistant: Assistant, llm: Llm | None) -> Ask:
     """Return a function that asks the service one question."""
 
     def ask(question: str) -> Reply:
@@ -38,13 +38,13 @@ def asker(assistant: Assistant, llm: Llm | None) -> Ask:
             ),
             contexts=tuple(source.chunk.text for source in sources),
             places=tuple(_place(hit.chunk) for hit in assistant.retriever.search(question, limit=DEPTH)),
-            written=_written_whole(answer) if llm and llm.trusted and answer.found else None,
+            written=_written_answer(answer) if llm and llm.trusted and answer.found else None,
         )
 
     return ask
 
 
-def writer(assistant: Assistant, llm: Llm) -> Write:
+def make_writer(assistant: Assistant, llm: Llm) -> Write:
     """Return a function that lets a small LLM write its sentence about an example's own code.
 
     This is what the service does, but without its time limit and without the text of the composed answer.
@@ -60,7 +60,7 @@ def writer(assistant: Assistant, llm: Llm) -> Write:
     return write
 
 
-def _written_whole(answer: Answer) -> Written:
+def _written_answer(answer: Answer) -> Written:
     """Return a trusted LLM's text, which is supported if it cites something and all its citations and quotations hold.
 
     If no citation holds, the service shows its composed answer instead, which does not count.

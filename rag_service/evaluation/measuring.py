@@ -19,7 +19,7 @@ from ml.registry.gate import Decision, above_thresholds, better
 from ml.training.examples import Example
 from rag_service.answer.assistant import Assistant, open_assistant
 from rag_service.answer.run import EVIDENCE
-from rag_service.evaluation.asking import asker, writer
+from rag_service.evaluation.asking import make_asker, make_writer
 from rag_service.evaluation.judge import open_judge
 
 if TYPE_CHECKING:
@@ -104,14 +104,14 @@ def evaluate_model(
     The adapter in Production is ignored. Raise AdapterError for an adapter that can't be used, EvaluationError if the
     index does not contain the code of an example, StoreError, EmbedderError, and ModelError if the LLM fails.
     """
-    with _apart(settings) as own, open_assistant(own, adapter) as assistant:
+    with _isolate_records(settings) as own, open_assistant(own, adapter) as assistant:
         _check_index(assistant, examples)
         llm = assistant.llm.get()
         return evaluate(
             examples,
-            asker(assistant, llm),
+            make_asker(assistant, llm),
             model=llm.name if llm else EVIDENCE,
-            write=writer(assistant, llm) if llm and not llm.trusted else None,
+            write=make_writer(assistant, llm) if llm and not llm.trusted else None,
             judge=judge,
             verdict=verdict,
             progress=progress,
@@ -119,7 +119,7 @@ def evaluate_model(
 
 
 @contextmanager
-def _apart(settings: "Settings") -> "Iterator[Settings]":
+def _isolate_records(settings: "Settings") -> "Iterator[Settings]":
     """Yield settings that write records into a temporary folder and send no traces.
 
     Without an adapter the base model answers, not the adapter in Production.

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from ml.settings import Settings
 from rag_service.http import errors
 from rag_service.http.limits.admission import Admission
-from rag_service.http.limits.bodies import Bodies
+from rag_service.http.limits.bodies import BodyBuffer
 from rag_service.http.limits.security import LocalHosts, RequireKey, SecurityHeaders
 from rag_service.http.metrics import RequestMetrics
 from rag_service.http.routes import api, chat, health, page
@@ -51,7 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(router)
     app.mount("/assets", page.assets())
     errors.install(app)
-    app.add_middleware(Bodies)
+    app.add_middleware(BodyBuffer)
     app.add_middleware(RequireKey, settings=settings)
     app.add_middleware(LocalHosts, settings=settings)
     app.add_middleware(SecurityHeaders)

@@ -57,31 +57,31 @@ def error_response(
 
 def install(app: FastAPI) -> None:
     """Make the application answer every error with one line of JSON."""
-    app.exception_handler(CodeIntelError)(_expected)
-    app.exception_handler(HTTPException)(_refused)
-    app.exception_handler(RequestValidationError)(_invalid)
-    app.exception_handler(ClientDisconnect)(_left)
-    app.exception_handler(Exception)(_unexpected)
+    app.exception_handler(CodeIntelError)(_handle_expected)
+    app.exception_handler(HTTPException)(_handle_http)
+    app.exception_handler(RequestValidationError)(_handle_invalid)
+    app.exception_handler(ClientDisconnect)(_handle_disconnect)
+    app.exception_handler(Exception)(_handle_unexpected)
 
 
-def _expected(request: Request, error: CodeIntelError) -> JSONResponse:
+def _handle_expected(request: Request, error: CodeIntelError) -> JSONResponse:
     return error_response(request.url.path, status_of(error), error.cause, error.cure)
 
 
-def _refused(request: Request, error: HTTPException) -> JSONResponse:
+def _handle_http(request: Request, error: HTTPException) -> JSONResponse:
     return error_response(request.url.path, error.status_code, error.detail, headers=error.headers)
 
 
-def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+def _handle_invalid(request: Request, error: RequestValidationError) -> JSONResponse:
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"] if part != "body") or "the body"
     status = 400 if request.url.path.startswith(OPENAI_PREFIX) else 422
     return error_response(request.url.path, status, f"{place}: {first['msg']}", CURES[400])
 
 
-def _left(_request: Request, _error: ClientDisconnect) -> Response:
+def _handle_disconnect(_request: Request, _error: ClientDisconnect) -> Response:
     return Response(status_code=CLIENT_LEFT)  # nobody reads it: for the metrics
 
 
-def _unexpected(request: Request, error: Exception) -> JSONResponse:
+def _handle_unexpected(request: Request, error: Exception) -> JSONResponse:
     return error_response(request.url.path, 500, f"internal error ({type(error).__name__})")

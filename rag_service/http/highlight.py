@@ -25,7 +25,7 @@ QUOTED_LINE = re.compile(r"(?P<number>[ ]*+\d++)(?:[ ]{2}(?P<code>.*))?")  # the
 OPENING = re.compile(r"[ \t]*(?:`{3,}|~{3,})[ \t]*([\w+#-]*)")
 
 
-def coloured(text: str, language: str, path: str = "") -> list[Line]:
+def highlight_lines(text: str, language: str, path: str = "") -> list[Line]:
     """Return the lines of a text as spans, plain if Pygments does not know the language or takes too long."""
     if len(text) > LONGEST:
         return plain(text)
@@ -45,7 +45,7 @@ def plain(text: str) -> list[Line]:
     return [[("", line)] if line else [] for line in text.split("\n")]
 
 
-def coloured_blocks(markdown: str, colour: Callable[[str, str], list[Line]] = coloured) -> list[list[Line]]:
+def highlight_blocks(markdown: str, colour: Callable[[str, str], list[Line]] = highlight_lines) -> list[list[Line]]:
     """Return the code of each fenced block of an answer, in order, highlighted."""
     return [_block(part.text.rstrip("\n"), colour) for part in segments(iter([markdown])) if part.is_code]
 

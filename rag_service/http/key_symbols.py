@@ -39,7 +39,7 @@ class KeySymbols:
     def _find(self, version: tuple[str, str]) -> list[str]:
         repo, _ = version
         sample = _spaced(sorted(self._store.files(repo)), FILES)
-        return central(self._store.chunks(repo, path) for path in sample)
+        return rank_symbols(self._store.chunks(repo, path) for path in sample)
 
 
 def _spaced(paths: Sequence[str], count: int) -> Iterable[str]:
@@ -48,7 +48,7 @@ def _spaced(paths: Sequence[str], count: int) -> Iterable[str]:
     return chosen[:: -(-len(chosen) // count) or 1]
 
 
-def central(files: Iterable[Sequence[Chunk]]) -> list[str]:
+def rank_symbols(files: Iterable[Sequence[Chunk]]) -> list[str]:
     """Return the public top-level symbols of these files, ordered by the number of files that use them."""
     mentions: Counter[str] = Counter()
     defined: Counter[str] = Counter()

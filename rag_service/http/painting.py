@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import IO, Any, cast
 
-from rag_service.http.highlight import Line, coloured, coloured_blocks, plain
+from rag_service.http.highlight import Line, highlight_blocks, highlight_lines, plain
 
 SECONDS = 2.0  # for all texts of a request; unfinished ones stay plain
 SECONDS_TO_START = 10.0
@@ -36,7 +36,7 @@ class Painter:
     def blocks(self, markdown: str) -> list[list[Line]]:
         """Return the code of each fenced block of an answer, in order, plain if highlighting takes too long."""
         painted = self._ask({"markdown": markdown}) if "```" in markdown or "~~~" in markdown else []
-        return coloured_blocks(markdown, lambda text, _: plain(text)) if painted is None else painted
+        return highlight_blocks(markdown, lambda text, _: plain(text)) if painted is None else painted
 
     def close(self) -> None:
         """Stop the process."""
@@ -97,10 +97,10 @@ def _read_line(process: "subprocess.Popen[bytes]", end: float) -> bytes:
     return b"".join(parts)
 
 
-def _painted(request: dict[str, Any]) -> Iterable[list[Line]]:
+def _highlight(request: dict[str, Any]) -> Iterable[list[Line]]:
     if "markdown" in request:
-        return coloured_blocks(request["markdown"])
-    return [coloured(*text) for text in request["texts"]]
+        return highlight_blocks(request["markdown"])
+    return [highlight_lines(*text) for text in request["texts"]]
 
 
 def main() -> None:
@@ -109,7 +109,7 @@ def main() -> None:
     with suppress(BrokenPipeError):
         print("ready", flush=True)
         for line in sys.stdin:
-            print(json.dumps(_painted(json.loads(line))), flush=True)
+            print(json.dumps(_highlight(json.loads(line))), flush=True)
 
 
 if __name__ == "__main__":

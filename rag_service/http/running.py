@@ -52,7 +52,7 @@ class QuestionExecutor:
 
     async def answer(self, events: Generator[Event], asker: Asker, request: Request) -> Answer:
         """Return the answer. Raise ClientDisconnect, and stop the question, if the caller disconnects meanwhile."""
-        async with aclosing(self._stream(_seldom(events), asker)) as stream:
+        async with aclosing(self._stream(_throttle(events), asker)) as stream:
             async for event in stream:
                 if isinstance(event, Answer):
                     return event
@@ -111,7 +111,7 @@ class _Guarded(Generic[Item]):
             self._items.close()
 
 
-def _seldom(events: Generator[Event]) -> Generator[Event]:
+def _throttle(events: Generator[Event]) -> Generator[Event]:
     """Yield the answer, and before it one event per SELDOM seconds: each costs two thread switches."""
     with closing(events):
         last = time.monotonic()

@@ -50,7 +50,7 @@ class PathReference:
 class Question:
     """A parsed question. `terms` are in the order of the text, without stop words.
 
-    `symbols` are names as `normal_name` returns them; `is_name` means that the question is just a name.
+    `symbols` are names as `normalize_name` returns them; `is_name` means that the question is just a name.
     """
 
     text: str
@@ -86,7 +86,7 @@ def understand(text: str, glossary: Glossary | None = None) -> Question:
     return Question(
         text=text,
         terms=terms,
-        symbols=frozenset(map(normal_name, _symbols(words, quoted))),
+        symbols=frozenset(map(normalize_name, _symbols(words, quoted))),
         is_name=len(words) <= NAME_WORDS,
         paths=references,
         wants=frozenset(kind for kind, signs in WANTS.items() if any(map(signs.fullmatch, words))),
@@ -110,7 +110,7 @@ def last_component(name: str) -> str:
 
 
 @lru_cache(maxsize=65_536)
-def normal_name(name: str) -> str:
+def normalize_name(name: str) -> str:
     """Return a name in the form used for comparison: its last component in lower case, without underscores."""
     return last_component(name).lower().replace("_", "").replace("-", "")
 
@@ -132,7 +132,7 @@ def _plain(word: str) -> Term:
 
 def _path(word: str) -> PathReference | None:
     found = PATH.match(word)
-    if not found or ("/" not in word and normal_name(word).isdigit()):
+    if not found or ("/" not in word and normalize_name(word).isdigit()):
         return None
     return PathReference(found["path"], int(found["line"]) if found["line"] else None)
 

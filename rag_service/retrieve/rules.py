@@ -13,7 +13,7 @@ from typing import Self
 from ml.index.asides import asides
 from ml.index.chunk import Chunk
 from ml.index.store.base import Candidate
-from rag_service.retrieve.question import Question, last_component, name_parts, normal_name
+from rag_service.retrieve.question import Question, last_component, name_parts, normalize_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def aside(question: Question, candidate: Candidate, best: Best) -> float:
 
 def symbol_is_named(question: Question, chunk: Chunk) -> bool:
     """Return whether the chunk defines a symbol that the question names."""
-    return bool(chunk.symbol) and chunk.kind != "section" and normal_name(chunk.symbol) in question.symbols
+    return bool(chunk.symbol) and chunk.kind != "section" and normalize_name(chunk.symbol) in question.symbols
 
 
 def path_is_named(question: Question, chunk: Chunk) -> bool:

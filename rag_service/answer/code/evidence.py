@@ -36,7 +36,7 @@ class FileLines(dict[int, str]):
 StoredLines = Callable[[str, str], FileLines]
 
 
-def stored_lines(store: Store) -> StoredLines:
+def line_reader(store: Store) -> StoredLines:
     """Return a function (repo, path) -> {line number: text} that reads each file from the store once."""
 
     @cache
@@ -54,7 +54,7 @@ class Numbered:
 
     def __init__(self, hits: Sequence[Hit], lines: StoredLines) -> None:
         self.lines = lines
-        self.main = [Source(n, chunk, score) for n, (chunk, score) in enumerate(merged(hits, lines), start=1)]
+        self.main = [Source(n, chunk, score) for n, (chunk, score) in enumerate(merge_parts(hits, lines), start=1)]
         self._further: list[Source] = []
 
     @property
@@ -77,7 +77,7 @@ def holds(outer: Chunk, chunk: Chunk, start: int, end: int) -> bool:
     return same_file and outer.line_start <= start and end <= outer.line_end
 
 
-def merged(hits: Sequence[Hit], lines: StoredLines) -> list[tuple[Chunk, float]]:
+def merge_parts(hits: Sequence[Hit], lines: StoredLines) -> list[tuple[Chunk, float]]:
     """Join hits that are adjacent parts of one symbol; each result has the best score of its parts."""
     pieces: list[tuple[Chunk, float]] = []
     for hit in hits:

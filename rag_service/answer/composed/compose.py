@@ -19,7 +19,7 @@ from rag_service.answer.composed.prose import (
     place,
     plain,
     section_text,
-    shortened,
+    shorten,
     signature,
     title,
 )
@@ -156,7 +156,7 @@ class Composer:
         )
         if not piece.about.signature or chunk.kind == "section":
             return said
-        shown = inline_code(shortened(signature(piece.about.signature), LONGEST_SIGNATURE))
+        shown = inline_code(shorten(signature(piece.about.signature), LONGEST_SIGNATURE))
         return f"{said} {self._say('signature', code=shown, mark=self._header_mark(piece))}"
 
     def _documentation(self, piece: Piece) -> str:
@@ -178,7 +178,7 @@ class Composer:
         comments = comments_near(piece.chunk, numbers)
         for start, end in comments[:2]:
             lines = piece.chunk.text.split("\n")[start - piece.chunk.line_start : end - piece.chunk.line_start + 1]
-            text = shortened(plain(" ".join(map(comment_text, lines))).rstrip(". "), 2 * LONGEST_ASIDE)
+            text = shorten(plain(" ".join(map(comment_text, lines))).rstrip(". "), 2 * LONGEST_ASIDE)
             yield self._say("comment", text=text, mark=self._evidence.cite(piece.chunk, start, end))
         if not comments and not piece.about.docstring:
             yield self._say("no_reason")
@@ -206,7 +206,7 @@ class Composer:
 
     def _aside(self, piece: Piece) -> str:
         first = best_sentences(piece.documentation, self.matcher.score, limit=1)
-        return f" — {shortened(first[0], LONGEST_ASIDE)}" if first else ""
+        return f" — {shorten(first[0], LONGEST_ASIDE)}" if first else ""
 
     def _callers(self, chunk: Chunk) -> str:
         wanted = Intent.CALLERS in self._asked.intent
@@ -234,7 +234,7 @@ class Composer:
         if best and (not aside or self._asked.intent & (Intent.WHERE | Intent.WHY)):
             line = best[0]
             mark = self._evidence.cite(chunk, line.number, line.number)
-            return f"{place(chunk, line.number)} {_name(chunk)}: {inline_code(shortened(line.text.strip(), LONGEST_ASIDE))} {mark}"
+            return f"{place(chunk, line.number)} {_name(chunk)}: {inline_code(shorten(line.text.strip(), LONGEST_ASIDE))} {mark}"
         mark = self._header_mark(piece) if aside else self._evidence.cite(chunk, chunk.line_start, chunk.line_end)
         return f"{place(chunk)} {_name(chunk)}{aside} {mark}"
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 
 from ml.index.chunk import Chunk
 from ml.patterns import bounded, linear
-from rag_service.answer.generated.links import unlinked
-from rag_service.answer.generated.segments import outside_code
+from rag_service.answer.generated.links import strip_links
+from rag_service.answer.generated.segments import map_outside_code
 
 LONGEST_SENTENCE = 280
 FENCED = re.compile(r"^[ \t]*(`{3,}|~{3,}).*?(?:^[ \t]*\1[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
@@ -44,7 +44,7 @@ def place(chunk: Chunk, start: int | None = None, end: int | None = None) -> str
     return inline_code(f"{chunk.file_path}:{lines}")
 
 
-def shortened(text: str, longest: int) -> str:
+def shorten(text: str, longest: int) -> str:
     """Truncate a text at the end of a word, and append an ellipsis."""
     if len(text) <= longest:
         return text
@@ -53,7 +53,7 @@ def shortened(text: str, longest: int) -> str:
 
 def plain(text: str) -> str:
     """Return documentation as one line of prose whose brackets can't be mistaken for citations."""
-    text = outside_code(ROLE.sub(r"`\1`", text), lambda part: unlinked(part, lambda address: True))
+    text = map_outside_code(ROLE.sub(r"`\1`", text), lambda part: strip_links(part, lambda address: True))
     line = NUMBERED.sub(r"(\1)", " ".join(text.split()))
     return line.replace("`", "") if line.count("`") % 2 or "```" in line else line
 
@@ -86,4 +86,4 @@ def best_sentences(documentation: str, score: Callable[[str], float], limit: int
     found = list(sentences(documentation))
     further = sorted(found[1:], key=lambda sentence: -score(sentence))[: limit - 1]
     chosen = found[:1] + [sentence for sentence in found[1:] if sentence in further and score(sentence) > 0]
-    return [shortened(sentence.rstrip(" .:"), LONGEST_SENTENCE) for sentence in chosen]
+    return [shorten(sentence.rstrip(" .:"), LONGEST_SENTENCE) for sentence in chosen]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ml.patterns import bounded
 from rag_service.answer.events import Citation, Source
-from rag_service.answer.generated.segments import Segment, outside_code, segments
+from rag_service.answer.generated.segments import Segment, map_outside_code, segments
 
 REFERENCE = re.compile(r"[\[【][ \t]*(\d[\dL,;:\-– \t]*)[\]】]")
 ITEM = bounded(r"(\d+)(?:[ \t]*:[ \t]*L?(\d+)(?:[ \t]*[-–][ \t]*L?(\d+))?)?(?:[ \t]*[-–][ \t]*(\d+))?", longest=100)
@@ -41,10 +41,10 @@ class Citations:
             return segment.text
         before, text = "", segment.text.replace(OPEN, "").replace(CLOSE, "")
         while before != text:  # removing a citation may join text into a new one
-            before, text = text, outside_code(LONG_FENCE.sub("", text), self._checked)
+            before, text = text, map_outside_code(LONG_FENCE.sub("", text), self._checked)
         return text.replace(OPEN, "[").replace(CLOSE, "]")
 
-    def resolved(self) -> list[Citation]:
+    def resolve(self) -> list[Citation]:
         """Return the citations so far, by number, with the stored text of exactly their lines."""
         return [self._citation(n, *self._cited[n]) for n in sorted(self._cited)]
 
@@ -129,5 +129,5 @@ def references(markdown: str) -> list[int]:
 
     for segment in segments(iter([markdown])):
         if not segment.is_code:
-            outside_code(segment.text, collect)
+            map_outside_code(segment.text, collect)
     return found

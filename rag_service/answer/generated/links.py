@@ -44,18 +44,18 @@ DEFINITION = linear(r"(?m)\]:[ \t]*(?:$|<|\S+[ \t]*(?:$|[\"'(]))")
 Stands = Callable[[str], bool]
 
 
-def unlinked(text: str, stands: Stands) -> str:
+def strip_links(text: str, stands: Stands) -> str:
     """Return Markdown without links, images and HTML tags; a bare URL is kept if it `stands` in the evidence."""
     before = ""
     for _ in range(ROUNDS):
         if before == text:
             break
-        before, text = text, _reduced(text, stands)
-    return _closed(text)
+        before, text = text, _reduce(text, stands)
+    return _defuse(text)
 
 
-def _reduced(text: str, stands: Stands) -> str:
-    text = REFERENCE.sub(_referred, INLINE.sub(_text, TAG.sub("", text)))
+def _reduce(text: str, stands: Stands) -> str:
+    text = REFERENCE.sub(_reference_text, INLINE.sub(_text, TAG.sub("", text)))
     return ADDRESS.sub(lambda found: _address(found.group(), stands), AUTOLINK.sub(r"\1", text))
 
 
@@ -64,7 +64,7 @@ def _text(link: "re.Match[str]") -> str:
     return f"[{text}]" if text.strip().isdecimal() else text
 
 
-def _referred(reference: "re.Match[str]") -> str:
+def _reference_text(reference: "re.Match[str]") -> str:
     text, label = reference.groups()
     return f"{text} [{label}]" if label.isdecimal() else str(text)  # numbers are citations
 
@@ -76,7 +76,7 @@ def _address(found: str, stands: Stands) -> str:
     return GONE + found[len(address) :]
 
 
-def _closed(text: str) -> str:
+def _defuse(text: str) -> str:
     """Return the text with everything defused that opens a link, an image, a definition or a tag."""
     text = OPENED_IMAGE.sub(r"! [\1", OPENED_TAG.sub(lambda tag: "< " + tag.group()[1:], text))
     return DEFINITION.sub(lambda definition: "] :" + definition.group()[2:], text.replace("](", "] ("))

@@ -119,7 +119,7 @@ def numbered_evidence(sources: Sequence[Source], matcher: LineMatcher, tokens: i
     return "\n\n".join(_blocks(sources, matcher, tokens * CHARS_A_TOKEN))
 
 
-def escaped(text: str) -> str:
+def escape_evidence(text: str) -> str:
     """Return a text on one line that can neither close its block nor contain an LLM's control tokens."""
     return DELIMITER.sub(lambda found: ANGLE + found.group()[1:], broken(text.translate(LINE_ENDS)))
 
@@ -129,18 +129,18 @@ def _blocks(sources: Sequence[Source], matcher: LineMatcher, chars: int) -> Iter
         if chars < LEAST_CHARS:
             return
         chunk = source.chunk
-        place = escaped(f"{chunk.file_path}:{chunk.line_start}-{chunk.line_end} {chunk.symbol}".strip()).replace(
-            '"', "'"
-        )
-        block = f'<evidence n="{source.n}" place="{place}">\n{cut(chunk, matcher, max(chars // 2, LEAST_CHARS))}\n</evidence>'
+        place = escape_evidence(
+            f"{chunk.file_path}:{chunk.line_start}-{chunk.line_end} {chunk.symbol}".strip()
+        ).replace('"', "'")
+        block = f'<evidence n="{source.n}" place="{place}">\n{cut_chunk(chunk, matcher, max(chars // 2, LEAST_CHARS))}\n</evidence>'
         chars -= len(block)
         yield block
 
 
-def cut(chunk: Chunk, matcher: LineMatcher, chars: int) -> str:
+def cut_chunk(chunk: Chunk, matcher: LineMatcher, chars: int) -> str:
     """Return "number| line" for a chunk; of a long one, the lines nearest to its first line and its best matches."""
     lines = [
-        f"{number}| {escaped(text)}"[:chars]
+        f"{number}| {escape_evidence(text)}"[:chars]
         for number, text in enumerate(chunk.text.split("\n"), start=chunk.line_start)
     ]
     anchors = {0, *(line.number - chunk.line_start for line in matcher.best(chunk, chunk.line_start, 3))}

@@ -20,7 +20,7 @@ class Segment:
     is_code: bool
 
 
-def outside_code(text: str, change: Callable[[str], str]) -> str:
+def map_outside_code(text: str, change: Callable[[str], str]) -> str:
     """Apply `change` to a line, except to its code spans."""
     parts, at = [], 0
     for span in CODE_SPAN.finditer(text):

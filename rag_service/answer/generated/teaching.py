@@ -10,11 +10,11 @@ from ml.errors import SettingsError
 from ml.index.chunk import Chunk
 from ml.index.store.base import Candidate, Where
 from ml.llm.model import ENDPOINT_CONTEXT
-from rag_service.answer.code.evidence import Numbered, holds, stored_lines
+from rag_service.answer.code.evidence import Numbered, holds, line_reader
 from rag_service.answer.composed.compose import Asked, Composer
 from rag_service.answer.composed.phrases import say
 from rag_service.answer.generated.generate import stream_completion
-from rag_service.answer.generated.prompt import cut, evidence_tokens, numbered_evidence
+from rag_service.answer.generated.prompt import cut_chunk, evidence_tokens, numbered_evidence
 from rag_service.answer.generated.support import SPAN, first_sentence, is_supported
 from rag_service.answer.generated.write import ANSWER_TOKENS, SENTENCE_EVIDENCE_CHARS, SENTENCE_TOKENS
 from rag_service.answer.question import language_of
@@ -40,12 +40,12 @@ class SentenceForm:
 
     def __init__(self, retriever: Retriever) -> None:
         self._retriever = retriever
-        self._lines = stored_lines(retriever.store)
+        self._lines = line_reader(retriever.store)
 
     def frame(self, draft: Draft, side: Side) -> Framed | None:
         """Frame a draft with its own chunk."""
         composer = self._composer(draft.question, draft.chunk)
-        context = cut(draft.chunk, composer.matcher, SENTENCE_EVIDENCE_CHARS)
+        context = cut_chunk(draft.chunk, composer.matcher, SENTENCE_EVIDENCE_CHARS)
         if not _shows(context, draft):
             return None
         cited, sentence = composer.cited_subject, draft.sentence
@@ -58,7 +58,8 @@ class SentenceForm:
     def refusal(self, question: str) -> tuple[str, str]:
         """Return the nearest code for a question about something absent, and the service's refusal."""
         nearest = self._retriever.search(question, limit=1)[0].chunk
-        return cut(nearest, self._composer(question, nearest).matcher, SENTENCE_EVIDENCE_CHARS), _refused(question)
+        matcher = self._composer(question, nearest).matcher
+        return cut_chunk(nearest, matcher, SENTENCE_EVIDENCE_CHARS), _refusal_text(question)
 
     def _composer(self, question: str, chunk: Chunk) -> Composer:
         return Composer(Asked.of(question, Where()), Numbered([_hit(chunk)], self._lines), self._retriever)
@@ -71,7 +72,7 @@ class EvidenceForm:
 
     def __init__(self, retriever: Retriever, settings: "Settings") -> None:
         self._retriever = retriever
-        self._lines = stored_lines(retriever.store)
+        self._lines = line_reader(retriever.store)
         self._limit = settings.evidence
 
     def frame(self, draft: Draft, side: Side) -> Framed | None:
@@ -89,7 +90,7 @@ class EvidenceForm:
 
     def refusal(self, question: str) -> tuple[str, str]:
         """Return the search results for a question about something absent, and the service's refusal."""
-        return self._context(question, self._retriever.search(question, limit=self._limit))[0], _refused(question)
+        return self._context(question, self._retriever.search(question, limit=self._limit))[0], _refusal_text(question)
 
     def _found(self, question: str, side: Side) -> list[Hit]:
         hits = self._retriever.search(question, limit=4 * self._limit)
@@ -118,7 +119,7 @@ def _shows(context: str, draft: Draft) -> bool:
     return shown.issuperset(draft.lines)
 
 
-def _refused(question: str) -> str:
+def _refusal_text(question: str) -> str:
     language = language_of(question)
     return say(language, "nothing", where=say(language, "anywhere"))
 

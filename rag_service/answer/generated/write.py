@@ -13,8 +13,8 @@ from rag_service.answer.generated.generate import stream_completion
 from rag_service.answer.generated.prompt import (
     LANGUAGES,
     adding_prompt,
-    cut,
-    escaped,
+    cut_chunk,
+    escape_evidence,
     evidence_tokens,
     numbered_evidence,
     writing_prompt,
@@ -31,7 +31,7 @@ SENTENCE_EVIDENCE_CHARS = 900
 SENTENCE_SECONDS = 4.0
 
 
-def cited(run: Run, markdown: str) -> Iterator[Text]:
+def cite_text(run: Run, markdown: str) -> Iterator[Text]:
     """Yield our own text with its marks turned into citations."""
     with run.timed("cite"):
         text = "".join(run.citations.check(segment) for segment in segments(iter([markdown])))
@@ -44,16 +44,16 @@ def write_answer(run: Run, llm: Llm, evidence: Numbered, composer: Composer, com
     Shown text is never withdrawn: output is held back until it has a valid citation, up to UNCITED_CHARS.
     """
     quotations = Quotations(evidence.main, run.asked.text, say(run.asked.language, "own_code"))
-    held, problem = Held(), "uncited"
+    held, problem = HeldText(), "uncited"
     try:
         for text in _checked(run, llm, evidence, composer, quotations):
             # Yielding an empty text reveals whether the caller is still connected.
-            yield run.say(held.add(text, cited=bool(run.citations.resolved())))
+            yield run.say(held.add(text, cited=bool(run.citations.resolve())))
             if held.is_hopeless:
                 break
     except ModelError as error:
         problem = "broken_off"
-        yield run.note(away(run, llm, error))
+        yield run.note(describe_failure(run, llm, error))
     finally:
         run.unquoted = quotations.dropped
         run.withheld = "" if held.shown else held.text
@@ -62,11 +62,11 @@ def write_answer(run: Run, llm: Llm, evidence: Numbered, composer: Composer, com
         if held.text.strip():
             run.model = f"{EVIDENCE} + {llm.name}"
             yield run.say(f"{held.before}{say(run.asked.language, problem)}\n\n")
-        yield from cited(run, composed)
+        yield from cite_text(run, composed)
 
 
 @dataclass
-class Held:
+class HeldText:
     """An LLM's output so far: nothing is `shown` before it cites something, everything after."""
 
     text: str = ""
@@ -96,7 +96,7 @@ def _checked(run: Run, llm: Llm, evidence: Numbered, composer: Composer, quotati
     values = {
         "language": LANGUAGES[run.asked.language],
         "evidence": numbered_evidence(evidence.main, composer.matcher, evidence_tokens(llm.context, ANSWER_TOKENS)),
-        "question": escaped(run.asked.text),
+        "question": escape_evidence(run.asked.text),
     }
     parts = run.waited(
         "generate", stream_completion(llm, writing_prompt(llm.adapter), values, ANSWER_TOKENS, run.spent)
@@ -104,7 +104,7 @@ def _checked(run: Run, llm: Llm, evidence: Numbered, composer: Composer, quotati
     for segment in segments(parts):
         with run.timed("cite"):
             text = run.citations.check(Segment(quotations.check(segment), segment.is_code))
-            text = text if segment.is_code else quotations.without_links(text)
+            text = text if segment.is_code else quotations.strip_links(text)
         if text:
             yield text
 
@@ -112,18 +112,18 @@ def _checked(run: Run, llm: Llm, evidence: Numbered, composer: Composer, quotati
 def add_sentence(run: Run, llm: Llm, evidence: Numbered, composer: Composer, composed: str) -> Iterator[Text | Notice]:
     """Let a small LLM add one sentence about the best evidence; it is shown only if the cited lines support it."""
     chunk = composer.subject
-    code = cut(chunk, composer.matcher, SENTENCE_EVIDENCE_CHARS)
+    code = cut_chunk(chunk, composer.matcher, SENTENCE_EVIDENCE_CHARS)
     try:
-        sentence = _sentence(run, llm, {"evidence": code, "question": escaped(run.asked.text)})
+        sentence = _sentence(run, llm, {"evidence": code, "question": escape_evidence(run.asked.text)})
     except ModelError as error:
         if run.stages["generate"].seconds < SENTENCE_SECONDS:
-            yield run.note(away(run, llm, error))
+            yield run.note(describe_failure(run, llm, error))
         return
     if is_supported(sentence, composer.cited_subject, composed, run.asked.text):
         run.model = f"{EVIDENCE} + {llm.name}"
         mark = evidence.cite(chunk, chunk.line_start, chunk.line_end)
         added = say(run.asked.language, "added", model=llm.name, sentence=f"{sentence} {mark}.")
-        yield from cited(run, f"\n{added}\n")
+        yield from cite_text(run, f"\n{added}\n")
 
 
 def _sentence(run: Run, llm: Llm, values: Mapping[str, str]) -> str:
@@ -139,6 +139,6 @@ def _sentence(run: Run, llm: Llm, values: Mapping[str, str]) -> str:
     return first_sentence(text + "\n")
 
 
-def away(run: Run, llm: Llm, error: ModelError) -> str:
+def describe_failure(run: Run, llm: Llm, error: ModelError) -> str:
     """Return the notice that the LLM is unavailable, with the cause."""
     return say(run.asked.language, "away", place=llm.place, cause=error.cause)

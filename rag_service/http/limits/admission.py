@@ -21,7 +21,7 @@ WEIGHT = 0.1  # of the latest question in the moving average
 MOST_SECONDS = 60
 
 
-def asker_of(request: Request) -> Asker:
+def identify_asker(request: Request) -> Asker:
     """Return the caller: the user that the proxy sends in the configured header, or else the network address."""
     header = request.app.state.settings.caller_header
     named = request.headers.get(header, "").strip() if header else ""

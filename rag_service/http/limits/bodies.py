@@ -21,7 +21,7 @@ SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 NO_UTF8 = "the body is not JSON in UTF-8"
 
 
-class Bodies:
+class BodyBuffer:
     """Middleware that reads the body of a request, rejects it if it is too large, and passes it on in one part."""
 
     def __init__(self, app: ASGIApp) -> None:

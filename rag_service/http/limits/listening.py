@@ -44,7 +44,7 @@ class ResilientServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, with a long accept queue."""
         asyncio.get_running_loop().set_exception_handler(self._take_exception)
-        logging.getLogger("uvicorn.error").addFilter(SELDOM)
+        logging.getLogger("uvicorn.error").addFilter(RATE_LIMIT)
         await super().startup(sockets)
         for listening in sockets or ():
             listening.listen(QUEUE)
@@ -77,7 +77,7 @@ class ResilientServer(uvicorn.Server):
             loop.default_exception_handler(context)
 
 
-class _Seldom(logging.Filter):
+class _RateLimit(logging.Filter):
     """Rate-limits repeated warnings, because a peer controls how often they occur."""
 
     def __init__(self) -> None:
@@ -95,4 +95,4 @@ class _Seldom(logging.Filter):
         return True
 
 
-SELDOM = _Seldom()
+RATE_LIMIT = _RateLimit()

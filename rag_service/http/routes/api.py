@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from ml.errors import SourceError
 from ml.index.chunk import numbered_lines
 from rag_service import wire
-from rag_service.answer.question import checked
+from rag_service.answer.question import check_question
 from rag_service.http import sse
 from rag_service.http.limits.security import bearer
 from rag_service.http.routes.dependencies import Askers, Lanes, Served
@@ -54,7 +54,7 @@ async def ask(body: AskRequest, request: Request, service: Served, executor: Lan
 @router.post("/search", response_model=list[SearchResult])
 async def search(body: SearchRequest, service: Served, executor: Lanes, asker: Askers) -> list[dict[str, Any]]:
     """Find code; return ranked chunks, best first."""
-    query = checked(body.query, service.settings.max_question_chars)
+    query = check_question(body.query, service.settings.max_question_chars)
 
     def found() -> list[Hit]:
         return service.assistant.retriever.search(query, where=body.where(), limit=body.limit)

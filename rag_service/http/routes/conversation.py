@@ -61,14 +61,14 @@ def question_of(messages: Sequence[Message], longest: int) -> str:
     asked = [text for message in messages if message.role == "user" and (text := message.text.strip())]
     if not asked:
         raise QuestionError("the conversation contains no user message", 'send one: {"role": "user", "content": "…"}')
-    last = _asked(asked[-1], longest)
+    last = _extract_question(asked[-1], longest)
     if len(asked) > 1 and len(last.split()) <= SHORT and POINTS_BACK.search(last):
-        both = f"{_asked(asked[-2], longest)} {last}"
+        both = f"{_extract_question(asked[-2], longest)} {last}"
         return both if len(both) <= longest else last
     return last
 
 
-def _asked(text: str, longest: int) -> str:
+def _extract_question(text: str, longest: int) -> str:
     """Return the question in a message: the part marked by a front end or, in a long message, without pasted code."""
     marked, closing, _ = text.partition(USER_QUERY[0])[2].partition(USER_QUERY[1])
     text = marked.strip() if closing else text
