@@ -230,9 +230,9 @@ def _title(text: str, top: int) -> str:
 
 def _legend(high: int) -> list[str]:
     lines = (
-        "An arrow: imports. It is left out where another way leads to the same box.",
-        "Blue: from the service to ml. Dashed: against the layers, an exception whose reason stands in pyproject.toml.",
-        "Tagged: infra takes what describes objects on a cluster.",
+        "Arrows are imports. An arrow that a longer path implies is left out.",
+        "Blue: from the service to ml. Dashed: against the layers, an exception explained in pyproject.toml.",
+        "Tagged: infra imports what describes objects on a cluster.",
     )
     return [
         f'<text class="small" x="{MARGIN}" y="{high - 54 + 18 * row}">{escape(line)}</text>'

@@ -81,7 +81,7 @@ def dataset(
 
 def summary(report: "DatasetReport") -> terminal.Line:
     """Format the report as text."""
-    counts = f"{report.train} pairs to learn from, {report.held_out} held out"
+    counts = f"{report.train} training pairs, {report.held_out} held out"
     kinds = f"{report.held_out_learn} for the loss, {report.absent} about absent things"
     line: list[terminal.Part] = [terminal.style(report.output, bold=True), f"  {counts} ({kinds})"]
     for label, counted in (("from", report.origins), ("left out", report.dropped)):

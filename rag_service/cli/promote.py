@@ -36,4 +36,4 @@ def summary(report: "PromotionReport") -> terminal.Line:
     parts: list[terminal.Part] = [word, f": {'; '.join(report.reasons)}"]
     parts += [f"\n  {name:<22}{figures}" for name, figures in report.figures.items()]
     number = report.in_force
-    return [*parts, f"\nin force: {f'adapter {number}' if number else 'the base model alone'}"]
+    return [*parts, f"\ndeployed: {f'adapter {number}' if number else 'only the base model'}"]

@@ -73,7 +73,7 @@ def summary(report: "TrainingReport") -> terminal.Line:
 def repetition(report: "RepetitionReport") -> terminal.Line:
     """Format a repeated run as text: whether the loss is the same, and which packages differ."""
     again = report.repetition
-    word = terminal.style("the same", fg="green") if again.agrees() else terminal.style("another loss", fg="yellow")
+    word = terminal.style("the same", fg="green") if again.agrees() else terminal.style("a different loss", fg="yellow")
     packages = [f"\n  {name} {then}, now {now or 'not installed'}" for name, (then, now) in again.packages.items()]
     return [
         terminal.style(str(report.folder), bold=True),
@@ -88,7 +88,7 @@ def repetition(report: "RepetitionReport") -> terminal.Line:
 
 def _figures(result: "TrainingResult") -> terminal.Line:
     before, after = result.held_out_loss_before, result.held_out_loss_after
-    longest = f", {result.left_out} left out as too long" if result.left_out else ""
+    longest = f", {result.left_out} skipped as too long" if result.left_out else ""
     return [
         f"  loss           {curve([loss for _, loss in result.losses])}\n",
         f"  held-out loss  {before:.3f} before, ",

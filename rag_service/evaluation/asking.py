@@ -81,6 +81,6 @@ def _piece(assistant: Assistant, example: Example) -> Piece:
             return Piece(chunk, chunk)
     place = f"{example.file_path}:{example.line_start}-{example.line_end}"
     raise EvaluationError(
-        f"the index does not hold {place} of {example.repo or 'no repository'}, which an example is about",
+        f"the index does not contain {place} of {example.repo or 'no repository'}, which an example refers to",
         "regenerate the data set with `codeintel dataset`",
     )

@@ -133,5 +133,5 @@ def _check_index(assistant: Assistant, examples: Sequence[Example]) -> None:
     missing = {example.repo for example in examples if example.repo} - indexed
     if missing:
         raise EvaluationError(
-            f"the index does not hold {', '.join(sorted(missing))}", "index the repositories of the data set"
+            f"the index does not contain {', '.join(sorted(missing))}", "index the repositories of the data set"
         )

@@ -42,7 +42,7 @@ export function copyButton(text, label, done) {
   const button = el("button", { class: "quiet", type: "button", title: label, "aria-label": label }, icon("copy"));
   button.addEventListener("click", async (event) => {
     event.preventDefault();
-    await copy(plain(typeof text === "function" ? text() : text)); // it may be pasted into a terminal, which interprets control characters
+    await copy(plain(typeof text === "function" ? text() : text)); // a terminal would interpret control characters
     button.replaceChildren(icon("check"));
     announce(done);
     setTimeout(() => button.replaceChildren(icon("copy")), 1200);

@@ -60,7 +60,7 @@ def test_who_finds_no_place_is_told_at_once_when_to_come_again(indexed: Settings
             wait_until(url, running, waiting)
         refused = ask(url)
         assert refused.status_code == 429
-        assert refused.json()["error"]["cause"] == "1 questions are waiting already"
+        assert refused.json()["error"]["cause"] == "1 questions are already waiting"
         assert 1 <= int(refused.headers["Retry-After"]) <= 60
         gate.set()
         assert [reply.result().status_code for reply in admitted] == [200, 200]

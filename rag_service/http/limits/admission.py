@@ -70,9 +70,9 @@ class Admission:
 
     def _check(self, caller: str) -> None:
         if self._most_of_one and self._callers[caller] >= self._most_of_one:
-            self._refuse(f"{self._most_of_one} questions of yours are being answered", 1)
+            self._refuse(f"{self._most_of_one} of your questions are already running", 1)
         if self._slots.value == 0 and self.waiting >= self._most_waiting:
-            self._refuse(f"{self._most_waiting} questions are waiting already", self.waiting / self._most_running)
+            self._refuse(f"{self._most_waiting} questions are already waiting", self.waiting / self._most_running)
 
     def _refuse(self, cause: str, rounds: float) -> None:
         seconds = min(MOST_SECONDS, max(1, math.ceil(self._seconds * rounds)))

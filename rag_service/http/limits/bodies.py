@@ -8,12 +8,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from rag_service.http.errors import error_response
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
-TOO_LONG = f"a request holds at most {MAX_BODY_BYTES // 1024 // 1024} MiB"
+TOO_LONG = f"a request may contain at most {MAX_BODY_BYTES // 1024 // 1024} MiB"
 # Python's JSON parser holds the GIL: this many values take 10 ms and 5 MB. A chat of 1,000 messages with 100 tool
 # descriptions has half as many.
 MAX_VALUES = 20_000
-TOO_MANY = f"a request holds at most {MAX_VALUES:,} values"
-TWO_LENGTHS = "a request has a Content-Length or a Transfer-Encoding, not both"
+TOO_MANY = f"a request may contain at most {MAX_VALUES:,} values"
+TWO_LENGTHS = "a request may have a Content-Length or a Transfer-Encoding, not both"
 HALF_CHARACTER = "the body contains a lone surrogate, half a character"
 ESCAPED = rb"\ud"
 PAIR = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")

@@ -207,7 +207,7 @@ class Connection(H11Protocol):
                 self.cut()
         elif self.phase is not Phase.ANSWER and now - self._since > min(most, self._among.limits.seconds(self.phase)):
             in_time = f"within {self._among.limits.seconds(self.phase):g} seconds"
-            self.cut(*((408, f"the request was not sent {in_time}") if self._is_begun() else ()))
+            self.cut(*((408, f"the request did not arrive {in_time}") if self._is_begun() else ()))
 
     def cut(self, status: int = 0, cause: str = "") -> None:
         """Close the connection at once, with an error response if its request is not answered yet."""
