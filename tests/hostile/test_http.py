@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from ml.index.chunk import Chunk
 from ml.settings import Settings
 from rag_service.http.app import create_app
-from rag_service.http.key_symbols import central
+from rag_service.http.key_symbols import rank_symbols
 from rag_service.http.limits.bodies import MAX_BODY_BYTES, MAX_VALUES
 from rag_service.http.limits.security import OPEN_FOLDER, OPEN_PATHS
 from tests.hostile.serving import CODEINTEL, environment, pulse, serve, talk
@@ -87,7 +87,7 @@ def test_a_file_with_one_long_word_holds_nothing_up() -> None:
     text = "DATA = 0x" + "deadbeef" * 12_000 + "\nimport shutil\nOpener(DATA)\n"
     chunks = [Chunk("r", "1", "a.py", 1, 3, "python", "Opener", "class", text, "")]
     started = time.thread_time()
-    assert central([chunks]) == ["Opener"]
+    assert rank_symbols([chunks]) == ["Opener"]
     assert time.thread_time() - started < 1
 
 

@@ -11,7 +11,7 @@ from ml.index.chunk import Chunk, digest
 from rag_service.answer.composed.prose import plain
 from rag_service.answer.events import Source
 from rag_service.answer.generated.cite import Citations
-from rag_service.answer.generated.links import unlinked
+from rag_service.answer.generated.links import strip_links
 from rag_service.answer.generated.quotes import Quotations
 from rag_service.answer.generated.segments import Segment, segments
 
@@ -83,7 +83,7 @@ def answered(*parts: str) -> str:
 
 def _shown(quotations: Quotations, citations: Citations, segment: Segment) -> str:
     text = citations.check(Segment(quotations.check(segment), segment.is_code))
-    return text if segment.is_code else quotations.without_links(text)
+    return text if segment.is_code else quotations.strip_links(text)
 
 
 def outside_code(markdown: str) -> Iterator[str]:
@@ -125,15 +125,15 @@ def test_no_combination_does(scraps: list[str], size: int) -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.recursive(st.just("a"), lambda inner: st.builds("{}[{}{}]({})".format, st.sampled_from(["", "!"]), inner, st.sampled_from(["", " ", "\\"]), inner), max_leaves=40))  # fmt: skip
 def test_nested_links_go_however_deep(nested: str) -> None:
-    once = unlinked(nested, lambda address: False)
+    once = strip_links(nested, lambda address: False)
     assert "](" not in once
-    assert unlinked(once, lambda address: False) == once
+    assert strip_links(once, lambda address: False) == once
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.text(alphabet="aB1 .,;:()[]'\"*_-=>/\nж", max_size=80).filter(lambda text: not re.search(r"\]\(|\]\[|\]:|://", text)))  # fmt: skip
 def test_text_without_links_is_unchanged(text: str) -> None:
-    assert unlinked(text, lambda address: False) == text
+    assert strip_links(text, lambda address: False) == text
 
 
 @pytest.mark.parametrize(
@@ -154,4 +154,4 @@ def test_a_docstring_brings_no_image_into_a_composed_answer() -> None:
 
 
 def test_a_million_brackets_take_no_time() -> None:
-    assert "](" not in unlinked("[a](" * 100_000 + "![" * 100_000, lambda address: False)
+    assert "](" not in strip_links("[a](" * 100_000 + "![" * 100_000, lambda address: False)

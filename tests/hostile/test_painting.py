@@ -9,7 +9,7 @@ import pytest
 
 from ml.settings import Settings
 from rag_service.http import painting
-from rag_service.http.highlight import LONGEST, Line, coloured
+from rag_service.http.highlight import LONGEST, Line, highlight_lines
 from rag_service.http.painting import Painter
 from tests.hostile.serving import pulse
 from tests.support.indexing import index_folder
@@ -42,7 +42,7 @@ def test_what_takes_long_stays_plain(painter: Painter, text: str) -> None:
 
 def test_what_is_very_long_stays_plain() -> None:
     text = "def f(): pass\n" * (LONGEST // 10)
-    assert coloured(text, "python")[0] == [("", "def f(): pass")]
+    assert highlight_lines(text, "python")[0] == [("", "def f(): pass")]
 
 
 def test_a_block_that_takes_long_keeps_its_text(painter: Painter) -> None:

@@ -20,7 +20,7 @@ from ml.index.chunk import last_name, numbered_lines
 from ml.index.store.base import Candidate, Where
 from ml.settings import Settings
 from ml.training.examples import Example, dataset_digest, read_examples
-from rag_service.answer.code.evidence import Numbered, stored_lines
+from rag_service.answer.code.evidence import Numbered, line_reader
 from rag_service.answer.composed.compose import Asked, Composer
 from rag_service.answer.generated.support import first_sentence, is_supported
 from rag_service.answer.generated.teaching import form_for
@@ -129,7 +129,7 @@ def test_what_is_learnt_is_what_the_service_lets_stand(made: tuple[Path, Dataset
         assert f"{sentence} [1]." == example.answer
         chunks = retriever.store.chunks(example.repo, example.file_path)
         chunk = next(each for each in chunks if each.line_start <= example.line_start <= each.line_end)
-        numbered = Numbered([Hit(chunk, 0.0, Candidate(chunk, 0, 0, 0))], stored_lines(retriever.store))
+        numbered = Numbered([Hit(chunk, 0.0, Candidate(chunk, 0, 0, 0))], line_reader(retriever.store))
         composer = Composer(Asked.of(example.question, Where()), numbered, retriever)
         assert composer.leaves_unsaid, example
         assert is_supported(sentence, composer.cited_subject, "", example.question), example

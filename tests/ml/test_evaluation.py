@@ -258,10 +258,10 @@ def test_an_adapter_that_is_none_is_refused(shop: Settings, examples: list[Examp
 
 def test_a_data_set_about_something_else_is_an_error(shop: Settings, examples: list[Example]) -> None:
     strange = [examples[0], examples[1].model_copy(update={"repo": "bank"})]
-    with pytest.raises(EvaluationError, match="the index does not hold bank"):
+    with pytest.raises(EvaluationError, match="the index does not contain bank"):
         evaluate_model(shop, strange)
     dead = examples[1].model_copy(update={"line_start": 900, "line_end": 903})
-    with pytest.raises(EvaluationError, match=r"does not hold shop/billing/charge.py:900-903 of shop"):
+    with pytest.raises(EvaluationError, match=r"does not contain shop/billing/charge.py:900-903 of shop"):
         evaluate_model(shop.model_copy(update={"llm": "embedded"}), [dead])
 
 

@@ -7,7 +7,7 @@ import pytest
 from ml.index.store.base import Where
 from ml.settings import Settings
 from rag_service.answer.code.callers import Callers, callers_of
-from rag_service.answer.code.evidence import stored_lines
+from rag_service.answer.code.evidence import line_reader
 from rag_service.retrieve import Retriever, open_retriever
 from tests.support.git import unindented, write_files
 from tests.support.indexing import index_folder
@@ -80,7 +80,7 @@ def called(retriever: Retriever, file_path: str, symbol: str) -> Callers:
     """Look for the calls of what a file defines."""
     chunks = retriever.store.chunks("mail", file_path)
     defined = next(chunk for chunk in chunks if chunk.symbol == symbol)
-    return callers_of(retriever, stored_lines(retriever.store), defined, Where())
+    return callers_of(retriever, line_reader(retriever.store), defined, Where())
 
 
 def places(found: Callers) -> list[str]:

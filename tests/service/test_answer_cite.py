@@ -64,7 +64,7 @@ def test_a_citation_holds_or_is_dropped_and_counted(text: str, expected: str, dr
 
 def test_a_citation_has_the_smallest_range_that_holds_the_cited_lines_and_their_text() -> None:
     _, found = checked(iter(["Set [1:11]. Used [1:13]. Sent [2]."]))
-    first, second = found.resolved()
+    first, second = found.resolve()
     assert (first.line_start, first.line_end, first.quote) == (11, 13, "    retry = 5\n\n    return send(order, retry)")
     assert (second.line_start, second.line_end, second.quote) == (1, 2, SECOND.text)
 
@@ -73,7 +73,7 @@ def test_evidence_that_the_index_no_longer_holds_is_not_cited() -> None:
     changed = Citations([Source(1, FIRST, 1.0)], lambda repo, path: {10: "def pay(order, currency):"})
     (segment,) = segments(iter(["It retries [1]."]))
     assert changed.check(segment) == "It retries."
-    assert (changed.dropped, changed.resolved()) == (1, [])
+    assert (changed.dropped, changed.resolve()) == (1, [])
 
 
 ODD = st.text(alphabet=st.sampled_from("[]【】()`~0123456789:,;-L .\n!?xL#>*"), max_size=60)
@@ -88,8 +88,8 @@ PIECES = st.lists(
 @example(["[\n1]", "[```8]"])
 def test_no_text_whatever_shows_a_citation_that_does_not_resolve(parts: list[str]) -> None:
     shown, found = checked(iter(parts))
-    assert set(references(shown)) == {citation.n for citation in found.resolved()}
-    for citation in found.resolved():
+    assert set(references(shown)) == {citation.n for citation in found.resolve()}
+    for citation in found.resolve():
         lines = stored(citation.repo, citation.file_path)
         expected = "\n".join(lines[number] for number in range(citation.line_start, citation.line_end + 1))
         assert citation.quote == expected

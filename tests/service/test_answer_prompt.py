@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ml.index.chunk import Chunk, digest
 from rag_service.answer.code.lines import LineMatcher
 from rag_service.answer.events import Source
-from rag_service.answer.generated.prompt import CHARS_A_TOKEN, LEAST_CHARS, cut, numbered_evidence, writing_prompt
+from rag_service.answer.generated.prompt import CHARS_A_TOKEN, LEAST_CHARS, cut_chunk, numbered_evidence, writing_prompt
 from rag_service.retrieve.question import understand
 
 
@@ -34,7 +34,7 @@ def test_each_piece_has_its_number_its_place_and_the_numbers_of_its_lines() -> N
 
 
 def test_a_long_piece_is_cut_around_its_first_line_and_the_lines_that_match() -> None:
-    shown = cut(LONG, matcher("how many max retries?", LONG), 600)
+    shown = cut_chunk(LONG, matcher("how many max retries?", LONG), 600)
     assert len(shown) <= 600 + 2 * 3
     assert shown.startswith("1| def pay(order):")
     assert "202|     max_retries = 5" in shown

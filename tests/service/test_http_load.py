@@ -60,7 +60,7 @@ def test_who_finds_no_place_is_told_at_once_when_to_come_again(indexed: Settings
             wait_until(url, running, waiting)
         refused = ask(url)
         assert refused.status_code == 429
-        assert refused.json()["error"]["cause"] == "1 questions are waiting already"
+        assert refused.json()["error"]["cause"] == "1 questions are already waiting"
         assert 1 <= int(refused.headers["Retry-After"]) <= 60
         gate.set()
         assert [reply.result().status_code for reply in admitted] == [200, 200]
@@ -147,7 +147,7 @@ def cited(replies: list[httpx.Response]) -> list[dict[str, Any]]:
 
 def test_it_is_not_ready_before_index_and_llm_are_loaded(indexed: Settings) -> None:
     service = Service(indexed)
-    with pytest.raises(ServeError, match="being loaded"):
+    with pytest.raises(ServeError, match="still loading"):
         service.check_ready()
     service.warm_up().join()
     assert [repository.name for repository in service.check_ready()] == ["shop"]

@@ -71,7 +71,7 @@ def test_it_says_where_it_listens_and_stops_quietly(indexed: Settings, sign: sig
         printed, said = running.communicate(timeout=20)
     assert running.returncode == code
     assert printed == ""
-    assert said == f"codeintel listens at http://127.0.0.1:{port} (Ctrl+C stops it)\n"
+    assert said == f"codeintel is listening on http://127.0.0.1:{port} (press Ctrl+C to stop)\n"
 
 
 def test_an_answer_under_way_comes_to_its_end_when_it_is_stopped(indexed: Settings) -> None:
