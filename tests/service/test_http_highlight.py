@@ -1,4 +1,4 @@
-"""Colours never change a text, and central symbols are names in use."""
+"""Highlighting never changes the text, and key symbols are names in use."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def test_what_is_coloured() -> None:
     assert {("f", "f"), ("s", '"a" '), ("n", "1  "), ("c", "# why")} <= set(line)
 
 
-def test_the_language_may_come_from_the_path() -> None:
+def test_the_language_is_taken_from_the_path() -> None:
     assert coloured("func main() {}", "", "main.go")[0][0][0] == "k"
 
 

@@ -1,4 +1,4 @@
-"""Answers and feedback read back from Langfuse: the same as the journals hold, whatever the number of pages."""
+"""Answers and feedback read back from Langfuse equal the journals', however many pages they take."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -38,7 +38,7 @@ def langfuse() -> Iterator[Langfuse]:
 
 @pytest.fixture(scope="module")
 def settings(indexed: Settings, langfuse: Langfuse, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Those of an assistant that was asked QUESTIONS over HTTP and told what readers think; it also reads them back."""
+    """Return an assistant's settings, after it answered QUESTIONS over HTTP and got feedback; it reads both back."""
     data_dir = str(tmp_path_factory.mktemp("records"))
     own = indexed.model_copy(update={"data_dir": data_dir, **langfuse.sending()})
     with llm_server(says("The charger retries [1]. It is a long story. [77]")) as llm:
@@ -61,7 +61,7 @@ def untimed(lines: Iterator[Any]) -> list[dict[str, Any]]:
     return [{name: value for name, value in line.items() if name != "time"} for line in lines]
 
 
-def test_langfuse_holds_what_the_journals_hold(both: dict[str, Records]) -> None:
+def test_langfuse_has_what_the_journals_have(both: dict[str, Records]) -> None:
     answers = untimed(both["langfuse"].answers())
     assert answers == untimed(both["journals"].answers())
     assert len(answers) == len(QUESTIONS) + 1
@@ -73,7 +73,7 @@ def test_langfuse_holds_what_the_journals_hold(both: dict[str, Records]) -> None
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_only_the_answers_that_are_wanted_are_given(both: dict[str, Records], source: str) -> None:
+def test_only_the_requested_answers_are_read(both: dict[str, Records], source: str) -> None:
     first, *_, last = both[source].answers()
     assert [line["id"] for line in both[source].answers(ids={last["id"]})] == [last["id"]]
     since = datetime.fromisoformat(first["time"]) + timedelta(milliseconds=2)
@@ -81,13 +81,13 @@ def test_only_the_answers_that_are_wanted_are_given(both: dict[str, Records], so
     assert not list(both[source].feedback(since=datetime.now(UTC) + timedelta(hours=1)))
 
 
-def test_times_differ_by_what_the_record_takes(both: dict[str, Records]) -> None:
+def test_times_differ_by_the_time_of_recording(both: dict[str, Records]) -> None:
     pairs = zip(both["langfuse"].answers(), both["journals"].answers(), strict=True)
     apart = [datetime.fromisoformat(one["time"]) - datetime.fromisoformat(other["time"]) for one, other in pairs]
     assert max(map(abs, apart)) < timedelta(seconds=2)
 
 
-def test_no_secret_gets_there(settings: Settings, langfuse: Langfuse) -> None:
+def test_no_secret_reaches_langfuse(settings: Settings, langfuse: Langfuse) -> None:
     assert {span.name for span in langfuse.spans} >= {"answer", "feedback"}
     assert all(SECRET not in str(value) for span in langfuse.spans for value in span.attributes.values())
 
@@ -127,7 +127,7 @@ def test_every_page_is_read_and_each_span_once(indexed: Settings) -> None:
     assert len(double.queries) == 3
 
 
-def test_the_spans_of_other_programs_are_passed_over(indexed: Settings) -> None:
+def test_spans_of_other_programs_are_skipped(indexed: Settings) -> None:
     with langfuse_double() as double:
         double.spans.append(Span("answer", "1" * 32, "2" * 16, "", 0, 10**9, {"input.value": "42?"}))
         assert not list(open_records(indexed.model_copy(update=double.reading())).answers())
@@ -146,7 +146,7 @@ def test_wrong_keys_are_named(settings: Settings, langfuse: Langfuse) -> None:
     assert (error.cause, "langfuse_secret_key" in error.cure) == (f"Langfuse at {langfuse.url} refuses the keys", True)
 
 
-def test_a_server_that_is_away_is_named(settings: Settings) -> None:
+def test_an_unreachable_server_is_named(settings: Settings) -> None:
     with langfuse_double() as double:
         away = settings.model_copy(update=double.reading())
     assert "does not answer (" in refused(away).cause
@@ -165,7 +165,7 @@ def test_another_kind_of_server_is_named(settings: Settings) -> None:
         assert "does not answer as Langfuse 4 does" in refused(other).cause
 
 
-def test_a_busy_server_is_asked_again_when_it_says(indexed: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_busy_server_is_retried_after_its_retry_after(indexed: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     with langfuse_double() as double:
         settings = indexed.model_copy(update=double.reading())
         double.refusals += [(429, {"Retry-After": "0"})] * (reader.TRIES - 1)
@@ -191,5 +191,5 @@ def test_the_address_needs_both_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     get_settings.cache_clear()
 
 
-def test_a_folder_that_is_named_wins(settings: Settings, tmp_path: Path) -> None:
+def test_a_named_folder_wins(settings: Settings, tmp_path: Path) -> None:
     assert open_records(settings, tmp_path) == Journals(tmp_path)

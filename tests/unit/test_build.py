@@ -25,7 +25,7 @@ KEY = "AKIA" + "Q3ZP7LMNX2RT5VWB"
 
 
 class CountingEmbedder(HashEmbedder):
-    """Counts the texts, and fails at the one after `limit`."""
+    """An embedder that counts texts and fails after `limit` of them."""
 
     def __init__(self, limit: int | None = None) -> None:
         self.count = 0
@@ -121,7 +121,7 @@ def test_a_changed_a_moved_a_new_and_a_deleted_file(tree: Path, store: Store) ->
     assert "find_user" not in str(stored(store))
 
 
-def test_a_new_index_version_makes_all_again(tree: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_index_version_rebuilds_everything(tree: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     first = index(tree, store)
     monkeypatch.setattr(build, "INDEX_VERSION", build.INDEX_VERSION + 1)
     second = index(tree, store)
@@ -146,7 +146,7 @@ def test_nothing_to_index(tmp_path: Path, store: Store) -> None:
         index(tmp_path / "empty", store)
 
 
-def test_when_all_files_vanished_the_index_stays(tree: Path, store: Store) -> None:
+def test_the_index_stays_when_all_files_have_vanished(tree: Path, store: Store) -> None:
     index(tree, store)
     before = stored(store)
     for path in [path for path in tree.rglob("*") if path.is_file()]:
@@ -157,7 +157,7 @@ def test_when_all_files_vanished_the_index_stays(tree: Path, store: Store) -> No
     assert stored(store) == before
 
 
-def test_two_sources_of_one_name(tree: Path, store: Store, tmp_path: Path) -> None:
+def test_two_sources_with_the_same_name(tree: Path, store: Store, tmp_path: Path) -> None:
     index(tree, store)
     other = tmp_path / "elsewhere" / "project"
     write(other, "a.py", "A = 1\n")
@@ -166,11 +166,11 @@ def test_two_sources_of_one_name(tree: Path, store: Store, tmp_path: Path) -> No
 
     index(other, store, name="other")
     assert {repository.name for repository in store.repositories()} == {"project", "other"}
-    index(other, store, name="project")  # who names it, means it
+    index(other, store, name="project")  # naming it selects that one
     assert store.files("project").keys() == {"a.py"}
 
 
-def test_workers_give_what_one_process_gives(tmp_path: Path, store: Store) -> None:
+def test_workers_and_a_single_process_give_the_same_index(tmp_path: Path, store: Store) -> None:
     tree = big_tree(tmp_path / "big")
     other = open_store(str(tmp_path / "other"), EMBEDDER.name, EMBEDDER.dimension)
     calls: list[tuple[str, int, int, int]] = []
@@ -185,7 +185,7 @@ def test_workers_give_what_one_process_gives(tmp_path: Path, store: Store) -> No
     assert calls[-1] == ("publish", 120, 120, 7_200)
 
 
-def test_a_worker_that_dies_is_an_error_and_nothing_is_lost(tmp_path: Path, store: Store) -> None:
+def test_a_worker_that_dies_is_an_error_and_loses_nothing(tmp_path: Path, store: Store) -> None:
     tree = big_tree(tmp_path / "big", 400)
 
     def kill_a_worker(stage: str, files: int, total: int, chunks: int) -> None:
@@ -201,13 +201,13 @@ def test_a_worker_that_dies_is_an_error_and_nothing_is_lost(tmp_path: Path, stor
     assert again.chunks == 24_000
 
 
-def test_a_worker_that_fails_by_its_own_fault_is_not_taken_for_a_killed_one(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_bug_in_a_worker_is_not_reported_as_a_kill(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(CodeIntelError, match="failed with the error above"):
         list(run_in_workers(int, [["no number"]], 1, too_slow=len, seconds=10))
     assert "invalid literal for int()" in capfd.readouterr().err
 
 
-def test_an_embedder_that_goes_away_loses_nothing(tmp_path: Path, store: Store) -> None:
+def test_an_embedder_that_fails_midway_loses_nothing(tmp_path: Path, store: Store) -> None:
     tree = big_tree(tmp_path / "big", 40)
     with pytest.raises(EmbedderError, match="went away"):
         index(tree, store, embedder=CountingEmbedder(limit=1_200))
@@ -229,7 +229,7 @@ def test_a_file_that_vanishes_during_the_run(tree: Path, store: Store) -> None:
     assert report.skipped["unreadable"] == 1
 
 
-def test_ctrl_c_ends_all_processes_and_keeps_what_was_done(tmp_path: Path, store: Store) -> None:
+def test_ctrl_c_ends_all_processes_and_keeps_finished_work(tmp_path: Path, store: Store) -> None:
     tree = big_tree(tmp_path / "big", 250)
     command = [sys.executable, "-m", "tests.support.index_process", str(tmp_path / "store"), str(tree), "2"]
     root = Path(__file__).parents[2]
@@ -252,7 +252,7 @@ def test_ctrl_c_ends_all_processes_and_keeps_what_was_done(tmp_path: Path, store
 
     _, errors = process.communicate(timeout=60)
     assert process.returncode == -signal.SIGINT
-    assert errors.decode().count("Traceback") == 1  # the one of the main process, which the command line catches
+    assert errors.decode().count("Traceback") == 1  # the main process's own, which the command line catches
     _, alive = psutil.wait_procs(children, timeout=20)
     assert not alive
     assert index(tree, store).chunks == 15_000

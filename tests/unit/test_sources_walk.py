@@ -19,7 +19,7 @@ def found(root: Path) -> list[str]:
 
 
 def skipped(root: Path) -> dict[str, str]:
-    """Path -> reason of everything that is left out, by its name or by its content."""
+    """Return path -> reason for everything that is left out, by its name or by its content."""
     with open_source(str(root)) as source:
         seen = [read(file, 10_000) if isinstance(file, SourceFile) else file for file in source.walk()]
     return {file.path: file.reason for file in seen if isinstance(file, Skipped)}
@@ -27,7 +27,7 @@ def skipped(root: Path) -> dict[str, str]:
 
 @pytest.fixture(params=["folder", "repository"])
 def tree(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """An empty tree: once a plain folder, once a git repository."""
+    """Return an empty tree: once a plain folder, once a git repository."""
     root = tmp_path / "tree"
     root.mkdir()
     if request.param == "repository":
@@ -35,7 +35,7 @@ def tree(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return root
 
 
-def test_the_order_is_that_of_names_folder_by_folder(tree: Path) -> None:
+def test_files_are_ordered_by_name_folder_by_folder(tree: Path) -> None:
     write_files(tree, dict.fromkeys(("b.py", "a/z.py", "a/b/c.py", "a.py", "Z.py", "a-b/x.py"), "x = 1\n"))
     assert found(tree) == ["Z.py", "a/b/c.py", "a/z.py", "a-b/x.py", "a.py", "b.py"]
 
@@ -116,7 +116,7 @@ def test_a_removed_file_that_git_still_knows(tmp_path: Path) -> None:
     assert found(root) == ["b.py"]
 
 
-def test_a_folder_that_git_ignores_is_walked_when_it_is_what_was_asked_for(tmp_path: Path) -> None:
+def test_an_ignored_folder_is_walked_when_named(tmp_path: Path) -> None:
     package = ".venv/lib/python3.11/site-packages/package"
     root = make_repository(
         tmp_path / "repo", {".gitignore": ".venv/\n", f"{package}/a.py": "x", f"{package}/_vendor/b.py": "x"}
@@ -247,7 +247,7 @@ def test_a_file_that_became_a_link_after_the_walk_is_not_followed(tree: Path) ->
         assert read(file, 10_000) == Skipped("a.py", "link")
 
 
-def test_what_is_no_plain_file_does_not_hang(tree: Path) -> None:
+def test_special_files_do_not_hang(tree: Path) -> None:
     os.mkfifo(tree / "pipe.py")
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(os.path.relpath(tree / "socket.py"))
@@ -260,7 +260,7 @@ def test_what_is_no_plain_file_does_not_hang(tree: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_what_may_not_be_read(tree: Path) -> None:
+def test_unreadable_files(tree: Path) -> None:
     write_files(tree, {"a.py": "x = 1\n", "closed/b.py": "x = 1\n"})
     (tree / "a.py").chmod(0)
     (tree / "closed").chmod(0)

@@ -16,7 +16,7 @@ from ml.index.store.base import EncodedChunk, EncodedQuery, Repository, SparseVe
 from ml.index.store.points import chunk_id
 from tests.support.chunks import DIMENSION, EMBEDDER, asked, encoded, expected_scores, place, store_files, weights
 
-# The client's local mode says so; a server uses them.
+# The client's local mode warns of this; a server uses them.
 pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect")
 
 SERVER_URL = os.environ.get("CODEINTEL_TEST_QDRANT_URL")
@@ -26,7 +26,7 @@ WORDS = "route request user token parse cache retry error model vector index que
 
 @pytest.fixture(params=BACKENDS)
 def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Store]]:
-    """Yield what opens one and the same store again and again."""
+    """Yield a function that opens the same store again and again."""
     if request.param == "embedded":
         yield lambda: open_store(str(tmp_path / "store"), EMBEDDER.name, DIMENSION)
         return
@@ -34,7 +34,7 @@ def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[
 
     from ml.index.store.server.server import ServerStore
 
-    # A name of its own, as a real server is shared with other runs of the tests.
+    # A name of its own: a real server is shared with other test runs.
     embedder = f"{EMBEDDER.name}-{uuid4().hex[:8]}"
     client = QdrantClient(":memory:") if request.param == "local" else QdrantClient(url=SERVER_URL)
     yield lambda: ServerStore(client, "test", embedder, DIMENSION)
@@ -70,7 +70,7 @@ def found(store: Store, query: EncodedQuery, where: Where | None = None, limit: 
 
 
 @pytest.mark.parametrize("limit", [1, 10, 1_000])
-def test_query_gives_the_union_of_the_best_with_all_scores(store: Store, limit: int) -> None:
+def test_query_returns_the_union_of_the_best_with_all_scores(store: Store, limit: int) -> None:
     chunks = corpus()
     store_files(store, chunks)
     query = asked("parse the request token", "user cache")
@@ -91,7 +91,7 @@ def test_query_gives_the_union_of_the_best_with_all_scores(store: Store, limit: 
         assert one.names == pytest.approx(expected["names"].get(key, 0.0), abs=1e-3)
 
 
-def test_payload_comes_back_whole(store: Store) -> None:
+def test_the_payload_round_trips(store: Store) -> None:
     chunk = encoded("каталог/файл ü.py", 3, 'строка = "\\u0000"\n\ttab\r', symbol="Класс.метод")
     store_files(store, [chunk])
 
@@ -99,7 +99,7 @@ def test_payload_comes_back_whole(store: Store) -> None:
     assert store.chunks("r", "каталог/файл ü.py") == [chunk.chunk]
 
 
-def test_ties_at_the_last_place_are_cut_the_same_way_every_time(store: Store, reopen: Callable[[], Store]) -> None:
+def test_ties_at_the_last_place_are_cut_deterministically(store: Store, reopen: Callable[[], Store]) -> None:
     same = [encoded(f"f{number}.py", 1, "same words here", symbol="same") for number in range(60)]
     store_files(store, same)
     first = found(store, asked("words", "same"), limit=7)
@@ -167,7 +167,7 @@ def test_a_changed_a_moved_and_a_deleted_file(store: Store, reopen: Callable[[],
     assert (repository.files, repository.chunks) == (2, 3)
 
 
-def test_what_the_store_says_of_a_repository(store: Store) -> None:
+def test_the_record_of_a_repository(store: Store) -> None:
     with store.update("r", 3) as update:
         update.put("a.py", "d1", [encoded("a.py", 1, "one")], {"key": 2})
         update.put(
@@ -192,7 +192,7 @@ def test_counts_of_redactions_survive_an_update_of_another_file(store: Store) ->
         assert update.commit(Repository("r", "/src", "abc")).redacted == {"key": 2, "token": 1}
 
 
-def test_an_update_that_was_broken_off_goes_on(store: Store, reopen: Callable[[], Store]) -> None:
+def test_an_interrupted_update_resumes(store: Store, reopen: Callable[[], Store]) -> None:
     store_files(store, [encoded("a.py", 1, "one"), encoded("b.py", 1, "two")])
     with pytest.raises(KeyboardInterrupt), store.update("r") as update:
         update.put("b.py", "new", [encoded("b.py", 1, "changed")])
@@ -234,7 +234,7 @@ def test_removing_a_repository_leaves_the_others(store: Store) -> None:
     assert store.query(asked("request"), Where(), 5) == []
 
 
-def test_reading_what_was_never_indexed(store: Store) -> None:
+def test_reading_an_empty_store(store: Store) -> None:
     for read in (
         store.repositories,
         lambda: store.files("r"),
@@ -246,7 +246,7 @@ def test_reading_what_was_never_indexed(store: Store) -> None:
             read()
 
 
-def test_a_second_writer_is_told_and_readers_go_on(store: Store, reopen: Callable[[], Store]) -> None:
+def test_a_second_writer_is_rejected_and_readers_go_on(store: Store, reopen: Callable[[], Store]) -> None:
     store_files(store, [encoded("a.py", 1, "one")])
     with store.update("r") as update:
         update.put("b.py", "d", [encoded("b.py", 1, "two")])
@@ -270,7 +270,7 @@ def test_a_second_writer_is_told_and_readers_go_on(store: Store, reopen: Callabl
         {"names": SparseVector([1, 2], [2.0, -1.0])},
     ],
 )
-def test_vectors_that_would_give_nonsense_are_refused(store: Store, change: dict[str, object]) -> None:
+def test_invalid_vectors_are_rejected(store: Store, change: dict[str, object]) -> None:
     good = encoded("a.py", 7, "one")
     parts = {"chunk": good.chunk, "dense": good.dense, "text": good.text, "names": weights(["x"])} | change
     with store.update("r") as update, pytest.raises(EmbedderError, match=r"a\.py:7"):
@@ -288,7 +288,7 @@ def test_more_chunks_than_a_batch(store: Store) -> None:
 
 
 @pytest.mark.parametrize("most_paths", [0, 300])
-def test_globs_find_the_same_by_either_way(store: Store, most_paths: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_globs_match_alike_in_both_code_paths(store: Store, most_paths: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(selection, "MOST_PATHS", most_paths)
     chunks = corpus(300)
     store_files(store, chunks)

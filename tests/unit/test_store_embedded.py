@@ -1,4 +1,4 @@
-"""The embedded store's own promises: nothing is lost, nothing lingers, nothing crashes."""
+"""The embedded store's guarantees: nothing is lost, nothing lingers, nothing crashes."""
 
 import json
 import os
@@ -42,7 +42,7 @@ def opened(folder: Path) -> Store:
 
 
 def texts(store: Store) -> list[str]:
-    """Return all that a query finds, by way of the shard; `chunks` and `files` have to agree with it."""
+    """Return everything that a query finds in the shard; check that `chunks` and `files` agree."""
     found = [one.chunk for one in store.query(asked("anything"), Where(), 10_000)]
     for repository in store.repositories():
         held = [chunk for path in store.files(repository.name) for chunk in store.chunks(repository.name, path)]
@@ -53,21 +53,21 @@ def texts(store: Store) -> list[str]:
 
 
 def holds(folder: Path, text: str) -> bool:
-    """Return whether any eight letters in a row are there: the engine's compression may break a text up, seldom twice."""
+    """Return whether any eight letters in a row are there: the engine's compression may break a text up, but rarely twice."""
     parts = [text[start : start + 8].encode() for start in range(len(text) - 7)]
     files = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
     return any(part in content for content in files for part in parts)
 
 
 def random_text() -> str:
-    """Letter of a large alphabet, of which no eight in a row come twice by chance."""
+    """Return letters of an alphabet so large that no eight in a row repeat by chance."""
     return "".join(random.choices(string.ascii_letters, k=32))
 
 
 # what stays, what goes
 
 
-def test_a_long_lived_reader_sees_each_change_and_an_open_shard_answers_on(folder: Path) -> None:
+def test_a_long_lived_reader_sees_changes_and_an_open_shard_keeps_answering(folder: Path) -> None:
     writer, reader = opened(folder), opened(folder)
     store_files(writer, [encoded("a.py", 1, "one")])
     assert texts(reader) == ["one"]
@@ -89,7 +89,7 @@ def test_readers_in_threads_go_on_while_a_writer_changes_the_index(folder: Path)
         while not stop.is_set():
             try:
                 seen.add(tuple({one.chunk.text for one in reader.query(asked("version"), Where(), 100)}))
-            except BaseException as error:  # noqa: BLE001  whatever it is, the test has to tell it
+            except BaseException as error:  # noqa: BLE001  the test reports whatever it is
                 failures.append(error)
 
     threads = [threading.Thread(target=read) for _ in range(3)]
@@ -130,7 +130,7 @@ def test_nothing_of_a_removed_repository_is_left_in_any_file(folder: Path) -> No
     assert texts(store) == [kept]
 
 
-def test_what_a_file_no_longer_says_is_in_no_file_of_the_store(folder: Path) -> None:
+def test_removed_text_is_in_no_file_of_the_store(folder: Path) -> None:
     store = opened(folder)
     secrets = [random_text() for _ in range(4)]
     many = [encoded(f"f{n}.py", 1, f"file {n} {random_text()}") for n in range(1_500)]
@@ -143,7 +143,7 @@ def test_what_a_file_no_longer_says_is_in_no_file_of_the_store(folder: Path) -> 
     assert not holds(folder, many[-1].chunk.text.split()[-1])
 
 
-def test_what_a_killed_run_staged_goes_with_its_repository(folder: Path) -> None:
+def test_staged_data_of_a_killed_run_is_removed_with_its_repository(folder: Path) -> None:
     store, secret = opened(folder), random_text()
     store_files(store, [encoded("a.py", 1, "one")])
     with pytest.raises(KeyboardInterrupt), store.update("r") as update:
@@ -156,7 +156,7 @@ def test_what_a_killed_run_staged_goes_with_its_repository(folder: Path) -> None
     assert not holds(folder, secret)
 
 
-def test_left_over_shards_of_killed_runs_go_with_the_next(folder: Path) -> None:
+def test_leftover_shards_of_killed_runs_are_removed_by_the_next(folder: Path) -> None:
     store = opened(folder)
     store_files(store, [encoded("a.py", 1, "one")])
     for name in ("half-made", ".removed-half-removed"):
@@ -172,7 +172,7 @@ def test_left_over_shards_of_killed_runs_go_with_the_next(folder: Path) -> None:
 # places
 
 
-def test_reading_makes_no_file(folder: Path) -> None:
+def test_reading_creates_no_file(folder: Path) -> None:
     store = opened(folder)
     with pytest.raises(StoreMissingError):
         texts(store)
@@ -198,7 +198,7 @@ def test_a_read_only_folder_can_be_read(folder: Path) -> None:
 
 
 class mounted:  # noqa: N801  reads like contextlib's
-    """A mount for as long as the block lasts; the test is skipped where it can't be made."""
+    """A mount for the length of the block; skips the test where mounting is not permitted."""
 
     def __init__(self, folder: Path, arguments: list[str]) -> None:
         self.folder = folder
@@ -280,7 +280,7 @@ def test_a_missing_file_is_named(folder: Path) -> None:
         texts(opened(folder))
 
 
-def test_damaged_staged_files_are_made_again(folder: Path) -> None:
+def test_damaged_staged_files_are_rebuilt(folder: Path) -> None:
     store = opened(folder)
     for damage in (lambda old: b"nonsense", lambda old: old[: len(old) // 2], garbled):
         with pytest.raises(KeyboardInterrupt), store.update("r") as update:

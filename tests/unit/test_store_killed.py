@@ -1,4 +1,4 @@
-"""A process that is killed at any point leaves the last good index, and the next run completes it."""
+"""A process killed at any point leaves the last good index, and the next run completes it."""
 
 import random
 import signal
@@ -26,13 +26,13 @@ def opened(folder: Path) -> Store:
 
 
 def content(store: Store) -> Content:
-    """Return what a reader sees, by way of the shard."""
+    """Return what a reader of the shard sees."""
     found = store.query(asked("anything"), Where(), 10_000)
     return {(one.chunk.file_path, one.chunk.line_start, one.chunk.text) for one in found}
 
 
 def expected(tree: Path) -> Content:
-    """Return what an index of the tree has to hold, made without a store."""
+    """Return what an index of the tree has to contain, computed without a store."""
     with open_source(str(tree)) as source:
         prepare = Preparation(source.name, source.revision, 1_000_000).prepare
         results = [prepare(file) for file in source.walk() if isinstance(file, SourceFile)]
@@ -41,7 +41,7 @@ def expected(tree: Path) -> Content:
 
 
 def change(tree: Path, version: int) -> None:
-    """Add, changes and deletes files."""
+    """Add, change and delete files."""
     for number in range(30):
         path = tree / f"pkg{number % 3}" / f"module{number}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -110,7 +110,7 @@ os.kill(os.getpid(), 9)
 """
 
 
-def test_the_finished_files_of_a_killed_run_need_not_be_made_again(tmp_path: Path) -> None:
+def test_finished_files_of_a_killed_run_are_reused(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", STAGES_MANY, tmp_path], check=False, cwd=Path(__file__).parents[2])
     assert done.returncode == -signal.SIGKILL
 

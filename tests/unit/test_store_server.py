@@ -1,4 +1,4 @@
-"""What only a server can do to its clients: be away, refuse, break off in the middle, be shared."""
+"""What only a server can do to its clients: be down, reject, break off midway, be shared."""
 
 import os
 import socket
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect")
 
 
 class FailingClient(QdrantClient):
-    """A client whose server goes away before its n-th change. `made` says how each collection was."""
+    """A client whose server goes down before its n-th change. `made` has each collection's creation arguments."""
 
     changes_left: int | None = None
 
@@ -103,7 +103,7 @@ def answering(status: int, body: bytes = b"{}") -> Iterator[str]:
 
 @contextmanager
 def nobody_accepting() -> Iterator[str]:
-    """Yield an address where a connection is never made: as that of a machine that is gone, nothing comes back."""
+    """Yield an address that never accepts a connection, like that of a machine that is gone."""
     with socket.socket() as full, ExitStack() as waiting:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -114,7 +114,7 @@ def nobody_accepting() -> Iterator[str]:
         yield f"http://127.0.0.1:{full.getsockname()[1]}"
 
 
-def test_a_server_that_is_away_is_named_without_its_password() -> None:
+def test_an_unreachable_server_is_named_without_its_password() -> None:
     store = open_store("http://someone:secret@127.0.0.1:9", EMBEDDER.name, DIMENSION)
     with pytest.raises(StoreAwayError, match=r"127\.0\.0\.1:9 does not answer.*start it") as caught:
         store.repositories()
@@ -144,7 +144,7 @@ NOT_FOUND = b'{"status":{"error":"Not found: Collection `code_hash-1_16_files` d
         (200, b'{"result":{"exists":"perhaps"}}', StoreError, "no Qdrant server"),
     ],
 )
-def test_a_server_that_refuses(status: int, body: bytes, kind: type[StoreError], words: str) -> None:
+def test_a_server_that_rejects_requests(status: int, body: bytes, kind: type[StoreError], words: str) -> None:
     with answering(status, body) as url, pytest.raises(StoreError, match=words) as caught:
         open_store(url, EMBEDDER.name, DIMENSION).repositories()
     assert type(caught.value) is kind
@@ -152,18 +152,18 @@ def test_a_server_that_refuses(status: int, body: bytes, kind: type[StoreError],
 
 
 @pytest.mark.parametrize("url", ["http://", "http://127.0.0.1:port", "http://two words:6333"])
-def test_an_address_that_is_none(url: str) -> None:
+def test_an_invalid_address(url: str) -> None:
     with pytest.raises(StoreError, match="set --store to http://HOST:6333"):
         open_store(url, EMBEDDER.name, DIMENSION)
 
 
-def test_an_address_without_a_port_is_that_of_qdrants() -> None:
+def test_an_address_without_a_port_gets_the_default_port() -> None:
     store = open_store("http://127.0.0.1", EMBEDDER.name, DIMENSION)
     with pytest.raises(StoreError, match=r" 127\.0\.0\.1:6333"):  # a server may be running there
         store.repositories()
 
 
-def test_the_key_goes_with_every_call_and_is_not_warned_of() -> None:
+def test_the_key_is_sent_with_every_call_and_raises_no_warning() -> None:
     with qdrant_server() as running:
         store = open_store(running.url, EMBEDDER.name, DIMENSION, api_key="one key")
         store_files(store, [encoded("a.py", 1, "one")])
@@ -171,14 +171,14 @@ def test_the_key_goes_with_every_call_and_is_not_warned_of() -> None:
         assert running.keys == {"one key"}
 
 
-def test_answers_are_not_compressed_which_would_delay_them() -> None:
+def test_responses_are_not_compressed() -> None:
     with qdrant_server() as running:
         store = open_store(running.url, EMBEDDER.name, DIMENSION)
         store_files(store, [encoded("a.py", 1, "one")])
         assert running.encodings == {"identity"}
 
 
-def test_a_machine_that_is_gone_is_given_up_soon_and_then_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_machine_times_out_soon_and_is_then_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "CONNECT_SECONDS", 0.3)
     monkeypatch.setattr(server, "REST_SECONDS", 60.0)
     with nobody_accepting() as url:
@@ -193,7 +193,7 @@ def test_a_machine_that_is_gone_is_given_up_soon_and_then_left_alone(monkeypatch
         assert time.monotonic() - began < 0.2
 
 
-def test_readers_find_out_by_themselves_that_it_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readers_recover_once_the_server_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "REST_SECONDS", 0.2)
     with qdrant_server() as running:
         store = open_store(running.url, EMBEDDER.name, DIMENSION)
@@ -208,7 +208,7 @@ def test_readers_find_out_by_themselves_that_it_is_back(monkeypatch: pytest.Monk
         assert store.files("r").keys() == {"a.py"}
 
 
-def test_a_writer_waits_for_a_server_that_is_restarted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_writer_waits_for_a_restarting_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_update, "PAUSES", (0.1,) * 50)
     with qdrant_server() as running:
         store = open_store(running.url, EMBEDDER.name, DIMENSION)
@@ -221,7 +221,7 @@ def test_a_writer_waits_for_a_server_that_is_restarted(monkeypatch: pytest.Monke
         assert store.files("r") == {"a.py": "d"}
 
 
-def test_a_writer_whose_server_stays_away_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_writer_gives_up_on_a_server_that_stays_down(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_update, "PAUSES", (0.01, 0.01))
     with qdrant_server() as running:
         store = open_store(running.url, EMBEDDER.name, DIMENSION)
@@ -232,7 +232,7 @@ def test_a_writer_whose_server_stays_away_says_so(monkeypatch: pytest.MonkeyPatc
         running.come_back()
 
 
-def test_a_file_of_many_chunks_goes_in_requests_that_the_server_takes() -> None:
+def test_a_file_of_many_chunks_is_split_into_allowed_requests() -> None:
     dimension, chunks = 4_096, 600
     one = np.zeros(dimension, np.float32)
     one[:] = dimension**-0.5
@@ -246,7 +246,7 @@ def test_a_file_of_many_chunks_goes_in_requests_that_the_server_takes() -> None:
         assert running.largest < MOST_BYTES / 2
 
 
-def test_collections_that_are_gone_are_made_again() -> None:
+def test_missing_collections_are_created_again() -> None:
     with qdrant_server() as running:
         store = open_store(running.url, EMBEDDER.name, DIMENSION)
         store_files(store, [encoded("a.py", 1, "one")])
@@ -260,7 +260,7 @@ def test_collections_that_are_gone_are_made_again() -> None:
         assert texts(store) == ["one"]
 
 
-def test_collections_that_were_left_half_made_are_completed(client: FailingClient) -> None:
+def test_incomplete_collections_are_completed(client: FailingClient) -> None:
     store_files(opened(client), [encoded("a.py", 1, "one")])
     client.delete("code_hash-1_16_files", [FORMAT_ID])
 
@@ -270,13 +270,13 @@ def test_collections_that_were_left_half_made_are_completed(client: FailingClien
     assert texts(opened(client)) == ["one"]
 
 
-def test_without_the_client_the_cure_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_client_is_an_error_with_a_cure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "qdrant_client", None)
     with pytest.raises(StoreError, match=r"pip install 'codeintel\[qdrant\]'"):
         open_store("http://127.0.0.1:9", EMBEDDER.name, DIMENSION)
 
 
-def test_a_run_broken_off_at_any_change_leaves_whole_files_and_the_next_completes_it(client: FailingClient) -> None:
+def test_a_run_interrupted_anywhere_leaves_whole_files_and_the_next_completes_it(client: FailingClient) -> None:
     old = [encoded("a.py", line, f"old a {line}") for line in (1, 5, 9)] + [encoded("b.py", 1, "old b")]
     new = [encoded("a.py", line, f"new a {line}") for line in (1, 7)] + [encoded("c.py", 1, "new c")]
     broken = 0
@@ -323,7 +323,7 @@ def test_a_killed_writers_lease_expires(client: FailingClient) -> None:
     assert texts(store) == ["other", "two"]
 
 
-def test_a_writer_that_was_killed_on_this_machine_bars_nobody(client: FailingClient) -> None:
+def test_a_killed_local_writer_blocks_nobody(client: FailingClient) -> None:
     store = opened(client)
     store_files(store, [encoded("a.py", 1, "one")])
     with subprocess.Popen(["sleep", "60"]) as writer:
@@ -338,7 +338,7 @@ def test_a_writer_that_was_killed_on_this_machine_bars_nobody(client: FailingCli
     assert texts(store) == ["two"]
 
 
-def test_a_container_that_was_restarted_goes_on_though_its_number_is_the_same(client: FailingClient) -> None:
+def test_a_restarted_container_with_the_same_pid_goes_on(client: FailingClient) -> None:
     store = opened(client)
     store_files(store, [encoded("a.py", 1, "one")])
     lease: dict[str, object] = {"kind": "lease", "repo": "r", "expires": time.time() + LEASE_SECONDS}
@@ -349,7 +349,7 @@ def test_a_container_that_was_restarted_goes_on_though_its_number_is_the_same(cl
     assert texts(store) == ["two"]
 
 
-def test_a_writer_whose_lease_another_took_stops(client: FailingClient) -> None:
+def test_a_writer_stops_once_its_lease_is_lost(client: FailingClient) -> None:
     store = opened(client)
     with pytest.raises(StoreBusyError), store.update("r") as update:
         lease = {"kind": "lease", "repo": "r", "owner": "elsewhere pid 7 abc", "expires": time.time() + LEASE_SECONDS}
@@ -369,7 +369,7 @@ def test_each_embedder_has_its_own_collections(client: FailingClient) -> None:
     assert {one.name for one in client.get_collections().collections} == {"code_hash-1_16", "code_hash-1_16_files"}
 
 
-def test_what_was_replaced_soon_counts_no_longer_and_the_layout_is_that_asked_for(client: FailingClient) -> None:
+def test_deleted_points_are_vacuumed_early_and_the_layout_is_as_configured(client: FailingClient) -> None:
     store = ServerStore(client, "test", EMBEDDER.name, DIMENSION, server.Layout(3, 2))
     store_files(store, [encoded("a.py", 1, "one")])
 
