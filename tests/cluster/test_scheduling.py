@@ -1,4 +1,4 @@
-"""The scheduler really places: five slices of one card, a taint, and a lock made of all five."""
+"""The real scheduler at work: five slices of one GPU, a taint, and a lock made of all five."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("nodes")
 
 @pytest.fixture
 def models(namespace: Namespace, api: Api) -> Iterator[str]:
-    """A namespace whose pods give their slices back at the end."""
+    """Yield a namespace; remove its pods at the end to free their slices."""
     name = namespace()
     yield name
     for each in api.find("v1", "Pod", name):

@@ -130,7 +130,7 @@ def test_a_link_to_a_link_is_not_written_through(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE, tarfile.LNKTYPE, b"Z"])
-def test_what_is_no_plain_file_is_left_out(tmp_path: Path, kind: bytes) -> None:
+def test_special_files_are_left_out(tmp_path: Path, kind: bytes) -> None:
     path = tar(tmp_path / "a.tar", (member("odd.py", kind, "/etc/passwd"), b""), (member("a.py"), b"x = 1\n"))
     assert {name: text for name, text in texts(path).items() if name != "odd.py"} == {"a.py": "x = 1\n"}
     assert texts(path).get("odd.py", "") == ""
@@ -153,7 +153,7 @@ def test_a_bomb_of_many_small_files(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         texts(path)
 
 
-def test_zip_members_that_lie_over_each_other(tmp_path: Path) -> None:
+def test_overlapping_zip_members(tmp_path: Path) -> None:
     """A bomb without nesting: every entry of the directory names the same compressed bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -63,7 +63,7 @@ def killed_while_appending(file: Path, name: str, seconds: float) -> int:
     return told
 
 
-def test_a_journal_keeps_each_line_that_it_promised_whoever_is_killed(tmp_path: Path) -> None:
+def test_a_journal_keeps_every_acknowledged_line_after_a_kill(tmp_path: Path) -> None:
     chance, file = random.Random(7), tmp_path / "audit.jsonl"
     told = {str(number): killed_while_appending(file, str(number), chance.uniform(0, 0.3)) for number in range(3)}
     with file.open("ab") as torn:
@@ -78,7 +78,7 @@ def test_a_journal_keeps_each_line_that_it_promised_whoever_is_killed(tmp_path: 
 
 
 @pytest.mark.parametrize("versions", [4])
-def test_each_question_during_a_re_index_is_answered_whole(tmp_path: Path, versions: int) -> None:
+def test_each_question_during_a_re_index_gets_a_complete_answer(tmp_path: Path, versions: int) -> None:
     writer, reader = opened(tmp_path), opened(tmp_path)
     store_files(writer, [encoded(f"f{number}.py", 1, "version 0") for number in range(FILES)])
     done, answers = threading.Event(), list[set[str]]()

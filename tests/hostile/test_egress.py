@@ -29,7 +29,7 @@ COMMANDS = [
 LOCAL = ("127.0.0.1", "::1", "localhost", "/")
 
 
-def test_no_command_calls_anybody(tmp_path: Path) -> None:
+def test_no_command_calls_another_machine(tmp_path: Path) -> None:
     tree, hooks, log = tmp_path / "tree", tmp_path / "hooks", tmp_path / "calls"
     tree.mkdir()
     hooks.mkdir()
@@ -69,7 +69,7 @@ def _without_network() -> list[str]:
 
 
 @pytest.mark.skipif(not _without_network(), reason="only root can take a process's network away")
-def test_a_process_without_a_network_is_one(tmp_path: Path) -> None:
+def test_the_sandbox_really_has_no_network(tmp_path: Path) -> None:
     probe = "import socket; socket.create_connection(('127.0.0.1', 9), 1)"
     done = subprocess.run(
         [*_without_network(), sys.executable, "-c", probe], capture_output=True, text=True, check=False

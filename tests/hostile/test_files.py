@@ -56,7 +56,7 @@ def test_nothing_else_opens_files_of_a_source() -> None:
 
 
 @pytest.mark.parametrize("name", ["..", "../a", "/a", "a/../b", "a/..", ".", "./a", "a//b", "a/", "", "a\0b"])
-def test_names_that_lead_elsewhere(name: str) -> None:
+def test_names_that_lead_outside(name: str) -> None:
     assert parts_inside(name) is None
 
 
@@ -136,7 +136,7 @@ def test_rules_that_take_too_long_together_are_an_error(tmp_path: Path, monkeypa
         walked(tree)
 
 
-def test_ignore_rules_are_those_of_git_also_where_they_are_odd(tmp_path: Path) -> None:
+def test_odd_ignore_rules_match_as_in_git(tmp_path: Path) -> None:
     """git's own answer for random rules and paths, brackets, escapes and runs of stars among them."""
     rng = random.Random(11)
     bits = [
@@ -228,7 +228,7 @@ def test_names_that_differ_in_case_alone(tmp_path: Path) -> None:
     assert [file.path for file in walked(tree)] == sorted(path.name for path in tree.iterdir())
 
 
-def test_a_tree_that_can_not_be_named_in_one_path(tmp_path: Path) -> None:
+def test_a_tree_deeper_than_a_path_may_be_long(tmp_path: Path) -> None:
     """Deeper than a path may be long: it is counted, and what is beside it is read."""
     tree = write_files(tmp_path / "tree", {"a.py": "a = 1\n"})
     folder = os.open(tree, os.O_RDONLY)
@@ -259,7 +259,7 @@ def as_nobody(path: Path) -> SourceError:
     return failure.value
 
 
-def test_what_may_not_be_read_is_an_error(tmp_path: Path) -> None:
+def test_an_unreadable_source_is_an_error(tmp_path: Path) -> None:
     for folder in (tmp_path, *list(tmp_path.parents)[:2]):
         folder.chmod(0o755)
     closed = write_files(tmp_path / "closed", {"a.py": "a = 1\n"})
@@ -278,7 +278,7 @@ def test_what_may_not_be_read_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["\udcff"], ["--pinned", "\udcff"], [".", "--revision", "\udcff"], ["a\nb"]])
-def test_arguments_that_are_not_utf8_are_one_line(
+def test_arguments_that_are_not_utf8_are_a_one_line_error(
     tmp_path: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(write_files(tmp_path / "tree", {"a.py": "a = 1\n"}))

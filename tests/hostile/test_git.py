@@ -148,14 +148,14 @@ def test_git_data_elsewhere_is_not_used(copied: Path, victim: Path, lure: Callab
     assert walked(holder) == ("tree", ["within/a.py"], [Skipped("within/.git", "outside")])
 
 
-def test_git_data_elsewhere_tells_nothing_of_a_line(copied: Path, victim: Path) -> None:
+def test_git_data_elsewhere_is_not_asked_about_lines(copied: Path, victim: Path) -> None:
     head = git(victim, "rev-parse", "HEAD")
     assert git_folder(Repository("copied", str(copied), head)) == copied
     by_git_file(copied, victim)
     assert git_folder(Repository("copied", str(copied), head)) is None
 
 
-def test_git_data_elsewhere_is_used_where_the_user_names_it(copied: Path, victim: Path) -> None:
+def test_git_data_elsewhere_is_used_if_the_user_allows_it(copied: Path, victim: Path) -> None:
     head = git(victim, "rev-parse", "HEAD")
     by_alternates(copied, victim)
     assert walked(copied, head, git_folders=[victim])[1] == ["secret.py"]
@@ -186,7 +186,7 @@ def test_a_bare_repository_that_borrows(victim: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("is_tracked", [False, True])
-def test_a_bare_repository_within_is_data(copied: Path, victim: Path, is_tracked: bool) -> None:
+def test_a_bare_repository_within_a_tree_is_data(copied: Path, victim: Path, is_tracked: bool) -> None:
     git(victim.parent, "clone", "--quiet", "--bare", str(victim), "copied/x.git")
     if is_tracked:
         commit(copied, {})
@@ -195,7 +195,7 @@ def test_a_bare_repository_within_is_data(copied: Path, victim: Path, is_tracked
     assert walked(copied)[1:] == (["a.py"], [Skipped("x.git/", "bare repository")])
 
 
-def test_git_data_by_another_spelling(tmp_path: Path) -> None:
+def test_git_data_in_another_case(tmp_path: Path) -> None:
     """Where the disk does not tell large letters from small ones, this is git's own folder."""
     write_files(tmp_path / "tree", {".GIT/config": "[remote]\n", "a.py": "a = 1\n"})
     assert walked(tmp_path / "tree")[1] == ["a.py"]

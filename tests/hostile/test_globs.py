@@ -62,14 +62,14 @@ def test_a_hostile_glob_over_many_files() -> None:
 
 
 @pytest.mark.parametrize("glob", ["\\", "!", "a\\", "[z-a]", "\ud800", "x" * (LONGEST_GLOB + 1)])
-def test_what_is_not_a_glob_is_refused_with_a_cure(glob: str) -> None:
+def test_an_invalid_glob_is_rejected_with_a_cure(glob: str) -> None:
     with pytest.raises(QuestionError) as caught:
         list(match([glob], ["a.py"]))
     assert caught.value.cure
     assert str(caught.value).isprintable()
 
 
-def test_too_many_globs_are_refused_before_they_are_read() -> None:
+def test_too_many_globs_are_rejected_before_they_are_read() -> None:
     for globs in (["*.py"] * (MOST_GLOBS + 1), ["x" * LONGEST_GLOB] * (LONGEST_TOGETHER // LONGEST_GLOB + 1)):
         with pytest.raises(QuestionError, match="at most"):
             FileIndex([("r", "a.py")]).matching(globs)

@@ -116,7 +116,7 @@ def test_nothing_that_an_llm_writes_links_or_loads(attack: str) -> None:
 
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.sampled_from(SCRAPS), max_size=30), st.integers(1, 9))
-def test_no_combination_does(scraps: list[str], size: int) -> None:
+def test_no_combination_links_or_loads(scraps: list[str], size: int) -> None:
     text = "".join(scraps)
     shown = answered(*(text[at : at + size] for at in range(0, len(text), size)))
     assert [live for text in outside_code(shown) if (live := LIVE.search(text))] == [], shown
@@ -124,7 +124,7 @@ def test_no_combination_does(scraps: list[str], size: int) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.recursive(st.just("a"), lambda inner: st.builds("{}[{}{}]({})".format, st.sampled_from(["", "!"]), inner, st.sampled_from(["", " ", "\\"]), inner), max_leaves=40))  # fmt: skip
-def test_nested_links_go_however_deep(nested: str) -> None:
+def test_nested_links_are_removed_at_any_depth(nested: str) -> None:
     once = unlinked(nested, lambda address: False)
     assert "](" not in once
     assert unlinked(once, lambda address: False) == once
@@ -145,11 +145,11 @@ def test_text_without_links_is_unchanged(text: str) -> None:
         "```python\nreturn handlers[name](order)\n```\n",
     ],
 )
-def test_code_and_addresses_of_the_evidence_stay(text: str) -> None:
+def test_code_and_urls_of_the_evidence_stay(text: str) -> None:
     assert answered(text) == text
 
 
-def test_a_docstring_brings_no_image_into_a_composed_answer() -> None:
+def test_a_docstring_adds_no_image_to_a_composed_answer() -> None:
     assert plain("Pays. [![build](http://evil.example/b.svg)](http://evil.example) <img src=x>") == "Pays. build"
 
 

@@ -94,7 +94,7 @@ def test_a_file_that_takes_too_long_is_left_out_named_and_counted(
     assert "too slow: lib/slow.dart" in summary(report)
 
 
-def test_a_short_file_over_its_time_is_left_out_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_short_file_over_its_time_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In this process, where there is no other to be stopped: between the stages."""
     monkeypatch.setattr("ml.index.prepare.FILE_SECONDS", 0.0)
     tree = write_files(tmp_path / "tree", {"a.py": "a = 1\n"})
@@ -111,7 +111,7 @@ def test_a_block_of_many_names(tmp_path: Path) -> None:
     assert isinstance(prepared, Prepared)
 
 
-def test_a_query_is_bounded_and_finds_all_in_a_large_file() -> None:
+def test_a_query_is_bounded_yet_complete_in_a_large_file() -> None:
     text = "".join(f"class A{number}:\n    def f(self):\n        return [{'0, ' * 50}]\n" for number in range(2_000))
     root = parse(LANGUAGES["python"], text.encode())
     assert root is not None
@@ -128,7 +128,7 @@ def test_the_outline_of_a_long_line_is_not_read() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(LANGUAGES))
-def test_random_texts_are_split_in_time_and_whole(name: str) -> None:
+def test_random_texts_are_split_completely_and_in_time(name: str) -> None:
     """Every line that is not blank is in exactly one piece, whatever the text."""
     rng = random.Random(name)
     for size in (20, 200, 1_000):

@@ -40,7 +40,7 @@ def holds(folder: Path, text: str) -> bool:
     return any(text.encode() in file.read_bytes() for file in folder.rglob("*") if file.is_file())
 
 
-def test_what_a_failed_first_run_left_is_removed(store: Path) -> None:
+def test_leftovers_of_a_failed_first_run_are_removed(store: Path) -> None:
     done = CliRunner().invoke(cli, ["remove", "shop"], catch_exceptions=False)
     assert done.output == "removed shop\n"
     assert not holds(store, SECRET)

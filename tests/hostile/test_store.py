@@ -91,7 +91,7 @@ def reachable(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 @pytest.mark.parametrize("closed", ["", "manifest.json", "shards", "segments", "segment.json", "page_0.dat"])
-def test_a_lack_of_permission_never_advises_deletion(reachable: Path, closed: str) -> None:
+def test_a_permission_error_never_advises_deletion(reachable: Path, closed: str) -> None:
     store_files(opened(reachable), [encoded("a.py", 1, "one")])
     for path in (reachable, *reachable.rglob("*")):
         os.chown(path, NOBODY, NOBODY)
@@ -110,7 +110,7 @@ def test_a_lack_of_permission_never_advises_deletion(reachable: Path, closed: st
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS, errno.EMFILE, errno.EIO, errno.ENOMEM])
-def test_what_the_system_refuses_is_not_called_damage(tmp_path: Path, number: int) -> None:
+def test_system_errors_are_not_reported_as_damage(tmp_path: Path, number: int) -> None:
     for manager, error in (
         (disk_errors(tmp_path), OSError(number, os.strerror(number))),
         (EngineErrors(tmp_path), Exception(f"Service error: IO: {os.strerror(number)} (os error {number})")),
@@ -122,7 +122,7 @@ def test_what_the_system_refuses_is_not_called_damage(tmp_path: Path, number: in
         assert "delete" not in caught.value.cure
 
 
-def test_too_few_descriptors_are_not_damage(tmp_path: Path) -> None:
+def test_too_few_descriptors_are_not_reported_as_damage(tmp_path: Path) -> None:
     store_files(opened(tmp_path), [encoded("a.py", 1, "one")])
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     store = opened(tmp_path)
@@ -157,7 +157,7 @@ def granted(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("mask", [0, 0o022, 0o002])
-def test_nobody_else_may_read_what_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mask: int) -> None:
+def test_new_files_are_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mask: int) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     with umask(mask):
         store = opened(tmp_path / "data" / "index")
@@ -174,7 +174,7 @@ def test_nobody_else_may_read_what_is_made(tmp_path: Path, monkeypatch: pytest.M
     assert granted(tmp_path / "cache" / "codeintel") == []
 
 
-def test_what_an_older_version_made_is_closed_when_it_is_opened(tmp_path: Path) -> None:
+def test_files_of_an_older_version_become_private_on_opening(tmp_path: Path) -> None:
     folder = tmp_path / "store"
     store_files(opened(folder), [encoded("a.py", 1, "one")])
     for path in (folder, *folder.rglob("*")):
@@ -185,7 +185,7 @@ def test_what_an_older_version_made_is_closed_when_it_is_opened(tmp_path: Path) 
     assert granted(folder) == []
 
 
-def test_a_group_that_somebody_let_in_stays(tmp_path: Path) -> None:
+def test_a_deliberately_granted_group_stays(tmp_path: Path) -> None:
     private_folder(tmp_path / "store")
     (tmp_path / "store").chmod(0o750)
     store_files(opened(tmp_path / "store"), [encoded("a.py", 1, "one")])
@@ -200,7 +200,7 @@ def test_a_group_that_somebody_let_in_stays(tmp_path: Path) -> None:
 # what a broken-off first run leaves
 
 
-def test_the_code_that_a_broken_off_first_run_staged_can_be_removed(tmp_path: Path) -> None:
+def test_staged_code_of_an_interrupted_first_run_can_be_removed(tmp_path: Path) -> None:
     store = opened(tmp_path)
     with pytest.raises(KeyboardInterrupt), store.update("r") as update:
         update.put("b.py", "d", [encoded("b.py", 1, "stagedsecret")])

@@ -1,4 +1,4 @@
-"""From Production in a real MLflow server to what the service loads: deployed, followed, rolled back, killed on the way."""
+"""From Production in a real MLflow server to what the service loads: deployed, followed, rolled back, killed midway."""
 
 import json
 import multiprocessing
@@ -36,7 +36,7 @@ def registry(mlflow_server: str, request: pytest.FixtureRequest) -> Registry:
 
 
 def promoted(registry: Registry, folder: Path, base: BaseModel, seed: int) -> Version:
-    """Make an adapter of random weights Production, past the gate."""
+    """Make an adapter of random weights Production, bypassing the gate."""
     adapter = write_peft_adapter(folder / f"seed-{seed}", base, seed)
     client = open_client(registry.address)
     run_id: str = client.create_run(experiment_id(client, "test")).info.run_id
@@ -48,14 +48,14 @@ def promoted(registry: Registry, folder: Path, base: BaseModel, seed: int) -> Ve
 
 
 def said(settings: Settings) -> tuple[str, str]:
-    """Return the name of the LLM in force, and what it says."""
+    """Return the name of the LLM in force, and its answer."""
     llm = LlmInForce(settings).get()
     assert llm
     assert not llm.notice
     return llm.name, str(llm.open(None).bind(max_tokens=12).invoke("Name a river.").text)
 
 
-def test_what_is_production_is_served_and_goes_back_with_it(
+def test_production_is_served_and_rolled_back(
     registry: Registry, settings: Settings, base: BaseModel, tmp_path: Path
 ) -> None:
     assert deploy(registry, settings, base) is None
@@ -68,7 +68,7 @@ def test_what_is_production_is_served_and_goes_back_with_it(
         answers.append(said(settings))
     assert [name.partition(" ")[2] for name, _ in answers] == ["", "(adapter 1)", "(adapter 2)", "(adapter 3)"]
     assert len({text for _, text in answers}) == 4
-    assert len(list(adapters_folder(settings).glob("*.gguf"))) == 2  # the one in force, and the one before
+    assert len(list(adapters_folder(settings).glob("*.gguf"))) == 2  # the one in force, and its predecessor
 
     for back in (2, 1, 0):
         registry.rollback()
@@ -78,12 +78,12 @@ def test_what_is_production_is_served_and_goes_back_with_it(
 
 
 def written(file: Path) -> tuple[int, ...]:
-    """Return what writing a file changes, and reading it does not."""
+    """Return file metadata that changes on writing but not on reading."""
     found = file.stat()
     return found.st_mode, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
-def test_done_again_it_changes_nothing(
+def test_deploying_again_changes_nothing(
     registry: Registry, settings: Settings, base: BaseModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     version = promoted(registry, tmp_path, base, 1)
@@ -102,7 +102,7 @@ def test_done_again_it_changes_nothing(
     assert (pointer.version, pointer.run_id, pointer.digest) == (1, version.run_id, file_digest(file))
 
 
-def test_an_adapter_of_another_base_model_leaves_what_is_in_force(
+def test_an_adapter_of_another_base_model_changes_nothing(
     registry: Registry, settings: Settings, base: BaseModel, tmp_path: Path
 ) -> None:
     promoted(registry, tmp_path, base, 1)
@@ -119,7 +119,7 @@ def test_an_adapter_of_another_base_model_leaves_what_is_in_force(
 
 
 def die_at(point: str, address: str, name: str, settings: Settings, base: BaseModel) -> None:
-    """Deploy in a process that is killed as it comes to a point."""
+    """Deploy in a process that is killed when it reaches a given point."""
 
     def die(*_: object) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -130,7 +130,7 @@ def die_at(point: str, address: str, name: str, settings: Settings, base: BaseMo
 
 
 @pytest.mark.parametrize("point", ["the file's digest", "its publication", "the pointer's place"])
-def test_a_kill_leaves_the_last_good_one(
+def test_a_kill_leaves_the_last_good_adapter(
     point: str, mlflow_server: str, settings: Settings, base: BaseModel, tmp_path: Path
 ) -> None:
     registry = Registry(mlflow_server, f"killed-{point}".replace(" ", "-").replace("'", ""))
@@ -151,7 +151,9 @@ def test_a_kill_leaves_the_last_good_one(
     assert text != before[1]
 
 
-def test_a_service_elsewhere_follows(mlflow_server: str, settings: Settings, base: BaseModel, tmp_path: Path) -> None:
+def test_a_service_on_another_machine_follows(
+    mlflow_server: str, settings: Settings, base: BaseModel, tmp_path: Path
+) -> None:
     registry = Registry(mlflow_server)  # the name that services follow
     elsewhere = Settings(
         llm="embedded", data_dir=str(tmp_path / "elsewhere"), mlflow_url=mlflow_server, llm_adapter_poll=0.1
@@ -215,7 +217,7 @@ def wait_for_name(in_force: LlmInForce, end: str) -> None:
     raise AssertionError(llm)
 
 
-def test_a_registry_that_is_away_leaves_what_is_in_force(
+def test_an_unreachable_registry_changes_nothing(
     registry: Registry, settings: Settings, base: BaseModel, tmp_path: Path
 ) -> None:
     promoted(registry, tmp_path, base, 1)
@@ -225,7 +227,7 @@ def test_a_registry_that_is_away_leaves_what_is_in_force(
     assert "(adapter 1)" in said(settings)[0]
 
 
-def test_the_texts_go_along(registry: Registry, settings: Settings, base: BaseModel, tmp_path: Path) -> None:
+def test_the_prompts_are_deployed_too(registry: Registry, settings: Settings, base: BaseModel, tmp_path: Path) -> None:
     promoted(registry, tmp_path, base, 1)
     deploy(registry, settings, base)
     about = json.loads((tmp_path / "seed-1" / ABOUT).read_text())

@@ -1,4 +1,4 @@
-"""A real vLLM on the CPU: base and adapter answer differently, and a roll-over loses no answer that runs through it."""
+"""A real vLLM on the CPU: base and adapter answer differently, and switching loses no answer in flight."""
 
 import json
 import os
@@ -73,7 +73,7 @@ def promoted(registry: Registry, folder: Path, base: BaseModel, seed: int, **sha
 
 
 def said(llm: Llm | None, tokens: int = TOKENS) -> tuple[str, str]:
-    """Return what an LLM says, and which model the server says it was."""
+    """Return an LLM's answer, and the model that the server names."""
     assert llm
     parts = list(llm.open(None).bind(max_tokens=tokens, temperature=0).stream("Write a story about a river."))
     models = {part.response_metadata["model_name"] for part in parts if "model_name" in part.response_metadata}
@@ -81,7 +81,7 @@ def said(llm: Llm | None, tokens: int = TOKENS) -> tuple[str, str]:
     return "".join(str(part.text) for part in parts), model
 
 
-def test_base_and_adapters_answer_differently_and_rolling_back_brings_the_base(
+def test_base_and_adapters_answer_differently_and_rolling_back_restores_the_base(
     registry: Registry, settings: Settings, base: BaseModel, tmp_path: Path
 ) -> None:
     in_force = LlmInForce(settings)
@@ -101,7 +101,7 @@ def test_base_and_adapters_answer_differently_and_rolling_back_brings_the_base(
     assert answers[0][1] == NAME
 
 
-def test_answers_run_through_a_roll_over_each_with_the_adapter_it_began_with(
+def test_answers_in_flight_during_a_switch_keep_their_adapter(
     registry: Registry, settings: Settings, base: BaseModel, tmp_path: Path
 ) -> None:
     promoted(registry, tmp_path, base, 1)
@@ -150,7 +150,7 @@ def test_the_assistant_loses_no_question(
     assert f"{NAME} (adapter 2)" in last.model
 
 
-def test_an_adapter_that_vllm_refuses_leaves_what_is_in_force(
+def test_an_adapter_that_vllm_rejects_changes_nothing(
     registry: Registry, settings: Settings, base: BaseModel, tmp_path: Path
 ) -> None:
     promoted(registry, tmp_path, base, 1)
@@ -168,7 +168,7 @@ def test_an_adapter_that_vllm_refuses_leaves_what_is_in_force(
     assert said(LlmInForce(settings).get())[1] == pointer.model
 
 
-def test_what_is_not_set_or_away_is_said(
+def test_missing_settings_and_unreachable_servers_are_reported(
     registry: Registry, settings: Settings, base: BaseModel, tmp_path: Path
 ) -> None:
     promoted(registry, tmp_path, base, 1)
@@ -184,7 +184,7 @@ def test_what_is_not_set_or_away_is_said(
     assert read_pointer(settings) is None
 
 
-def test_a_server_that_forgot_finds_the_adapter_again(
+def test_a_server_without_the_adapter_finds_it_again(
     registry: Registry, settings: Settings, base: BaseModel, tmp_path: Path
 ) -> None:
     promoted(registry, tmp_path, base, 1)
@@ -205,7 +205,7 @@ def test_a_server_that_forgot_finds_the_adapter_again(
     assert said(in_force.get()) == before
 
 
-def test_adapters_come_from_mlflow_into_vllms_pod_and_no_folder_is_shared(
+def test_adapters_reach_vllms_pod_from_mlflow_without_a_shared_folder(
     empty_mlflow_server: str,
     settings: Settings,
     shared: Path,
@@ -254,7 +254,7 @@ def test_adapters_come_from_mlflow_into_vllms_pod_and_no_folder_is_shared(
     assert not (shared / "old-0").exists()
 
 
-def test_an_adapter_that_nobody_brings_is_said(
+def test_an_adapter_that_never_arrives_is_reported(
     settings: Settings, tmp_path: Path, base: BaseModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(at_vllm, "BROUGHT_SECONDS", 0)

@@ -35,7 +35,7 @@ def langfuse() -> Iterator[Langfuse]:
 
 @pytest.fixture(scope="module")
 def depot(langfuse: Langfuse, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Return a repository and settings, after an assistant answered ASKED, got two ratings and sent its traces to Langfuse."""
+    """Return the settings of an assistant that answered ASKED, got ratings and sent its traces to Langfuse."""
     folder = tmp_path_factory.mktemp("depot")
     settings = Settings(store=str(folder / "store"), data_dir=str(folder / "data"), llm="none")
     index_folder(settings, make_depot(folder / "depot"))
@@ -73,7 +73,7 @@ def run(*arguments: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def seen() -> dict[str, Any]:
-    """Return the first source's results, to compare the second's with."""
+    """Collect the first source's results, to compare with the second's."""
     return {}
 
 

@@ -17,11 +17,11 @@ from tests.support.chunks import asked, encoded, store_files
 GENERATIONS, WARM, KILLS = 25, 5, 24
 
 
-def test_every_file_of_a_store_damaged(tmp_path: Path) -> None:
+def test_damage_to_every_file_of_a_store(tmp_path: Path) -> None:
     check_damages(tmp_path / "store", rounds=240, seed=29)
 
 
-def test_memory_stays_over_many_generations(tmp_path: Path) -> None:
+def test_memory_does_not_grow_over_many_generations(tmp_path: Path) -> None:
     writer, reader = opened(tmp_path), opened(tmp_path)
     chance = random.Random(1)
     texts = [" ".join(f"w{chance.randrange(2_000)}" for _ in range(60)) for _ in range(3_000)]
