@@ -115,4 +115,4 @@ def namespace(api: Api) -> Iterator[Namespace]:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print which tests were skipped, and why."""
     for report in terminalreporter.stats.get("skipped", []):
-        terminalreporter.write_line(f"left out: {report.nodeid}: {report.longrepr[2]}")
+        terminalreporter.write_line(f"skipped: {report.nodeid}: {report.longrepr[2]}")

@@ -1,4 +1,4 @@
-"""Archives that were made to do harm: what can't be unpacked within bounds is one error, and nothing is written outside."""
+"""Hostile archives: what cannot be unpacked within bounds is one error, and nothing is written outside."""
 
 import io
 import random
@@ -49,7 +49,7 @@ def outside(tmp_path: Path) -> set[str]:
 
 
 def whole(folder: Path, kind: str) -> bytes:
-    """Return a sound archive: two files, a link and a folder."""
+    """Return a valid archive: two files, a link and a folder."""
     path = folder / f"whole.{kind}"
     if kind == "zip":
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -96,7 +96,7 @@ def test_mutated_archives(tmp_path: Path, kind: str, cache: Path) -> None:
         try:
             assert all(len(text) < 100_000 for text in texts(path).values())
         except SourceError as error:
-            assert str(error).isprintable()  # noqa: PT017  # either is right, what it may not be is anything else
+            assert str(error).isprintable()  # noqa: PT017  # either outcome is right, any other is not
     assert outside(tmp_path) == set()
     assert not list((cache / "scratch").iterdir())
 
@@ -154,7 +154,7 @@ def test_a_bomb_of_many_small_files(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_overlapping_zip_members(tmp_path: Path) -> None:
-    """A bomb without nesting: every entry of the directory names the same compressed bytes."""
+    """A bomb without nesting: every directory entry refers to the same compressed bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a", "\0" * 5_000_000)

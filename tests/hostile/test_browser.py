@@ -42,13 +42,13 @@ CODE = f'''class PaymentGateway:
         return {ATTACK!r}
 '''
 ASKED = f"What does send_payment do? {ATTACK}"
-SECONDS = 15_000  # on a busy machine; a tab that is frozen takes minutes
+SECONDS = 15_000  # enough on a busy machine; a frozen tab takes minutes
 HUNDRED_THOUSAND = 100_000
 
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The service over a repository whose name, paths, code and symbols attack the page."""
+    """Yield the address of a service over a repository whose name, paths, code and symbols attack the page."""
     made = Settings(
         store=str(tmp_path_factory.mktemp("store")), data_dir=str(tmp_path_factory.mktemp("data")), llm="none"
     )
@@ -61,7 +61,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def responds(page: Page) -> bool:
-    """Tell whether the tab still runs what it is asked to."""
+    """Return whether the tab still runs scripts."""
     page.set_default_timeout(SECONDS)
     return bool(page.evaluate("new Promise((resolve) => setTimeout(() => resolve(true)))"))
 
@@ -83,7 +83,7 @@ def test_nothing_in_an_index_runs_or_hides(open_page: OpenPage, watch: Watch, ur
 
 
 def answer(text: str, part: int = 4_000) -> str:
-    """Return an answer of the service as server-sent events, its text in parts."""
+    """Return an answer of the service as server-sent events, with its text in parts."""
     cited = {"n": 1, "repo": ATTACK, "file_path": ATTACK, "line_start": 1, "line_end": 2, "quote": ATTACK}
     source = cited | {
         "symbol": ATTACK,

@@ -1,4 +1,4 @@
-"""Connections that cost their owner nothing cost the service nothing: no key, half a head, half a body, unread answers."""
+"""Cheap connections must not cost the service: no key, half a head, half a body, unread answers."""
 
 import socket
 import time
@@ -29,7 +29,7 @@ def small(indexed: Settings, tmp_path: Path) -> Iterator[Served]:
 
 
 def test_half_open_connections_leave_it_alive(small: Served) -> None:
-    """More than it has open files: it answers meanwhile, logs little, and stops when told."""
+    """More connections than open files: it answers meanwhile, logs little, and stops on request."""
     with pulse(small.url), many_connections(small.port, 1_500, HALF_OPEN):
         found = httpx.post(f"{small.url}/api/search", json={"query": "shopping cart"}, timeout=20)
         assert found.json()[0]["file_path"] == "web/cart.ts"
@@ -56,14 +56,14 @@ def test_large_bodies_share_a_limit_and_memory_is_freed(indexed: Settings, tmp_p
 
 @pytest.fixture
 def hasty(indexed: Settings) -> Iterator[int]:
-    """The port of a service that wants heads and bodies within a second."""
+    """Yield the port of a service that expects heads and bodies within a second."""
     with serving(indexed.model_copy(update={"head_timeout": 1.0, "body_timeout": 1.0})) as url:
         yield int(url.rpartition(":")[2])
 
 
 @pytest.mark.parametrize("begun", [HALF_HEAD, HALF_BODY])
 def test_a_trickling_request_is_cut_off(hasty: int, begun: bytes) -> None:
-    """The time is for the whole: a byte now and then does not lengthen it."""
+    """The timeout is for the whole request: a byte now and then does not extend it."""
     started = time.monotonic()
     reply = talk(hasty, begun, *[b"x"] * 100, pause=0.2, seconds=30)
     assert time.monotonic() - started < 10
@@ -102,7 +102,7 @@ def test_an_answer_that_nobody_reads_is_aborted(indexed: Settings, monkeypatch: 
 
 
 def test_the_key_is_asked_for_before_the_body(indexed: Settings) -> None:
-    """The refusal comes though the body never does."""
+    """The rejection comes even if the body never does."""
     with serving(indexed.model_copy(update={"api_key": SecretStr("right-key")})) as url:
         port = int(url.rpartition(":")[2])
         for path in (b"/api/ask", b"/v1/chat/completions", b"/nothing", b"/api/file"):

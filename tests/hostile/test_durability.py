@@ -52,7 +52,7 @@ for number in range(10_000):
 
 
 def killed_while_appending(file: Path, name: str, seconds: float) -> int:
-    """Return how many lines a process that was killed had been told are on the disk."""
+    """Return how many lines had been acknowledged to a process before it was killed."""
     process = subprocess.Popen([sys.executable, "-c", APPENDS, file, name], stdout=subprocess.PIPE, text=True, cwd=ROOT)
     assert process.stdout
     process.stdout.readline()

@@ -1,4 +1,4 @@
-"""Nothing but this machine is ever called: each command runs where every attempt to is written down."""
+"""No command calls another machine: each runs where every attempt is recorded."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CODEINTEL = str(Path(sys.executable).with_name("codeintel"))
-# What Python connects to or resolves, of every process: native code has no network of its own to call.
+# Record what Python connects to or resolves in every process; native code runs without any network.
 HOOK = """
 import os, sys
 def note(event, arguments):
@@ -62,7 +62,7 @@ def _answer(environment: dict[str, str], at: Path) -> str:
 
 
 def _without_network() -> list[str]:
-    """Return the command that leaves a process no network, its loopback included; none where that is not permitted."""
+    """Return the command that denies a process any network, loopback included; empty where that is not permitted."""
     unshare = ["unshare", "--net"]
     allowed = subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode == 0
     return unshare if allowed else []

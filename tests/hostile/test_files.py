@@ -1,4 +1,4 @@
-"""Files and folders that were made to do harm: nothing outside is opened, nothing is waited for, all is counted."""
+"""Hostile files and folders: nothing outside is opened, nothing blocks, everything is counted."""
 
 import ast
 import os
@@ -23,7 +23,7 @@ from rag_service.cli.index import summary
 from tests.support.chunks import EMBEDDER
 from tests.support.git import git, write_files
 
-OWN_FILES = {"archive.py", "files.py", "scratch.py", "unpacking.py"}  # of the user, or of this program
+OWN_FILES = {"archive.py", "files.py", "scratch.py", "unpacking.py"}  # the user's own files, or this program's
 OPENING = {"open", "read_text", "read_bytes", "write_text", "write_bytes", "fdopen"}
 
 
@@ -43,7 +43,7 @@ def build(folder: Path, tmp_path: Path, workers: int = 1) -> IndexReport:
 
 
 def test_nothing_else_opens_files_of_a_source() -> None:
-    """Who needs a file's bytes takes `files.read_regular`; a second place that opens is a second place to get wrong."""
+    """A file's bytes are read by `files.read_regular` alone; a second place that opens is a second place to get wrong."""
     found = {
         (file.name, node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id)
         for file in (Path(ml.index.__path__[0]) / "sources").glob("*.py")
@@ -51,7 +51,7 @@ def test_nothing_else_opens_files_of_a_source() -> None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name)
     }
     assert {(name, called) for name, called in found if called in OPENING and name not in OWN_FILES} == {
-        ("opening.py", "open")  # whether the archive that the user named may be read
+        ("opening.py", "open")  # checks that the user's archive is readable
     }
 
 
@@ -137,7 +137,7 @@ def test_rules_that_take_too_long_together_are_an_error(tmp_path: Path, monkeypa
 
 
 def test_odd_ignore_rules_match_as_in_git(tmp_path: Path) -> None:
-    """git's own answer for random rules and paths, brackets, escapes and runs of stars among them."""
+    """Compare with git's own answer for random rules and paths with brackets, escapes and runs of stars."""
     rng = random.Random(11)
     bits = [
         *(
@@ -229,7 +229,7 @@ def test_names_that_differ_in_case_alone(tmp_path: Path) -> None:
 
 
 def test_a_tree_deeper_than_a_path_may_be_long(tmp_path: Path) -> None:
-    """Deeper than a path may be long: it is counted, and what is beside it is read."""
+    """The deep tree is counted, and its siblings are read."""
     tree = write_files(tmp_path / "tree", {"a.py": "a = 1\n"})
     folder = os.open(tree, os.O_RDONLY)
     for _ in range(30):
@@ -246,7 +246,7 @@ def test_a_tree_deeper_than_a_path_may_be_long(tmp_path: Path) -> None:
 
 
 def as_nobody(path: Path) -> SourceError:
-    """Return the error of opening a source without the rights of root."""
+    """Return the error of opening a source without root's privileges."""
     is_root = os.geteuid() == 0
     try:
         if is_root:

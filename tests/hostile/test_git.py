@@ -1,4 +1,4 @@
-"""Git repositories that were made to do harm: none leads out of its tree, runs a program or holds the run up."""
+"""Hostile git repositories: none leads out of its tree, runs a program or blocks the run."""
 
 import os
 import shutil
@@ -21,18 +21,18 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def victim(tmp_path: Path) -> Path:
-    """Another repository of the machine, whose files nobody asked for."""
+    """Return another repository on the machine, whose files nobody asked for."""
     return make_repository(tmp_path / "victim", {"secret.py": "SECRET = 1\n"})
 
 
 @pytest.fixture
 def copied(tmp_path: Path) -> Path:
-    """A repository that was copied from elsewhere, git data and all."""
+    """Return a repository copied from elsewhere, git data included."""
     return make_repository(tmp_path / "copied", {"a.py": "a = 1\n"})
 
 
 def walked(folder: Path, revision: str | None = None, **options: object) -> tuple[str, list[str], list[Skipped]]:
-    """Return the revision, the paths of the files and what is left out."""
+    """Return the revision, the paths of the files and what was skipped."""
     with open_source(str(folder), revision=revision, **options) as source:  # type: ignore[arg-type]
         found = list(source.walk())
     files = [one.path for one in found if isinstance(one, SourceFile)]
@@ -40,13 +40,13 @@ def walked(folder: Path, revision: str | None = None, **options: object) -> tupl
 
 
 def poison_index(repository: Path, path: str) -> None:
-    """Put a name into the index that git itself would refuse: one of the same length is overwritten."""
+    """Put a name that git itself would reject into the index, by overwriting one of the same length."""
     harmless = "x" * len(path)
     blob = git(repository, "rev-parse", "HEAD:a.py")
     git(repository, "update-index", "--add", "--cacheinfo", f"100644,{blob},{harmless}")
     index = repository / ".git/index"
     data = index.read_bytes().replace(harmless.encode(), path.encode())
-    index.write_bytes(data[:-20] + b"\0" * 20)  # a checksum of zeros is not looked at
+    index.write_bytes(data[:-20] + b"\0" * 20)  # a checksum of zeros is not verified
     git(repository, "config", "index.skipHash", "true")
 
 
@@ -58,11 +58,11 @@ def test_a_name_in_the_index_that_leads_elsewhere(copied: Path, path: str) -> No
     poison_index(copied, path)
     _, files, skipped = walked(copied)
     assert files == ["a.py"]
-    assert skipped in ([Skipped(path, "outside")], [])  # some versions of git refuse the whole index
+    assert skipped in ([Skipped(path, "outside")], [])  # some versions of git reject the whole index
 
 
 def test_a_name_that_leads_elsewhere_is_counted(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever git lists: its own checks of an index differ from version to version."""
+    """The name is counted whatever git lists: its own checks of an index differ between versions."""
     write_files(copied.parent, {"secret.py": "SECRET = 1\n"})
     monkeypatch.setattr(
         "ml.index.sources.tree.walking.list_files", lambda folder: ["../secret.py", "a.py", "/etc/passwd"]
@@ -196,7 +196,7 @@ def test_a_bare_repository_within_a_tree_is_data(copied: Path, victim: Path, is_
 
 
 def test_git_data_in_another_case(tmp_path: Path) -> None:
-    """Where the disk does not tell large letters from small ones, this is git's own folder."""
+    """On a case-insensitive disk this is git's own folder."""
     write_files(tmp_path / "tree", {".GIT/config": "[remote]\n", "a.py": "a = 1\n"})
     assert walked(tmp_path / "tree")[1] == ["a.py"]
 
@@ -232,7 +232,7 @@ def test_settings_that_name_other_files(
 
 
 def test_replace_refs_and_grafts(copied: Path) -> None:
-    """What a repository shows in place of a commit is what git shows: nothing of it comes from elsewhere."""
+    """A repository's replacements for a commit are shown as git shows them: nothing comes from elsewhere."""
     first = git(copied, "rev-parse", "HEAD")
     commit(copied, {"b.py": "b = 1\n"})
     git(copied, "replace", first, git(copied, "commit-tree", "-m", "other", git(copied, "rev-parse", "HEAD^{tree}")))

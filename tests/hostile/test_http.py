@@ -1,4 +1,4 @@
-"""Requests that mean harm: what freezes, smuggles, forges or climbs. None gets through, /healthz answers meanwhile."""
+"""Hostile requests that freeze, smuggle, forge or traverse: none succeeds, and /healthz answers meanwhile."""
 
 import json
 import logging
@@ -119,7 +119,7 @@ SMUGGLED = {
 
 @pytest.mark.parametrize("name", SMUGGLED)
 def test_no_request_is_smuggled_in_another(url: str, name: str) -> None:
-    """The connection ends with the refusal: what follows is never read as a request."""
+    """The connection ends with the rejection: what follows is never read as a request."""
     reply = talk(port_of(url), SMUGGLED[name], seconds=2)
     assert reply.startswith(b"HTTP/1.1 4"), reply[:100]
     assert reply.count(b"HTTP/1.1 ") == 1
@@ -150,7 +150,7 @@ def test_no_path_escapes_its_root(url: str, target: bytes) -> None:
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
 def test_cross_site_requests_without_preflight_are_rejected(url: str, content_type: str) -> None:
-    """A browser sends these to another site without a preflight; JSON it does not."""
+    """A browser sends these across sites without a preflight, unlike JSON."""
     headers = {"Content-Type": content_type, "Origin": "https://evil.example"}
     body = b'{"answer_id": "a", "verdict": "up"}'
     assert httpx.post(f"{url}/api/feedback", content=body, headers=headers).status_code == 422
@@ -217,7 +217,7 @@ def metrics(url: str) -> list[str]:
 
 
 def test_a_disconnect_leaves_no_traceback(indexed: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """At any point: in the head, in the body, while the answer is written, whole or as a stream."""
+    """At any point: in the head, in the body, or during the answer, whole or streamed."""
     with llm_server(trickles("The charger retries. ", seconds=3)) as llm:
         more = {"llm": "openai", "llm_url": llm.url, "llm_model": "m", "data_dir": str(tmp_path)}
         with serving(indexed.model_copy(update=more)) as url, caplog.at_level(logging.WARNING):
@@ -231,7 +231,7 @@ def test_a_disconnect_leaves_no_traceback(indexed: Settings, tmp_path: Path, cap
                         time.sleep(0.4)
             end = time.monotonic() + 30
             while 'codeintel_questions{state="running"} 0.0' not in (lines := metrics(url)):
-                assert time.monotonic() < end  # every place gets free again
+                assert time.monotonic() < end  # every slot becomes free again
                 time.sleep(0.2)
     assert [record.getMessage() for record in caplog.records if record.name.startswith("uvicorn")] == []
     assert [line for line in lines if 'status="500"' in line] == []
@@ -260,7 +260,7 @@ def test_a_truncated_stream_reports_the_error(
                 served.process.terminate()
                 with suppress(httpx.HTTPError):
                     for part in parts:
-                        said += part  # what came before the connection ended
+                        said += part  # what arrived before the connection ended
             never.set()
             served.process.wait(20)
     assert "the service is stopping" in said

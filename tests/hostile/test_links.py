@@ -1,4 +1,4 @@
-"""No link, image or HTML tag that sends anybody anywhere gets from an LLM, or from a repository, into an answer."""
+"""No link, image or HTML tag gets from an LLM or a repository into an answer."""
 
 import re
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from rag_service.answer.generated.segments import Segment, segments
 
 CODE = 'def pay(order):\n    """See https://shop.example/docs."""\n    return handlers[name](order)'
 PAY = Chunk("shop", "r1", "shop/pay.py", 10, 12, "python", "pay", "function", CODE, digest(CODE.encode()))
-# Outside code: what makes a Markdown reader link, load, define or parse.
+# What makes a Markdown reader link, load, define or parse, outside code.
 LIVE = re.compile(
     r"\]\(|!\[\D|^[ >*+-]{0,9}\[[^\]]+\]:[ \t]*\S+[ \t]*$|://(?!shop\.example/docs\W)|\bwww\.|\bjavascript:|\bdata:[a-z]+/|"
     r"<(?:/?(?:img|a|iframe|script|svg|b|video|object)\b|[!?]|[a-z]\w*:|[a-z]\w*\s[^<>]*=)",
@@ -74,7 +74,7 @@ SCRAPS += ["![", "<b>", "~~~", "[9]", "[1]", "&#91;", "www.evil.example", "]:", 
 
 
 def answered(*parts: str) -> str:
-    """Return what a reader sees of what an LLM wrote in these parts."""
+    """Return what a reader sees after an LLM wrote these parts."""
     source = Source(1, PAY, 1.0)
     quotations = Quotations([source], "What does `pay` do?", "(own code)")
     citations = Citations([source], lambda repo, path: dict(enumerate(CODE.split("\n"), start=10)))
@@ -87,7 +87,7 @@ def _shown(quotations: Quotations, citations: Citations, segment: Segment) -> st
 
 
 def outside_code(markdown: str) -> Iterator[str]:
-    """Yield what stands in no code by CommonMark's rules: spans may cross lines, a backslash makes no span."""
+    """Yield the text outside code by CommonMark's rules: spans may cross lines, an escaped backtick opens none."""
     lines, fence, kept = markdown.split("\n"), "", []
     for line in lines:
         opened = re.match(r" {0,3}(`{3,}|~{3,})(.*)", line)

@@ -1,4 +1,4 @@
-"""Frames that are no messages are answered, and the key is asked for over HTTP."""
+"""Invalid frames are answered, and HTTP needs the key."""
 
 import json
 import socket
@@ -30,7 +30,7 @@ def search(number: object, query: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def ask(indexed: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Any]]:
-    """Send a line over stdio and return the answer to it."""
+    """Send a line over stdio and return the answer."""
     process = subprocess.Popen(
         [CODEINTEL, "mcp"],
         env=environment(indexed, tmp_path_factory.mktemp("mcp")),

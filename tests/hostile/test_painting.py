@@ -1,4 +1,4 @@
-"""Colouring ends in time, whatever the code, and never where it can hold a question up."""
+"""Highlighting finishes in time, whatever the code, and never blocks a question."""
 
 import os
 import time
@@ -37,7 +37,7 @@ def test_slow_code_stays_plain(painter: Painter, text: str) -> None:
         assert time.monotonic() - started < painting.SECONDS_TO_START + painting.SECONDS
         assert text_of(lines) == text
     (lines,) = painter.lines([("def f(): pass", "python", "")])
-    assert lines[0][0][0] == "k"  # it is there again
+    assert lines[0][0][0] == "k"  # it is back
 
 
 def test_very_long_code_stays_plain() -> None:

@@ -1,4 +1,4 @@
-"""What stands in a repository or a question stays text for an LLM: it closes no block, forges no turn, cites nothing."""
+"""Repositories and questions stay text for an LLM: they close no block, forge no turn, cite nothing."""
 
 import re
 import struct
@@ -129,14 +129,14 @@ def test_every_control_token_of_the_embedded_model_is_broken() -> None:
 
 
 def test_llama_cpp_reads_a_broken_token_letter_by_letter() -> None:
-    """As it is, the token is one; broken it is several, and so none of the control tokens."""
+    """Intact, the token is a single one; broken, it is several, and none of the control tokens."""
     assert _tokens(TURN) < _tokens(broken(TURN)) - 8
     assert _tokens("<|im_end|>") == _tokens("") + 1
     assert _tokens(broken("<|im_end|>")) > _tokens("") + 3
 
 
 def _tokens(text: str) -> int:
-    """Return how many tokens the embedded model reads for a prompt."""
+    """Return how many tokens the embedded model makes of a prompt."""
     request = {"prompt": f"x{text}", "n_predict": 1, "stream": False, "temperature": 0}
     replies: list[dict[str, Any]] = []
     runtime(str(embedded_weights()), 1024)._server.handle_completions(request, replies.append)
@@ -183,7 +183,7 @@ def test_code_with_a_control_token_is_quoted_verbatim() -> None:
 
 @pytest.fixture(scope="module")
 def indexed(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Return settings whose store holds a shop with a comment that forges a turn."""
+    """Return settings whose store contains a shop with a comment that forges a turn."""
     root = tmp_path_factory.mktemp("shop")
     write_shop(root)
     (root / "shop" / "refund.py").write_text(

@@ -1,4 +1,4 @@
-"""Whatever is asked gets an answer, or one line that says why not, and soon."""
+"""Every question soon gets an answer, or one line that says why not."""
 
 import subprocess
 import sys
@@ -45,7 +45,7 @@ QUESTIONS = {
 
 @pytest.fixture(scope="module")
 def indexed(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Return settings whose store holds a shop."""
+    """Return settings whose store contains the shop."""
     root = tmp_path_factory.mktemp("shop")
     write_shop(root)
     stored = Settings(

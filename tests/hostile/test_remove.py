@@ -1,4 +1,4 @@
-"""What a first run staged before it ended can be removed: no secret or foreign code has to stay."""
+"""Staged data of a failed first run can be removed: no secret or foreign code has to stay."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ SECRET = "a_line_that_has_to_go"
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A store in which one repository was begun and never published."""
+    """Return the folder of a store in which one repository was staged and never published."""
     folder = tmp_path / "store"
     monkeypatch.setenv("CODEINTEL_STORE", str(folder))
     get_settings.cache_clear()
@@ -31,7 +31,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def stop(stage: str, files: int, total: int, chunks: int) -> None:
-    """Stop the run when all of it is staged and nothing published."""
+    """Stop the run once everything is staged and nothing published."""
     if stage == "publish":
         raise KeyboardInterrupt
 

@@ -1,4 +1,4 @@
-"""What an attacker found about the embedded store: who may read it, what a refusal is called, what lingers."""
+"""An attacker's findings about the embedded store: who may read it, how errors are reported, what lingers."""
 
 import errno
 import gc
@@ -46,7 +46,7 @@ def mapped_but_deleted(folder: Path) -> list[str]:
 @pytest.mark.parametrize("rounds", [3])
 def test_a_replaced_generation_is_closed_by_the_next_question(tmp_path: Path, rounds: int) -> None:
     writer, reader = opened(tmp_path), opened(tmp_path)
-    gc.disable()  # nothing may wait for the collector
+    gc.disable()  # nothing may wait for the garbage collector
     try:
         for version in range(rounds):
             store_files(writer, [encoded("a.py", 1, f"version {version}")])
@@ -58,7 +58,7 @@ def test_a_replaced_generation_is_closed_by_the_next_question(tmp_path: Path, ro
         gc.enable()
 
 
-# refusals
+# permission and system errors
 
 
 AS_NOBODY = f"""
@@ -79,7 +79,7 @@ except CodeIntelError as error:
 
 @pytest.fixture
 def reachable(tmp_path: Path) -> Iterator[Path]:
-    """Yield a folder that another user can reach: pytest's are 0700."""
+    """Yield a folder that another user can reach; pytest's have mode 0700."""
     above = [place for place in tmp_path.parents if str(place).startswith("/tmp/")]
     modes = {place: stat.S_IMODE(place.stat().st_mode) for place in (tmp_path, *above)}
     for place, mode in modes.items():
@@ -148,7 +148,7 @@ def umask(mask: int) -> Iterator[None]:
 
 
 def granted(folder: Path) -> list[str]:
-    """Return what below a folder grants something to others; the engine writes REWRITTEN anew, without any code."""
+    """Return what grants others access below a folder, except REWRITTEN, which the engine rewrites and which has no code."""
     return [
         f"{path} {path.stat().st_mode:o}"
         for path in (folder, *folder.rglob("*"))
@@ -197,7 +197,7 @@ def test_a_deliberately_granted_group_stays(tmp_path: Path) -> None:
     assert modes <= {0o750, 0o640}
 
 
-# what a broken-off first run leaves
+# leftovers of an interrupted first run
 
 
 def test_staged_code_of_an_interrupted_first_run_can_be_removed(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""No text from outside reaches the terminal as it is: not of code, names, models, servers, git or arguments."""
+"""No text from outside reaches the terminal raw: not from code, names, models, servers, git or arguments."""
 
 import ast
 import json
@@ -35,7 +35,7 @@ Show = Callable[..., Screen]
 
 @pytest.fixture(scope="module")
 def indexed(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """An index of code, paths and a repository's folder that attack the terminal."""
+    """Return settings for an index of code, paths and a folder that attack the terminal."""
     folder = tmp_path_factory.mktemp("hostile")
     made = Settings(store=str(folder / "store"), data_dir=str(folder / "data"), llm="none")
     code = folder / f"shop[/red]{ATTACK.replace('/', '')[:60]}"
@@ -144,7 +144,7 @@ def test_no_command_prints_its_input_raw(
 
 
 def _files(folder: Path) -> dict[str, str]:
-    """Write what the arguments name, and return where it lies."""
+    """Return a value for each argument of the commands, after writing the files that they name."""
     code = folder / "x[/red]y\x1b]0;owned\x07\u202e"
     code.mkdir(parents=True)
     (code / "charge.py").write_text(CODE, encoding="utf-8")
@@ -162,7 +162,7 @@ def _files(folder: Path) -> dict[str, str]:
 
 
 def leaves(command: click.Command, path: str = "") -> Iterator[tuple[str, click.Command]]:
-    """Yield every command that does something, by its name."""
+    """Yield the name of every command that does something."""
     if isinstance(command, click.Group):
         for name, inner in command.commands.items():
             yield from leaves(inner, f"{path} {name}".strip())
@@ -334,7 +334,7 @@ def test_ctrl_c_prints_one_line(indexed: Settings, tmp_path: Path) -> None:
     os.mkfifo(hanging)
     arguments = [CODEINTEL, "search", "--queries", str(hanging), "--store", indexed.store]
     with subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        with hanging.open("w") as writer:  # it reads by now
+        with hanging.open("w") as writer:  # by now it reads
             writer.write('{"id": 1, "query": "charge_card"}\n')
             writer.flush()
             assert process.stdout
@@ -342,14 +342,14 @@ def test_ctrl_c_prints_one_line(indexed: Settings, tmp_path: Path) -> None:
             process.send_signal(signal.SIGINT)
             assert process.wait(30) == 130
         assert process.stderr
-        assert process.stderr.read().split("\n") == ["", "error: stopped", ""]  # the first ends the line of "^C"
+        assert process.stderr.read().split("\n") == ["", "error: stopped", ""]  # the first ends the line with "^C"
 
 
 PRINTING = {"echo", "secho", "print", "Console", "style", "stdout", "stderr", "write"}
 
 
 def test_only_terminal_py_prints() -> None:
-    """What a command prints goes through terminal.py; this is what makes the tests above hold for the next command."""
+    """Commands print through terminal.py, so that the tests above hold for new commands too."""
     folder = Path(rag_service.cli.__path__[0])
     found = [
         f"{file.name}: {ast.unparse(node)}"
@@ -370,5 +370,5 @@ def _prints(node: ast.AST) -> bool:
 
 
 def test_the_attack_is_detected() -> None:
-    """The characters that the tests look for are those that a terminal would see."""
+    """The characters that the tests search for are those that a terminal would obey."""
     assert Screen(ATTACK, 0).attacks()[-1] == FORGED

@@ -1,5 +1,6 @@
 """The house rules: CI runs what people run, every file is checked, and imports follow their contracts."""
 
+import ast
 import re
 import shutil
 import subprocess
@@ -22,6 +23,7 @@ TARGETS = re.findall(r"^([a-z][a-z-]*):", MAKEFILE, re.MULTILINE)
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 GITLAB, GITHUB = ROOT / ".gitlab-ci.yml", ROOT / ".github" / "workflows" / "ci.yml"
 RUN = re.compile(r"^(?:  )*(?:tests|make) ([a-z-]+)$|time make ([a-z-]+)", re.MULTILINE)
+THIRD_PERSON = re.compile(r"\s*(Gives|Says|Brings|Holds|Tells)\b")
 ASIDE = {"coverage"}, {"ask"}  # only in CI; only in .ci/run, which starts from a fresh clone
 
 
@@ -179,6 +181,34 @@ def test_the_changelog_has_the_version_and_an_unreleased_section() -> None:
 
     assert headings[0] == "Unreleased"
     assert PROJECT["project"]["version"] in headings
+
+
+def texts(file: Path) -> list[str]:
+    """Return the docstrings of a file, and the texts below attributes."""
+    return [
+        node.value.value
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    ]
+
+
+def test_no_docstring_begins_in_the_third_person() -> None:
+    """Ruff's D401 excludes tests, attributes and properties; this test does not."""
+    files = sorted(file for file in tracked("*.py") if not file.startswith("tests/unit/data/"))
+    found = [
+        f"{file}: {text.splitlines()[0]}" for file in files for text in texts(ROOT / file) if THIRD_PERSON.match(text)
+    ]
+
+    assert "tests/unit/test_house.py" in files
+    assert found == []
+
+
+@pytest.mark.parametrize("text", ["Gives a list.", "Says when.", "Brings a wheel.", "Holds a lock.", "Tells why."])
+def test_the_third_person_is_recognised(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "code.py"
+    file.write_text(f'LIMIT = 1\n"""{text}"""\n\n\ndef run():\n    """Run."""\n')
+
+    assert [each for each in texts(file) if THIRD_PERSON.match(each)] == [text]
 
 
 def test_no_lock_file_contains_a_url() -> None:

@@ -1,4 +1,4 @@
-"""The long forms of durability: every file of a store damaged, many generations of it, many kills."""
+"""The long durability tests: damage to every file of a store, many generations, many kills."""
 
 import gc
 import random
