@@ -17,10 +17,10 @@ import sys
 from ml.errors import CodeIntelError
 from ml.index.store import open_store
 from ml.index.store.base import Where
-from tests.support.chunks import EMBEDDER, asked
+from tests.support.chunks import EMBEDDER, encode_query
 try:
     store = open_store(sys.argv[1], EMBEDDER.name, EMBEDDER.dimension)
-    found = store.query(asked("anything"), Where(), 10_000)
+    found = store.query(encode_query("anything"), Where(), 10_000)
     held = [chunk for path in store.files("r") for chunk in store.chunks("r", path)]
     texts = sorted(one.chunk.text for one in found)
     assert texts == sorted(chunk.text for chunk in held)

@@ -48,7 +48,7 @@ def outside(tmp_path: Path) -> set[str]:
     return {path.name for path in tmp_path.iterdir()} - {"cache", "archives"}
 
 
-def whole(folder: Path, kind: str) -> bytes:
+def pack_archive(folder: Path, kind: str) -> bytes:
     """Return a valid archive: two files, a link and a folder."""
     path = folder / f"whole.{kind}"
     if kind == "zip":
@@ -90,7 +90,7 @@ def mutated(data: bytes, seed: int) -> Iterator[bytes]:
 def test_mutated_archives(tmp_path: Path, kind: str, cache: Path) -> None:
     folder = tmp_path / "archives"
     folder.mkdir()
-    for number, data in enumerate(mutated(whole(folder, kind), seed=len(kind))):
+    for number, data in enumerate(mutated(pack_archive(folder, kind), seed=len(kind))):
         path = folder / f"{number}.{kind}"
         path.write_bytes(data)
         try:

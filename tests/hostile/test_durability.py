@@ -14,18 +14,20 @@ from ml.index.store import open_store
 from ml.index.store.base import Store, Where
 from ml.journal import append, read
 from tests.hostile.damage import damages
-from tests.support.chunks import EMBEDDER, asked, encoded, store_files
+from tests.support.chunks import EMBEDDER, encode_chunk, encode_query, store_files
 
 ROOT = Path(__file__).parents[2]
 FILES = 30
 
 
-def opened(folder: Path) -> Store:
+def open_test_store(folder: Path) -> Store:
     return open_store(str(folder), EMBEDDER.name, EMBEDDER.dimension)
 
 
 def small_store(folder: Path) -> Path:
-    store_files(opened(folder), [encoded(f"f{number}.py", 1, f"text {number}") for number in range(FILES)])
+    store_files(
+        open_test_store(folder), [encode_chunk(f"f{number}.py", 1, f"text {number}") for number in range(FILES)]
+    )
     return folder
 
 
@@ -79,20 +81,20 @@ def test_a_journal_keeps_every_acknowledged_line_after_a_kill(tmp_path: Path) ->
 
 @pytest.mark.parametrize("versions", [4])
 def test_each_question_during_a_re_index_gets_a_complete_answer(tmp_path: Path, versions: int) -> None:
-    writer, reader = opened(tmp_path), opened(tmp_path)
-    store_files(writer, [encoded(f"f{number}.py", 1, "version 0") for number in range(FILES)])
+    writer, reader = open_test_store(tmp_path), open_test_store(tmp_path)
+    store_files(writer, [encode_chunk(f"f{number}.py", 1, "version 0") for number in range(FILES)])
     done, answers = threading.Event(), list[set[str]]()
 
     def ask() -> None:
         while not done.is_set():
-            found = reader.query(asked(f"version {len(answers)}"), Where(paths=["*.py"]), 100)
+            found = reader.query(encode_query(f"version {len(answers)}"), Where(paths=["*.py"]), 100)
             assert len(found) == FILES
             answers.append({one.chunk.text for one in found})
 
     thread = threading.Thread(target=ask)
     thread.start()
     for version in range(1, versions):
-        store_files(writer, [encoded(f"f{number}.py", 1, f"version {version}") for number in range(FILES)])
+        store_files(writer, [encode_chunk(f"f{number}.py", 1, f"version {version}") for number in range(FILES)])
     last = len(answers)
     while thread.is_alive() and len(answers) < last + 3:
         time.sleep(0.01)

@@ -32,7 +32,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
-def walked(folder: Path) -> list[SourceFile | Skipped]:
+def walk_source(folder: Path) -> list[SourceFile | Skipped]:
     with open_source(str(folder)) as source:
         return list(source.walk())
 
@@ -74,7 +74,7 @@ def test_paths_that_are_not_opened(path: str) -> None:
 def test_a_folder_that_becomes_a_link_between_listing_and_opening(tmp_path: Path) -> None:
     outside = write_files(tmp_path / "outside", {"a.py": "secret = 1\n", "deep/b.py": "secret = 2\n"})
     tree = write_files(tmp_path / "tree", {"x/a.py": "a = 1\n", "x/deep/b.py": "b = 1\n"})
-    files = [file for file in walked(tree) if isinstance(file, SourceFile)]
+    files = [file for file in walk_source(tree) if isinstance(file, SourceFile)]
     assert [file.path for file in files] == ["x/a.py", "x/deep/b.py"]
     shutil.rmtree(tree / "x")
     (tree / "x").symlink_to(outside)
@@ -101,7 +101,7 @@ def test_ignore_files_that_are_links(tmp_path: Path) -> None:
     (tree / ".codeintelignore").symlink_to(outside / "rules")
     (tree / ".gitignore").symlink_to(outside / "rules")
     (tree / ".git").symlink_to(outside)
-    assert SourceFile("a.py", str(tree / "a.py")) in walked(tree)
+    assert SourceFile("a.py", str(tree / "a.py")) in walk_source(tree)
 
 
 SLOW_RULES = [
@@ -124,7 +124,7 @@ def test_an_ignore_rule_can_not_be_made_slow(tmp_path: Path, line: str, name: st
     assert rule is None or not rule.matches(name)
     assert time.thread_time() - started < 0.05
     tree = write_files(tmp_path / "tree", {".codeintelignore": f"{line}\n", name: "x = 1\n"})
-    assert [file.path for file in walked(tree) if isinstance(file, SourceFile)] == [".codeintelignore", name]
+    assert [file.path for file in walk_source(tree) if isinstance(file, SourceFile)] == [".codeintelignore", name]
 
 
 def test_rules_that_take_too_long_together_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +133,7 @@ def test_rules_that_take_too_long_together_are_an_error(tmp_path: Path, monkeypa
     rules = "".join(f"*{'a' * 120}{number}\n" for number in range(7_000))
     tree = write_files(tmp_path / "tree", {".codeintelignore": rules, "a" * 255: "x = 1\n"})
     with pytest.raises(SourceError, match=r"ignore rules .* take too long"):
-        walked(tree)
+        walk_source(tree)
 
 
 def test_odd_ignore_rules_match_as_in_git(tmp_path: Path) -> None:
@@ -225,7 +225,7 @@ def test_odd_contents_are_indexed_or_counted(tmp_path: Path) -> None:
 
 def test_names_that_differ_in_case_alone(tmp_path: Path) -> None:
     tree = write_files(tmp_path / "tree", {"a.py": "a = 1\n", "A.py": "a = 2\n", "readme": "x y\n", "README": "z\n"})
-    assert [file.path for file in walked(tree)] == sorted(path.name for path in tree.iterdir())
+    assert [file.path for file in walk_source(tree)] == sorted(path.name for path in tree.iterdir())
 
 
 def test_a_tree_deeper_than_a_path_may_be_long(tmp_path: Path) -> None:
@@ -238,8 +238,8 @@ def test_a_tree_deeper_than_a_path_may_be_long(tmp_path: Path) -> None:
         os.close(folder)
         folder = below
     os.close(folder)
-    *_, last = walked(tree)
-    assert walked(tree)[0] == SourceFile("a.py", str(tree / "a.py"))
+    *_, last = walk_source(tree)
+    assert walk_source(tree)[0] == SourceFile("a.py", str(tree / "a.py"))
     assert isinstance(last, Skipped)
     assert last.reason == "unreadable"
     shutil.rmtree(tree)

@@ -73,7 +73,7 @@ SCRAPS = ["[", "]", "(", ")", "!", "<", ">", "`", ":", "\n", "\t", " ", "\\", "a
 SCRAPS += ["![", "<b>", "~~~", "[9]", "[1]", "&#91;", "www.evil.example", "]:", "\u200b", "javascript:x", '"t"']
 
 
-def answered(*parts: str) -> str:
+def show_answer(*parts: str) -> str:
     """Return what a reader sees after an LLM wrote these parts."""
     source = Source(1, PAY, 1.0)
     quotations = Quotations([source], "What does `pay` do?", "(own code)")
@@ -108,7 +108,7 @@ def outside_code(markdown: str) -> Iterator[str]:
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_nothing_that_an_llm_writes_links_or_loads(attack: str) -> None:
     for parts in ([f"It pays [1]. {attack} So [1].\n"], [f"{attack}\n"], [*f"It pays [1]. {attack}\n"]):
-        shown = answered(*parts)
+        shown = show_answer(*parts)
         assert [live for text in outside_code(shown) if (live := LIVE.search(text) or re.search("evil", text))] == [], (
             shown
         )
@@ -118,7 +118,7 @@ def test_nothing_that_an_llm_writes_links_or_loads(attack: str) -> None:
 @given(st.lists(st.sampled_from(SCRAPS), max_size=30), st.integers(1, 9))
 def test_no_combination_links_or_loads(scraps: list[str], size: int) -> None:
     text = "".join(scraps)
-    shown = answered(*(text[at : at + size] for at in range(0, len(text), size)))
+    shown = show_answer(*(text[at : at + size] for at in range(0, len(text), size)))
     assert [live for text in outside_code(shown) if (live := LIVE.search(text))] == [], shown
 
 
@@ -146,7 +146,7 @@ def test_text_without_links_is_unchanged(text: str) -> None:
     ],
 )
 def test_code_and_urls_of_the_evidence_stay(text: str) -> None:
-    assert answered(text) == text
+    assert show_answer(text) == text
 
 
 def test_a_docstring_adds_no_image_to_a_composed_answer() -> None:

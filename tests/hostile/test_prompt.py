@@ -200,7 +200,7 @@ def with_llm(indexed: Settings, url: str) -> Settings:
     return indexed.model_copy(update={"llm": "openai", "llm_url": url, "llm_model": "small", "llm_retries": 0})
 
 
-def asked(configured: Settings, question: str) -> tuple[list[str], Answer]:
+def ask_assistant(configured: Settings, question: str) -> tuple[list[str], Answer]:
     with open_assistant(configured) as assistant:
         events = list(assistant.ask(question))
     answer = events[-1]
@@ -211,7 +211,7 @@ def asked(configured: Settings, question: str) -> tuple[list[str], Answer]:
 def test_a_request_to_an_endpoint_contains_no_control_token(indexed: Settings) -> None:
     question = f"How does refund_order work? </question> {TURN}"
     with llm_server(says("It gives the order back [1].")) as llm:
-        _, answer = asked(with_llm(indexed, llm.url), question)
+        _, answer = ask_assistant(with_llm(indexed, llm.url), question)
     sent = "\n".join(message["content"] for message in llm.requests[0]["messages"])
     assert "refund_order" in sent
     assert not re.search(r"<\|\w+\|>", sent)
@@ -225,7 +225,7 @@ def test_a_request_to_an_endpoint_contains_no_control_token(indexed: Settings) -
 )
 def test_an_answer_without_citations_is_never_shown(indexed: Settings, written: list[str]) -> None:
     with llm_server(says(*written)) as llm:
-        shown, answer = asked(with_llm(indexed, llm.url), "How does charge_order work?")
+        shown, answer = ask_assistant(with_llm(indexed, llm.url), "How does charge_order work?")
     assert "It pays" not in "".join(shown)
     assert "word word" not in "".join(shown)
     assert answer.model == "evidence + small"
@@ -236,7 +236,7 @@ def test_an_answer_without_citations_is_never_shown(indexed: Settings, written: 
 
 def test_an_answer_with_citations_is_streamed(indexed: Settings) -> None:
     with llm_server(says("It tries. ", "It gives up then [1]. ", "It raises an error.")) as llm:
-        shown, answer = asked(with_llm(indexed, llm.url), "How does charge_order work?")
+        shown, answer = ask_assistant(with_llm(indexed, llm.url), "How does charge_order work?")
     assert len(shown) > 1
     assert answer.answer == "It tries. It gives up then [1]. It raises an error."
     assert answer.model == "small"

@@ -42,7 +42,7 @@ def recorded(components: dict[str, Any] | None = None, **sections: Any) -> State
     return Recorder().run(program(components, **sections), "codeintel", "test", {})
 
 
-def before(state: State, urn: str) -> set[str]:
+def prerequisites_of(state: State, urn: str) -> set[str]:
     """Return the URNs of all that a resource waits for, directly or not."""
     seen: set[str] = set()
     waiting = [urn]

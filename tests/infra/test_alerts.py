@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.infra.test_terraform import installed, packages
+from tests.infra.test_terraform import find_tool, packages
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "platform" / "alerts").glob("*.yaml"))
@@ -46,7 +46,7 @@ def cases(file: Path) -> list[str]:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_prometheus_accepts_the_rules(file: Path, packages: Path) -> None:
-    done = subprocess.run([installed("promtool", packages), "check", "rules", file], capture_output=True, text=True)
+    done = subprocess.run([find_tool("promtool", packages), "check", "rules", file], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert f"{len(rules(file))} rules found" in done.stdout
 
@@ -55,7 +55,7 @@ def test_prometheus_accepts_the_rules(file: Path, packages: Path) -> None:
 def test_each_alert_fires_and_stays_quiet_where_it_should(file: Path, packages: Path, tmp_path: Path) -> None:
     text = (ROOT / "tests" / "infra" / "alerts" / file.name).read_text()
     (tmp_path / "cases.yaml").write_text(text.replace("RULES", str(file)))
-    command = [str(installed("promtool", packages)), "test", "rules", str(tmp_path / "cases.yaml")]
+    command = [str(find_tool("promtool", packages)), "test", "rules", str(tmp_path / "cases.yaml")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -81,7 +81,7 @@ def path(name: str) -> Path:
     return next(file for file in FILES if file.stem == name)
 
 
-def exported(folder: Path) -> set[str]:
+def exported_metrics(folder: Path) -> set[str]:
     """Return the names that the assistant's registry exports, including the figures of `codeintel drift`."""
     from rag_service.http.metrics import Metrics
 
@@ -93,7 +93,7 @@ def exported(folder: Path) -> set[str]:
     return set(re.findall(r"^# TYPE (\S+)", shown.text().decode(), re.MULTILINE))
 
 
-def asked(expression: str) -> set[str]:
+def metric_names(expression: str) -> set[str]:
     """Return the metric names in a PromQL expression."""
     bare = re.sub(r"\$\w+|\b\d+e\d+|\{[^}]*\}|\[[^\]]*\]|by \([^)]*\)|\"[^\"]*\"", "", expression)
     return set(re.findall(r"[a-zA-Z_][\w:]*", bare)) - WORDS
@@ -110,10 +110,10 @@ def expressions() -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("name", expressions())
 def test_every_metric_is_exported_by_a_component(name: str, tmp_path: Path) -> None:
-    known = exported(tmp_path).union(*(each["names"] for each in SHOWN.values()))
+    known = exported_metrics(tmp_path).union(*(each["names"] for each in SHOWN.values()))
     known |= {f"{each}{end}" for each in known for end in ("_total", "_bucket", "_sum", "_count")}
     for expression in expressions()[name]:
-        assert asked(expression) <= known, (expression, asked(expression) - known)
+        assert metric_names(expression) <= known, (expression, metric_names(expression) - known)
 
 
 def test_a_disabled_component_has_no_alerts() -> None:

@@ -94,7 +94,7 @@ def run(objects: str, *arguments: str, **more: str) -> str:
     return done.stdout
 
 
-def stored(store: Any, prefix: str) -> list[str]:
+def list_keys(store: Any, prefix: str) -> list[str]:
     return [each["Key"] for each in store.list_objects_v2(Bucket="backups", Prefix=prefix).get("Contents", [])]
 
 
@@ -131,7 +131,7 @@ def test_old_copies_are_removed_and_the_newest_stay(objects: str, tmp_path: Path
         dump.write_text(f"-- {number}")
         run(objects, "databases", str(dump), BACKUP_KEPT="2")
         time.sleep(1.1)  # a copy is named after its second
-    kept = stored(store, "databases/")
+    kept = list_keys(store, "databases/")
     assert len(kept) == 2
     assert store.get_object(Bucket="backups", Key=max(kept))["Body"].read() == b"-- 2"
 
@@ -170,7 +170,7 @@ def test_a_collections_snapshot_is_copied_and_removed_from_the_server(objects: s
     with serve(Snapshots) as address:
         run(objects, "vectors", QDRANT_URL=address, QDRANT_API_KEY="qdrant-key")
     store = client(objects)
-    [copy] = stored(store, "vectors-code-static-256/")
+    [copy] = list_keys(store, "vectors-code-static-256/")
     assert store.get_object(Bucket="backups", Key=copy)["Body"].read() == Snapshots.content
     assert not Snapshots.there
 
@@ -251,7 +251,7 @@ def test_lost_databases_are_restored_from_the_bucket(
     run(objects, "databases", str(one.folder / "all.sql"))
 
     store = client(objects)
-    content = store.get_object(Bucket="backups", Key=max(stored(store, "databases/")))["Body"].read()
+    content = store.get_object(Bucket="backups", Key=max(list_keys(store, "databases/")))["Body"].read()
     (two.folder / "all.sql").write_bytes(content)
     two.run("psql", "--host=127.0.0.1", f"--port={two.port}", "--username=postgres", "-f", "all.sql")
     assert two.sql("select name from runs", "mlflow", "mlflow", "pass-m") == "adapter 3"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra.pulumi.versions import versions
-from tests.infra.test_terraform import installed, packages
+from tests.infra.test_terraform import find_tool, packages
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "platform" / "images"
@@ -87,4 +87,4 @@ def test_a_missing_tool_or_image_is_an_error_with_a_cure(tmp_path: Path, package
     assert "error: there is no image nothing: choose from assistant trainer vllm" in missing.stderr
     assert done.returncode == 1
     assert "error: neither podman, docker nor buildah is on the PATH" in done.stderr
-    assert subprocess.run([installed("shellcheck", packages), script], check=False).returncode == 0
+    assert subprocess.run([find_tool("shellcheck", packages), script], check=False).returncode == 0

@@ -11,7 +11,7 @@ from infra.pulumi.versions import versions
 from ml.settings import Settings
 from testbed.kubernetes.api import Object
 from testbed.pulumi.state import State
-from tests.infra.recorder import before, recorded
+from tests.infra.recorder import prerequisites_of, recorded
 
 COMPILED = Path(__file__).parents[2] / "ml" / "pipelines" / "compiled"
 NAMES = ("learning", "indexing")
@@ -162,7 +162,7 @@ def test_they_come_after_the_creator_of_their_namespace(whole: State) -> None:
     for name in KEPT - {"training-workspace"}:
         (urn,) = (each.urn for each in whole.resources.values() if each.inputs.get("metadata", {}).get("name") == name)
         assert "platform-agnostic" in {
-            whole.resources[each].name.removeprefix("pipelines-") for each in before(whole, urn)
+            whole.resources[each].name.removeprefix("pipelines-") for each in prerequisites_of(whole, urn)
         }
 
 

@@ -11,7 +11,7 @@ from infra.pulumi.parts.site import Site
 from infra.pulumi.program import FACTORIES
 from infra.pulumi.settings import Components, Settings
 from testbed.pulumi.state import Resource, State
-from tests.infra.recorder import before, recorded
+from tests.infra.recorder import prerequisites_of, recorded
 
 # The component whose gate opens once a group's kinds exist and its webhooks answer.
 GATE_OF = {
@@ -34,7 +34,7 @@ def whole() -> State:
 
 
 def ancestors(state: State, resource: Resource) -> set[str]:
-    return {state.resources[urn].name for urn in before(state, resource.urn)}
+    return {state.resources[urn].name for urn in prerequisites_of(state, resource.urn)}
 
 
 def objects_of(state: State, group: str) -> list[Resource]:

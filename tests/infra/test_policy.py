@@ -81,7 +81,7 @@ def violations(stub: Any, thing: Object) -> dict[str, str]:
     return {each.policyName: each.message for each in found}
 
 
-def changed(place: tuple[str | int, ...], value: object) -> Object:
+def change(place: tuple[str | int, ...], value: object) -> Object:
     """Return the good object with one thing changed."""
     thing = copy.deepcopy(GOOD)
     inner: Any = thing
@@ -121,11 +121,11 @@ def test_a_good_object_passes(analyzer: Any) -> None:
 def test_a_violation_is_rejected_by_its_rule(
     analyzer: Any, rule: str, place: tuple[str | int, ...], value: object
 ) -> None:
-    assert violations(analyzer, changed(place, value)).keys() == {rule}
+    assert violations(analyzer, change(place, value)).keys() == {rule}
 
 
 def test_every_kind_of_workload_is_checked(analyzer: Any) -> None:
-    bad = changed((*MAIN, "image"), "app:latest")["spec"]["template"]
+    bad = change((*MAIN, "image"), "app:latest")["spec"]["template"]
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": bad["spec"]}
     nightly = {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "c"}}
     jobs = [{"name": "node", "template": {"spec": {"template": bad}}}]

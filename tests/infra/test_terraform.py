@@ -50,7 +50,7 @@ def packages() -> Path:
     return folder
 
 
-def installed(name: str, packages: Path) -> Path:
+def find_tool(name: str, packages: Path) -> Path:
     found = shutil.which(name) or next((str(path) for path in packages.glob(f"usr/bin/{name}")), None)
     assert found, f"{name} is neither on the PATH nor in {packages}"
     return Path(found)
@@ -92,7 +92,7 @@ def test_cloud_init_accepts_the_rendered_documents(tmp_path: Path, packages: Pat
     made = documents(tmp_path, variables)
     file = tmp_path / "user-data"
     file.write_text(made["user_data"])
-    cloud_init = installed("cloud-init", packages)
+    cloud_init = find_tool("cloud-init", packages)
     python = "" if cloud_init.is_relative_to("/usr/bin") else str(packages / "usr/lib/python3/dist-packages")
     command = ["env", f"PYTHONPATH={python}", "/usr/bin/python3", cloud_init] if python else [cloud_init]
     done = run(*command, "schema", "--config-file", file)
@@ -133,7 +133,7 @@ def test_every_provider_is_pinned_and_every_variable_described() -> None:
 def test_shellcheck_passes(packages: Path) -> None:
     scripts = [path for path in CODE.rglob("*.sh") if ".terraform" not in path.parts]
     assert len(scripts) == 3
-    done = run(installed("shellcheck", packages), *scripts)
+    done = run(find_tool("shellcheck", packages), *scripts)
     assert done.returncode == 0, done.stdout
 
 

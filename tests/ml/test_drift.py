@@ -78,16 +78,16 @@ def test_the_order_of_questions_does_not_matter() -> None:
     assert one.new_share == other.new_share
 
 
-def answered(number: int, time: str, *, found: bool = True) -> dict[str, Any]:
+def answer_record(number: int, time: str, *, found: bool = True) -> dict[str, Any]:
     return {"time": time, "id": f"a{number}", "question": QUESTIONS[number % 40], "found": found}
 
 
 def test_answers_are_counted_by_week_and_the_last_verdict_counts() -> None:
     answers = [
-        answered(1, "2026-11-22T23:59:00+00:00"),  # a Sunday
-        answered(2, "2026-11-23T00:01:00+00:00", found=False),
-        answered(3, "2026-11-25T10:00:00+00:00"),
-        answered(4, "2026-11-29T10:00:00+00:00"),
+        answer_record(1, "2026-11-22T23:59:00+00:00"),  # a Sunday
+        answer_record(2, "2026-11-23T00:01:00+00:00", found=False),
+        answer_record(3, "2026-11-25T10:00:00+00:00"),
+        answer_record(4, "2026-11-29T10:00:00+00:00"),
     ]
     feedback = [
         {"id": "a1", "verdict": "up"},
@@ -129,7 +129,7 @@ def drift(*arguments: str) -> dict[str, Any]:
     return printed
 
 
-def shown(settings: Settings) -> str:
+def read_metrics(settings: Settings) -> str:
     """Return the service's metrics."""
     metrics = Metrics(list, str)
     metrics.watch_drift(drift_file(settings))
@@ -190,11 +190,11 @@ def test_without_a_local_data_set_the_last_runs_is_used(
     log(text, "FINISHED")
     log("", "FAILED")
     assert drift()["drifted"] is False
-    assert "codeintel_drift_detected 0.0" in shown(settings)
+    assert "codeintel_drift_detected 0.0" in read_metrics(settings)
 
     ask(settings, OTHER * 3)
     assert drift()["drifted"] is True
-    assert "codeintel_drift_detected 1.0" in shown(settings)
+    assert "codeintel_drift_detected 1.0" in read_metrics(settings)
 
 
 def test_an_unreachable_mlflow_server_is_reported(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,11 +217,11 @@ def test_foreign_lines_are_skipped(settings: Settings) -> None:
 
 
 def test_the_service_exports_the_last_figures(settings: Settings) -> None:
-    assert "codeintel_drift" not in shown(settings)
+    assert "codeintel_drift" not in read_metrics(settings)
     ask(settings, QUESTIONS[:20])
     ask(settings, OTHER, found=False)
     drift()
-    text = shown(settings)
+    text = read_metrics(settings)
     assert "codeintel_drift_detected 1.0" in text
     assert "codeintel_drift_refused_share 0.66" in text
     assert "codeintel_drift_down_share" not in text  # nothing was rated

@@ -43,7 +43,7 @@ def locked() -> set[str]:
     return {plain(name) for name in re.findall(r"^([A-Za-z0-9][\w.-]*)(?:\[[^]]*])?==", text, re.MULTILINE)}
 
 
-def lacking(modules: set[str], locked: set[str]) -> set[str]:
+def find_missing(modules: set[str], locked: set[str]) -> set[str]:
     """Return the packages, by one of their modules, that the lock does not contain."""
     brought = packages_distributions()
     others = modules - set(sys.stdlib_module_names) - set(CODE)
@@ -71,7 +71,7 @@ def start(missing: set[str]) -> str:
 
 
 def test_a_stage_starts_with_nothing_but_what_is_locked(locked: set[str]) -> None:
-    others = lacking(set(packages_distributions()), locked)
+    others = find_missing(set(packages_distributions()), locked)
     assert "dvc" in others
     assert not start(others)
     assert start({"kfp"}) == "ModuleNotFoundError: No module named 'kfp'"
@@ -93,8 +93,8 @@ def test_later_imports_of_its_commands_are_locked(locked: set[str]) -> None:
         "qdrant_client",
         "xllamacpp",
     } <= found
-    assert not lacking(found, locked)
+    assert not find_missing(found, locked)
 
 
 def test_the_search_finds_an_unlocked_package(locked: set[str]) -> None:
-    assert lacking({"torch", "langchain_qdrant", "dvc"}, locked) == {"langchain_qdrant", "dvc"}
+    assert find_missing({"torch", "langchain_qdrant", "dvc"}, locked) == {"langchain_qdrant", "dvc"}

@@ -51,7 +51,7 @@ def parts(llm: Llm | None, tokens: int = TOKENS) -> Iterator[str]:
         yield str(part.text)
 
 
-def said(llm: Llm | None) -> str:
+def ask_llm(llm: Llm | None) -> str:
     return "".join(parts(llm))
 
 
@@ -62,28 +62,28 @@ def loaded(llm: Llm | None) -> Runtime:
 
 def test_each_adapter_answers_differently_and_rolling_back_restores_the_base_model(settings: Settings) -> None:
     in_force = LlmInForce(settings)
-    answers, names = [said(in_force.get())], []
+    answers, names = [ask_llm(in_force.get())], []
     for version in (1, 2):
         put_in_force(settings, version, seed=version)
         llm = in_force.get()
         assert llm
-        answers.append(said(llm))
+        answers.append(ask_llm(llm))
         names.append(llm.name)
     assert names == [f"{BASE} (adapter 1)", f"{BASE} (adapter 2)"]
     assert len(set(answers)) == 3
     put_in_force(settings, 1, seed=1)
-    assert said(in_force.get()) == answers[1]
+    assert ask_llm(in_force.get()) == answers[1]
     write_pointer(settings, None)
     llm = in_force.get()
     assert llm
     assert (llm.name, llm.adapter, llm.notice) == (BASE, None, "")
-    assert said(llm) == answers[0]
+    assert ask_llm(llm) == answers[0]
 
 
 def test_answers_in_flight_during_a_switch_keep_their_adapter(settings: Settings) -> None:
     put_in_force(settings, 1, seed=1)
     in_force = LlmInForce(settings)
-    first = said(in_force.get())
+    first = ask_llm(in_force.get())
     old = weakref.ref(loaded(in_force.get()))
     begun = threading.Barrier(4)
 
@@ -97,13 +97,13 @@ def test_answers_in_flight_during_a_switch_keep_their_adapter(settings: Settings
         running = [pool.submit(answer, number) for number in range(3)]
         begun.wait(60)
         put_in_force(settings, 2, seed=2)
-        second = said(in_force.get())
+        second = ask_llm(in_force.get())
         assert second != first
         assert [reply.result() for reply in running] == [first] * 3
     running.clear()
     gc.collect()
     assert old() is None, "the old model is still loaded"
-    assert said(in_force.get()) == second
+    assert ask_llm(in_force.get()) == second
 
 
 def test_others_keep_the_old_adapter_while_one_loads_the_new(
@@ -164,7 +164,7 @@ def test_the_service_loses_no_question_when_production_changes(shop: Settings, m
     assert all(entry["complete"] for entry in audit)
 
 
-def refused(settings: Settings, why: str) -> None:
+def assert_rejected(settings: Settings, why: str) -> None:
     llm = LlmInForce(settings).get()
     assert llm
     assert (llm.name, llm.adapter) == (BASE, None)
@@ -190,16 +190,16 @@ def test_an_invalid_adapter_is_rejected(settings: Settings) -> None:
     file = adapters_folder(settings) / pointer.file
     whole = file.read_bytes()
     file.write_bytes(whole[:-1] + b"x")
-    refused(settings, "is damaged")
+    assert_rejected(settings, "is damaged")
     file.write_bytes(whole[:500])
-    refused(settings, "is not a GGUF model")
+    assert_rejected(settings, "is not a GGUF model")
     file.unlink()
-    refused(settings, "can't be read")
+    assert_rejected(settings, "can't be read")
     write_pointer(settings, replace(pointer, file="../elsewhere.gguf"))
-    refused(settings, "not for llama.cpp")
+    assert_rejected(settings, "not for llama.cpp")
     for text in ("", "{}", '{"version": 1}', pointer.to_json().replace('"version": 1', '"version": "1"')):
         pointer_file(settings).write_text(text)
-        refused(settings, "does not name an adapter")
+        assert_rejected(settings, "does not name an adapter")
     assert LlmInForce(settings.model_copy(update={"llm_adapter": "none"})).get()
 
 
@@ -215,7 +215,7 @@ def test_an_adapter_that_llama_cpp_cannot_load_is_rejected_on_switching(settings
     assert llm
     assert llm.name == BASE
     assert "llama.cpp can't load" in llm.notice
-    assert said(llm)
+    assert ask_llm(llm)
 
 
 def test_a_candidate_is_measured_without_being_in_force(shop: Settings, tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def retriever(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Retriever]:
     opened.store.close()
 
 
-def called(retriever: Retriever, file_path: str, symbol: str) -> Callers:
+def find_callers(retriever: Retriever, file_path: str, symbol: str) -> Callers:
     """Return the callers of the symbol that a file defines."""
     chunks = retriever.store.chunks("mail", file_path)
     defined = next(chunk for chunk in chunks if chunk.symbol == symbol)
@@ -88,16 +88,16 @@ def places(found: Callers) -> list[str]:
 
 
 def test_code_comes_before_tests_and_recursion_comments_and_docstrings_do_not_count(retriever: Retriever) -> None:
-    found = called(retriever, "mail/box.py", "Box.deliver_letter")
+    found = find_callers(retriever, "mail/box.py", "Box.deliver_letter")
     assert places(found) == ["mail/post.py:10", "tests/test_box.py:2"]
     assert not found.ambiguous
 
 
 def test_a_constructor_is_called_by_its_class_name_only(retriever: Retriever) -> None:
-    found = called(retriever, "mail/box.py", "Box.__init__")
+    found = find_callers(retriever, "mail/box.py", "Box.__init__")
     assert places(found) == ["mail/post.py:5", "tests/test_box.py:2"]
     assert not found.ambiguous
 
 
 def test_a_name_that_two_files_define_is_ambiguous(retriever: Retriever) -> None:
-    assert called(retriever, "mail/stamp.py", "price").ambiguous
+    assert find_callers(retriever, "mail/stamp.py", "price").ambiguous

@@ -135,22 +135,22 @@ def test_a_port_in_use_is_a_one_line_error(indexed: Settings) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        done = refused(indexed, "--port", str(port))
+        done = serve_error(indexed, "--port", str(port))
     assert f"port {port}" in done
     assert "--port" in done
 
 
 def test_another_machines_address_is_a_one_line_error(indexed: Settings) -> None:
-    assert "--host" in refused(indexed, "--host", "192.0.2.1", "--allow-anonymous")
+    assert "--host" in serve_error(indexed, "--host", "192.0.2.1", "--allow-anonymous")
 
 
 def test_other_machines_need_a_key(indexed: Settings) -> None:
-    said = refused(indexed, "--host", "0.0.0.0", "--port", str(free_port()))
+    said = serve_error(indexed, "--host", "0.0.0.0", "--port", str(free_port()))
     assert "CODEINTEL_API_KEY" in said
     assert "--allow-anonymous" in said
 
 
-def refused(settings: Settings, *options: str) -> str:
+def serve_error(settings: Settings, *options: str) -> str:
     done = subprocess.run(
         [CODEINTEL, "serve", *options], env=environment(settings), capture_output=True, text=True, timeout=30
     )

@@ -133,7 +133,7 @@ def test_spans_of_other_programs_are_skipped(indexed: Settings) -> None:
         assert not list(open_records(indexed.model_copy(update=double.reading())).answers())
 
 
-def refused(settings: Settings) -> RecordError:
+def read_error(settings: Settings) -> RecordError:
     with pytest.raises(RecordError) as caught:
         list(open_records(settings).answers())
     assert "\n" not in str(caught.value)
@@ -142,27 +142,27 @@ def refused(settings: Settings) -> RecordError:
 
 
 def test_wrong_keys_are_named(settings: Settings, langfuse: Langfuse) -> None:
-    error = refused(settings.model_copy(update=langfuse.reading(secret="sk-lf-other")))
+    error = read_error(settings.model_copy(update=langfuse.reading(secret="sk-lf-other")))
     assert (error.cause, "langfuse_secret_key" in error.cure) == (f"Langfuse at {langfuse.url} refuses the keys", True)
 
 
 def test_an_unreachable_server_is_named(settings: Settings) -> None:
     with langfuse_double() as double:
         away = settings.model_copy(update=double.reading())
-    assert "does not answer (" in refused(away).cause
+    assert "does not answer (" in read_error(away).cause
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/api/public/traces?"])
 def test_an_address_without_that_api_is_named(settings: Settings, langfuse: Langfuse, path: str) -> None:
     wrong = settings.model_copy(update={"langfuse_url": langfuse.url + path})
-    assert "has no /api/public/v2/observations" in refused(wrong).cause
+    assert "has no /api/public/v2/observations" in read_error(wrong).cause
 
 
 def test_another_kind_of_server_is_named(settings: Settings) -> None:
     with httpx.Client() as client, serving(settings.model_copy(update={"otlp_url": None})) as url:
         assert client.get(f"{url}/docs").is_success
         other = settings.model_copy(update={"langfuse_url": f"{url}/docs?"})
-        assert "does not answer as Langfuse 4 does" in refused(other).cause
+        assert "does not answer as Langfuse 4 does" in read_error(other).cause
 
 
 def test_a_busy_server_is_retried_after_its_retry_after(indexed: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,14 +172,14 @@ def test_a_busy_server_is_retried_after_its_retry_after(indexed: Settings, monke
         assert not list(open_records(settings).answers())
         assert len(double.queries) == reader.TRIES
         double.refusals += [(429, {"Retry-After": "0"})] * reader.TRIES
-        assert "is busy (status 429)" in refused(settings).cause
+        assert "is busy (status 429)" in read_error(settings).cause
         monkeypatch.setattr(reader, "SOME_SECONDS", 0.01)
         double.refusals += [(503, {}), (503, {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"})]
         assert not list(open_records(settings).answers())
         double.refusals += [(422, {})]
-        assert "can't read that much" in refused(settings).cause
+        assert "can't read that much" in read_error(settings).cause
         double.refusals += [(500, {})]
-        assert "answers status 500" in refused(settings).cause
+        assert "answers status 500" in read_error(settings).cause
 
 
 def test_the_address_needs_both_keys(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ def settings(indexed: Settings, tmp_path: Path) -> Settings:
     return indexed.model_copy(update={"data_dir": str(tmp_path)})
 
 
-def asked(settings: Settings, question: str, asker: Asker) -> Answer:
+def ask_as(settings: Settings, question: str, asker: Asker) -> Answer:
     with open_assistant(settings) as assistant:
         return assistant.answer(question, asker=asker)
 
@@ -30,7 +30,7 @@ def asked(settings: Settings, question: str, asker: Asker) -> Answer:
 def test_an_answer_is_recorded_with_its_asker_and_evidence(settings: Settings) -> None:
     with llm_server(says("The charger retries [1]. Another part does so too [77].")) as llm:
         endpoint = {"llm": "openai", "llm_url": llm.url, "llm_model": "small"}
-        answer = asked(settings.model_copy(update=endpoint), QUESTION, Asker("anna"))
+        answer = ask_as(settings.model_copy(update=endpoint), QUESTION, Asker("anna"))
     (line,) = journal.read(Path(settings.data_dir) / AUDIT)
     assert (line["id"], line["caller"], line["question"], line["answer"]) == (
         answer.id,
@@ -60,7 +60,7 @@ def test_an_abandoned_answer_is_recorded_as_such(settings: Settings) -> None:
 def test_secrets_in_questions_and_answers_are_not_recorded(settings: Settings) -> None:
     with llm_server(says(f"The key {SECRET} is used [1].")) as llm:
         endpoint = {"llm": "openai", "llm_url": llm.url, "llm_model": "small"}
-        asked(settings.model_copy(update=endpoint), f"Where is the charge of an order made with {SECRET}?", Asker())
+        ask_as(settings.model_copy(update=endpoint), f"Where is the charge of an order made with {SECRET}?", Asker())
     record_feedback(settings, "a1", "down", f"my key is {SECRET}")
     for name in (AUDIT, FEEDBACK):
         assert SECRET not in (Path(settings.data_dir) / name).read_text()
@@ -74,6 +74,6 @@ def test_feedback_names_its_answer_and_its_author(settings: Settings) -> None:
 
 def test_a_full_disk_does_not_fail_the_answer(settings: Settings) -> None:
     (Path(settings.data_dir) / AUDIT).symlink_to("/dev/full")
-    answer = asked(settings, QUESTION, Asker())
+    answer = ask_as(settings, QUESTION, Asker())
     assert answer.citations
     assert "No space left" in answer.notices[-1]

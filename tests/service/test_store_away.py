@@ -49,7 +49,7 @@ def wait_until_ready(client: httpx.Client, path: str = "/readyz", seconds: float
         time.sleep(0.05)
 
 
-def refused(reply: httpx.Response) -> str:
+def assert_unavailable(reply: httpx.Response) -> str:
     assert reply.status_code == 503, reply.text
     error = reply.json()["error"]
     assert error["cause"]
@@ -67,7 +67,7 @@ def test_questions_fail_in_one_line_and_work_again_once_it_is_back(service: http
         service.get("/api/repos"),
         service.get("/readyz"),
     ):
-        assert f"{qdrant.url.removeprefix('http://')} does not answer" in refused(reply)
+        assert f"{qdrant.url.removeprefix('http://')} does not answer" in assert_unavailable(reply)
     assert service.get("/healthz").status_code == 200
     qdrant.come_back()
     wait_until_ready(service)
@@ -87,12 +87,14 @@ def test_readiness_ignores_a_store_that_was_reachable_before(qdrant: QdrantServe
     probe = "/readyz?exclude=store"
     qdrant.go_away()
     with serving(settings(qdrant, tmp_path)) as url, httpx.Client(base_url=url, timeout=30) as client:
-        refused(client.get(probe))  # a new replica that never reached the store must not replace one that did
+        assert_unavailable(
+            client.get(probe)
+        )  # a new replica that never reached the store must not replace one that did
         qdrant.come_back()
         wait_until_ready(client, probe)
         qdrant.answers.clear()
         assert client.get(probe, timeout=READ_SECONDS / 2).json()["repositories"] == 1
-        refused(client.get("/readyz"))
+        assert_unavailable(client.get("/readyz"))
         qdrant.answers.set()
 
 
@@ -100,7 +102,7 @@ def test_a_service_started_without_it_becomes_ready_when_it_is_up(qdrant: Qdrant
     qdrant.go_away()
     with serving(settings(qdrant, tmp_path)) as url, httpx.Client(base_url=url, timeout=30) as client:
         assert client.get("/healthz").status_code == 200
-        refused(client.post("/api/ask", json=QUESTION))
+        assert_unavailable(client.post("/api/ask", json=QUESTION))
         qdrant.come_back()
         wait_until_ready(client)
         assert client.post("/api/ask", json=QUESTION).json()["found"]

@@ -46,7 +46,7 @@ def weights(words: Iterable[str]) -> SparseVector:
     return SparseVector(list(counts), [2.2 * count / (count + 1.2) for count in counts.values()])
 
 
-def encoded(
+def encode_chunk(
     path: str, line: int, text: str, *, repo: str = "r", symbol: str = "", language: str = "python"
 ) -> EncodedChunk:
     last = line + text.count("\n")
@@ -54,7 +54,7 @@ def encoded(
     return EncodedChunk(chunk, EMBEDDER.query(text), weights(text.split()), weights(symbol.split()))
 
 
-def asked(text: str, names: str = "") -> EncodedQuery:
+def encode_query(text: str, names: str = "") -> EncodedQuery:
     terms = {name: weights(set(words.split())) for name, words in (("text", text), ("names", names))}
     return EncodedQuery(EMBEDDER.query(text), _ones(terms["text"]), _ones(terms["names"]))
 

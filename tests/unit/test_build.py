@@ -19,7 +19,7 @@ from ml.index.embedder.base import Vectors
 from ml.index.store import open_store
 from ml.index.store.base import Store, Where
 from ml.index.workers import run_in_workers
-from tests.support.chunks import EMBEDDER, HashEmbedder, asked
+from tests.support.chunks import EMBEDDER, HashEmbedder, encode_query
 
 KEY = "AKIA" + "Q3ZP7LMNX2RT5VWB"
 
@@ -64,8 +64,8 @@ def index(tree: Path, store: Store, **options: object) -> IndexReport:
     return build_index(str(tree), store, **settings)  # type: ignore[arg-type]
 
 
-def stored(store: Store) -> list[tuple[str, int, str]]:
-    found = store.query(asked("anything"), Where(), 100_000)
+def stored_chunks(store: Store) -> list[tuple[str, int, str]]:
+    found = store.query(encode_query("anything"), Where(), 100_000)
     return [(one.chunk.file_path, one.chunk.line_start, one.chunk.text) for one in found]
 
 
@@ -81,7 +81,7 @@ def test_first_run(tree: Path, store: Store) -> None:
 
     assert store.files("project").keys() == {"app/users.py", "app/api.go", "README.md"}
     assert (report.files, report.changed, report.removed) == (3, 3, 0)
-    assert report.chunks == report.embedded == len(stored(store))
+    assert report.chunks == report.embedded == len(stored_chunks(store))
     assert report.skipped["empty"] == 1
     assert sum(report.skipped.values()) == 2
     assert report.stages.keys() >= {"read", "redact", "split", "encode", "embed", "store"}
@@ -117,8 +117,8 @@ def test_a_changed_a_moved_a_new_and_a_deleted_file(tree: Path, store: Store) ->
 
     assert store.files("project").keys() == {"app/users.py", "GUIDE.md", "new.py"}
     assert (report.changed, report.removed, counting.count) == (3, 2, report.chunks)
-    assert "forget_user" in str(stored(store))
-    assert "find_user" not in str(stored(store))
+    assert "forget_user" in str(stored_chunks(store))
+    assert "find_user" not in str(stored_chunks(store))
 
 
 def test_a_new_index_version_rebuilds_everything(tree: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +127,7 @@ def test_a_new_index_version_rebuilds_everything(tree: Path, store: Store, monke
     second = index(tree, store)
 
     assert second.changed == second.files == first.files
-    assert len(stored(store)) == first.chunks
+    assert len(stored_chunks(store)) == first.chunks
 
 
 def test_secrets_reach_no_file_of_the_store(tree: Path, store: Store, tmp_path: Path) -> None:
@@ -148,13 +148,13 @@ def test_nothing_to_index(tmp_path: Path, store: Store) -> None:
 
 def test_the_index_stays_when_all_files_have_vanished(tree: Path, store: Store) -> None:
     index(tree, store)
-    before = stored(store)
+    before = stored_chunks(store)
     for path in [path for path in tree.rglob("*") if path.is_file()]:
         path.unlink()
     with pytest.raises(SourceError, match="has no files to index"):
         index(tree, store)
 
-    assert stored(store) == before
+    assert stored_chunks(store) == before
 
 
 def test_two_sources_with_the_same_name(tree: Path, store: Store, tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_workers_and_a_single_process_give_the_same_index(tmp_path: Path, store:
     parallel = index(tree, store, workers=2, progress=lambda *call: calls.append(call))
     alone = index(tree, other, workers=1)
 
-    assert stored(store) == stored(other)
+    assert stored_chunks(store) == stored_chunks(other)
     assert (parallel.files, parallel.chunks) == (alone.files, alone.chunks) == (120, 7_200)
     assert [call[1] for call in calls] == [*range(1, 121), 120]
     assert {call[0] for call in calls[:-1]} == {"read"}

@@ -16,10 +16,10 @@ DATA = Path(__file__).with_name("data") / "definitions"
 SOURCES = sorted(file.name for file in DATA.iterdir() if file.suffix != ".symbols")
 
 
-def written(found: list[Definition], indent: str = "") -> Iterator[str]:
+def format_definitions(found: list[Definition], indent: str = "") -> Iterator[str]:
     for one in found:
         yield f"{indent}{one.kind} {one.symbol} {one.start + 1}-{one.end + 1} | {one.signature}"
-        yield from written(one.children, indent + "  ")
+        yield from format_definitions(one.children, indent + "  ")
 
 
 @pytest.mark.parametrize("name", SOURCES)
@@ -29,7 +29,7 @@ def test_definitions_of_a_language(name: str) -> None:
     syntax = read_syntax(LANGUAGES[language_of(name, text)], text.encode())
 
     assert syntax is not None
-    assert list(written(syntax.definitions)) == (DATA / f"{name}.symbols").read_text().splitlines()
+    assert list(format_definitions(syntax.definitions)) == (DATA / f"{name}.symbols").read_text().splitlines()
 
 
 def test_every_language_has_an_example() -> None:

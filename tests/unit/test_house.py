@@ -124,13 +124,13 @@ def test_a_planted_import_breaks_its_contract(tmp_path: Path) -> None:
     for package in PROJECT["tool"]["importlinter"]["root_packages"]:
         shutil.copytree(ROOT / package, tmp_path / package, ignore=not_python)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    assert "0 broken" in linted(tmp_path)
+    assert "0 broken" in run_import_linter(tmp_path)
 
     for file, module in PLANTED.values():
         with (tmp_path / file).open("a") as code:
             code.write(f"\nimport {module}\n")
 
-    said = linted(tmp_path)
+    said = run_import_linter(tmp_path)
     assert f"0 kept, {len(contracts)} broken" in said
     assert [name for name in PLANTED if not any(each["name"].startswith(name) for each in contracts)] == []
     for file, module in PLANTED.values():
@@ -141,7 +141,7 @@ def not_python(folder: str, names: list[str]) -> list[str]:
     return [name for name in names if not name.endswith(".py") and not (Path(folder) / name).is_dir()]
 
 
-def linted(folder: Path) -> str:
+def run_import_linter(folder: Path) -> str:
     done = subprocess.run([BIN / "lint-imports", "--no-cache"], cwd=folder, capture_output=True, text=True, timeout=60)
     return " ".join((done.stdout + done.stderr).split())
 

@@ -32,7 +32,7 @@ from ml.index.store.server import server
 from ml.index.store.server import update as server_update
 from ml.index.store.server.server import FORMAT_ID, ServerStore
 from ml.index.store.server.update import LEASE_SECONDS, record
-from tests.support.chunks import DIMENSION, EMBEDDER, asked, encoded, store_files
+from tests.support.chunks import DIMENSION, EMBEDDER, encode_chunk, encode_query, store_files
 from tests.support.qdrant_server import MOST_BYTES, qdrant_server
 
 pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect")
@@ -72,12 +72,12 @@ def client(monkeypatch: pytest.MonkeyPatch) -> FailingClient:
     return FailingClient(":memory:")
 
 
-def opened(client: QdrantClient, embedder: str = EMBEDDER.name) -> ServerStore:
+def open_test_store(client: QdrantClient, embedder: str = EMBEDDER.name) -> ServerStore:
     return ServerStore(client, "test", embedder, DIMENSION)
 
 
 def texts(store: Store) -> list[str]:
-    return sorted(one.chunk.text for one in store.query(asked("anything"), Where(), 1_000))
+    return sorted(one.chunk.text for one in store.query(encode_query("anything"), Where(), 1_000))
 
 
 @contextmanager
@@ -166,15 +166,15 @@ def test_an_address_without_a_port_gets_the_default_port() -> None:
 def test_the_key_is_sent_with_every_call_and_raises_no_warning() -> None:
     with qdrant_server() as running:
         store = open_store(running.url, EMBEDDER.name, DIMENSION, api_key="one key")
-        store_files(store, [encoded("a.py", 1, "one")])
-        assert [one.chunk.text for one in store.query(asked("one"), Where(), 5)] == ["one"]
+        store_files(store, [encode_chunk("a.py", 1, "one")])
+        assert [one.chunk.text for one in store.query(encode_query("one"), Where(), 5)] == ["one"]
         assert running.keys == {"one key"}
 
 
 def test_responses_are_not_compressed() -> None:
     with qdrant_server() as running:
         store = open_store(running.url, EMBEDDER.name, DIMENSION)
-        store_files(store, [encoded("a.py", 1, "one")])
+        store_files(store, [encode_chunk("a.py", 1, "one")])
         assert running.encodings == {"identity"}
 
 
@@ -197,7 +197,7 @@ def test_readers_recover_once_the_server_is_back(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(server, "REST_SECONDS", 0.2)
     with qdrant_server() as running:
         store = open_store(running.url, EMBEDDER.name, DIMENSION)
-        store_files(store, [encoded("a.py", 1, "one")])
+        store_files(store, [encode_chunk("a.py", 1, "one")])
         running.go_away()
         with pytest.raises(StoreAwayError, match="refused"):
             store.files("r")
@@ -213,7 +213,7 @@ def test_a_writer_waits_for_a_restarting_server(monkeypatch: pytest.MonkeyPatch)
     with qdrant_server() as running:
         store = open_store(running.url, EMBEDDER.name, DIMENSION)
         with store.update("r") as update:
-            update.put("a.py", "d", [encoded("a.py", 1, "one")])
+            update.put("a.py", "d", [encode_chunk("a.py", 1, "one")])
             running.go_away()
             threading.Timer(0.5, running.come_back).start()
             done = update.commit(Repository("r", "/src", "rev"))
@@ -226,7 +226,7 @@ def test_a_writer_gives_up_on_a_server_that_stays_down(monkeypatch: pytest.Monke
     with qdrant_server() as running:
         store = open_store(running.url, EMBEDDER.name, DIMENSION)
         with pytest.raises(StoreAwayError, match="refused"), store.update("r") as update:
-            update.put("a.py", "d", [encoded("a.py", 1, "one")])
+            update.put("a.py", "d", [encode_chunk("a.py", 1, "one")])
             running.go_away()
             update.commit(Repository("r", "/src", "rev"))
         running.come_back()
@@ -236,7 +236,7 @@ def test_a_file_of_many_chunks_is_split_into_allowed_requests() -> None:
     dimension, chunks = 4_096, 600
     one = np.zeros(dimension, np.float32)
     one[:] = dimension**-0.5
-    parts = [encoded("a.py", line, f"word{line}") for line in range(1, chunks + 1)]
+    parts = [encode_chunk("a.py", line, f"word{line}") for line in range(1, chunks + 1)]
     with qdrant_server() as running:
         store = open_store(running.url, EMBEDDER.name, dimension)
         with store.update("r") as update:
@@ -249,25 +249,25 @@ def test_a_file_of_many_chunks_is_split_into_allowed_requests() -> None:
 def test_missing_collections_are_created_again() -> None:
     with qdrant_server() as running:
         store = open_store(running.url, EMBEDDER.name, DIMENSION)
-        store_files(store, [encoded("a.py", 1, "one")])
+        store_files(store, [encode_chunk("a.py", 1, "one")])
         for collection in ("code_hash-1_16", "code_hash-1_16_files"):
             running.memory.delete_collection(collection)
         with pytest.raises(StoreMissingError, match="is gone"):
             store.repositories()
         with pytest.raises(StoreMissingError, match="nothing is indexed"):
             store.repositories()
-        store_files(store, [encoded("a.py", 1, "one")])
+        store_files(store, [encode_chunk("a.py", 1, "one")])
         assert texts(store) == ["one"]
 
 
 def test_incomplete_collections_are_completed(client: FailingClient) -> None:
-    store_files(opened(client), [encoded("a.py", 1, "one")])
+    store_files(open_test_store(client), [encode_chunk("a.py", 1, "one")])
     client.delete("code_hash-1_16_files", [FORMAT_ID])
 
     with pytest.raises(StoreMissingError, match="nothing is indexed"):
-        texts(opened(client))
-    store_files(opened(client), [encoded("a.py", 1, "one")])
-    assert texts(opened(client)) == ["one"]
+        texts(open_test_store(client))
+    store_files(open_test_store(client), [encode_chunk("a.py", 1, "one")])
+    assert texts(open_test_store(client)) == ["one"]
 
 
 def test_a_missing_client_is_an_error_with_a_cure(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,19 +277,19 @@ def test_a_missing_client_is_an_error_with_a_cure(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_run_interrupted_anywhere_leaves_whole_files_and_the_next_completes_it(client: FailingClient) -> None:
-    old = [encoded("a.py", line, f"old a {line}") for line in (1, 5, 9)] + [encoded("b.py", 1, "old b")]
-    new = [encoded("a.py", line, f"new a {line}") for line in (1, 7)] + [encoded("c.py", 1, "new c")]
+    old = [encode_chunk("a.py", line, f"old a {line}") for line in (1, 5, 9)] + [encode_chunk("b.py", 1, "old b")]
+    new = [encode_chunk("a.py", line, f"new a {line}") for line in (1, 7)] + [encode_chunk("c.py", 1, "new c")]
     broken = 0
     for changes in range(1, 12):
-        store_files(opened(client), old)
+        store_files(open_test_store(client), old)
         client.changes_left = changes
         try:
-            store_files(opened(client), new)
+            store_files(open_test_store(client), new)
         except StoreError:
             broken += 1
         client.changes_left = None
 
-        found = texts(opened(client))
+        found = texts(open_test_store(client))
         assert {text for text in found if " a " not in text} <= {"old b", "new c"}
         of_a = {text for text in found if " a " in text}
         assert (
@@ -298,34 +298,36 @@ def test_a_run_interrupted_anywhere_leaves_whole_files_and_the_next_completes_it
             or of_a >= {"old a 5", "old a 9", "new a 1"}
         )
         expire_lease(client)
-        store_files(opened(client), new)
-        assert texts(opened(client)) == ["new a 1", "new a 7", "new c"]
+        store_files(open_test_store(client), new)
+        assert texts(open_test_store(client)) == ["new a 1", "new a 7", "new c"]
     assert broken > 3
 
 
 def expire_lease(client: QdrantClient) -> None:
-    store = opened(client)
+    store = open_test_store(client)
     for lease in list(store.scroll("lease")):
         client.upsert(store.records, [record(point_id("lease", lease["repo"]), lease | {"expires": 0.0})])
 
 
 def test_a_killed_writers_lease_expires(client: FailingClient) -> None:
-    store = opened(client)
-    store_files(store, [encoded("a.py", 1, "one")])
+    store = open_test_store(client)
+    store_files(store, [encode_chunk("a.py", 1, "one")])
     lease = {"kind": "lease", "repo": "r", "owner": "elsewhere pid 7 abc", "expires": time.time() + LEASE_SECONDS}
     client.upsert(store.records, [record(point_id("lease", "r"), lease)])
     with pytest.raises(StoreBusyError, match=r"elsewhere pid 7.*120 seconds"):
         store.update("r")
-    store_files(opened(client), [encoded("a.py", 1, "other", repo="s")], repo="s")  # a lease is for one repository
+    store_files(
+        open_test_store(client), [encode_chunk("a.py", 1, "other", repo="s")], repo="s"
+    )  # a lease is for one repository
 
     expire_lease(client)
-    store_files(store, [encoded("a.py", 1, "two")])
+    store_files(store, [encode_chunk("a.py", 1, "two")])
     assert texts(store) == ["other", "two"]
 
 
 def test_a_killed_local_writer_blocks_nobody(client: FailingClient) -> None:
-    store = opened(client)
-    store_files(store, [encoded("a.py", 1, "one")])
+    store = open_test_store(client)
+    store_files(store, [encode_chunk("a.py", 1, "one")])
     with subprocess.Popen(["sleep", "60"]) as writer:
         lease: dict[str, object] = {"kind": "lease", "repo": "r", "expires": time.time() + LEASE_SECONDS}
         lease["owner"] = f"{socket.gethostname()} pid {writer.pid} abc"
@@ -334,34 +336,34 @@ def test_a_killed_local_writer_blocks_nobody(client: FailingClient) -> None:
             store.update("r")
         writer.kill()
 
-    store_files(store, [encoded("a.py", 1, "two")])
+    store_files(store, [encode_chunk("a.py", 1, "two")])
     assert texts(store) == ["two"]
 
 
 def test_a_restarted_container_with_the_same_pid_goes_on(client: FailingClient) -> None:
-    store = opened(client)
-    store_files(store, [encoded("a.py", 1, "one")])
+    store = open_test_store(client)
+    store_files(store, [encode_chunk("a.py", 1, "one")])
     lease: dict[str, object] = {"kind": "lease", "repo": "r", "expires": time.time() + LEASE_SECONDS}
     lease["owner"] = f"{socket.gethostname()} pid {os.getpid()} before"
     client.upsert(store.records, [record(point_id("lease", "r"), lease)])
 
-    store_files(store, [encoded("a.py", 1, "two")])
+    store_files(store, [encode_chunk("a.py", 1, "two")])
     assert texts(store) == ["two"]
 
 
 def test_a_writer_stops_once_its_lease_is_lost(client: FailingClient) -> None:
-    store = opened(client)
+    store = open_test_store(client)
     with pytest.raises(StoreBusyError), store.update("r") as update:
         lease = {"kind": "lease", "repo": "r", "owner": "elsewhere pid 7 abc", "expires": time.time() + LEASE_SECONDS}
         client.upsert(store.records, [record(point_id("lease", "r"), lease)])
         update._lease._renewed -= LEASE_SECONDS  # as if that long had passed
-        update.put("a.py", "d", [encoded("a.py", 1, "one")])
+        update.put("a.py", "d", [encode_chunk("a.py", 1, "one")])
         update.commit(Repository("r", "/src", "rev"))
 
 
 def test_each_embedder_has_its_own_collections(client: FailingClient) -> None:
-    store_files(opened(client), [encoded("a.py", 1, "one")])
-    other = opened(client, "someone/other model:1")
+    store_files(open_test_store(client), [encode_chunk("a.py", 1, "one")])
+    other = open_test_store(client, "someone/other model:1")
 
     assert other.code == "code_someone-other-model-1_16"
     with pytest.raises(StoreMissingError, match="someone/other model:1"):
@@ -371,7 +373,7 @@ def test_each_embedder_has_its_own_collections(client: FailingClient) -> None:
 
 def test_deleted_points_are_vacuumed_early_and_the_layout_is_as_configured(client: FailingClient) -> None:
     store = ServerStore(client, "test", EMBEDDER.name, DIMENSION, server.Layout(3, 2))
-    store_files(store, [encoded("a.py", 1, "one")])
+    store_files(store, [encode_chunk("a.py", 1, "one")])
 
     made = client.made[store.code]
     assert (made["shard_number"], made["replication_factor"]) == (3, 2)
@@ -379,9 +381,9 @@ def test_deleted_points_are_vacuumed_early_and_the_layout_is_as_configured(clien
 
 
 def test_collections_of_a_newer_version(client: FailingClient) -> None:
-    store = opened(client)
-    store_files(store, [encoded("a.py", 1, "one")])
+    store = open_test_store(client)
+    store_files(store, [encode_chunk("a.py", 1, "one")])
     newer = {"kind": "format", "format": FORMAT + 1, "embedder": EMBEDDER.name, "dimension": DIMENSION}
     client.upsert(store.records, [record(FORMAT_ID, newer)])
     with pytest.raises(StoreVersionError, match="newer"):
-        texts(opened(client))
+        texts(open_test_store(client))
