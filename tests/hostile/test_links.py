@@ -1,4 +1,4 @@
-"""No link, image or HTML tag that sends anybody anywhere gets from an LLM, or from a repository, into an answer."""
+"""No link, image or HTML tag gets from an LLM or a repository into an answer."""
 
 import re
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from rag_service.answer.generated.segments import Segment, segments
 
 CODE = 'def pay(order):\n    """See https://shop.example/docs."""\n    return handlers[name](order)'
 PAY = Chunk("shop", "r1", "shop/pay.py", 10, 12, "python", "pay", "function", CODE, digest(CODE.encode()))
-# Outside code: what makes a Markdown reader link, load, define or parse.
+# What makes a Markdown reader link, load, define or parse, outside code.
 LIVE = re.compile(
     r"\]\(|!\[\D|^[ >*+-]{0,9}\[[^\]]+\]:[ \t]*\S+[ \t]*$|://(?!shop\.example/docs\W)|\bwww\.|\bjavascript:|\bdata:[a-z]+/|"
     r"<(?:/?(?:img|a|iframe|script|svg|b|video|object)\b|[!?]|[a-z]\w*:|[a-z]\w*\s[^<>]*=)",
@@ -73,8 +73,8 @@ SCRAPS = ["[", "]", "(", ")", "!", "<", ">", "`", ":", "\n", "\t", " ", "\\", "a
 SCRAPS += ["![", "<b>", "~~~", "[9]", "[1]", "&#91;", "www.evil.example", "]:", "\u200b", "javascript:x", '"t"']
 
 
-def answered(*parts: str) -> str:
-    """Return what a reader sees of what an LLM wrote in these parts."""
+def show_answer(*parts: str) -> str:
+    """Return what a reader sees after an LLM wrote these parts."""
     source = Source(1, PAY, 1.0)
     quotations = Quotations([source], "What does `pay` do?", "(own code)")
     citations = Citations([source], lambda repo, path: dict(enumerate(CODE.split("\n"), start=10)))
@@ -87,7 +87,7 @@ def _shown(quotations: Quotations, citations: Citations, segment: Segment) -> st
 
 
 def outside_code(markdown: str) -> Iterator[str]:
-    """Yield what stands in no code by CommonMark's rules: spans may cross lines, a backslash makes no span."""
+    """Yield the text outside code by CommonMark's rules: spans may cross lines, an escaped backtick opens none."""
     lines, fence, kept = markdown.split("\n"), "", []
     for line in lines:
         opened = re.match(r" {0,3}(`{3,}|~{3,})(.*)", line)
@@ -108,7 +108,7 @@ def outside_code(markdown: str) -> Iterator[str]:
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_nothing_that_an_llm_writes_links_or_loads(attack: str) -> None:
     for parts in ([f"It pays [1]. {attack} So [1].\n"], [f"{attack}\n"], [*f"It pays [1]. {attack}\n"]):
-        shown = answered(*parts)
+        shown = show_answer(*parts)
         assert [live for text in outside_code(shown) if (live := LIVE.search(text) or re.search("evil", text))] == [], (
             shown
         )
@@ -116,9 +116,9 @@ def test_nothing_that_an_llm_writes_links_or_loads(attack: str) -> None:
 
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.sampled_from(SCRAPS), max_size=30), st.integers(1, 9))
-def test_no_combination_does(scraps: list[str], size: int) -> None:
+def test_no_combination_links_or_loads(scraps: list[str], size: int) -> None:
     text = "".join(scraps)
-    shown = answered(*(text[at : at + size] for at in range(0, len(text), size)))
+    shown = show_answer(*(text[at : at + size] for at in range(0, len(text), size)))
     assert [live for text in outside_code(shown) if (live := LIVE.search(text))] == [], shown
 
 
@@ -145,11 +145,11 @@ def test_text_without_links_is_unchanged(text: str) -> None:
         "```python\nreturn handlers[name](order)\n```\n",
     ],
 )
-def test_code_and_addresses_of_the_evidence_stay(text: str) -> None:
-    assert answered(text) == text
+def test_code_and_urls_of_the_evidence_stay(text: str) -> None:
+    assert show_answer(text) == text
 
 
-def test_a_docstring_brings_no_image_into_a_composed_answer() -> None:
+def test_a_docstring_adds_no_image_to_a_composed_answer() -> None:
     assert plain("Pays. [![build](http://evil.example/b.svg)](http://evil.example) <img src=x>") == "Pays. build"
 
 

@@ -1,4 +1,4 @@
-"""The gate's rules. Figures by hand: two half-widths of 0.02 give the difference one of 0.02 · √2 = 0.028."""
+"""The gate's rules. By hand: two half-widths of 0.02 give the difference a half-width of 0.02 · √2 = 0.028."""
 
 from dataclasses import replace
 
@@ -40,7 +40,7 @@ def test_better_on_both_keys_and_no_worse_passes() -> None:
         ({FAITHFUL: 0.7, RELEVANT: 0.9}, "faithfulness: -0.100"),
     ],
 )
-def test_it_refuses_and_says_why(changed: dict[str, float], reason: str) -> None:
+def test_it_refuses_with_a_reason(changed: dict[str, float], reason: str) -> None:
     decision = better(report(True, 0.02, **changed), report())
     assert not decision.passed
     assert any(reason in found for found in decision.reasons), decision.reasons
@@ -60,17 +60,17 @@ def test_a_failed_judge_does_not_decide() -> None:
     assert decision.reasons[0] == "better beyond noise on supported_answers and reference_overlap"
     assert FAITHFUL not in decision.figures
     assert any("2 of 6 verdicts right" in reason for reason in decision.reasons)
-    # One failed judge of the two is enough: its figures are no measure for the other's.
+    # One failed judge of the two is enough: its figures cannot be compared with the other's.
     assert FAITHFUL not in better(report(supported_answers=0.7, reference_overlap=0.5), present).figures
 
 
 @pytest.mark.parametrize("changed", [{SUPPORTED: 0.7}, {OVERLAP: 0.5}, {SUPPORTED: 0.7, OVERLAP: 0.5, CITED: 0.8}])
-def test_without_a_judge_one_of_two_or_a_loss_elsewhere_is_not_enough(changed: dict[str, float]) -> None:
+def test_without_a_judge_one_key_metric_or_a_loss_elsewhere_is_not_enough(changed: dict[str, float]) -> None:
     assert not better(report(False, 0.02, **changed), report(judge=False)).passed
 
 
 def by_case(scores: dict[str, list[float]], judge: bool = False) -> Report:
-    """Return a report whose cases have these scores, its metrics with intervals far too wide to decide anything."""
+    """Return a report whose cases have these scores, with metrics' intervals far too wide to decide anything."""
     cases = tuple(
         Case(str(number), "q", dict(zip(scores, row, strict=True)))
         for number, row in enumerate(zip(*scores.values(), strict=True))
@@ -100,13 +100,13 @@ def test_a_loss_in_every_case_is_worse_however_wide_the_intervals() -> None:
     assert "refusal_accuracy: -0.020" in better(worse, by_case(scores)).reasons[0]
 
 
-def test_other_data_sets_and_metrics_do_not_compare() -> None:
+def test_different_data_sets_and_metrics_are_not_compared() -> None:
     assert "different data sets" in better(replace(report(), dataset_digest="d2"), report()).reasons[0]
     lacking = replace(report(faithfulness=0.9, answer_relevancy=0.9), metrics=report().metrics[:3])
     assert "refusal_accuracy was not measured of both" in better(lacking, report()).reasons
 
 
-def test_the_thresholds_hold_for_each_metric() -> None:
+def test_the_thresholds_apply_to_each_metric() -> None:
     assert above_thresholds(report()).passed
     assert "faithfulness is 0.690, below 0.700" in above_thresholds(report(faithfulness=0.69)).reasons
     assert (
@@ -125,16 +125,16 @@ metrics = st.tuples(unit, unit, unit).map(sorted).map(lambda v: Metric("m", v[1]
 
 
 @given(metrics, metrics)
-def test_a_difference_is_the_mirror_of_its_opposite(a: Metric, b: Metric) -> None:
+def test_a_difference_is_antisymmetric(a: Metric, b: Metric) -> None:
     gain, loss = unpaired(a, b), unpaired(b, a)
     assert gain.low <= gain.mean <= gain.high
     assert (loss.mean, loss.low, loss.high) == pytest.approx((-gain.mean, -gain.high, -gain.low))
-    # It is never surer than the two intervals together.
+    # It is never more certain than the two intervals together.
     assert a.low - b.high <= gain.low + 1e-9
     assert gain.high - 1e-9 <= a.high - b.low
 
 
-def test_a_report_survives_json() -> None:
+def test_a_report_round_trips_through_json() -> None:
     assert parse_report(report().to_json()) == report()
     cases = (Case("a1", "Где?", {OVERLAP: 0.5}, "Here [1].", "There.", "shop:a.py:1-2", ("shop:a.py:1-3",), "So."),)
     whole = replace(report(), cases=cases)
@@ -153,6 +153,6 @@ def test_a_report_survives_json() -> None:
         '{"model": "m", "dataset_digest": "d", "metrics": [{"name": "x", "mean": 0.5, "low": 0.4, "high": 1, "n": 0}]}',
     ],
 )
-def test_a_judge_that_answered_nonsense_makes_no_report(text: str) -> None:
+def test_a_report_with_an_invalid_judge_is_an_error(text: str) -> None:
     with pytest.raises(EvaluationError):
         parse_report(text)

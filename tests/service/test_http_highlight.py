@@ -1,4 +1,4 @@
-"""Colours never change a text, and central symbols are names in use."""
+"""Highlighting never changes the text, and key symbols are names in use."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The endpoint's chat model against a real HTTP server: each way to fail becomes a ModelError, retried where it can help."""
+"""The endpoint's chat model against a real HTTP server: every failure is a ModelError, retried where that may help."""
 
 import socket
 import threading
@@ -49,9 +49,9 @@ FAILURES = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")  # the client shows garbage to pydantic
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")  # the client passes garbage to pydantic
 @pytest.mark.parametrize(("behaviour", "cause"), FAILURES.values(), ids=list(FAILURES))
-def test_what_an_endpoint_can_do_wrong_is_a_model_error(behaviour: server.Behaviour, cause: str) -> None:
+def test_every_failure_of_an_endpoint_is_a_model_error(behaviour: server.Behaviour, cause: str) -> None:
     with server.llm_server(behaviour) as endpoint, pytest.raises(ModelError, match=cause) as error:
         list(ask(endpoint.url))
     assert "\n" not in str(error.value)
@@ -66,7 +66,7 @@ def test_an_endpoint_that_is_down_is_a_model_error() -> None:
 
 
 @pytest.mark.parametrize("parts", [(), ("Be",)], ids=["before the first token", "between tokens"])
-def test_a_silent_endpoint_times_out_once_and_is_not_asked_again(parts: tuple[str, ...]) -> None:
+def test_a_silent_endpoint_times_out_once_and_is_not_retried(parts: tuple[str, ...]) -> None:
     started = time.monotonic()
     with server.llm_server(server.hangs(*parts)) as endpoint:
         with pytest.raises(ModelError, match="in time"):
@@ -76,28 +76,28 @@ def test_a_silent_endpoint_times_out_once_and_is_not_asked_again(parts: tuple[st
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_busy_endpoint_is_asked_again(status: int) -> None:
+def test_a_busy_endpoint_is_retried(status: int) -> None:
     busy = server.refuses(status, headers=[("Retry-After", "0")])
     with server.llm_server(busy, server.says("Because.")) as endpoint:
         assert "".join(ask(endpoint.url, retries=1)) == "Because."
     assert len(endpoint.requests) == 2
 
 
-def test_a_refused_key_is_not_tried_again() -> None:
+def test_a_rejected_key_is_not_retried() -> None:
     with server.llm_server(server.refuses(401)) as endpoint:
         with pytest.raises(ModelError):
             list(ask(endpoint.url, retries=3))
         assert len(endpoint.requests) == 1
 
 
-def test_retries_end() -> None:
+def test_retries_are_limited() -> None:
     with server.llm_server(server.refuses(503, headers=[("Retry-After", "0")])) as endpoint:
         with pytest.raises(ModelError, match="status 503"):
             list(ask(endpoint.url, retries=2))
         assert len(endpoint.requests) == 3
 
 
-def test_a_stream_that_broke_off_after_a_word_is_not_begun_anew() -> None:
+def test_a_stream_that_broke_off_is_not_restarted() -> None:
     with server.llm_server(server.breaks_off("Be"), server.says("Because.")) as endpoint:
         said = ""
         with pytest.raises(ModelError):
@@ -107,7 +107,7 @@ def test_a_stream_that_broke_off_after_a_word_is_not_begun_anew() -> None:
         assert len(endpoint.requests) == 1
 
 
-def test_an_endpoint_that_is_away_is_left_alone_for_a_while() -> None:
+def test_the_circuit_breaker_opens_for_an_unreachable_endpoint() -> None:
     with server.llm_server(server.hangs()) as endpoint:
         with pytest.raises(ModelError, match="in time"):
             list(ask(endpoint.url, timeout=0.2, rest=60))
@@ -116,7 +116,7 @@ def test_an_endpoint_that_is_away_is_left_alone_for_a_while() -> None:
         assert len(endpoint.requests) == 1
 
 
-def test_after_a_rest_one_question_finds_out_whether_it_is_back() -> None:
+def test_after_the_pause_one_question_probes_the_endpoint() -> None:
     gate = threading.Event()
     with server.llm_server(server.hangs(), server.says_once(gate, "Because."), server.says("So.")) as endpoint:
         with pytest.raises(ModelError, match="in time"):
@@ -136,7 +136,7 @@ def test_after_a_rest_one_question_finds_out_whether_it_is_back() -> None:
         assert "".join(ask(endpoint.url, rest=60)) == "So."
 
 
-def test_an_endpoint_that_refuses_is_not_left_alone() -> None:
+def test_the_circuit_breaker_stays_closed_for_a_rejected_request() -> None:
     with server.llm_server(server.refuses(400), server.says("Because.")) as endpoint:
         with pytest.raises(ModelError, match="status 400"):
             list(ask(endpoint.url, rest=60))

@@ -1,4 +1,4 @@
-"""The embedder at an endpoint against a real HTTP server that serves the project's own vectors, or fails as told."""
+"""The endpoint embedder against a real HTTP server that serves the project's own vectors, or fails on demand."""
 
 import socket
 
@@ -27,14 +27,14 @@ def test_vectors_come_back_in_order_and_of_length_one() -> None:
         np.testing.assert_allclose(embedder.documents(TEXTS), static.documents(TEXTS), atol=1e-5)
 
 
-def test_many_texts_go_in_batches() -> None:
+def test_many_texts_are_sent_in_batches() -> None:
     with embedding_server(embeds) as endpoint:
         embedder = open_embedder(settings(endpoint.url))
         assert embedder.documents(TEXTS * 50).shape == (150, embedder.dimension)
         assert [len(request["input"]) for request in endpoint.requests] == [1, 64, 64, 22]
 
 
-def test_the_prefix_stands_before_questions_only() -> None:
+def test_only_questions_get_the_prefix() -> None:
     with embedding_server(embeds) as endpoint:
         embedder = open_embedder(settings(endpoint.url, embedder_query_prefix="Query: "))
         embedder.query("where?")
@@ -49,7 +49,7 @@ def test_an_empty_question_is_zeros_without_a_call() -> None:
         assert len(endpoint.requests) == 1
 
 
-def test_a_passing_failure_is_tried_again() -> None:
+def test_a_transient_failure_is_retried() -> None:
     with embedding_server(answers(503, FAILED), answers(429, FAILED), embeds) as endpoint:
         assert open_embedder(settings(endpoint.url)).dimension == load_static().dimension
         assert len(endpoint.requests) == 3
@@ -68,7 +68,7 @@ def test_a_passing_failure_is_tried_again() -> None:
         (gives(), "unusable vectors"),
     ],
 )
-def test_an_endpoint_that_fails_for_good_is_an_error_with_its_cure(behaviour: object, cause: str) -> None:
+def test_a_permanent_failure_is_an_error_with_a_cure(behaviour: object, cause: str) -> None:
     with embedding_server(behaviour) as endpoint, pytest.raises(EmbedderError, match=cause) as raised:  # type: ignore[arg-type]
         open_embedder(settings(endpoint.url))
     assert raised.value.cure
@@ -81,7 +81,7 @@ def test_a_change_of_dimension_is_an_error() -> None:
             embedder.documents(TEXTS)
 
 
-def test_an_endpoint_that_is_away_is_an_error() -> None:
+def test_an_unreachable_endpoint_is_an_error() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         with pytest.raises(EmbedderError, match="no connection"):
