@@ -158,7 +158,7 @@ def test_a_service_elsewhere_follows(mlflow_server: str, settings: Settings, bas
     )
     assert follow(elsewhere, mlflow_server) == 0
     promoted(registry, tmp_path, base, 1)
-    with pytest.raises(AdapterError, match=r"holds no serving/embedded\.json: deploy it"):
+    with pytest.raises(AdapterError, match=r"has no serving/embedded\.json: deploy it"):
         follow(elsewhere, mlflow_server)
     deploy(registry, settings, base)
     assert follow(elsewhere, mlflow_server) == 1
@@ -187,7 +187,7 @@ def test_a_service_with_its_llm_at_vllm_follows_too(
     registry = Registry(mlflow_server)
     version = promoted(registry, tmp_path, base, 1)
     served = settings.model_copy(update={"llm": "openai", "llm_url": "http://127.0.0.1:9/v1", "llm_model": "smollm2"})
-    with pytest.raises(AdapterError, match=r"holds no serving/openai\.json"):
+    with pytest.raises(AdapterError, match=r"has no serving/openai\.json"):
         follow(served, mlflow_server)
     deploy(registry, settings, base)
     made = read_pointer(settings)

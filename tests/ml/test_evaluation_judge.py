@@ -86,16 +86,16 @@ def test_one_that_agrees_with_everything_does_not(elsewhere: Path) -> None:
 def test_nonsense_is_no_verdict(reply: str, elsewhere: Path) -> None:
     with judge_server(says(reply)) as url:
         verdict = check_judge(judge_at(url))
-        with pytest.raises(JudgeError, match="answers nonsense"):
+        with pytest.raises(JudgeError, match="returns nonsense"):
             measure(FAITHFULNESS, judge_at(url), "Why?", "So.", "So.", ["So it is."])
     assert not verdict.passed
-    assert "answers nonsense" in verdict.reason
+    assert "returns nonsense" in verdict.reason
 
 
 def test_a_judge_that_is_away_or_slow_has_not_passed(elsewhere: Path) -> None:
     verdict = check_judge(judge_at("http://127.0.0.1:9/v1"))
     assert not verdict.passed
-    assert "is away" in verdict.reason
+    assert "does not answer" in verdict.reason
 
     def slow(prompt: str, schema: dict[str, Any]) -> str:
         time.sleep(0.5)
@@ -160,7 +160,7 @@ def test_a_judge_that_goes_away_on_the_way_loses_its_say(elsewhere: Path) -> Non
     verdict = jury.verdict()
     assert not verdict.passed
     assert "failed on 3 of 7 judgements" in verdict.reason  # after three in a row it is not asked again
-    assert "is away" in verdict.reason
+    assert "does not answer" in verdict.reason
 
 
 def test_schemas_are_bounded_in_all_their_parts() -> None:

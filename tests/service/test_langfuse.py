@@ -143,7 +143,7 @@ def refused(settings: Settings) -> RecordError:
 
 def test_wrong_keys_are_named(settings: Settings, langfuse: Langfuse) -> None:
     error = refused(settings.model_copy(update=langfuse.reading(secret="sk-lf-other")))
-    assert (error.cause, "langfuse_secret_key" in error.cure) == (f"Langfuse at {langfuse.url} refuses the keys", True)
+    assert (error.cause, "langfuse_secret_key" in error.cure) == (f"Langfuse at {langfuse.url} rejects the keys", True)
 
 
 def test_a_server_that_is_away_is_named(settings: Settings) -> None:
@@ -179,7 +179,7 @@ def test_a_busy_server_is_asked_again_when_it_says(indexed: Settings, monkeypatc
         double.refusals += [(422, {})]
         assert "can't read that much" in refused(settings).cause
         double.refusals += [(500, {})]
-        assert "answers status 500" in refused(settings).cause
+        assert "returns status 500" in refused(settings).cause
 
 
 def test_the_address_needs_both_keys(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,8 +30,8 @@ def test_an_answer_streams_and_the_request_names_the_model_and_no_key() -> None:
 
 
 FAILURES = {
-    "401": (server.refuses(401), "refuses the key"),
-    "403": (server.refuses(403), "refuses the key"),
+    "401": (server.refuses(401), "rejects the key"),
+    "403": (server.refuses(403), "rejects the key"),
     "404": (server.refuses(404), "no such model"),
     "400": (server.refuses(400, '{"error": {"message": "context too long"}}'), "status 400: .*context too long"),
     "500": (server.refuses(500, "<html>boom</html>"), "status 500"),
@@ -111,7 +111,7 @@ def test_an_endpoint_that_is_away_is_left_alone_for_a_while() -> None:
     with server.llm_server(server.hangs()) as endpoint:
         with pytest.raises(ModelError, match="in time"):
             list(ask(endpoint.url, timeout=0.2, rest=60))
-        with pytest.raises(ModelError, match=r"a moment ago.*asked again in \d+ s"):
+        with pytest.raises(ModelError, match=r"a moment ago.*retried in \d+ s"):
             list(ask(endpoint.url, timeout=0.2, rest=60))
         assert len(endpoint.requests) == 1
 

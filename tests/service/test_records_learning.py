@@ -116,4 +116,4 @@ def test_keys_that_are_refused_end_a_command_in_one_line(from_source: None, monk
     for command in ("dataset", "drift", "doctor"):
         done = CliRunner().invoke(cli, [command, "--json"])
         assert done.exit_code == 1
-        assert "refuses the keys" in done.output + str(done.exception)
+        assert "rejects the keys" in done.output + str(done.exception)

@@ -1,4 +1,4 @@
-"""When a server that is away or busy is asked again."""
+"""When a server that is down or busy is retried."""
 
 import pytest
 
@@ -10,7 +10,7 @@ def test_who_asks_meanwhile_is_told_at_once_and_then_one_goes_first() -> None:
     rest = CircuitBreaker(StoreAwayError)
     rest.enter(60)
     rest.begin(60, "it does not answer")
-    with pytest.raises(CodeIntelError, match="it does not answer, a moment ago: it is asked again in 60 s"):
+    with pytest.raises(CodeIntelError, match="it does not answer, a moment ago: it is retried in 60 s"):
         rest.enter(60)
     rest.begin(0, "it does not answer")
     rest.enter(60)

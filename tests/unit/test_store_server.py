@@ -188,7 +188,7 @@ def test_a_machine_that_is_gone_is_given_up_soon_and_then_left_alone(monkeypatch
             store.repositories()
         assert time.monotonic() - began < 2
         began = time.monotonic()
-        with pytest.raises(StoreAwayError, match=r"a moment ago: it is asked again in \d+ s"):
+        with pytest.raises(StoreAwayError, match=r"a moment ago: it is retried in \d+ s"):
             store.files("r")
         assert time.monotonic() - began < 0.2
 
