@@ -24,10 +24,10 @@ Accept = Callable[[Draft, Framed], bool]
 
 
 def held_out_files(files: Collection[File], share: float, seed: int) -> frozenset[File]:
-    """Return the files whose pairs are held out. A file's side depends on the seed and its own name alone.
+    """Return the files whose pairs are held out.
 
-    So it stays where it is while others come and go, unless one of the sides would be empty.
-    Raise DatasetError where there are fewer than two files.
+    A file's side depends only on the seed and its own name, so it does not change when other files come and go, unless
+    a side would be empty. Raise DatasetError for fewer than two files.
     """
     if len(files) < 2:
         cause = f"pairs can be made from {len(files)} indexed files, but holding one out takes two"

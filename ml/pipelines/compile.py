@@ -1,4 +1,4 @@
-"""Compiles the pipelines to IR YAML, which a cluster takes: `codeintel pipeline compile`."""
+"""Compile the pipelines to IR YAML for a cluster: `codeintel pipeline compile`."""
 
 import warnings
 from pathlib import Path
@@ -9,9 +9,9 @@ COMPILED = Path(__file__).parent / "compiled"
 
 
 def compile_pipelines(folder: Path = COMPILED, registry: str = "") -> list[Path]:
-    """Write learning.yaml and indexing.yaml, and gives the files. The same code gives the same bytes.
+    """Write learning.yaml and indexing.yaml, and return the files. The output is reproducible byte for byte.
 
-    `registry` is the prefix under which `make images` pushed the stages' image; no task can be told it.
+    `registry` is the prefix under which `make images` pushed the stages' image; a task can't set it at run time.
     """
     from kfp import compiler
 

@@ -1,8 +1,8 @@
-"""Indexing past one machine: a stage for each shard of the repositories, all into one Qdrant collection.
+"""Indexing beyond one machine: a stage for each shard of the repositories, all into one Qdrant collection.
 
-The embedded store has one writer; so this is for a Qdrant server, whose collection has shards and replicas
-(`store_shards`, `store_replicas`). Each stage does what `codeintel index PATH_OR_URL…` does; what distributes the work is
-`dsl.ParallelFor`, and nothing of ours.
+The embedded store allows one writer, so this needs a Qdrant server, whose collection has shards and replicas
+(`store_shards`, `store_replicas`). Each stage does what `codeintel index PATH_OR_URL…` does; `dsl.ParallelFor` distributes
+the work.
 """
 
 from kfp import dsl
@@ -21,5 +21,5 @@ def indexing(shards: list) -> None:  # type: ignore[type-arg]
 
 
 def shards_of(sources: list[str], count: int) -> list[list[str]]:
-    """Deal repositories out into `count` shards of the same size, give or take one; the same ones each time."""
+    """Split repositories into `count` shards of equal size, give or take one, deterministically."""
     return [shard for number in range(count) if (shard := sorted(sources)[number::count])]

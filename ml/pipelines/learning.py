@@ -1,11 +1,11 @@
 """The learning loop as one pipeline: index_code -> make_dataset -> fine_tune_llm -> evaluate_model -> register_model.
 
-Each stage does what the command in its docstring does (rag_service.learning). What the stages share, the index, the runs
-and the registry, is where the settings say (CODEINTEL_…); what they hand on are artifacts. In DevOps terms: build, test
-data, release candidate, acceptance test, and a promotion that the test decides.
+Each stage does what the command in its docstring does (rag_service.learning). The settings (CODEINTEL_…) say where the
+shared state is: the index, the runs and the registry. Stages pass artifacts on. In DevOps terms: build, test data, release
+candidate, acceptance test, and a promotion that the test decides.
 
-`kfp.local` runs neither what depends on a loop nor the body of an `If`: so the loop over many repositories is a pipeline
-of its own (indexing.py), and the gate is inside register_model.
+`kfp.local` runs neither what depends on a loop nor the body of an `If`: so the loop over many repositories is a separate
+pipeline (indexing.py), and the gate is inside register_model.
 """
 
 from kfp import dsl

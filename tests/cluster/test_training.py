@@ -147,7 +147,7 @@ def test_a_killed_job_goes_on_from_its_checkpoint(serving: ServingCluster, clien
     assert client.train(output, kill_at_step_3).first_step == 3
     ours = [line.partition("/")[0] for line in lines if "Killed" not in line]  # what the shell says, if it is seen
     assert ours == [
-        "training", "step 1", "step 2", "step 3", "going on from 3", "step 4", "step 5", "step 6"
+        "training", "step 1", "step 2", "step 3", "resuming from 3", "step 4", "step 5", "step 6"
     ]  # fmt: skip
     assert restarts(serving.api) == 1
 
