@@ -40,6 +40,6 @@ class CircuitBreaker:
             self._until = 0.0
 
 
-def seconds_asked(retry_after: str, otherwise: float, longest: float) -> float:
+def parse_retry_after(retry_after: str, otherwise: float, longest: float) -> float:
     """Parse a Retry-After header into seconds, at most `longest`; `otherwise` if it is missing or a date."""
     return min(float(retry_after), longest) if retry_after.isdecimal() else otherwise

@@ -42,7 +42,7 @@ TOKEN = linear(
 )
 
 
-def broken(text: str) -> str:
+def break_control_tokens(text: str) -> str:
     """Return the text with every control token broken, so that a tokenizer reads it as plain text."""
     return TOKEN.sub(_broken, text)
 
@@ -52,6 +52,6 @@ def _broken(token: "re.Match[str]") -> str:
     return BRACKET + text[1:] if text[0] == "[" else ANGLE * (len(text) - len(rest := text.lstrip(LESS_THAN))) + rest
 
 
-def folded(text: str) -> str:
+def normalize_control_tokens(text: str) -> str:
     """Normalize a text for comparison with another that may or may not have been broken."""
     return text.replace(ANGLE, "<").replace(BRACKET, "[")

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from ml.circuit_breaker import seconds_asked
+from ml.circuit_breaker import parse_retry_after
 from ml.errors import RecordError
 from ml.records import Line, attribute
 
@@ -152,7 +152,7 @@ class LangfuseRecords:
         except urllib.error.HTTPError as error:
             if error.code not in BUSY or tries == 1:
                 raise
-            time.sleep(seconds_asked(error.headers.get("Retry-After", ""), SOME_SECONDS, LONGEST_PAUSE))
+            time.sleep(parse_retry_after(error.headers.get("Retry-After", ""), SOME_SECONDS, LONGEST_PAUSE))
         return self._read(address, tries - 1)
 
 

@@ -57,7 +57,7 @@ def _end_of_call(parentheses: bool) -> str:
     return r"\s*+\(" if parentheses else r"(?![\w-])"
 
 
-def assembled(pattern: str) -> re.Pattern[str]:
+def compile_wildcard(pattern: str) -> re.Pattern[str]:
     """Compile a pattern built from a wildcard, with atomic groups where it could backtrack."""
     return re.compile(pattern)
 

@@ -60,11 +60,11 @@ def _converted(name: str, tensor: "Matrix", config: dict[str, Any]) -> "tuple[st
     module, side = found["module"], found["side"]
     if side == "B" and module in ("q_proj", "k_proj"):
         count = config["num_attention_heads" if module == "q_proj" else "num_key_value_heads"]
-        tensor = permuted(tensor, count)
+        tensor = permute_rows(tensor, count)
     return f"blk.{found['layer']}.{MODULES[module]}.weight.lora_{side.lower()}", tensor
 
 
-def permuted(rows: "Matrix", heads: int) -> "Matrix":
+def permute_rows(rows: "Matrix", heads: int) -> "Matrix":
     """Reorder the rows of a query or key projection, shape (out, rank), for llama.cpp.
 
     Hugging Face keeps the two halves of each head's rotary pairs apart; llama.cpp interleaves them.

@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml.adapters.backends import open_backend
-from ml.adapters.pointer import PART, Pointer, adapters_folder, parse_pointer, published, read_pointer, write_pointer
+from ml.adapters.pointer import (
+    PART,
+    Pointer,
+    adapters_folder,
+    parse_pointer,
+    published_path,
+    read_pointer,
+    write_pointer,
+)
 from ml.errors import AdapterError
 from ml.private import private_folder
 from ml.registry.mlflow_http import find_production, open_artifact, server_url, translated
@@ -57,7 +65,7 @@ class Follower:
         self._said = text
 
 
-def follower(settings: "Settings") -> Follower | None:
+def open_follower(settings: "Settings") -> Follower | None:
     """Return a follower of the configured MLflow server, or None if there is nothing to follow."""
     url = server_url(settings)
     wanted = (
@@ -101,7 +109,7 @@ def _download(settings: "Settings", url: str, pointer: Pointer) -> None:
     part = target.with_name(target.name + PART)
     try:
         private_folder(folder)
-        with _artifact(url, pointer.run_id, published(target.name)) as reply, part.open("wb") as file:
+        with _artifact(url, pointer.run_id, published_path(target.name)) as reply, part.open("wb") as file:
             shutil.copyfileobj(reply, file)
         if file_digest(part) != pointer.digest:
             raise AdapterError(

@@ -49,7 +49,7 @@ def pointer_file(settings: Settings) -> Path:
     return adapters_folder(settings) / FILE
 
 
-def published(name: str) -> str:
+def published_path(name: str) -> str:
     """Return the artifact path of a file that a deployment published: a backend's pointer, or a GGUF file."""
     return f"{PUBLISHED}/{name}"
 

@@ -30,7 +30,7 @@ IN_POD = Path(ADAPTERS)  # where the sidecar puts adapters in vLLM's pod
 BROUGHT_SECONDS, PAUSE = 300.0, 2.0
 
 
-class AdapterNotThereError(AdapterError):
+class AdapterNotFoundError(AdapterError):
     """vLLM finds no adapter in the folder."""
 
 
@@ -60,7 +60,7 @@ def _load_once_brought(settings: Settings, name: str) -> None:
     while True:
         try:
             return load_adapter(settings, name, IN_POD / name)
-        except AdapterNotThereError as error:
+        except AdapterNotFoundError as error:
             if time.monotonic() > end:
                 raise AdapterError(
                     f"{name} was not downloaded from {settings.mlflow_url} into vLLM's pod",
@@ -105,7 +105,7 @@ def load_adapter(settings: Settings, name: str, folder: Path) -> None:
     except urllib.error.HTTPError as error:
         said = error.read().decode("utf-8", "replace")
         if LOADED_ALREADY not in said:
-            kind = AdapterNotThereError if NOT_THERE in said else AdapterError
+            kind = AdapterNotFoundError if NOT_THERE in said else AdapterError
             raise kind(f"vLLM rejects {name}: {_message(said, error.code)}", _cure(error.code)) from error
     except (OSError, http.client.HTTPException) as error:
         raise _away(settings, error) from error

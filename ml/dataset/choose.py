@@ -37,7 +37,7 @@ def held_out_files(files: Collection[File], share: float, seed: int) -> frozense
     return frozenset((held or set(ranked[:1])) - (set(ranked[-1:]) if len(held) == len(ranked) else set()))
 
 
-def in_turns(drafts: Iterable[Draft], seed: int) -> Iterator[Draft]:
+def interleave(drafts: Iterable[Draft], seed: int) -> Iterator[Draft]:
     """Yield handwritten and rated drafts, then one draft of each repository, origin and language in turn."""
     buckets: defaultdict[tuple[str, str, str], list[Draft]] = defaultdict(list)
     for draft in drafts:

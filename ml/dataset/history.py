@@ -118,7 +118,7 @@ def _changes(symbols: list[Symbol], told: Blame, seed: int) -> Iterator[Draft]:
         seen: set[str] = set()
         for fact in facts_by_kind(symbol).values():
             commit = next((told.commits[line] for line in fact.lines if line in told.commits), "")
-            message = spoken(told.messages.get(commit, ""))
+            message = clean_message(told.messages.get(commit, ""))
             if not message or commit in seen:
                 continue
             seen.add(commit)
@@ -129,7 +129,7 @@ def _changes(symbols: list[Symbol], told: Blame, seed: int) -> Iterator[Draft]:
                 yield Draft("commit", language, question, sentence, chunk, lines, asks_about_it=False)
 
 
-def spoken(message: str) -> str:
+def clean_message(message: str) -> str:
     """Return the words of a message's first line, or "" if it says nothing about what the code does."""
     if len(message) > LONGEST_MESSAGE:
         return ""

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from ml.dataset.by_hand import Written, read_by_hand
-from ml.dataset.choose import FIRST, Chooser, Twins, held_out_files, in_turns
+from ml.dataset.choose import FIRST, Chooser, Twins, held_out_files, interleave
 from ml.dataset.corpus import Corpus, read_corpus
 from ml.dataset.history import changes_of
 from ml.dataset.links import REDACTED, Links
-from ml.dataset.rated import language_of, rated
+from ml.dataset.rated import language_of, read_rated
 from ml.dataset.wording.absent import absent_questions
 from ml.dataset.wording.draft import Draft, Form, Framed, Side
 from ml.dataset.wording.questions import drafts_of
@@ -130,7 +130,7 @@ class _Run:
         corpus = read_corpus(self.store, self.repositories, self.plan.seed)
         drafts = [clean for draft in self._drafts(corpus) if (clean := self._without_secrets(draft))]
         held = held_out_files({draft.file for draft in drafts}, HELD_OUT_SHARE, self.plan.seed)
-        drafts = list(in_turns(drafts, self.plan.seed))
+        drafts = list(interleave(drafts, self.plan.seed))
         wanted = round(self.plan.size * (1 - HELD_OUT_SHARE))
         train = self._chooser(drafts, lambda repo, path: (repo, path) not in held, done=0)
         _take_learnt(train, wanted)
@@ -156,7 +156,7 @@ class _Run:
                 else:
                     self.by_hand.append(written)
         if self.plan.records:
-            yield from rated(self.plan.records, self.store, frozenset(known), self.dropped)
+            yield from read_rated(self.plan.records, self.store, frozenset(known), self.dropped)
         yield from drafts_of(corpus, self.plan.seed)
         yield from changes_of(corpus, known, self.plan.seed)
 

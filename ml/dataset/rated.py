@@ -25,7 +25,7 @@ def language_of(text: str) -> Language:
     return "ru" if CYRILLIC.search(text) else "en"
 
 
-def rated(records: Records, store: Store, repos: frozenset[str], dropped: Counter[str]) -> Iterator[Draft]:
+def read_rated(records: Records, store: Store, repos: frozenset[str], dropped: Counter[str]) -> Iterator[Draft]:
     """Yield one or more alternative drafts for each answer that was rated up and never down.
 
     Unusable answers are counted in `dropped`. Raise RecordError if the records can't be read.

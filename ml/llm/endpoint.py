@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from ml.circuit_breaker import CircuitBreaker
 from ml.errors import ModelError
-from ml.llm.errors import is_away, pause_before_retry, translated
+from ml.llm.errors import is_unavailable, pause_before_retry, translated
 
 CONNECT_SECONDS = 5.0
 NO_KEY = "none"  # the client always sends a key; an endpoint without keys ignores it
@@ -49,7 +49,7 @@ class EndpointChatModel(ChatOpenAI):
                 rest.end()
                 yield chunk
         except ModelError as error:
-            if is_away(error):
+            if is_unavailable(error):
                 rest.begin(self.rest_seconds, error.cause)
             raise
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import openai
 
-from ml.circuit_breaker import seconds_asked
+from ml.circuit_breaker import parse_retry_after
 from ml.errors import ModelError
 
 TRANSIENT_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
@@ -59,7 +59,7 @@ def _first_line(message: str, length: int = 200) -> str:
     return " ".join(message.split())[:length]
 
 
-def is_away(error: ModelError) -> bool:
+def is_unavailable(error: ModelError) -> bool:
     """Return whether an endpoint is down, or only its proxy answers, so that retrying at once is pointless."""
     foreign = error.__cause__
     status = foreign.status_code if isinstance(foreign, openai.APIStatusError) else None
@@ -79,4 +79,4 @@ def pause_before_retry(error: ModelError, attempt: int) -> float | None:
         return pause
     if not isinstance(foreign, openai.APIStatusError) or foreign.status_code not in TRANSIENT_STATUS:
         return None
-    return seconds_asked(foreign.response.headers.get("retry-after", ""), pause, LONGEST_PAUSE)
+    return parse_retry_after(foreign.response.headers.get("retry-after", ""), pause, LONGEST_PAUSE)

@@ -24,7 +24,7 @@ from ml.pipelines.names import (
 GPU, SLICES = "nvidia.com/gpu", 5
 
 
-def on_cluster(
+def configure_for_cluster(
     task: Any,
     *,
     retries: int = 1,

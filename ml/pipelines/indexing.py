@@ -7,7 +7,7 @@ the work.
 
 from kfp import dsl
 
-from ml.pipelines.image import on_cluster
+from ml.pipelines.image import configure_for_cluster
 from ml.pipelines.learning import build_code_index
 
 AT_ONCE = 16
@@ -17,9 +17,9 @@ AT_ONCE = 16
 def indexing(shards: list) -> None:  # type: ignore[type-arg]
     """Shard, each a list of paths or URLs, in; the index is where the settings say."""
     with dsl.ParallelFor(shards, parallelism=AT_ONCE) as sources:
-        on_cluster(build_code_index(sources=sources, pinned=""), retries=3, workspace=False, indexes=True)
+        configure_for_cluster(build_code_index(sources=sources, pinned=""), retries=3, workspace=False, indexes=True)
 
 
-def shards_of(sources: list[str], count: int) -> list[list[str]]:
+def split_into_shards(sources: list[str], count: int) -> list[list[str]]:
     """Split repositories into `count` shards of equal size, give or take one, deterministically."""
     return [shard for number in range(count) if (shard := sorted(sources)[number::count])]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from ml.evaluation.bootstrap import Difference, paired
+from ml.evaluation.bootstrap import Difference, paired_difference
 from ml.evaluation.report import (
     ANSWER_RELEVANCY,
     CITATION_PRECISION,
@@ -52,7 +52,7 @@ class Decision:
     figures: Mapping[str, str]
 
 
-def above_thresholds(report: Report, rules: Rules = DEFAULT) -> Decision:
+def check_thresholds(report: Report, rules: Rules = DEFAULT) -> Decision:
     """Decide whether a model may be registered: each metric with a threshold was measured and reaches it.
 
     If the judge may not decide, the metrics that need one are ignored, and the reasons say so.
@@ -71,7 +71,7 @@ def above_thresholds(report: Report, rules: Rules = DEFAULT) -> Decision:
     return _decision([*lacking, *low], "above the thresholds", [report], figures)
 
 
-def better(candidate: Report, present: Report, rules: Rules = DEFAULT) -> Decision:
+def compare_reports(candidate: Report, present: Report, rules: Rules = DEFAULT) -> Decision:
     """Decide whether a candidate may replace what is in force.
 
     It must be significantly better on Faithfulness and Answer Relevancy (or on their substitutes, if a judge may not
@@ -103,11 +103,11 @@ def difference(name: str, candidate: Report, present: Report) -> Difference:
     ours, theirs = candidate.scores(name), present.scores(name)
     shared = [case for case in ours if case in theirs]
     if shared:
-        return paired([ours[case] for case in shared], [theirs[case] for case in shared])
-    return unpaired(candidate.trusted()[name], present.trusted()[name])
+        return paired_difference([ours[case] for case in shared], [theirs[case] for case in shared])
+    return unpaired_difference(candidate.trusted()[name], present.trusted()[name])
 
 
-def unpaired(a: Metric, b: Metric) -> Difference:
+def unpaired_difference(a: Metric, b: Metric) -> Difference:
     """Return a - b with its interval, from the two intervals alone, taken as independent.
 
     Method of variance estimates recovery: Zou and Donner 2008, https://doi.org/10.1002/sim.3095.

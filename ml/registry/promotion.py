@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 
 from ml.evaluation.report import Report
-from ml.registry.gate import DEFAULT, Decision, Rules, above_thresholds, better
+from ml.registry.gate import DEFAULT, Decision, Rules, check_thresholds, compare_reports
 from ml.registry.versions import Registry, Version
 
 
@@ -23,7 +23,7 @@ def submit(registry: Registry, run_id: str, report: Report, baseline: Report, ru
     `baseline` is the report on the base model without an adapter, which is in force while nothing is Production.
     After a kill at any point it can be repeated, with the same result.
     """
-    decision = above_thresholds(report, rules)
+    decision = check_thresholds(report, rules)
     if not decision.passed:
         return Outcome(None, False, decision)
     version = registry.register(run_id)
@@ -57,7 +57,7 @@ def _compare(registry: Registry, report: Report, head: int, baseline: Report, ru
     if present is None:
         reason = f"version {head}, which is Production, was not measured on this data set: evaluate it too"
         return Decision(False, (reason,), {})
-    return better(report, present, rules)
+    return compare_reports(report, present, rules)
 
 
 def _record(registry: Registry, version: Version, decision: Decision, generation: int, head: int) -> None:

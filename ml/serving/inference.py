@@ -9,7 +9,7 @@ A canary is for GPUs with room for two pods: `canary_percent` asks for half of t
 from dataclasses import dataclass, field
 from typing import Any
 
-from ml.serving.runtime import ADAPTERS, FORMAT, LOADING_SECONDS, PORT, RUNTIME, hardened, plain
+from ml.serving.runtime import ADAPTERS, FORMAT, LOADING_SECONDS, PORT, RUNTIME, restricted_security_context, to_plain
 
 GPU = "nvidia.com/gpu"
 KNATIVE = {
@@ -138,7 +138,7 @@ def _service(name: str, namespace: str, predictor: dict[str, Any], annotations: 
         metadata={"name": name, "namespace": namespace, "annotations": {**KNATIVE, **slow, **annotations}},
         spec=V1beta1InferenceServiceSpec(predictor=V1beta1PredictorSpec(timeout=REQUEST_SECONDS, **predictor)),
     )
-    return plain(made)
+    return to_plain(made)
 
 
 def _predictor(base: str, placement: Placement, flags: list[str], environment: dict[str, str]) -> dict[str, Any]:
@@ -189,7 +189,7 @@ def _with_adapters(model: Any, name: str, adapters: AdapterSource) -> dict[str, 
             requests={"cpu": "10m", "memory": "128Mi"}, limits={"cpu": "1", "memory": "512Mi"}
         ),
         volume_mounts=[client.V1VolumeMount(name="adapters", mount_path=ADAPTERS)],
-        security_context=hardened(),
+        security_context=restricted_security_context(),
     )
     folder = client.V1EmptyDirVolumeSource(size_limit=adapters.size)
     return {"containers": [bringing], "volumes": [client.V1Volume(name="adapters", empty_dir=folder)]}

@@ -38,10 +38,10 @@ def vllm_runtime(args: VllmArgs) -> dict[str, Any]:
             volumes=_scratch(),
         ),
     )
-    return plain(runtime)
+    return to_plain(runtime)
 
 
-def plain(thing: object) -> dict[str, Any]:
+def to_plain(thing: object) -> dict[str, Any]:
     """Return an SDK object as the API server expects it: camelCase, without unset fields."""
     from kubernetes.client import ApiClient
 
@@ -49,7 +49,7 @@ def plain(thing: object) -> dict[str, Any]:
     return data
 
 
-def hardened() -> Any:
+def restricted_security_context() -> Any:
     """Return the security context that Pod Security's level `restricted` requires."""
     from kubernetes import client
 
@@ -77,7 +77,7 @@ def _server(image: str) -> Any:
         ports=[client.V1ContainerPort(container_port=PORT, protocol="TCP")],
         readiness_probe=_probe(period=5, failures=2),
         startup_probe=_probe(period=10, failures=LOADING_SECONDS // 10),
-        security_context=hardened(),
+        security_context=restricted_security_context(),
         volume_mounts=[
             client.V1VolumeMount(name="tmp", mount_path="/tmp"),  # noqa: S108  a volume
             client.V1VolumeMount(name="shm", mount_path="/dev/shm"),  # noqa: S108  torch's processes share tensors there

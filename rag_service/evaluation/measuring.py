@@ -15,7 +15,7 @@ from ml.evaluation.evaluate import Progress, evaluate
 from ml.evaluation.judge import Judge, check_judge
 from ml.evaluation.page import Losses
 from ml.evaluation.report import JudgeVerdict, Report
-from ml.registry.gate import Decision, above_thresholds, better
+from ml.registry.gate import Decision, check_thresholds, compare_reports
 from ml.training.examples import Example
 from rag_service.answer.assistant import Assistant, open_assistant
 from rag_service.answer.run import EVIDENCE
@@ -80,8 +80,8 @@ def _named(told: Progress, stage: str, _: str, done: int, total: int) -> None:
 
 def decide(report: Report, present: Report) -> Decision:
     """Return what the gate says of a candidate: whether it is above the thresholds, and if so, better than the present."""
-    registered = above_thresholds(report)
-    return better(report, present) if registered.passed else registered
+    registered = check_thresholds(report)
+    return compare_reports(report, present) if registered.passed else registered
 
 
 def sample(examples: Sequence[Example], limit: int) -> list[Example]:

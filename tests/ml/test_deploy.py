@@ -12,9 +12,9 @@ import pytest
 
 from ml.adapters.backends import llama_cpp
 from ml.adapters.deploy import deploy
-from ml.adapters.follow import follow, follower
+from ml.adapters.follow import follow, open_follower
 from ml.adapters.in_force import LlmInForce
-from ml.adapters.pointer import PART, adapters_folder, pointer_file, published, read_pointer
+from ml.adapters.pointer import PART, adapters_folder, pointer_file, published_path, read_pointer
 from ml.errors import AdapterError, CodeIntelError
 from ml.llm.weights import embedded_weights
 from ml.registry.mlflow_client import experiment_id, open_client
@@ -164,7 +164,7 @@ def test_a_service_elsewhere_follows(mlflow_server: str, settings: Settings, bas
     assert follow(elsewhere, mlflow_server) == 1
     assert said(elsewhere) == said(settings)
 
-    following = follower(elsewhere)
+    following = open_follower(elsewhere)
     assert following
     following.start()
     try:
@@ -193,7 +193,7 @@ def test_a_service_with_its_llm_at_vllm_follows_too(
     made = read_pointer(settings)
     assert made
     for_vllm = replace(made, base_model="smollm2", file="", model="codeintel-adapter-x")
-    registry.add_text(version, for_vllm.to_json(), published("openai.json"))
+    registry.add_text(version, for_vllm.to_json(), published_path("openai.json"))
     elsewhere = served.model_copy(update={"data_dir": str(tmp_path / "elsewhere")})
     assert follow(elsewhere, mlflow_server) == version.number
     llm = LlmInForce(elsewhere).get()

@@ -62,7 +62,7 @@ def test_the_lines_of_a_job_that_was_started_again_are_shown_too() -> None:
 
 def test_a_cluster_that_stays_away_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ml.training.job.PATIENCE", 0.01)
-    with pytest.raises(TrainingError, match="job .* be reached"):
+    with pytest.raises(TrainingError, match=r"job .* be reached"):
         watch(Scripted(RuntimeError("away")))
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ml.circuit_breaker import CircuitBreaker, seconds_asked
+from ml.circuit_breaker import CircuitBreaker, parse_retry_after
 from ml.errors import CodeIntelError, StoreAwayError
 
 
@@ -24,4 +24,4 @@ def test_who_asks_meanwhile_is_told_at_once_and_then_one_goes_first() -> None:
     ("header", "seconds"), [("7", 7), ("86400", 30), ("", 2), ("Fri, 27 Nov 2026 00:00:00 GMT", 2), ("-1", 2)]
 )
 def test_a_server_says_when_and_no_pause_is_endless(header: str, seconds: float) -> None:
-    assert seconds_asked(header, otherwise=2, longest=30) == seconds
+    assert parse_retry_after(header, otherwise=2, longest=30) == seconds

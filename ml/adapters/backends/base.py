@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from ml.adapters.pointer import Pointer, published
+from ml.adapters.pointer import Pointer, published_path
 
 if TYPE_CHECKING:
     from ml.adapters.candidate import Candidate
@@ -32,7 +32,7 @@ class Backend(ABC):
     @property
     def artifact(self) -> str:
         """Artifact path of the pointer that `install` publishes for this backend."""
-        return published(f"{self.name}.json")
+        return published_path(f"{self.name}.json")
 
     @abstractmethod
     def open(self, adapter: "Adapter | None" = None) -> "Llm | None":

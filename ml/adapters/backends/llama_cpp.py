@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ml.adapters.backends.base import DEPLOY, Backend
 from ml.adapters.candidate import Candidate, losses_of, peft_folder
 from ml.adapters.convert import BASE_DIGEST, PROMPT, SYSTEM, write_gguf
-from ml.adapters.pointer import PART, Pointer, adapter_name, adapters_folder, parse_pointer, published
+from ml.adapters.pointer import PART, Pointer, adapter_name, adapters_folder, parse_pointer, published_path
 from ml.errors import AdapterError, ModelError
 from ml.llm.gguf import read_about, read_model
 from ml.llm.model import Adapter, Llm, name_with
@@ -107,7 +107,7 @@ class LlamaCpp(Backend):
             _check_base(pointer, base)
             target = folder / pointer.file
             if not (target.is_file() and file_digest(target) == pointer.digest):
-                registry.get_file(version, published(pointer.file), Path(scratch)).replace(target)
+                registry.get_file(version, published_path(pointer.file), Path(scratch)).replace(target)
         _sweep(folder, target)
         return pointer, target
 
@@ -128,7 +128,7 @@ class LlamaCpp(Backend):
             prompt=prompt,
             file=file.name,
         )
-        registry.add_file(version, file, published("").rstrip("/"))
+        registry.add_file(version, file, published_path("").rstrip("/"))
         registry.add_text(version, pointer.to_json(), self.artifact)
         return pointer
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
-from ml.control_tokens import broken
+from ml.control_tokens import break_control_tokens
 from ml.errors import JudgeError
 from ml.evaluation.judge.base import JsonSchema
 
@@ -32,7 +32,7 @@ class EndpointJudge:
         with _translated(self):
             reply = _client(self).chat.completions.create(
                 model=self.name,
-                messages=[{"role": "user", "content": broken(prompt)}],
+                messages=[{"role": "user", "content": break_control_tokens(prompt)}],
                 temperature=0,
                 max_tokens=REPLY_TOKENS,
                 response_format={

@@ -9,7 +9,7 @@ from ml.evaluation.report import Case, Report, label
 LONGEST_ANSWER = 4_000
 
 
-def worst(report: Report, against: Report | None) -> list[Case]:
+def worst_first(report: Report, against: Report | None) -> list[Case]:
     """Return the cases, ordered by their loss against the other report, then by their scores, worst first."""
     others = {case.id: case for case in against.cases} if against else {}
     return sorted(report.cases, key=lambda case: (min(_gain(case, others.get(case.id)), 0.0), _mean(case)))

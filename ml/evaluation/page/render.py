@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from ml.evaluation.bootstrap import Difference, paired
-from ml.evaluation.page.cases import case_cards, worst
+from ml.evaluation.bootstrap import Difference, paired_difference
+from ml.evaluation.page.cases import case_cards, worst_first
 from ml.evaluation.page.charts import Losses, forest, loss_curve
 from ml.evaluation.page.text import attribute, html
 from ml.evaluation.report import (
@@ -144,7 +144,7 @@ def _gain_rows(report: Report, against: Report) -> Iterator[str]:
         shared = [case for case in ours if case in theirs]
         if not shared:
             continue
-        gain = paired([ours[case] for case in shared], [theirs[case] for case in shared])
+        gain = paired_difference([ours[case] for case in shared], [theirs[case] for case in shared])
         up = sum(ours[case] > theirs[case] for case in shared)
         down = sum(ours[case] < theirs[case] for case in shared)
         css = "up" if gain.is_better else "down" if gain.high < 0 else ""
@@ -163,7 +163,7 @@ def _luck(gain: Difference) -> str:
 def _cases(report: Report, against: Report | None, link: Link) -> str:
     if not report.cases:
         return ""
-    ordered = worst(report, against)
+    ordered = worst_first(report, against)
     first = "".join(case_cards(ordered[:SHOWN], against, link))
     rest = "".join(case_cards(ordered[SHOWN:], against, link))
     more = f"<details><summary>The other {len(ordered) - SHOWN} cases</summary>{rest}</details>" if rest else ""

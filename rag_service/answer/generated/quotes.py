@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from ml.control_tokens import ANGLE, BRACKET, folded
+from ml.control_tokens import ANGLE, BRACKET, normalize_control_tokens
 from ml.patterns import bounded
 from rag_service.answer.events import Source
 from rag_service.answer.generated.links import unlinked
@@ -67,7 +67,7 @@ class Quotations:
 
     def _mended(self, code: str) -> str:
         """Return code of the evidence as it is there, where the prompt had a control token of it broken."""
-        return code if self._holds_marks else folded(code)
+        return code if self._holds_marks else normalize_control_tokens(code)
 
     def _span(self, span: re.Match[str]) -> str:
         content = span.group(2).strip()
@@ -105,7 +105,7 @@ class Quotations:
 
 
 def _squeezed(text: str) -> str:
-    return "".join(folded(text).split())
+    return "".join(normalize_control_tokens(text).split())
 
 
 def _plainly_fenced(block: str) -> str:
