@@ -3,7 +3,7 @@
 `GET /api/public/v2/observations` lists spans in Langfuse 4 (its API reference, "observations"; seen in the source of
 4.4); the endpoint that lists traces answers 404 there. It returns the newest first, with cursor pagination. A span's
 `input.value` comes as `input`, `output.value` as `output`, `user.id` as `userId`, and every attribute but the first two as
-`metadata["attributes.NAME"]`, read as JSON where it is JSON.
+`metadata["attributes.NAME"]`, parsed if it is JSON.
 """
 
 import base64

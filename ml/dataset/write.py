@@ -32,7 +32,7 @@ def write_files(output: Path, train: Sequence[Example], held_out: Sequence[Examp
 
 
 def schema() -> dict[str, Any]:
-    """Return the JSON Schema of one line."""
+    """Return the JSON Schema of a line."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Example.model_json_schema()}
 
 

@@ -36,7 +36,7 @@ def interval(scores: Sequence[float], samples: int = SAMPLES) -> tuple[float, fl
     return float(low), float(high)
 
 
-def paired(ours: Sequence[float], theirs: Sequence[float]) -> Difference:
+def paired_difference(ours: Sequence[float], theirs: Sequence[float]) -> Difference:
     """Return the mean of ours - theirs over the same cases, in the same order.
 
     The interval is bootstrapped over cases; `p` is that of a one-sided sign-flip test, needed because the interval is

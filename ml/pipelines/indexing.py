@@ -15,7 +15,7 @@ AT_ONCE = 16
 
 @dsl.pipeline(name="indexing", description="Many repositories into one collection, shard by shard, in parallel.")
 def indexing(shards: list) -> None:  # type: ignore[type-arg]
-    """Shard, each a list of paths or URLs, in; the index is where the settings say."""
+    """Index shards, each a list of paths or URLs, into the index that the settings name."""
     with dsl.ParallelFor(shards, parallelism=AT_ONCE) as sources:
         configure_for_cluster(build_code_index(sources=sources, pinned=""), retries=3, workspace=False, indexes=True)
 

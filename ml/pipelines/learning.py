@@ -102,7 +102,7 @@ def learning(
     dataset = configure_for_cluster(made, cached=True, rated=True)
     pairs = dataset.outputs["dataset"]
     run = configure_for_cluster(fine_tune_llm(dataset=pairs, epochs=epochs, max_steps=max_steps), retries=3, gpus=True)
-    # Half an hour of retries: the model that was asked may have made room on the card for the training, and comes back.
+    # Half an hour of retries: the model may have been evicted from the GPU for the training, and has to come back.
     evaluation = configure_for_cluster(
         evaluate_model(dataset=pairs, run=run.outputs["run"], questions=questions), retries=6
     )

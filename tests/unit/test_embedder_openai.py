@@ -59,7 +59,7 @@ def test_a_passing_failure_is_tried_again() -> None:
     ("behaviour", "cause"),
     [
         (answers(500, FAILED), "out of memory"),
-        (answers(401, FAILED), "rejects the key"),
+        (answers(401, FAILED), "refuses the key"),
         (answers(404, FAILED), "no such model"),
         (answers(200, "<html>welcome</html>"), "not in OpenAI's form"),
         (answers(200, {"data": [{"index": 0}]}), "no usable vectors"),
