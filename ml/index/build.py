@@ -48,7 +48,7 @@ class Progress(Protocol):
     """Callback that receives the progress of a run."""
 
     def __call__(self, stage: str, files: int, total: int, chunks: int) -> None:
-        """Called after every file: `files` of `total` are done, with `chunks` so far; `stage` is "read", then "publish"."""
+        """Take note that `files` of `total` are done, with `chunks` so far; `stage` is "read", then "publish"."""
         ...
 
 

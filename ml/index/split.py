@@ -183,8 +183,10 @@ def _join_neighbours(spans: Iterable[Span], file: File) -> Iterator[Span]:
 
 
 def _belong_together(held: Span, last: Span, span: Span, merge: int) -> bool:
-    """Return whether two spans belong together: clauses of one function; a type and its implementation; keys of a settings
-    file or short paragraphs; the line that opens a namespace and what is above it.
+    """Return whether two spans belong together.
+
+    They do as clauses of one function; a type and its implementation; keys of a settings file or short paragraphs; the
+    line that opens a namespace and what is above it.
     """
     if last.owner.symbol and last.owner.symbol == span.owner.symbol and last.owner is not span.owner:
         return True

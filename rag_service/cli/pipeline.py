@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.group(short_help="Run the learning loop, or compile it.")
 def pipeline() -> None:
-    """The learning loop as one pipeline: index, dataset, train, evaluate, promote."""
+    """Run the learning loop as one pipeline: index, dataset, train, evaluate, promote."""
 
 
 @pipeline.command()
@@ -80,7 +80,9 @@ def run(
 
 @pipeline.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), required=False)
-@click.option("--registry", metavar="PREFIX", default="", help="Registry to which `make images` pushed the image of the stages.")
+@click.option(
+    "--registry", metavar="PREFIX", default="", help="Registry to which `make images` pushed the image of the stages."
+)
 @click.option(
     "--slices",
     type=click.IntRange(min=1),

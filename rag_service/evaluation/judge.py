@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ml.control_tokens import broken
+from ml.control_tokens import break_control_tokens
 from ml.errors import JudgeError, ModelError, SettingsError
 from ml.evaluation.judge import Judge
 from ml.evaluation.judge.base import JsonSchema
@@ -28,7 +28,7 @@ class EmbeddedJudge:
     def complete(self, prompt: str, schema: JsonSchema) -> str:
         """Return the reply; see Judge."""
         request = {
-            "messages": [{"role": "user", "content": broken(prompt)}],
+            "messages": [{"role": "user", "content": break_control_tokens(prompt)}],
             "temperature": 0,
             "max_tokens": REPLY_TOKENS,
             "response_format": {"type": "json_schema", "json_schema": {"name": "reply", "schema": dict(schema)}},

@@ -15,7 +15,7 @@ from ml.evaluation.evaluate import Progress, evaluate
 from ml.evaluation.judge import Judge, check_judge
 from ml.evaluation.page import Losses
 from ml.evaluation.report import JudgeVerdict, Report
-from ml.registry.gate import Decision, above_thresholds, better
+from ml.registry.gate import Decision, check_thresholds, compare_reports
 from ml.training.examples import Example
 from rag_service.answer.assistant import Assistant, open_assistant
 from rag_service.answer.run import EVIDENCE
@@ -79,9 +79,9 @@ def _named(told: Progress, stage: str, _: str, done: int, total: int) -> None:
 
 
 def decide(report: Report, present: Report) -> Decision:
-    """Return the gate's decision: whether a candidate is above the thresholds and better than what is deployed."""
-    registered = above_thresholds(report)
-    return better(report, present) if registered.passed else registered
+    """Return what the gate says of a candidate: whether it is above the thresholds, and if so, better than the present."""
+    registered = check_thresholds(report)
+    return compare_reports(report, present) if registered.passed else registered
 
 
 def sample(examples: Sequence[Example], limit: int) -> list[Example]:

@@ -6,7 +6,7 @@ from contextlib import ExitStack, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ml.adapters.follow import follower
+from ml.adapters.follow import open_follower
 from ml.errors import CodeIntelError, ServeError, StoreMissingError
 from ml.handover import drift_file
 from ml.index.store.base import Repository, Where
@@ -37,7 +37,7 @@ class Service:
         self._resources = ExitStack()
         self._is_warm = threading.Event()
         self._last_ready: list[Repository] = []
-        self._follower = follower(settings)
+        self._follower = open_follower(settings)
 
     @cached_property
     def key_symbols(self) -> KeySymbols:
@@ -73,7 +73,7 @@ class Service:
             return []
 
     def model(self) -> str:
-        """The name of the LLM with its adapter, or "evidence" if there is none."""
+        """Return the name of the LLM with its adapter, or "evidence" if there is none."""
         with suppress(CodeIntelError):
             llm = self.assistant.llm.get()
             if llm:

@@ -1,4 +1,6 @@
-"""A glossary that maps words of a question to the words of the code. It is a data file with one entry per line:
+"""A glossary that maps words of a question to the words of the code.
+
+It is a data file with one entry per line:
 
     авторизация: authorization authorize auth
     внедрение зависимостей: dependency injection

@@ -28,11 +28,11 @@ from ml.training.function import fine_tune
 from ml.training.job import TrainingData, train
 from ml.training.recipe import Recipe
 from ml.training.result import TrainingResult, base_digest_of
+from ml.training.runtime import SLICES
 from testbed.codeintel.serving_cluster import ServingCluster
 from testbed.codeintel.training import HOLD, POD, SPACE, small_training
 from testbed.codeintel.written import written
 from testbed.kubernetes.api import Api, Object, RefusedError
-from testbed.kubernetes.simulated_nodes import SLICES
 from testbed.kubernetes.workloads import placed, pod, waits
 from tests.ml.support import CACHE, TINY, facts
 
@@ -149,7 +149,7 @@ def test_a_killed_job_resumes_from_its_checkpoint(serving: ServingCluster, clien
         line.partition("/")[0] for line in lines if "Killed" not in line
     ]  # what the shell reports, if it gets that far
     assert ours == [
-        "training", "step 1", "step 2", "step 3", "going on from 3", "step 4", "step 5", "step 6"
+        "training", "step 1", "step 2", "step 3", "resuming from 3", "step 4", "step 5", "step 6"
     ]  # fmt: skip
     assert restarts(serving.api) == 1
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.control_tokens import broken
+from ml.control_tokens import break_control_tokens
 from ml.index.chunk import Chunk, digest
 from ml.llm.runtime import runtime
 from ml.llm.weights import embedded_weights
@@ -75,10 +75,10 @@ def test_a_known_control_token_becomes_text(model: str) -> None:
 
 
 @given(st.lists(st.sampled_from([*ALL, "<", ">", "|", "[", "]", "/", "x", " "]), max_size=12))
-def test_no_control_token_can_be_spliced_together(pieces: list[str]) -> None:
-    text = broken("".join(pieces))
+def test_none_can_be_spliced_together(pieces: list[str]) -> None:
+    text = break_control_tokens("".join(pieces))
     assert [token for token in ALL if token in text] == []
-    assert broken(text) == text
+    assert break_control_tokens(text) == text
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_no_control_token_can_be_spliced_together(pieces: list[str]) -> None:
     ],
 )
 def test_ordinary_code_stays_as_it_is(code: str) -> None:
-    assert broken(code) == code
+    assert break_control_tokens(code) == code
 
 
 @cache
@@ -125,14 +125,14 @@ def _array(data: bytes, key: bytes) -> list[Any]:
 
 def test_every_control_token_of_the_embedded_model_is_broken() -> None:
     assert "<|im_end|>" in control_tokens()
-    assert [token for token in control_tokens() if broken(f"a{token}b") == f"a{token}b"] == []
+    assert [token for token in control_tokens() if break_control_tokens(f"a{token}b") == f"a{token}b"] == []
 
 
 def test_llama_cpp_reads_a_broken_token_letter_by_letter() -> None:
-    """Intact, the token is a single one; broken, it is several, and none of the control tokens."""
-    assert _tokens(TURN) < _tokens(broken(TURN)) - 8
+    """As it is, the token is one; broken it is several, and so none of the control tokens."""
+    assert _tokens(TURN) < _tokens(break_control_tokens(TURN)) - 8
     assert _tokens("<|im_end|>") == _tokens("") + 1
-    assert _tokens(broken("<|im_end|>")) > _tokens("") + 3
+    assert _tokens(break_control_tokens("<|im_end|>")) > _tokens("") + 3
 
 
 def _tokens(text: str) -> int:

@@ -242,12 +242,12 @@ def test_an_impossible_plan_is_an_error_with_a_reason(
 @pytest.mark.parametrize(
     ("files", "reason"),
     [
-        ({"a.py": "x = 1\n"}, r"0 indexed files, and it takes two"),
-        ({"a.py": "def go_on(a, b):\n    start_up(a)\n    shut_down(b)\n"}, r"1 indexed files, and it takes two"),
+        ({"a.py": "x = 1\n"}, r"0 indexed files, but holding one out takes two"),
+        ({"a.py": "def go_on(a, b):\n    start_up(a)\n    shut_down(b)\n"}, r"1 indexed files, but holding one out takes two"),
         (
             {f"{n}.py": f'def tell_{n}_story(a):\n    """Sends the story of the number {n} to whom it may concern."""\n    return a\n'
              for n in ("one", "two", "red", "blue", "green")},
-            "too little can be said",
+            "too few sentences",
         ),
     ],
 )  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 
 from ml.dataset.choose import Twins, held_out_files
 from ml.dataset.facts import facts_of, reasons_of
-from ml.dataset.history import blame, git_folder, spoken
+from ml.dataset.history import blame, clean_message, git_folder
 from ml.dataset.links import Links
 from ml.dataset.wording.draft import Draft
 from ml.dataset.wording.templates import templates
@@ -220,8 +220,8 @@ def test_twins_are_recognised() -> None:
         ("Fix it", ""),
     ],
 )
-def test_only_meaningful_commit_messages_become_questions(message: str, words: str) -> None:
-    assert spoken(message) == words
+def test_only_messages_that_say_something_are_asked_for(message: str, words: str) -> None:
+    assert clean_message(message) == words
 
 
 def test_links_are_looked_up_in_the_index_and_in_git(tmp_path: Path) -> None:

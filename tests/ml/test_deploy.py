@@ -12,9 +12,9 @@ import pytest
 
 from ml.adapters.backends import llama_cpp
 from ml.adapters.deploy import deploy
-from ml.adapters.follow import follow, follower
+from ml.adapters.follow import follow, open_follower
 from ml.adapters.in_force import LlmInForce
-from ml.adapters.pointer import PART, adapters_folder, pointer_file, published, read_pointer
+from ml.adapters.pointer import PART, adapters_folder, pointer_file, published_path, read_pointer
 from ml.errors import AdapterError, CodeIntelError
 from ml.llm.weights import embedded_weights
 from ml.registry.mlflow_client import experiment_id, open_client
@@ -160,13 +160,13 @@ def test_a_service_on_another_machine_follows(
     )
     assert follow(elsewhere, mlflow_server) == 0
     promote_random(registry, tmp_path, base, 1)
-    with pytest.raises(AdapterError, match=r"holds no serving/embedded\.json: deploy it"):
+    with pytest.raises(AdapterError, match=r"has no serving/embedded\.json: deploy it"):
         follow(elsewhere, mlflow_server)
     deploy(registry, settings, base)
     assert follow(elsewhere, mlflow_server) == 1
     assert ask_llm(elsewhere) == ask_llm(settings)
 
-    following = follower(elsewhere)
+    following = open_follower(elsewhere)
     assert following
     following.start()
     try:
@@ -189,13 +189,13 @@ def test_a_service_with_its_llm_at_vllm_follows_too(
     registry = Registry(mlflow_server)
     version = promote_random(registry, tmp_path, base, 1)
     served = settings.model_copy(update={"llm": "openai", "llm_url": "http://127.0.0.1:9/v1", "llm_model": "smollm2"})
-    with pytest.raises(AdapterError, match=r"holds no serving/openai\.json"):
+    with pytest.raises(AdapterError, match=r"has no serving/openai\.json"):
         follow(served, mlflow_server)
     deploy(registry, settings, base)
     made = read_pointer(settings)
     assert made
     for_vllm = replace(made, base_model="smollm2", file="", model="codeintel-adapter-x")
-    registry.add_text(version, for_vllm.to_json(), published("openai.json"))
+    registry.add_text(version, for_vllm.to_json(), published_path("openai.json"))
     elsewhere = served.model_copy(update={"data_dir": str(tmp_path / "elsewhere")})
     assert follow(elsewhere, mlflow_server) == version.number
     llm = LlmInForce(elsewhere).get()

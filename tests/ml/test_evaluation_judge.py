@@ -86,16 +86,16 @@ def test_a_judge_that_agrees_with_everything_fails(elsewhere: Path) -> None:
 def test_nonsense_is_not_a_verdict(reply: str, elsewhere: Path) -> None:
     with judge_server(says(reply)) as url:
         verdict = check_judge(judge_at(url))
-        with pytest.raises(JudgeError, match="answers nonsense"):
+        with pytest.raises(JudgeError, match="returns nonsense"):
             measure(FAITHFULNESS, judge_at(url), "Why?", "So.", "So.", ["So it is."])
     assert not verdict.passed
-    assert "answers nonsense" in verdict.reason
+    assert "returns nonsense" in verdict.reason
 
 
 def test_an_unreachable_or_slow_judge_fails(elsewhere: Path) -> None:
     verdict = check_judge(judge_at("http://127.0.0.1:9/v1"))
     assert not verdict.passed
-    assert "is away" in verdict.reason
+    assert "does not answer" in verdict.reason
 
     def slow(prompt: str, schema: dict[str, Any]) -> str:
         time.sleep(0.5)
@@ -159,8 +159,8 @@ def test_a_judge_that_fails_midway_no_longer_decides(elsewhere: Path) -> None:
         jury.scores(EXAMPLE, ANSWER, None, whole=True)
     verdict = jury.verdict()
     assert not verdict.passed
-    assert "failed on 3 of 7 judgements" in verdict.reason  # after three failures in a row it is not asked again
-    assert "is away" in verdict.reason
+    assert "failed on 3 of 7 judgements" in verdict.reason  # after three in a row it is not asked again
+    assert "does not answer" in verdict.reason
 
 
 def test_every_part_of_a_schema_is_bounded() -> None:

@@ -98,7 +98,7 @@ def test_llama_cpp_answers_as_transformers_does(
     assert equal(llama_answers(prompts, converted), reference) >= len(prompts) - 1
     assert equal(llama_answers(prompts, None), reference) == 0
 
-    monkeypatch.setattr(convert, "permuted", lambda rows, heads: rows)
+    monkeypatch.setattr(convert, "permute_rows", lambda rows, heads: rows)
     unpermuted = write_gguf(adapter, base, tmp_path / "unpermuted.gguf")
     assert equal(llama_answers(prompts, unpermuted), reference) <= len(prompts) // 2
 
@@ -107,7 +107,7 @@ def test_the_rows_of_a_head_are_interleaved() -> None:
     import numpy as np
 
     rows = np.arange(8, dtype=np.float32).reshape(8, 1)  # two heads of two rotary pairs
-    assert convert.permuted(rows, 2).ravel().tolist() == [0, 2, 1, 3, 4, 6, 5, 7]
+    assert convert.permute_rows(rows, 2).ravel().tolist() == [0, 2, 1, 3, 4, 6, 5, 7]
 
 
 def test_an_adapter_of_another_base_model_is_rejected(trained: TrainingResult, base: BaseModel, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from ml.index.langchain import chunk_of, document, vector_store
 from ml.index.sparse import query
 from ml.index.store.base import EncodedQuery, Where
 from ml.index.store.server.server import ServerStore
-from ml.pipelines.indexing import shards_of
+from ml.pipelines.indexing import split_into_shards
 from tests.support.shop import FILES, write_shop
 
 pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect")
@@ -88,7 +88,7 @@ def test_parallel_and_sequential_shards_give_the_same_collection(tmp_path: Path)
         root.mkdir()
         write_shop(root)
         (root / "own.py").write_text(f"def only_in_{root.name.replace('-', '_')}():\n    return 1\n")
-    shards = shards_of([str(root) for root in roots], 3)
+    shards = split_into_shards([str(root) for root in roots], 3)
     assert sorted(root for shard in shards for root in shard) == sorted(map(str, roots))
     one_by_one, parallel = server(), server()
     for shard in shards:

@@ -9,7 +9,7 @@ import yaml
 
 from ml.errors import PipelineError
 from ml.pipelines.compile import COMPILED, compile_pipelines
-from ml.pipelines.indexing import shards_of
+from ml.pipelines.indexing import split_into_shards
 from ml.pipelines.local import Outcome, run_learning
 from ml.pipelines.names import IMAGE
 from ml.registry.mlflow_client import open_client, tracking_address
@@ -95,10 +95,10 @@ def test_no_version_floats_and_no_stage_installs_anything() -> None:
 
 def test_shards_contain_every_repository_once() -> None:
     sources = [f"https://git.example/{number}.git" for number in range(10)]
-    shards = shards_of(sources, 4)
+    shards = split_into_shards(sources, 4)
     assert sorted(source for shard in shards for source in shard) == sorted(sources)
     assert {len(shard) for shard in shards} == {2, 3}
-    assert shards_of(sources[:2], 4) == [sources[:1], sources[1:2]]
+    assert split_into_shards(sources[:2], 4) == [sources[:1], sources[1:2]]
 
 
 @pytest.fixture(scope="module")

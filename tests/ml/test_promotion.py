@@ -185,7 +185,7 @@ def test_a_kill_between_register_and_promote_is_repaired(registry: Registry, run
 
 def test_a_model_of_somebody_else_is_left_alone(mlflow_server: str) -> None:
     open_client(mlflow_server).create_registered_model("somebody-elses")
-    with pytest.raises(RegistryError, match="made by something else"):
+    with pytest.raises(RegistryError, match="created by something else"):
         Registry(mlflow_server, "somebody-elses")
 
 

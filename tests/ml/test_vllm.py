@@ -157,7 +157,7 @@ def test_an_adapter_that_vllm_rejects_changes_nothing(
     deploy(registry, settings, base)
     for seed, shape in ((2, {"rank": 64}), (3, {"width": 1024})):
         promote_random(registry, tmp_path, base, seed, **shape)
-        with pytest.raises(AdapterError, match="vLLM refuses"):
+        with pytest.raises(AdapterError, match="vLLM rejects"):
             deploy(registry, settings, base)
     promote_random(registry, tmp_path, replace(base, digest="0" * 64), 4)
     with pytest.raises(AdapterError, match="another base model"):
@@ -174,12 +174,12 @@ def test_missing_settings_and_unreachable_servers_are_reported(
     promote_random(registry, tmp_path, base, 1)
     for wrong, cause in (
         ({"llm_adapter_dir": None}, "no folder is set"),
-        ({"llm_model": "unknown"}, "serves no unknown"),
+        ({"llm_model": "unknown"}, "does not serve unknown"),
         ({"llm_url": "http://127.0.0.1:9/v1"}, "does not answer"),
     ):
         with pytest.raises(AdapterError, match=cause):
             deploy(registry, settings.model_copy(update=wrong), base)
-    with pytest.raises(AdapterError, match=r"vLLM refuses none: .*No adapter found"):
+    with pytest.raises(AdapterError, match=r"vLLM rejects none: .*No adapter found"):
         load_adapter(settings, "none", tmp_path / "none")
     assert read_pointer(settings) is None
 
@@ -259,7 +259,7 @@ def test_an_adapter_that_never_arrives_is_reported(
 ) -> None:
     monkeypatch.setattr(at_vllm, "BROUGHT_SECONDS", 0)
     alone = settings.model_copy(update={"llm_adapter_dir": None, "mlflow_url": "http://127.0.0.1:9"})
-    with pytest.raises(AdapterError, match=r"did not come from http://127\.0\.0\.1:9 into vLLM's pod"):
+    with pytest.raises(AdapterError, match=r"was not downloaded from http://127\.0\.0\.1:9 into vLLM's pod"):
         at_vllm.offer_adapter(alone, write_peft_adapter(tmp_path / "adapter", base, 1), "codeintel-adapter-1-none")
     with pytest.raises(AdapterError, match="does not answer"):
         Adapters(settings.model_copy(update={"mlflow_url": "http://127.0.0.1:9"})).bring()

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ml.adapters.follow import follower
+from ml.adapters.follow import open_follower
 from ml.adapters.in_force import LlmInForce
 from ml.adapters.pointer import adapters_folder, pointer_file, read_pointer, write_pointer
 from ml.adapters.status import describe_llm
@@ -280,7 +280,7 @@ def test_the_service_needs_neither_mlflow_nor_torch(settings: Settings) -> None:
 import sys
 from ml.settings import Settings
 from ml.adapters.follow import follow
-from ml.adapters.follow import follower
+from ml.adapters.follow import open_follower
 from ml.adapters.in_force import LlmInForce
 sys.modules.update(dict.fromkeys(("gguf", "kubeflow", "mlflow", "peft", "torch", "transformers")))
 settings = Settings(llm="embedded", data_dir=sys.argv[1])
@@ -298,7 +298,7 @@ print(LlmInForce(settings).get().name)
 
 def test_only_the_configured_server_is_asked_about_production(settings: Settings) -> None:
     asked = {"mlflow_url": "https://mlflow.example"}
-    assert follower(settings.model_copy(update=asked))
+    assert open_follower(settings.model_copy(update=asked))
     for none in (
         {},
         {"mlflow_url": "sqlite:///mlflow.db"},
@@ -306,4 +306,4 @@ def test_only_the_configured_server_is_asked_about_production(settings: Settings
         asked | {"llm_adapter": "none"},
         asked | {"llm_adapter_poll": 0.0},
     ):
-        assert follower(settings.model_copy(update=none)) is None
+        assert open_follower(settings.model_copy(update=none)) is None

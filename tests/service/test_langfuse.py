@@ -143,7 +143,7 @@ def read_error(settings: Settings) -> RecordError:
 
 def test_wrong_keys_are_named(settings: Settings, langfuse: Langfuse) -> None:
     error = read_error(settings.model_copy(update=langfuse.reading(secret="sk-lf-other")))
-    assert (error.cause, "langfuse_secret_key" in error.cure) == (f"Langfuse at {langfuse.url} refuses the keys", True)
+    assert (error.cause, "langfuse_secret_key" in error.cure) == (f"Langfuse at {langfuse.url} rejects the keys", True)
 
 
 def test_an_unreachable_server_is_named(settings: Settings) -> None:
@@ -179,7 +179,7 @@ def test_a_busy_server_is_retried_after_its_retry_after(indexed: Settings, monke
         double.refusals += [(422, {})]
         assert "can't read that much" in read_error(settings).cause
         double.refusals += [(500, {})]
-        assert "answers status 500" in read_error(settings).cause
+        assert "returns status 500" in read_error(settings).cause
 
 
 def test_the_address_needs_both_keys(monkeypatch: pytest.MonkeyPatch) -> None:

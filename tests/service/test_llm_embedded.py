@@ -80,7 +80,7 @@ def test_it_stops_when_nobody_listens() -> None:
 
 def test_a_silent_model_is_a_model_error() -> None:
     parts = runtime(str(embedded_weights()), 4096).stream({**QUESTION, "max_tokens": 5}, 0.0)
-    with pytest.raises(ModelError, match="no word in 0 s"):
+    with pytest.raises(ModelError, match="no token within 0 s"):
         list(parts)
     wait_until_silent()
 

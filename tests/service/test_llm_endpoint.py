@@ -30,20 +30,23 @@ def test_an_answer_streams_and_the_request_names_the_model_and_no_key() -> None:
 
 
 FAILURES = {
-    "401": (server.refuses(401), "refuses the key"),
-    "403": (server.refuses(403), "refuses the key"),
+    "401": (server.refuses(401), "rejects the key"),
+    "403": (server.refuses(403), "rejects the key"),
     "404": (server.refuses(404), "no such model"),
     "400": (server.refuses(400, '{"error": {"message": "context too long"}}'), "status 400: .*context too long"),
     "500": (server.refuses(500, "<html>boom</html>"), "status 500"),
     "redirect to nowhere": (server.refuses(302), "status 302"),
-    "html instead of a stream": (server.sends("<html>", content_type="text/html"), "OpenAI's form|answered nothing"),
+    "html instead of a stream": (
+        server.sends("<html>", content_type="text/html"),
+        "OpenAI's form|returned an empty answer",
+    ),
     "invalid JSON": (server.sends("{not json"), "OpenAI's form"),
-    "no choices": (server.sends('{"id": "x"}'), "OpenAI's form|answered nothing"),
+    "no choices": (server.sends('{"id": "x"}'), "OpenAI's form|returned an empty answer"),
     "choices of another kind": (server.sends('{"choices": "none"}'), "OpenAI's form"),
-    "a bare number": (server.sends("42"), "OpenAI's form|answered nothing"),
+    "a bare number": (server.sends("42"), "OpenAI's form|returned an empty answer"),
     "an error as an event": (server.sends('{"error": {"message": "out of memory"}}'), "out of memory"),
-    "nothing at all": (server.sends(), "answered nothing"),
-    "empty parts": (server.says("", ""), "answered nothing"),
+    "nothing at all": (server.sends(), "returned an empty answer"),
+    "empty parts": (server.says("", ""), "returned an empty answer"),
     "broken off": (server.breaks_off("Be"), "no connection|broke off"),
     "ended early": (server.stops_early("Be"), "broke off"),
 }
@@ -111,7 +114,7 @@ def test_the_circuit_breaker_opens_for_an_unreachable_endpoint() -> None:
     with server.llm_server(server.hangs()) as endpoint:
         with pytest.raises(ModelError, match="in time"):
             list(ask(endpoint.url, timeout=0.2, rest=60))
-        with pytest.raises(ModelError, match=r"a moment ago.*asked again in \d+ s"):
+        with pytest.raises(ModelError, match=r"a moment ago.*retried in \d+ s"):
             list(ask(endpoint.url, timeout=0.2, rest=60))
         assert len(endpoint.requests) == 1
 

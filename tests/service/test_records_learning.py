@@ -116,4 +116,4 @@ def test_rejected_keys_are_a_one_line_error(from_source: None, monkeypatch: pyte
     for command in ("dataset", "drift", "doctor"):
         done = CliRunner().invoke(cli, [command, "--json"])
         assert done.exit_code == 1
-        assert "refuses the keys" in done.output + str(done.exception)
+        assert "rejects the keys" in done.output + str(done.exception)

@@ -5,7 +5,7 @@ from math import log2
 import pytest
 
 from benchmarks.retrieval.plain import PlainBM25
-from ml.evaluation.bootstrap import interval, paired
+from ml.evaluation.bootstrap import interval, paired_difference
 from ml.evaluation.retrieval import Place, Target, ndcg, recall, reciprocal_rank
 
 
@@ -53,7 +53,7 @@ def test_recall_and_reciprocal_rank_use_the_first_covering_place() -> None:
 def test_a_paired_difference_is_seen_though_the_intervals_overlap() -> None:
     hard = [0.0] * 20 + [1.0] * 20
     better = [min(1.0, score + 0.2) for score in hard]
-    gain = paired(better, hard)
+    gain = paired_difference(better, hard)
     assert gain.mean == pytest.approx(0.1)
     assert gain.is_better
     assert 0.06 < gain.low < gain.mean < gain.high < 0.14
@@ -62,17 +62,17 @@ def test_a_paired_difference_is_seen_though_the_intervals_overlap() -> None:
 
 
 def test_a_gain_in_a_few_cases_may_be_luck() -> None:
-    # Four of forty better, none worse: the bootstrap's interval is above zero, but four coins all land heads once in 16 times.
-    gain = paired([1.0] * 4 + [0.0] * 36, [0.0] * 40)
+    # Four of forty better, none worse: the bootstrap's interval is above zero, but four coins fall so once in 16 times.
+    gain = paired_difference([1.0] * 4 + [0.0] * 36, [0.0] * 40)
     assert gain.low > 0
     assert gain.p == pytest.approx(1 / 16, abs=0.01)
     assert not gain.is_better
-    assert paired([1.0] * 6 + [0.0] * 34, [0.0] * 40).p == pytest.approx(1 / 64, abs=0.005)
-    assert paired([1.0] * 6 + [0.0] * 34, [0.0] * 40).is_better
+    assert paired_difference([1.0] * 6 + [0.0] * 34, [0.0] * 40).p == pytest.approx(1 / 64, abs=0.005)
+    assert paired_difference([1.0] * 6 + [0.0] * 34, [0.0] * 40).is_better
 
 
-def test_equal_scores_have_no_difference() -> None:
-    gain = paired([0.3, 0.7], [0.3, 0.7])
+def test_no_difference_is_none() -> None:
+    gain = paired_difference([0.3, 0.7], [0.3, 0.7])
     assert (gain.mean, gain.low, gain.high, gain.p) == (0.0, 0.0, 0.0, 1.0)
     assert not gain.is_better
 

@@ -188,7 +188,7 @@ def test_an_unreachable_machine_times_out_soon_and_is_then_skipped(monkeypatch: 
             store.repositories()
         assert time.monotonic() - began < 2
         began = time.monotonic()
-        with pytest.raises(StoreAwayError, match=r"a moment ago: it is asked again in \d+ s"):
+        with pytest.raises(StoreAwayError, match=r"a moment ago: it is retried in \d+ s"):
             store.files("r")
         assert time.monotonic() - began < 0.2
 

@@ -1,5 +1,6 @@
-"""Static vectors: a text's vector is the weighted sum of its words' vectors. No model runs; one core embeds thousands of
-chunks per second.
+"""Static vectors: a text's vector is the weighted sum of its words' vectors.
+
+No model runs; one core embeds thousands of chunks per second.
 
 `ml.index.embedder.train` trains the table, which ships in `data/` next to this module: `vocabulary.txt`, one piece per
 line; `vectors.npy`, int8, one row per piece; `scales.npy`, the factor of each row (its weight included).

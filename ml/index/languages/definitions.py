@@ -32,8 +32,10 @@ PAIRS = {'"': '"', "'": "'", "`": "`", "(": ")", "[": "]"}
 
 @dataclass(eq=False)
 class Definition:
-    """A symbol, or the file itself. Rows are 0-based and inclusive, with the comments and decorators above; `line` is the
-    row of the symbol's own first token.
+    """A symbol, or the file itself.
+
+    Rows are 0-based and inclusive, with the comments and decorators above; `line` is the row of the symbol's own first
+    token.
     """
 
     start: int

@@ -3,7 +3,7 @@
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING
 
-from ml.control_tokens import broken
+from ml.control_tokens import break_control_tokens
 from ml.llm.tracing import switch_off_tracing
 from rag_service.answer.run import TokenUsage
 
@@ -30,7 +30,7 @@ def stream_completion(
     """
     switch_off_tracing()
     messages = [
-        message.model_copy(update={"content": broken(str(message.text))})
+        message.model_copy(update={"content": break_control_tokens(str(message.text))})
         for message in prompt.format_messages(**values)
     ]
     spent.prompt = sum(len(str(message.text)) for message in messages) // CHARS_A_TOKEN

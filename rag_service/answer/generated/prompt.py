@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ml.control_tokens import ANGLE, LESS_THAN, broken
+from ml.control_tokens import ANGLE, LESS_THAN, break_control_tokens
 from ml.index.chunk import Chunk
 from ml.patterns import linear
 from rag_service.answer.code.lines import LineMatcher
@@ -121,7 +121,7 @@ def numbered_evidence(sources: Sequence[Source], matcher: LineMatcher, tokens: i
 
 def escape_evidence(text: str) -> str:
     """Return a text on one line that can neither close its block nor contain an LLM's control tokens."""
-    return DELIMITER.sub(lambda found: ANGLE + found.group()[1:], broken(text.translate(LINE_ENDS)))
+    return DELIMITER.sub(lambda found: ANGLE + found.group()[1:], break_control_tokens(text.translate(LINE_ENDS)))
 
 
 def _blocks(sources: Sequence[Source], matcher: LineMatcher, chars: int) -> Iterator[str]:

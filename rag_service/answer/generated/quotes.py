@@ -1,4 +1,6 @@
-"""Check what a model quotes. The rules for text outside fenced blocks:
+"""Check what a model quotes.
+
+The rules for text outside fenced blocks:
 
 - A code span that occurs in the evidence (ignoring whitespace) or in the question is kept.
 - A code span with a name that occurs in neither removes its whole sentence; any other span loses its backticks.
@@ -12,7 +14,7 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from ml.control_tokens import ANGLE, BRACKET, folded
+from ml.control_tokens import ANGLE, BRACKET, normalize_control_tokens
 from ml.patterns import bounded
 from rag_service.answer.events import Source
 from rag_service.answer.generated.links import strip_links
@@ -67,7 +69,7 @@ class Quotations:
 
     def _restore_tokens(self, code: str) -> str:
         """Restore code of the evidence in which the prompt had split a control token."""
-        return code if self._holds_marks else folded(code)
+        return code if self._holds_marks else normalize_control_tokens(code)
 
     def _span(self, span: re.Match[str]) -> str:
         content = span.group(2).strip()
@@ -105,7 +107,7 @@ class Quotations:
 
 
 def _squeeze(text: str) -> str:
-    return "".join(folded(text).split())
+    return "".join(normalize_control_tokens(text).split())
 
 
 def _normalize_fences(block: str) -> str:

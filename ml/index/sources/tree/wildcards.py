@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from ml.patterns import assembled
+from ml.patterns import compile_wildcard
 
 STAR = "*"
 NEVER = "(?!)"
@@ -69,7 +69,7 @@ def read_rule(line: str) -> Rule | None:
     if by_path and tokens.count("/") != len(segments) - 1:  # an empty segment, which no path has
         return None
     regex = _by_path(segments) if by_path else f"{_segment(tokens)}/"
-    return Rule(hides, folders_only, by_path, assembled(regex))
+    return Rule(hides, folders_only, by_path, compile_wildcard(regex))
 
 
 def _without_trailing_spaces(line: str) -> str:
