@@ -26,7 +26,7 @@ INSTRUCTIONS = (
 MAX_LINES = 400
 HOST = "127.0.0.1"
 
-Repos = Annotated[list[str] | None, Field(description="only these repositories; none: all")]
+Repos = Annotated[list[str] | None, Field(description="only these repositories; omit to search all")]
 Paths = Annotated[list[str] | None, Field(description="only files like these globs, for example src/**/*.py")]
 
 
@@ -65,7 +65,9 @@ def make_server(assistant: "Assistant") -> "MCPServer[Any]":
         repo: str,
         file_path: str,
         line_start: Annotated[int, Field(ge=1)] = 1,
-        line_end: Annotated[int | None, Field(ge=1, description="the last line; none: the end of the file")] = None,
+        line_end: Annotated[
+            int | None, Field(ge=1, description="the last line; omit to read to the end of the file")
+        ] = None,
     ) -> str:
         """Read lines of an indexed file, numbered, secrets left out; at most 400 at once."""
         with _tool_errors():

@@ -49,7 +49,7 @@ def audit_entry(run: "Run", *, complete: bool) -> dict[str, Any]:
 
 
 def record_answer(settings: "Settings", about: Mapping[str, Any]) -> None:
-    """Append an answer (`audit_entry`) to the audit log and fsync it. Raise RecordError."""
+    """Append an answer (`audit_entry`) to the audit log; it is on disk when this returns. Raise RecordError."""
     _append(settings, AUDIT, about)
 
 

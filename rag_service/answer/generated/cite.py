@@ -33,7 +33,7 @@ class Citations:
         self._sources = {source.n: source for source in sources}
         self._stored = stored
         self._cited: dict[int, tuple[int, int]] = {}
-        self._standing: dict[int, bool] = {}
+        self._indexed: dict[int, bool] = {}
 
     def check(self, segment: Segment) -> str:
         """Return a segment's text without invalid citations. Code is unchanged."""
@@ -89,7 +89,7 @@ class Citations:
     def _lines(self, n: int, start: int | None, end: int | None) -> tuple[int, int] | None:
         """Return the lines of n, or n:start-end, if they are evidence and still in the index."""
         source = self._sources.get(n)
-        if source is None or not self._stands(source):
+        if source is None or not self._is_indexed(source):
             return None
         chunk = source.chunk
         if start is None:
@@ -97,15 +97,15 @@ class Citations:
         end = start if end is None else end
         return (start, end) if chunk.line_start <= start <= end <= chunk.line_end else None
 
-    def _stands(self, source: Source) -> bool:
-        if source.n not in self._standing:
+    def _is_indexed(self, source: Source) -> bool:
+        if source.n not in self._indexed:
             chunk = source.chunk
             stored = self._stored(chunk.repo, chunk.file_path)
-            self._standing[source.n] = all(
+            self._indexed[source.n] = all(
                 stored.get(number, "" if not line.strip() else None) == line
                 for number, line in enumerate(chunk.text.split("\n"), start=chunk.line_start)
             )
-        return self._standing[source.n]
+        return self._indexed[source.n]
 
     def _citation(self, n: int, start: int, end: int) -> Citation:
         chunk = self._sources[n].chunk

@@ -41,22 +41,22 @@ OPENED_TAG = linear(rf"(?i)<(?:[/!?]?(?:{ELEMENTS})\b|[!?]|/?[a-z][\w:.-]*[\s/][
 OPENED_IMAGE = linear(r"!\[(\D|$)")
 DEFINITION = linear(r"(?m)\]:[ \t]*(?:$|<|\S+[ \t]*(?:$|[\"'(]))")
 
-Stands = Callable[[str], bool]
+IsCited = Callable[[str], bool]
 
 
-def strip_links(text: str, stands: Stands) -> str:
-    """Return Markdown without links, images and HTML tags; a bare URL is kept if it `stands` in the evidence."""
+def strip_links(text: str, is_cited: IsCited) -> str:
+    """Return Markdown without links, images and HTML tags; a bare URL is kept if `is_cited` accepts it."""
     before = ""
     for _ in range(ROUNDS):
         if before == text:
             break
-        before, text = text, _reduce(text, stands)
+        before, text = text, _reduce(text, is_cited)
     return _defuse(text)
 
 
-def _reduce(text: str, stands: Stands) -> str:
+def _reduce(text: str, is_cited: IsCited) -> str:
     text = REFERENCE.sub(_reference_text, INLINE.sub(_text, TAG.sub("", text)))
-    return ADDRESS.sub(lambda found: _address(found.group(), stands), AUTOLINK.sub(r"\1", text))
+    return ADDRESS.sub(lambda found: _address(found.group(), is_cited), AUTOLINK.sub(r"\1", text))
 
 
 def _text(link: "re.Match[str]") -> str:
@@ -69,9 +69,9 @@ def _reference_text(reference: "re.Match[str]") -> str:
     return f"{text} [{label}]" if label.isdecimal() else str(text)  # numbers are citations
 
 
-def _address(found: str, stands: Stands) -> str:
+def _address(found: str, is_cited: IsCited) -> str:
     address = found.rstrip(".,;:!?)]}'*_~")
-    if len(address) <= LONGEST_TARGET and stands(address):
+    if len(address) <= LONGEST_TARGET and is_cited(address):
         return found
     return GONE + found[len(address) :]
 

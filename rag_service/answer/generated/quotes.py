@@ -65,7 +65,7 @@ class Quotations:
 
     def strip_links(self, text: str) -> str:
         """Return Markdown outside fenced blocks without links, images, tags and unpaired backticks."""
-        return map_outside_code(text, lambda plain: strip_links(plain.replace("`", ""), self._stands))
+        return map_outside_code(text, lambda plain: strip_links(plain.replace("`", ""), self._is_in_evidence))
 
     def _restore_tokens(self, code: str) -> str:
         """Restore code of the evidence in which the prompt had split a control token."""
@@ -76,7 +76,7 @@ class Quotations:
         place = PLACE_ALONE.fullmatch(content)
         if place:
             return span.group() if self._place(place) else ""
-        return self._restore_tokens(span.group()) if self._stands(content) else content
+        return self._restore_tokens(span.group()) if self._is_in_evidence(content) else content
 
     def _place(self, place: re.Match[str]) -> str:
         path, start = place["path"], int(place["start"])
@@ -91,19 +91,19 @@ class Quotations:
 
     def _is_invented(self, code: str) -> bool:
         """Return whether a code span contains a name that is in neither the evidence nor the question."""
-        if self._stands(code) or PLACE_ALONE.fullmatch(code.strip()):
+        if self._is_in_evidence(code) or PLACE_ALONE.fullmatch(code.strip()):
             return False
         names = (
             word for word in WORD.finditer(code) if NAME.search(code[word.start() : word.end() + 1][-LONGEST_NAME:])
         )
         return any(name.group() not in self._words for name in names)
 
-    def _stands(self, code: str) -> bool:
+    def _is_in_evidence(self, code: str) -> bool:
         return all(_squeeze(part.strip().removesuffix("()")) in self._evidence for part in ELLIPSIS.split(code))
 
     def _is_code_of_evidence(self, block: str) -> bool:
         lines = (LINE_NUMBER.sub("", line) for line in block.strip().split("\n")[1:-1])
-        return all(self._stands(line.strip().lstrip("#/ ").rstrip("⋮ ")) for line in lines)
+        return all(self._is_in_evidence(line.strip().lstrip("#/ ").rstrip("⋮ ")) for line in lines)
 
 
 def _squeeze(text: str) -> str:

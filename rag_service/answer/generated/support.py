@@ -76,12 +76,12 @@ def is_supported(sentence: str, cited: Cited, said: str, question: str) -> bool:
     words = WORD.findall(sentence) if len(sentence) <= LONGEST_SENTENCE else []
     if not FEWEST_WORDS <= len(words) <= MOST_WORDS or words[0] != cited.name or OTHER.search(sentence):
         return False
-    if not all(_stands(clause, cited.lines(relation)) for relation, clause in _clauses(sentence)):
+    if not all(_is_backed(clause, cited.lines(relation)) for relation, clause in _clauses(sentence)):
         return False
     return len(_content(sentence) - _content(said) - _content(question)) >= NEW
 
 
-def _stands(clause: str, lines: str) -> bool:
+def _is_backed(clause: str, lines: str) -> bool:
     return set(_names(clause)) <= set(WORD.findall(lines)) and _content(clause) <= stems_of(lines)
 
 
