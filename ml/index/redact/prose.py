@@ -1,6 +1,7 @@
 """Secrets that prose tells: "пароль от базы — …", "the password for prod is …", "login/pass: x / y", in any markup."""
 
 import re
+from collections.abc import Callable
 
 from ml.index.redact.names import Name
 from ml.index.redact.spans import TECHNICAL, TYPE, Span, is_placeholder, looks_chosen, looks_mixed, looks_random
@@ -20,7 +21,7 @@ SIGN = (
     r"|</(?:b|strong|em|i|code|label|span|dt)>)"
 )
 VERB = r"[ \t]{1,4}(?:is|was|are|be|это|будет|стал|стала|такой|такая|now|to|на|равен|теперь)(?=[ \t:]):?"
-OPENING = rf"[*_\"'`]{{0,3}}[ \t]{{0,8}}{TAGS}(?:(?:это|is|now)[ \t]+)?[*_`\"'«“„‘(\[|]{{0,4}}{TAGS}"
+OPENING = rf"[*_\"'`]{{0,3}}[ \t]{{0,8}}{TAGS}(?:(?:это|is|now)[ \t]{1, 8})?[*_`\"'«“„‘(\[|]{{0,4}}{TAGS}"
 WORD = r"(?P<value>[^\s\"'`«»“”„‘’<>\\,;|]{4,200}+)"
 BY_SIGN = re.compile(rf"{END_OF_NAME}{FEW_WORDS}{SIGN}{OPENING}{WORD}", re.IGNORECASE)
 BY_VERB = re.compile(rf"{END_OF_NAME}{FEW_WORDS}{VERB}{OPENING}{WORD}", re.IGNORECASE)
@@ -68,9 +69,11 @@ def find_told(text: str, name: Name, *, prose: bool) -> Span | None:
     if _names_a_pair(text, name, line) and (found := PAIR.match(text, end)) and looks_chosen(_trimmed(found["value"])):
         return _span(found, name.kind)
     loose = name.tail >= 0 or prose or bool(COMMENT.match(line)) or bool(LABEL.fullmatch(line))
-    for pattern in (BY_SIGN, BY_VERB, AT_ONCE):
-        if span := _told_by(pattern, text, end, name.kind, loose=loose and (pattern is not AT_ONCE or name.tail >= 0)):
+    for match in (BY_SIGN.match, BY_VERB.match):
+        if span := _told_by(match, text, end, name.kind, loose=loose):
             return span
+    if span := _told_by(AT_ONCE.match, text, end, name.kind, loose=loose and name.tail >= 0):
+        return span
     found = BELOW.match(text, end)
     if (
         found
@@ -82,11 +85,13 @@ def find_told(text: str, name: Name, *, prose: bool) -> Span | None:
     return None
 
 
-def _told_by(pattern: re.Pattern[str], text: str, end: int, kind: str, *, loose: bool) -> Span | None:
+def _told_by(
+    match: Callable[[str, int], re.Match[str] | None], text: str, end: int, kind: str, *, loose: bool
+) -> Span | None:
     """Return the secret behind the first sign or verb that one stands behind: "password - the new one: …"."""
     at = end
     for _ in range(SIGNS):
-        found = pattern.match(text, at)
+        found = match(text, at)
         if not found:
             return None
         if _is_told(_trimmed(found["value"]), kind, loose=loose, direct=at == end and not found["words"]):

@@ -34,8 +34,9 @@ ANCHORS = (*PARENTS, *STATE_MARKS)
 SECTION = re.compile(r"[A-Za-z]{2,12}[\w-]{0,20}[\"']?[ \t]{0,4}[:=]?[ \t]{0,4}(?:\{|\]?\r?\n)")
 WINDOW = 800
 SHORTEST_BASE_64 = 20
-KEY = re.compile(
-    r"(?<![\w-])[\"']?(?i:key|value|pass)[\"']?[ \t]{0,4}[:=][ \t]{0,4}[\"']?(?P<secret>[^\s\"',{}]{8,512})"
+KEY = bounded(
+    r"(?<![\w-])[\"']?(?i:key|value|pass)[\"']?[ \t]{0,4}[:=][ \t]{0,4}[\"']?(?P<secret>[^\s\"',{}]{8,512})",
+    longest=WINDOW,
 )
 
 STATE_FILE = bounded(r"\.tfstate(?:\.[\w.-]{1,60})?$")
@@ -75,7 +76,9 @@ def _keys(text: str, parent: str) -> Iterator[Span]:
             closing = text.find("}", after, after + WINDOW)
             end = closing if closing >= 0 else after + WINDOW
             yield from (
-                Span(*key.span("secret"), "key") for key in KEY.finditer(text, after, end) if _is_key(key["secret"])
+                Span(after + key.start("secret"), after + key.end("secret"), "key")
+                for key in KEY.finditer(text[after:end])
+                if _is_key(key["secret"])
             )
             after = max(after, min(end, len(text)) - WINDOW // 2)
         at = text.find(parent, after)

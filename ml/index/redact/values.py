@@ -7,7 +7,7 @@ from ml.index.redact.spans import LONGEST
 REST = (
     r"(?:word|wd|phrase|code|w)?s?(?:[_.-]?(?:hash|base|value|val|string|str|prod(?:uction)?|dev(?:elopment)?|test(?:ing)?"
     r"|stag(?:e|ing)|live|primary|secondary|main|default|new|old|current|backup|admin|root|user|db|plain(?:text)?|raw|b64"
-    r"|base64|hex|data|id)|[_-]?\d{1,2})*+"
+    r"|base64|hex|data|id)|[_-]?\d{1,2}){0,24}+"
     r"(?:(?:_(?:for|of|to|on|at)_|-(?:for|of|to|on|at)-|(?-i:For|Of|To|On|At)(?=(?-i:[A-Z])))[\w-]{1,40})?"
     r"(?![A-Za-z0-9_])"
 )
