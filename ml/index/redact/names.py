@@ -43,10 +43,12 @@ KEY_OF_WHAT = bounded(
     r"|service|storage|app(?:lication)?|client|consumer|session|hmac|jwt|webhook|deploy|root|admin|subscription|cookie|aes"
     r"|cipher|security|write|server)[_.: -]{0,2}$"
 )
-PASS_ALONE = bounded(r"pass[\"'`*]{0,3}\]?[ \t]{0,8}(?:(?::=|=>|[:=])[ \t]{0,8}[\"'`*\w]|(?:[—–-]|is)[ \t])")
+PASS_ALONE = bounded(
+    r"pass[\"'`*]{0,3}\]?[ \t]{0,8}(?:(?::=|=>|[:=](?!\w{1,20}:`))[ \t]{0,8}[\"'`*\w]|(?:[—–-]|is)[ \t])"
+)
 PW_ALONE = bounded(r"pw[\"'`*]{0,3}\]?[ \t]{0,8}(?::=|=>|[:=—–])")
-# What is not kept secret although it is called so: Microsoft's publicKeyToken, a token that leads to the next page.
-NO_SECRET = bounded(r"(?:public[_-]?(?:key)?|page|next|continuation|sync|cancel\w{0,12})[_-]?$")
+# What is not kept secret although it is called so: publicKeyToken, a token of the next page, the name of a Secret.
+NO_SECRET = bounded(r"(?:public[_-]?(?:key)?|page|next|continuation|sync|cancel\w{0,12}|existing|checksum)[_/-]?$")
 OF_PW = bounded(r"(?:bind|root|user|db|admin|my|sql|ftp|ssh|smtp|mail|wifi|login|^|[^a-z])[_-]?$")
 PIN = bounded(r"pin(?:[ _-]?code)?(?![a-z])")
 LONGEST_PREFIX = 12

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from ml.index.redact.spans import (
     DIGEST_OR_PLACE,
     PLAIN_PARTS,
+    TYPE,
     VARIABLE,
     WORDS_ALONE,
     Span,
@@ -33,7 +34,7 @@ STATE_MARKS = ('"terraform_version"', '"random_password"', '"sensitive_attribute
 ANCHORS = (*PARENTS, *STATE_MARKS)
 SECTION = re.compile(r"[A-Za-z]{2,12}[\w-]{0,20}[\"']?[ \t]{0,4}[:=]?[ \t]{0,4}(?:\{|\]?\r?\n)")
 WINDOW = 800
-SHORTEST_BASE_64 = 20
+SHORTEST_BASE_64, SHORTEST_OF_WORDS = 20, 32  # HS256 takes no shorter key
 KEY = bounded(
     r"(?<![\w-])[\"']?(?i:key|value|pass)[\"']?[ \t]{0,4}[:=][ \t]{0,4}[\"']?(?P<secret>[^\s\"',{}]{8,512})",
     longest=WINDOW,
@@ -85,12 +86,9 @@ def _keys(text: str, parent: str) -> Iterator[Span]:
 
 
 def _is_key(value: str) -> bool:
-    if (
-        is_placeholder(value)
-        or DIGEST_OR_PLACE.match(value)
-        or WORDS_ALONE.fullmatch(value)
-        or PLAIN_PARTS.fullmatch(value)
-    ):
+    if is_placeholder(value) or DIGEST_OR_PLACE.match(value) or WORDS_ALONE.fullmatch(value) or TYPE.search(value):
+        return False
+    if PLAIN_PARTS.fullmatch(value) and (len(value) < SHORTEST_OF_WORDS or "-" not in value):
         return False
     if "/" in value and len(value) < SHORTEST_BASE_64:
         return False

@@ -77,7 +77,7 @@ TECHNICAL = bounded(
 )
 # The name of a class or of an attribute, and no token.
 TYPE = bounded(
-    r"(?:^|[a-z0-9_])(?:Token|Auth|Credential|Private|Public|Secret|Client|Type|Key|private|public|secret)(?:[A-Z_]|s?$)"
+    r"(?:^|[a-z0-9_.])(?:Token|Auth|Credential|Private|Public|Secret|Client|Type|Key|private|public|secret)(?:[A-Z_]|s?$)"
     r"|[a-z]_(?:key|token|auth|secret|credential)s?$",
     longest=LONGEST,
 )
