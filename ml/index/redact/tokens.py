@@ -122,26 +122,27 @@ def find_tokens(text: str, anchors: frozenset[str]) -> Iterator[Span]:
     """Yield the tokens of a text; `anchors` are those that it contains."""
     for form in FORMS:
         if not anchors.isdisjoint(form.anchors):
-            for base, found in _candidates(text, form):
-                if _is_token(found):
-                    yield Span(base + found.start(), base + found.end(), form.kind)
+            for start, end in _places(text, form):
+                if _is_token(text[start:end], text[start - 1 : start]):
+                    yield Span(start, end, form.kind)
 
 
-def _candidates(text: str, form: Form) -> Iterator[tuple[int, re.Match[str]]]:
-    """Yield what looks like a token, with the place that its own places count from."""
+def _places(text: str, form: Form) -> Iterator[tuple[int, int]]:
+    """Yield where something of a form begins and ends."""
     if isinstance(form.pattern, re.Pattern):
-        yield from ((0, found) for found in form.pattern.finditer(text))
+        yield from (found.span() for found in form.pattern.finditer(text))
         return
+    find = form.pattern.search if form.before else form.pattern.match
     for anchor in form.anchors:
+        end = 0
         for at in positions(text, anchor):
-            base = max(0, at - form.before - 1)  # with the character before it
-            found = form.pattern.search(text[base : at + LONGEST_SHORT])
-            if found and (found.start() or not base):
-                yield base, found
+            start = max(end, at - form.before)
+            if at >= end and (found := find(text[start : at + LONGEST_SHORT])):
+                end = start + found.end()
+                yield start + found.start(), end
 
 
-def _is_token(found: re.Match[str]) -> bool:
-    before = found.string[found.start() - 1 : found.start()]
-    if before.isalnum() or is_placeholder(found[0].rpartition(":")[2]):
+def _is_token(value: str, before: str) -> bool:
+    if before.isalnum() or is_placeholder(value.rpartition(":")[2]):
         return False
-    return not found[0].startswith(LIKE_NAMES) or looks_random(found[0].partition("_")[2])
+    return not value.startswith(LIKE_NAMES) or looks_random(value.partition("_")[2])
