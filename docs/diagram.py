@@ -1,4 +1,4 @@
-"""Draws docs/images/platform.svg from the platform's own program: its components, and what each waits for.
+"""Draw docs/images/platform.svg from the platform's Pulumi program: its components and their dependencies.
 
 python -m docs.diagram
 """
@@ -24,7 +24,7 @@ STYLE = """
 
 @dataclass(frozen=True)
 class Component:
-    """A component of the program: how many objects it registers itself, and how many charts or manifests it brings."""
+    """A component of the program, with the number of its own objects and of its charts or manifests."""
 
     name: str
     objects: int
@@ -32,7 +32,7 @@ class Component:
 
 
 def graph(state: State) -> tuple[dict[str, Component], dict[str, set[str]]]:
-    """Gives the components and, for each, those that it waits for and no other waits for in between."""
+    """Return the components and, for each, its direct dependencies."""
     owner = {urn: _owner(state, urn) for urn in state.resources}
     needs: dict[str, set[str]] = {name: set() for name in owner.values() if name}
     for urn, each in state.resources.items():
@@ -47,11 +47,11 @@ def graph(state: State) -> tuple[dict[str, Component], dict[str, set[str]]]:
                 others.remove(space)
                 others |= through
         del components[space]
-    return components, _reduced(needs)
+    return components, _reduce_edges(needs)
 
 
 def _owner(state: State, urn: str) -> str:
-    """Gives the outermost component of a resource; a namespace's is `space NAME`."""
+    """Return the outermost component of a resource; a namespace's is `space NAME`."""
     while (parent := state.resources[urn].parent) in state.resources:
         urn = parent
     top = state.resources[urn]
@@ -66,8 +66,8 @@ def _component(state: State, owner: Mapping[str, str], name: str) -> Component:
     return Component(name, len(objects), len(charts))
 
 
-def _reduced(needs: Mapping[str, set[str]]) -> dict[str, set[str]]:
-    """Leaves out an edge where another way leads to the same place."""
+def _reduce_edges(needs: Mapping[str, set[str]]) -> dict[str, set[str]]:
+    """Return the transitive reduction: drop each edge that a longer path implies."""
 
     def reach(name: str) -> set[str]:
         return needs[name].union(*(reach(each) for each in needs[name])) if needs[name] else set()
@@ -79,7 +79,7 @@ def _reduced(needs: Mapping[str, set[str]]) -> dict[str, set[str]]:
 
 
 def draw(components: Mapping[str, Component], needs: Mapping[str, set[str]]) -> str:
-    """Gives the picture: a column for each step of the order, arrows from what comes first."""
+    """Return the picture: a column for each step of the order, with arrows from dependency to dependent."""
     level: dict[str, int] = {}
     for name in TopologicalSorter(needs).static_order():
         level[name] = 1 + max((level[each] for each in needs[name]), default=-1)
@@ -106,7 +106,7 @@ def draw(components: Mapping[str, Component], needs: Mapping[str, set[str]]) -> 
 
 
 def _columns(level: Mapping[str, int], needs: Mapping[str, set[str]]) -> list[list[str]]:
-    """Gives the names of each step, each near the middle of its neighbours, so that few arrows cross."""
+    """Return the names of each step, each near the middle of its neighbours, so that few arrows cross."""
     columns = [sorted(name for name in level if level[name] == step) for step in range(max(level.values()) + 1)]
     near = {name: needs[name] | {other for other in needs if name in needs[other]} for name in level}
     for _ in range(20):
@@ -135,7 +135,7 @@ def _box(component: Component, x: int, y: int) -> str:
 
 
 def picture() -> str:
-    """Gives the picture of the stack `gpu`, which has every component."""
+    """Return the picture of the stack `gpu`, which has every component."""
     return draw(*graph(recorded()))
 
 

@@ -1,4 +1,4 @@
-"""Writes docs/reference.md, every command's help and every setting, from the code: `make docs`. A test holds it up to date."""
+"""Write docs/reference.md, every command's help and every setting, from the code: `make docs`. A test checks it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ TARGET = Path(__file__).with_name("reference.md")
 
 
 def commands() -> Iterator[str]:
-    """Gives a section for each command: its own --help."""
+    """Yield a section for each command: its own --help."""
     names = cli.context_settings["help_option_names"]
     root = click.Context(cli, info_name="codeintel", max_content_width=100, terminal_width=100, help_option_names=names)
     yield f"```\n{cli.get_help(root)}\n```\n"
@@ -22,7 +22,7 @@ def commands() -> Iterator[str]:
 
 
 def settings() -> Iterator[str]:
-    """Gives the table of the settings, in the order of the class."""
+    """Yield the table of the settings, in the order of the class."""
     yield "| setting | default | what it is |\n|---|---|---|"
     for name, field in Settings.model_fields.items():
         default = "the user's data folder" if field.default_factory else f"`{field.default}`"
@@ -30,7 +30,7 @@ def settings() -> Iterator[str]:
 
 
 def render() -> str:
-    """Gives the whole page."""
+    """Return the complete page."""
     return "\n".join(
         [
             "# Reference",

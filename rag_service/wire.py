@@ -1,4 +1,4 @@
-"""Hits and answers as programs get them: the command line's --json, HTTP and MCP print the same."""
+"""JSON forms of hits and answers, shared by the command line's --json, HTTP and MCP."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 def hit(found: "Hit") -> dict[str, Any]:
-    """Gives a ranked chunk: `{repo, file_path, line_start, line_end, symbol, score, text}`."""
+    """Return a ranked chunk: `{repo, file_path, line_start, line_end, symbol, score, text}`."""
     chunk = found.chunk
     return {
         "repo": chunk.repo,

@@ -19,7 +19,7 @@ from ml.settings import Settings
 from ml.training.base_model import BaseModel, open_base_model
 from ml.training.job import TrainingData, train
 from ml.training.recipe import Recipe
-from rag_service.answer.prompt import training_texts
+from rag_service.answer.generated.prompt import training_texts
 
 SHARE, OVERHEAD = 0.10, 60.0
 CLOCK = re.compile(

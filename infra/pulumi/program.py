@@ -97,6 +97,7 @@ def build(settings: Settings) -> None:
     allow(site, Namespace.GATES, "gate", TrafficRules(out=[api]), pulumi.ResourceOptions(parent=gates))
     _components(site, gates)
     _export(settings)
+    _export_slices(settings)
 
 
 def _components(site: Site, gates: pulumi.Resource) -> None:
@@ -146,6 +147,12 @@ def _export(settings: Settings) -> None:
             secret = f"kubectl -n {service.namespace} get secret {password.secret}"
             made["password"] = f"{secret} -o jsonpath='{{.data.{password.key}}}' | base64 -d"
         pulumi.export(name, made)
+
+
+def _export_slices(settings: Settings) -> None:
+    """Export how many slices training takes, for `codeintel pipeline compile --slices`."""
+    if settings.has_gpu:
+        pulumi.export("slices", settings.gpu.offered)
 
 
 def _local(port: int) -> int:

@@ -15,6 +15,7 @@ from pydantic.alias_generators import to_camel
 
 from infra.pulumi.catalog import PARTS, in_order
 from infra.pulumi.errors import PlatformError
+from ml.training.runtime import SLICES
 
 PREFIX = "codeintel:"
 QUANTITY = r"^[1-9][0-9]*(m|k|M|G|T|Ki|Mi|Gi|Ti)?$"
@@ -93,7 +94,7 @@ class Gpu(Section):
     """The shared card: its slices are a lock and isolate neither memory nor faults."""
 
     cards: int = Field(1, ge=0, le=16, description="physical GPUs of all GPU nodes")
-    slices: int = Field(5, ge=1, le=48, description="time-slices that each card is offered as")
+    slices: int = Field(SLICES, ge=1, le=48, description="time-slices that each card is offered as")
     nodes: tuple[str, ...] = Field((), description="names of nodes to label and taint here; none: kubelets do it")
     stages: bool | None = Field(
         None,

@@ -1,4 +1,4 @@
-"""The index as LangChain sees it: chunks as documents, and a collection on a Qdrant server as a vector store."""
+"""LangChain integration: chunks as documents, and a collection on a Qdrant server as a vector store."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +8,7 @@ from langchain_qdrant import QdrantVectorStore
 
 from ml.index.chunk import Chunk
 from ml.index.store.points import DENSE
-from ml.index.store.server import ServerStore
+from ml.index.store.server.server import ServerStore
 
 if TYPE_CHECKING:
     from ml.index.embedder.base import Embedder
@@ -17,35 +17,35 @@ TEXT = "text"
 
 
 def document(chunk: Chunk) -> Document:
-    """Gives a chunk as a document: its text, and the rest of the payload as metadata."""
+    """Convert a chunk to a document: its text, and the rest of the payload as metadata."""
     payload = chunk.payload()
     return Document(page_content=str(payload.pop(TEXT)), metadata=payload)
 
 
 def chunk_of(found: Document) -> Chunk:
-    """Gives the chunk that a document stands for."""
+    """Convert a document back to its chunk."""
     return Chunk.from_payload(found.metadata | {TEXT: found.page_content})
 
 
 class EmbedderForLangChain(Embeddings):
-    """Our embedder in LangChain's form."""
+    """Adapter from our embedder to LangChain's interface."""
 
     def __init__(self, embedder: "Embedder") -> None:
         self._embedder = embedder
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        """Embeds texts as chunks."""
+        """Embed texts as chunks."""
         rows: list[list[float]] = self._embedder.documents(texts).tolist()
         return rows
 
     def embed_query(self, text: str) -> list[float]:
-        """Embeds a question."""
+        """Embed a question."""
         row: list[float] = self._embedder.query(text).tolist()
         return row
 
 
-class CodeVectorStore(QdrantVectorStore):  # type: ignore[misc]  # untyped to us: it may not be installed
-    """LangChain's Qdrant integration over our payload, which is flat: what is not the text is metadata."""
+class CodeVectorStore(QdrantVectorStore):  # type: ignore[misc]  # untyped: it may not be installed
+    """LangChain's Qdrant integration for our flat payload: every field but the text is metadata."""
 
     @classmethod
     def _document_from_point(
@@ -55,7 +55,7 @@ class CodeVectorStore(QdrantVectorStore):  # type: ignore[misc]  # untyped to us
 
 
 def vector_store(store: ServerStore, embedder: "Embedder") -> CodeVectorStore:
-    """Gives the vector store over the collection that our store writes and searches. It is for reading."""
+    """Return a read-only vector store over the collection of our store."""
     return CodeVectorStore(
         client=store.client,
         collection_name=store.code,

@@ -1,17 +1,21 @@
-"""Compiles the pipelines to IR YAML, which a cluster takes: `codeintel pipeline compile`."""
+"""Compile the pipelines to IR YAML for a cluster: `codeintel pipeline compile`."""
 
+import re
 import warnings
 from pathlib import Path
 
 from ml.pipelines.names import IMAGE
+from ml.training.runtime import SLICES
 
 COMPILED = Path(__file__).parent / "compiled"
+ACCELERATOR = re.compile(rf"(?P<before>^ +(?:resourceC|c)ount: )'{SLICES}'$", re.MULTILINE)
 
 
-def compile_pipelines(folder: Path = COMPILED, registry: str = "") -> list[Path]:
-    """Writes learning.yaml and indexing.yaml, and gives the files. The same code gives the same bytes.
+def compile_pipelines(folder: Path = COMPILED, registry: str = "", slices: int = SLICES) -> list[Path]:
+    """Write learning.yaml and indexing.yaml, and return their paths. The same code gives the same bytes.
 
-    `registry` is the prefix under which `make images` pushed the stages' image; no task can be told it.
+    `registry` is the prefix under which `make images` pushed the stages' image. `slices` is how many GPUs the cluster
+    offers: training requests all of them, as a lock, so with another number it would wait for ever or share the card.
     """
     from kfp import compiler
 
@@ -25,7 +29,13 @@ def compile_pipelines(folder: Path = COMPILED, registry: str = "") -> list[Path]
         for pipeline in (learning, indexing):
             file = folder / f"{pipeline.name}.yaml"
             compiler.Compiler().compile(pipeline, str(file))
-            if registry:
-                file.write_text(file.read_text().replace(f"image: {IMAGE}", f"image: {registry.rstrip('/')}/{IMAGE}"))
+            file.write_text(_adapted(file.read_text(), registry, slices))
             files.append(file)
     return files
+
+
+def _adapted(text: str, registry: str, slices: int) -> str:
+    """Return a compiled pipeline for another registry and number of slices, which no task can be told."""
+    if registry:
+        text = text.replace(f"image: {IMAGE}", f"image: {registry.rstrip('/')}/{IMAGE}")
+    return ACCELERATOR.sub(rf"\g<before>'{slices}'", text)

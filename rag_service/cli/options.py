@@ -13,16 +13,16 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def store_option(command: Command) -> Command:
-    """Adds --store."""
+    """Add --store."""
     return click.option(
         "--store",
         metavar="DIR_OR_URL",
-        help="The index: a folder, or a Qdrant server's URL. [default: as set, see doctor]",
+        help="The index: a folder, or a Qdrant server's URL. [default: from the settings, see doctor]",
     )(command)
 
 
 def filter_options(command: Command) -> Command:
-    """Adds --repo, --path and --language, each repeatable."""
+    """Add the repeatable options --repo, --path and --language."""
     for option in (
         click.option("--language", "languages", multiple=True, metavar="L", help="Only this language (repeatable)."),
         click.option(
@@ -35,19 +35,19 @@ def filter_options(command: Command) -> Command:
 
 
 def json_option(command: Command) -> Command:
-    """Adds --json."""
+    """Add --json."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(command)
 
 
 def settings_with(**changes: Any) -> "Settings":
-    """Gives the settings with what the command line says over them; None changes nothing."""
+    """Return the settings, overridden by the command line; None overrides nothing."""
     from ml.settings import get_settings
 
     return get_settings().model_copy(update={name: value for name, value in changes.items() if value is not None})
 
 
-def where(repos: tuple[str, ...], paths: tuple[str, ...], languages: tuple[str, ...]) -> "Where":
-    """Makes the filter of what filter_options gave."""
+def build_filter(repos: tuple[str, ...], paths: tuple[str, ...], languages: tuple[str, ...]) -> "Where":
+    """Create a filter from the values of `filter_options`."""
     from ml.index.store.base import Where
 
     return Where(repos or None, paths or None, languages or None)

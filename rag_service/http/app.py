@@ -1,4 +1,4 @@
-"""The application: the routes, what stands before them, and what lives as long as it does."""
+"""The application: routes, middleware and lifespan."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,20 +7,21 @@ from anyio.to_thread import run_sync
 from fastapi import FastAPI
 
 from ml.settings import Settings
-from rag_service.cli.version import version
-from rag_service.http import api, chat, errors, health, page
-from rag_service.http.admission import Admission
-from rag_service.http.bodies import Bodies
+from rag_service.http import errors
+from rag_service.http.limits.admission import Admission
+from rag_service.http.limits.bodies import BodyBuffer
+from rag_service.http.limits.security import LocalHosts, RequireKey, SecurityHeaders
 from rag_service.http.metrics import RequestMetrics
-from rag_service.http.running import Lane
-from rag_service.http.security import LocalHosts, RequireKey, SecurityHeaders
+from rag_service.http.routes import api, chat, health, page
+from rag_service.http.running import QuestionExecutor
 from rag_service.http.service import Service
+from rag_service.version import version
 
 ABOUT = "Questions about your repositories, answered with links to `path:line`."
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Makes the application. Index and LLM are opened in the background once it starts, and closed when it stops."""
+    """Create the application. It opens index and LLM in the background on startup and closes them on shutdown."""
     service = Service(settings)
 
     @asynccontextmanager
@@ -41,12 +42,16 @@ def create_app(settings: Settings) -> FastAPI:
     )
     admission = Admission(settings)
     service.metrics.watch_places(admission)
-    app.state.settings, app.state.service, app.state.lane = settings, service, Lane(admission, settings.max_running)
+    app.state.settings, app.state.service, app.state.executor = (
+        settings,
+        service,
+        QuestionExecutor(admission, settings.max_running),
+    )
     for router in (api.router, chat.router, health.router, page.router):
         app.include_router(router)
     app.mount("/assets", page.assets())
     errors.install(app)
-    app.add_middleware(Bodies)
+    app.add_middleware(BodyBuffer)
     app.add_middleware(RequireKey, settings=settings)
     app.add_middleware(LocalHosts, settings=settings)
     app.add_middleware(SecurityHeaders)

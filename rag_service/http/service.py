@@ -1,4 +1,4 @@
-"""The assistant as the routes share it: opened at the first need, and asked with what is measured about it."""
+"""The assistant shared by the routes: opened on first use, with metrics."""
 
 import threading
 from collections.abc import Generator
@@ -6,7 +6,7 @@ from contextlib import ExitStack, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ml.adapters.follow import follower
+from ml.adapters.follow import open_follower
 from ml.errors import CodeIntelError, ServeError, StoreMissingError
 from ml.handover import drift_file
 from ml.index.store.base import Repository, Where
@@ -14,18 +14,18 @@ from ml.settings import Settings
 from rag_service.answer.asker import Asker
 from rag_service.answer.events import Event
 from rag_service.answer.run import EVIDENCE
-from rag_service.http.central import CentralSymbols
+from rag_service.http.key_symbols import KeySymbols
 from rag_service.http.metrics import Metrics
 from rag_service.http.painting import Painter
 from rag_service.record import record_feedback
 
 if TYPE_CHECKING:
     from rag_service.answer.assistant import Assistant
-    from rag_service.http.forms import FeedbackRequest
+    from rag_service.http.routes.forms import FeedbackRequest
 
 
 class Service:
-    """One index, one LLM, many callers. An index that is not there yet is looked for again at each call."""
+    """One index and one LLM for many callers. A missing index is looked for again at each call."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -37,12 +37,12 @@ class Service:
         self._resources = ExitStack()
         self._is_warm = threading.Event()
         self._last_ready: list[Repository] = []
-        self._follower = follower(settings)
+        self._follower = open_follower(settings)
 
     @cached_property
-    def central_symbols(self) -> CentralSymbols:
-        """The names that each repository turns around."""
-        return CentralSymbols(self.assistant.store)
+    def key_symbols(self) -> KeySymbols:
+        """The key symbols of each repository."""
+        return KeySymbols(self.assistant.store)
 
     @property
     def assistant(self) -> "Assistant":
@@ -55,25 +55,25 @@ class Service:
             return self._open
 
     def ask(self, question: str, where: Where, asker: Asker) -> Generator[Event]:
-        """Answers a question; the events are counted as they pass. Nothing is opened before the first is asked for."""
+        """Answer a question and count its events. Nothing is opened before the first event is requested."""
         yield from self.metrics.watch(self.assistant.ask(question, where=where, asker=asker))
 
     def take_feedback(self, body: "FeedbackRequest", asker: Asker) -> None:
-        """Records and counts what a reader thought of an answer. Raises RecordError."""
+        """Record and count a reader's feedback on an answer. Raise RecordError."""
         about = record_feedback(self.settings, body.answer_id, body.verdict, body.comment, caller=asker.name)
         self.metrics.feedback(body.verdict)
-        with suppress(CodeIntelError):  # without an index there is no assistant, which sends traces
+        with suppress(CodeIntelError):  # without an index there is no assistant to send traces
             self.assistant.trace_feedback(about, asker)
 
     def repositories(self) -> list[Repository]:
-        """Gives the indexed repositories, none where there is no index."""
+        """Return the indexed repositories, none if there is no index."""
         try:
             return self.assistant.store.repositories()
         except StoreMissingError:
             return []
 
     def model(self) -> str:
-        """Names what writes: the LLM with its adapter, or "evidence" where none does."""
+        """Return the name of the LLM with its adapter, or "evidence" if there is none."""
         with suppress(CodeIntelError):
             llm = self.assistant.llm.get()
             if llm:
@@ -81,21 +81,21 @@ class Service:
         return EVIDENCE
 
     def check_ready(self, *, exclude_store: bool = False) -> list[Repository]:
-        """Gives the indexed repositories. Raises ServeError while all is being loaded, StoreMissingError without any.
+        """Return the indexed repositories. Raise ServeError during loading, StoreMissingError if there are none.
 
-        With `exclude_store` one that was ready stays so, whatever becomes of the store, which is not asked.
+        With `exclude_store`, a service that was ready stays ready without contacting the store.
         """
         if exclude_store and self._last_ready:
             return self._last_ready
         if not self._is_warm.is_set():
-            raise ServeError("index and LLM are being loaded", "ask again in a moment")
+            raise ServeError("index and LLM are still loading", "ask again in a moment")
         self._last_ready = self.repositories()
         if not self._last_ready:
             raise StoreMissingError(f"nothing is indexed in {self.settings.store}", "run `codeintel index PATH_OR_URL`")
         return self._last_ready
 
     def warm_up(self) -> threading.Thread:
-        """Loads index and LLM in the background, so that the first question does not wait for them."""
+        """Load index and LLM in the background, so that the first question need not wait for them."""
         thread = threading.Thread(target=self._warm_up, name="warm-up")
         thread.start()
         if self._follower:
@@ -103,11 +103,11 @@ class Service:
         return thread
 
     def _warm_up(self) -> None:
-        with suppress(CodeIntelError), ExitStack() as end:  # who asks is told
+        with suppress(CodeIntelError), ExitStack() as end:  # callers get the error
             end.callback(self._is_warm.set)
             self.assistant.retriever.search("main", limit=1)
             for repository in self.repositories():
-                self.central_symbols.of(repository)
+                self.key_symbols.of(repository)
             self._load_llm()
         self.painter.lines([("", "python", "")])
 
@@ -118,7 +118,7 @@ class Service:
             llm.load()
 
     def close(self) -> None:
-        """Give back index, LLM and the process that colours."""
+        """Close the index, the LLM and the highlighting process."""
         self.painter.close()
         if self._follower:
             self._follower.stop()

@@ -11,7 +11,6 @@ from testbed.processes import Processes
 
 MARK = {"kwok.x-k8s.io/node": "fake"}
 GPU = "nvidia.com/gpu"
-SLICES = 5  # extended resources of the card
 STAGES = (  # KWOK's own stages of nodes and pods
     "node/fast/node-initialize.yaml",
     "node/heartbeat-with-lease/node-heartbeat-with-lease.yaml",

@@ -11,7 +11,7 @@ import pytest
 
 from ml.index.redact import redact
 from ml.index.redact.fold import fold
-from rag_service.record import record_feedback, without_secrets
+from rag_service.record import record_feedback, redact_value
 from tests.hostile.secret_forms import Form, forms
 
 FORMS = list(forms())
@@ -117,9 +117,7 @@ def _seconds(path: str, text: str) -> float:
 def test_every_text_of_a_record_is_redacted(tmp_path: Path) -> None:
     secret = next(form.secret for form in FORMS if "DB_PASS" in form.text)
     line = f"DB_PASS={secret}"
-    about = without_secrets(
-        {"where": {"paths": (line, "src/**"), "repos": None}, "answer": line, "tokens": {"prompt": 3}}
-    )
+    about = redact_value({"where": {"paths": (line, "src/**"), "repos": None}, "answer": line, "tokens": {"prompt": 3}})
     assert secret not in json.dumps(about)
     assert about["where"]["paths"][1] == "src/**"
     assert about["tokens"] == {"prompt": 3}

@@ -1,11 +1,11 @@
-"""What a model quotes has to stand in the evidence."""
+"""Whatever a model quotes has to be in the evidence."""
 
 import pytest
 
 from ml.index.chunk import Chunk, digest
 from rag_service.answer.events import Source
-from rag_service.answer.quotes import Quotations
-from rag_service.answer.segments import segments
+from rag_service.answer.generated.quotes import Quotations
+from rag_service.answer.generated.segments import segments
 
 TEXT = "def pay(order):\n    max_retries = 5\n    return send_order(order, max_retries)"
 PAY = Chunk("shop", "r1", "shop/pay.py", 10, 12, "python", "pay", "function", TEXT, digest(TEXT.encode()))
@@ -35,11 +35,11 @@ def checked(text: str) -> tuple[str, int]:
         ("![x](http://evil.example/x.png) It pays [1](x).", "x It pays [1].", 0),
     ],
 )
-def test_what_stands_in_the_evidence_is_kept_and_what_does_not_goes(text: str, expected: str, dropped: int) -> None:
+def test_quotes_of_the_evidence_are_kept_and_others_removed(text: str, expected: str, dropped: int) -> None:
     assert checked(text) == (expected, dropped)
 
 
-def test_a_block_of_the_evidence_stays_and_another_one_is_marked_as_the_models_own() -> None:
+def test_a_block_of_the_evidence_stays_and_others_are_marked_as_the_models_own() -> None:
     quoted = "```python\n11| max_retries = 5\n...\nreturn send_order(order, max_retries)\n```\n"
     assert checked(quoted) == (quoted, 0)
     invented = "```python\npay(order, currency)\n```\n"

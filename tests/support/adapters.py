@@ -21,7 +21,7 @@ TEXTS = ("You explain code.", "Code {literally}:\n{context}\nAsked: {question}")
 
 
 def write_adapter(path: Path, seed: int, *, base: str | None = None, width: int = WIDTH, strength: float = 0.1) -> Path:
-    """Writes a LoRA adapter that changes what the embedded LLM says, each seed in its own way."""
+    """Write a LoRA adapter that changes what the embedded LLM says, differently for each seed."""
     dice = random.Random(seed)
     tensors = [
         (f"blk.{layer}.attn_v.weight.lora_{side}", shape)
@@ -49,7 +49,7 @@ def write_adapter(path: Path, seed: int, *, base: str | None = None, width: int 
 
 
 def put_in_force(settings: Settings, version: int, seed: int) -> Pointer:
-    """Deploys an adapter for the embedded LLM as `ml.adapters.deploy` leaves it."""
+    """Deploy an adapter for the embedded LLM as `ml.adapters.deploy` leaves it."""
     folder = adapters_folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
     file = write_adapter(folder / f"v{version}-{seed}.gguf", seed)

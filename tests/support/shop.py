@@ -124,5 +124,5 @@ FILES = {
 
 
 def write_shop(root: Path) -> None:
-    """Writes the shop's files under a folder."""
+    """Write the shop's files under a folder."""
     write_files(root, unindented(FILES))

@@ -1,0 +1,1 @@
+"""Archives as sources: tar and zip files, unpacked within limits."""

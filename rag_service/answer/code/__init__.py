@@ -1,0 +1,1 @@
+"""What an answer extracts from the code: evidence, lines, excerpts, callers and steps."""

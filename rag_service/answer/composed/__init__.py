@@ -1,0 +1,1 @@
+"""Answers composed from the evidence alone, without an LLM."""

@@ -1,0 +1,1 @@
+"""Limits enforced before the routes: access, number of requests, size and time."""

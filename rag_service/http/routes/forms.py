@@ -1,0 +1,134 @@
+"""Request and response bodies of the project's own API, documented in /docs."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field, StringConstraints
+
+from ml.index.store.base import Where
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+Some = Annotated[Annotated[list[Name], Field(max_length=100, fail_fast=True)] | None, Field()]
+
+
+class Filter(BaseModel):
+    """Which code to search; fields left out do not restrict it."""
+
+    repos: Some = Field(None, description="only these repositories", examples=[["fastapi"]])
+    paths: Some = Field(None, description="only files like these globs, as in .gitignore", examples=[["src/**/*.py"]])
+    languages: Some = Field(None, description="only these languages", examples=[["python"]])
+
+    def where(self) -> Where:
+        """Return it in the store's form."""
+        return Where(self.repos or None, self.paths or None, self.languages or None)
+
+
+class AskRequest(Filter):
+    """A question about the code."""
+
+    question: str = Field(examples=["Where is the retry policy set?"])
+
+
+class SearchRequest(Filter):
+    """A search query: a question, a symbol or words."""
+
+    query: str = Field(examples=["retry policy"])
+    limit: int = Field(10, ge=1, le=100)
+
+
+class SearchResult(BaseModel):
+    """A ranked piece of code; lines are 1-based and inclusive."""
+
+    repo: str
+    file_path: str
+    line_start: int
+    line_end: int
+    symbol: str
+    score: float
+    text: str
+
+
+class CitationOut(BaseModel):
+    """The lines cited as `[n]`, verbatim."""
+
+    n: int
+    repo: str
+    file_path: str
+    line_start: int
+    line_end: int
+    quote: str
+
+
+class AnswerOut(BaseModel):
+    """An answer; `timings` are seconds by stage, `dropped` counts invalid citations."""
+
+    id: str
+    question: str
+    answer: str
+    citations: list[CitationOut]
+    model: str
+    timings: dict[str, float]
+    found: bool
+    dropped: int
+    notices: list[str]
+    tokens: dict[str, int]
+
+
+class RepositoryOut(BaseModel):
+    """An indexed repository; `key_symbols` are its most used names."""
+
+    name: str
+    source: str
+    revision: str
+    indexed_at: str
+    files: int
+    chunks: int
+    languages: dict[str, int]
+    skipped: dict[str, int]
+    redacted: dict[str, int]
+    key_symbols: list[str]
+
+
+class FileOut(BaseModel):
+    """A stored file, secrets redacted: each line a list of [class, text] spans; lines that are not stored are empty."""
+
+    repo: str
+    path: str
+    revision: str
+    language: str
+    lines: list[list[tuple[str, str]]]
+
+
+class FeedbackRequest(BaseModel):
+    """A reader's feedback on an answer."""
+
+    answer_id: str = Field(min_length=1, max_length=100)
+    verdict: Literal["up", "down"]
+    comment: str = Field("", max_length=4000)
+
+
+class ErrorBody(BaseModel):
+    """What is wrong and what to do about it."""
+
+    cause: str
+    cure: str
+
+
+class ErrorOut(BaseModel):
+    """An error."""
+
+    error: ErrorBody
+
+
+class OpenAIErrorBody(BaseModel):
+    """What is wrong and what to do about it, in OpenAI's form."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class OpenAIErrorOut(BaseModel):
+    """An error in OpenAI's form."""
+
+    error: OpenAIErrorBody

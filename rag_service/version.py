@@ -1,0 +1,8 @@
+"""The version of the installed package."""
+
+from importlib import metadata
+
+
+def version() -> str:
+    """Return the version shown by `--version`, the HTTP service and MCP."""
+    return metadata.version("codeintel")
