@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ml.atomic import replacing
 from ml.errors import TrainingError
 from ml.training.base_model import BaseModel
 from ml.training.result import base_digest_of, texts_of
@@ -48,9 +49,9 @@ def write_gguf(adapter: Path, base: BaseModel, target: Path) -> Path:
     heads = json.loads((Path(base.path) / "config.json").read_text())
     tensors = load_file(adapter / "adapter_model.safetensors")
     named = dict(_converted(name, tensor.astype("float32"), heads) for name, tensor in sorted(tensors.items()))
-    part = target.with_name(target.name + ".part")
-    _write(part, named, float(config["lora_alpha"]), base, texts_of(adapter))
-    return part.replace(target)
+    with replacing(target) as part:
+        _write(part, named, float(config["lora_alpha"]), base, texts_of(adapter))
+    return target
 
 
 def _converted(name: str, tensor: "Matrix", config: dict[str, Any]) -> "tuple[str, Matrix]":

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from ml.adapters.backends import open_backend
 from ml.adapters.pointer import (
-    PART,
     Pointer,
     adapters_folder,
     parse_pointer,
@@ -21,6 +20,7 @@ from ml.adapters.pointer import (
     read_pointer,
     write_pointer,
 )
+from ml.atomic import replacing
 from ml.errors import AdapterError
 from ml.private import private_folder
 from ml.registry.mlflow_http import find_production, open_artifact, server_url, translated
@@ -106,16 +106,15 @@ def _is_in_force(settings: "Settings", version: int, run_id: str) -> bool:
 def _download(settings: "Settings", url: str, pointer: Pointer) -> None:
     folder = adapters_folder(settings)
     target = folder / Path(pointer.file).name
-    part = target.with_name(target.name + PART)
     try:
         private_folder(folder)
-        with _artifact(url, pointer.run_id, published_path(target.name)) as reply, part.open("wb") as file:
-            shutil.copyfileobj(reply, file)
-        if file_digest(part) != pointer.digest:
-            raise AdapterError(
-                f"adapter {pointer.version} was damaged on download from {url}", "the download is retried"
-            )
-        part.replace(target)
+        with replacing(target) as part:
+            with _artifact(url, pointer.run_id, published_path(target.name)) as reply, part.open("wb") as file:
+                shutil.copyfileobj(reply, file)
+            if file_digest(part) != pointer.digest:
+                raise AdapterError(
+                    f"adapter {pointer.version} was damaged on download from {url}", "the download is retried"
+                )
     except (OSError, http.client.HTTPException) as error:
         raise AdapterError(
             f"adapter {pointer.version} can't be downloaded from {url} ({error})", "the download is retried"

@@ -4,16 +4,15 @@ The service reads it, without MLflow; `ml.adapters.deploy` and `ml.adapters.foll
 """
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from uuid import uuid4
 
+from ml.atomic import write_atomically
 from ml.errors import AdapterError
 from ml.private import private_folder
 from ml.settings import Settings
 
-FOLDER, FILE, PART, PUBLISHED = "adapters", "production.json", ".part", "serving"
+FOLDER, FILE, PUBLISHED = "adapters", "production.json", "serving"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +90,7 @@ def write_pointer(settings: Settings, pointer: Pointer | None) -> None:
             file.unlink(missing_ok=True)
             return
         private_folder(file.parent)
-        part = file.with_name(f"{uuid4().hex}{PART}")
-        with part.open("w", encoding="utf-8") as new:
-            new.write(pointer.to_json())
-            new.flush()
-            os.fsync(new.fileno())
-        part.replace(file)
+        write_atomically(file, pointer.to_json().encode())
     except OSError as error:
         raise AdapterError(
             f"{file} can't be written ({error.strerror})", "free some disk space, or fix its permissions"

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ml.atomic import replacing
 from ml.errors import DatasetError
 from ml.training.examples import HELD_OUT, TRAIN, Example, write_examples
 
@@ -20,9 +21,8 @@ def write_files(output: Path, train: Sequence[Example], held_out: Sequence[Examp
     try:
         output.mkdir(parents=True, exist_ok=True)
         for file, examples in zip(files, (train, held_out), strict=True):
-            part = file.with_suffix(".part")
-            write_examples(part, examples)
-            part.replace(file)
+            with replacing(file) as part:
+                write_examples(part, examples)
         (output / SCHEMA).write_text(json.dumps(schema(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     except OSError as error:
         raise DatasetError(

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from ml.atomic import write_atomically
 from ml.errors import RegistryError
 from ml.registry.tracking import log_run
 from ml.training.base_model import BaseModel
@@ -21,9 +22,7 @@ def log_once(
     known = json.loads(file.read_text()) if file.is_file() else {}
     if address not in known:
         known[address] = log_run(address, data, base, recipe, result, repository)
-        part = file.with_suffix(".part")
-        part.write_text(json.dumps(known, indent=1))
-        part.replace(file)
+        write_atomically(file, json.dumps(known, indent=1).encode())
     return str(known[address])
 
 

@@ -12,12 +12,12 @@ from ml.errors import ModelError, RecordError
 from ml.index.store.base import Store, Where
 from rag_service.answer.asker import Asker
 from rag_service.answer.code.evidence import Numbered, line_reader
-from rag_service.answer.composed.compose import Asked, Composer, nothing_found
+from rag_service.answer.composed.compose import Composer, nothing_found
 from rag_service.answer.composed.phrases import say
 from rag_service.answer.events import Answer, Event, Evidence, Notice
 from rag_service.answer.generated.cite import Citations
 from rag_service.answer.generated.write import add_sentence, cite_text, write_answer
-from rag_service.answer.question import check_question
+from rag_service.answer.question import Asked, check_question
 from rag_service.answer.run import Run
 from rag_service.record import audit_entry, record_answer
 from rag_service.retrieve import THRESHOLD, Hit, Retriever, open_retriever

@@ -1,10 +1,12 @@
 """Check a question, and detect its language and intent."""
 
 import re
+from dataclasses import dataclass
 from enum import Flag, auto
 from typing import Literal
 
 from ml.errors import QuestionError
+from ml.index.store.base import Where
 from ml.patterns import linear
 
 Language = Literal["en", "ru"]
@@ -71,3 +73,18 @@ def intent_of(question: str) -> Intent:
         if sign.search(question):
             found |= intent
     return found or Intent.WHAT
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question and its properties that composing needs."""
+
+    text: str
+    where: Where
+    intent: Intent
+    language: Language
+
+    @classmethod
+    def of(cls, question: str, where: Where) -> "Asked":
+        """Parse a question."""
+        return cls(question, where, intent_of(question), language_of(question))

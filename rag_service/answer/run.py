@@ -8,9 +8,9 @@ from typing import Literal
 from uuid import uuid4
 
 from rag_service.answer.asker import Asker
-from rag_service.answer.composed.compose import Asked
 from rag_service.answer.events import Answer, Notice, Source, Text
 from rag_service.answer.generated.cite import Citations
+from rag_service.answer.question import Asked
 
 EVIDENCE = "evidence"
 

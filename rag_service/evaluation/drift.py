@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ml.atomic import write_atomically
 from ml.errors import EvaluationError
 from ml.evaluation.drift import MOST_QUESTIONS, Drift, measure_drift, periods
 from ml.handover import drift_file
@@ -53,9 +54,7 @@ def _embedded(settings: "Settings", questions: Sequence[str]) -> "Rows":
 def _keep(file: Path, figures: dict[str, Any]) -> None:
     try:
         private_folder(file.parent)
-        part = file.with_suffix(".part")
-        part.write_text(json.dumps(figures, ensure_ascii=False, indent=1), encoding="utf-8")
-        part.replace(file)
+        write_atomically(file, json.dumps(figures, ensure_ascii=False, indent=1).encode())
     except OSError as error:
         raise EvaluationError(
             f"{file} can't be written ({error.strerror})", "free some space there, or set data_dir"

@@ -21,9 +21,10 @@ from ml.index.store.base import Candidate, Where
 from ml.settings import Settings
 from ml.training.examples import Example, dataset_digest, read_examples
 from rag_service.answer.code.evidence import Numbered, line_reader
-from rag_service.answer.composed.compose import Asked, Composer
+from rag_service.answer.composed.compose import Composer
 from rag_service.answer.generated.support import first_sentence, is_supported
 from rag_service.answer.generated.teaching import form_for
+from rag_service.answer.question import Asked
 from rag_service.retrieve import Hit, open_retriever
 from tests.support.depot import MESSAGE, TOKEN, make_depot
 from tests.support.git import git, make_repository

@@ -14,7 +14,8 @@ from ml.adapters.backends import llama_cpp
 from ml.adapters.deploy import deploy
 from ml.adapters.follow import follow, open_follower
 from ml.adapters.in_force import LlmInForce
-from ml.adapters.pointer import PART, adapters_folder, pointer_file, published_path, read_pointer
+from ml.adapters.pointer import adapters_folder, pointer_file, published_path, read_pointer
+from ml.atomic import PART
 from ml.errors import AdapterError, CodeIntelError
 from ml.llm.weights import embedded_weights
 from ml.registry.mlflow_client import experiment_id, open_client

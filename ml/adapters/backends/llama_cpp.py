@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, ClassVar
 from ml.adapters.backends.base import DEPLOY, Backend
 from ml.adapters.candidate import Candidate, losses_of, peft_folder
 from ml.adapters.convert import BASE_DIGEST, PROMPT, SYSTEM, write_gguf
-from ml.adapters.pointer import PART, Pointer, adapter_name, adapters_folder, parse_pointer, published_path
+from ml.adapters.pointer import Pointer, adapter_name, adapters_folder, parse_pointer, published_path
+from ml.atomic import PART
 from ml.errors import AdapterError, ModelError
 from ml.llm.gguf import read_about, read_model
 from ml.llm.model import Adapter, Llm, name_with

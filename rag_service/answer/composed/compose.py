@@ -6,7 +6,6 @@ from functools import cached_property
 
 from ml.index.chunk import Chunk, last_name, numbered_lines
 from ml.index.outline import Outline, outline
-from ml.index.store.base import Where
 from rag_service.answer.code.callers import callers_of
 from rag_service.answer.code.evidence import Numbered
 from rag_service.answer.code.excerpt import Excerpt, comments_near, excerpt
@@ -24,7 +23,7 @@ from rag_service.answer.composed.prose import (
     title,
 )
 from rag_service.answer.generated.support import Cited
-from rag_service.answer.question import Intent, Language, intent_of, language_of
+from rag_service.answer.question import Asked, Intent
 from rag_service.retrieve import Retriever
 
 CALLERS = 3
@@ -37,21 +36,6 @@ CODE_BEFORE_DOCS = 0.7  # share of the best score from which code is the subject
 TELLING = 0.4  # share of the question's weight that a line must match to be shown beside a further location
 LONGEST_SIGNATURE = 140
 LONGEST_ASIDE = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A question and its properties that composing needs."""
-
-    text: str
-    where: Where
-    intent: Intent
-    language: Language
-
-    @classmethod
-    def of(cls, question: str, where: Where) -> "Asked":
-        """Parse a question."""
-        return cls(question, where, intent_of(question), language_of(question))
 
 
 @dataclass(frozen=True)

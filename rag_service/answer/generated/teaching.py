@@ -11,13 +11,13 @@ from ml.index.chunk import Chunk
 from ml.index.store.base import Candidate, Where
 from ml.llm.model import ENDPOINT_CONTEXT
 from rag_service.answer.code.evidence import Numbered, holds, line_reader
-from rag_service.answer.composed.compose import Asked, Composer
+from rag_service.answer.composed.compose import Composer
 from rag_service.answer.composed.phrases import say
 from rag_service.answer.generated.generate import stream_completion
 from rag_service.answer.generated.prompt import cut_chunk, evidence_tokens, numbered_evidence
 from rag_service.answer.generated.support import SPAN, first_sentence, is_supported
 from rag_service.answer.generated.write import ANSWER_TOKENS, SENTENCE_EVIDENCE_CHARS, SENTENCE_TOKENS
-from rag_service.answer.question import language_of
+from rag_service.answer.question import Asked, language_of
 from rag_service.answer.run import TokenUsage
 from rag_service.retrieve import Hit, Retriever
 

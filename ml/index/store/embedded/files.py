@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ml.errors import StoreError, StoreFullError
-from ml.private import create_private
 
 BLOCK = 1 << 16
 ZEROS = bytes(BLOCK)
@@ -75,17 +74,6 @@ def disk_full(folder: Path) -> StoreFullError:
         f"no room left on the disk of {folder} (the index stays as it was)",
         "free some space, then run the command again",
     )
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace a file atomically: readers see the old or the new content, even after a power cut."""
-    new = path.with_name(path.name + ".new")
-    with os.fdopen(create_private(new), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
-    sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ml.atomic import write_atomically
 from ml.errors import StoreCorruptError, StoreEmbedderError, StoreVersionError
 from ml.index.chunk import digest
 from ml.index.store.base import Repository
-from ml.index.store.embedded.files import Checksum, write_atomically
+from ml.index.store.embedded.files import Checksum
 
 FORMAT = 1
 FILE_NAME = "manifest.json"
