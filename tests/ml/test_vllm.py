@@ -199,7 +199,7 @@ def test_a_server_without_the_adapter_finds_it_again(
 
     urllib.request.urlopen(urllib.request.Request(f"{settings.llm_url}/unload_lora_adapter", body, headers), timeout=60)
     shutil.rmtree(deployed.place)
-    with pytest.raises(ModelError, match="no such model"):
+    with pytest.raises(ModelError, match="does not know the model"):
         ask_llm(in_force.get())
     deploy(registry, settings, base)
     assert ask_llm(in_force.get()) == before

@@ -32,7 +32,7 @@ def test_an_answer_streams_and_the_request_names_the_model_and_no_key() -> None:
 FAILURES = {
     "401": (server.refuses(401), "rejects the key"),
     "403": (server.refuses(403), "rejects the key"),
-    "404": (server.refuses(404), "no such model"),
+    "404": (server.refuses(404), "does not know the model"),
     "400": (server.refuses(400, '{"error": {"message": "context too long"}}'), "status 400: .*context too long"),
     "500": (server.refuses(500, "<html>boom</html>"), "status 500"),
     "redirect to nowhere": (server.refuses(302), "status 302"),

@@ -7,7 +7,7 @@ from pathlib import Path
 from ml.dataset.wording.draft import chance
 from ml.index import tokens
 
-FILE = Path(__file__).with_name("data") / "absent.toml"
+FILE = Path(__file__).parents[1] / "data" / "absent.toml"
 
 
 def absent_questions(stems: Collection[str], wanted: int, seed: int) -> list[str]:

@@ -9,7 +9,7 @@ from typing import cast
 
 from ml.dataset.wording.draft import Language, chance
 
-FILE = Path(__file__).with_name("data") / "templates.toml"
+FILE = Path(__file__).parents[1] / "data" / "templates.toml"
 
 
 @dataclass(frozen=True, slots=True)
