@@ -24,9 +24,7 @@ if TYPE_CHECKING:
     metavar="PATH_OR_URL",
     help="Index this first, or what changed in it, and ask about it alone.",
 )
-@click.option(
-    "--llm", type=click.Choice(["embedded", "openai", "none"]), help="What writes.  [default: as set, see doctor]"
-)
+@click.option("--llm", type=options.SettingChoice("llm"), help="What writes.  [default: as set, see doctor]")
 @options.filter_options
 @options.store_option
 @options.json_option

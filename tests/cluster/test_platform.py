@@ -14,8 +14,7 @@ from testbed.pulumi.double import Double
 from testbed.pulumi.state import State
 from tests.cluster.test_admission import may
 from tests.infra.recorder import program as platform
-
-CHARTS = ("certManager", "knative", "kserve", "pipelines", "trainer", "observability", "devicePlugin", "langfuse")
+from tests.infra.recorder import with_charts
 
 COMPONENTS = [field.alias or name for name, field in Components.model_fields.items()]
 
@@ -41,10 +40,11 @@ def test_it_goes_up_without_a_warning_stays_and_goes_away(double: Double, api: A
 
 def test_with_every_chart_off_what_remains_goes_up_and_away(double: Double, api: Api) -> None:
     before = everything(api)
-    state = goes_up(double, program(dict.fromkeys(CHARTS, False)))
+    without = program(dict.fromkeys(with_charts(), False))
+    state = goes_up(double, without)
     assert not state.charts
     assert {"assistant", "mlflow", "qdrant"} == set(state.outputs)
-    stays(double, program(dict.fromkeys(CHARTS, False)))
+    stays(double, without)
     goes_away(double, before)
 
 
