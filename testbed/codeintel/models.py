@@ -16,9 +16,9 @@ from ml.serving import (
     vllm_runtime,
 )
 from ml.serving.inference import Placement
+from ml.training.runtime import SLICES
 from testbed.codeintel.written import read_only
 from testbed.kubernetes.api import Api, Object, condition
-from testbed.kubernetes.simulated_nodes import SLICES
 from testbed.machines import python_image
 
 SPACE = Namespace.MODELS

@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ml.training.runtime import SLICES
 from testbed.kubernetes.api import Api
 from testbed.kubernetes.control_plane import ControlPlane
-from testbed.kubernetes.simulated_nodes import GPU, SLICES
+from testbed.kubernetes.simulated_nodes import GPU
 from testbed.machines import dns
 from testbed.machines.device_plugin import DevicePlugin
 from testbed.machines.images import Image, archive, shell_images

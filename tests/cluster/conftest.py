@@ -9,11 +9,12 @@ from typing import TypeVar
 
 import pytest
 
+from ml.training.runtime import SLICES
 from testbed.build import CACHE
 from testbed.codeintel.serving_cluster import ServingCluster
 from testbed.kubernetes.api import Api, Object
 from testbed.kubernetes.control_plane import ControlPlane
-from testbed.kubernetes.simulated_nodes import SLICES, SimulatedNodes
+from testbed.kubernetes.simulated_nodes import SimulatedNodes
 from testbed.machines.network import remove_cable
 from testbed.machines.real_cluster import RealCluster
 from testbed.processes import run_folder

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from ml.training.runtime import SLICES
 from testbed.kubernetes.api import Api, Object
-from testbed.kubernetes.simulated_nodes import GPU, SLICES
+from testbed.kubernetes.simulated_nodes import GPU
 from testbed.kubernetes.workloads import pod
 from testbed.machines.images import SHELL
 from testbed.machines.real_cluster import RealCluster

@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from infra.pulumi.settings import Components
+from ml.training.runtime import SLICES
 from testbed.codeintel.checks import everything, goes_away, goes_up, stays
 from testbed.kubernetes.api import Api, Object, RefusedError
 from testbed.kubernetes.crds import arrivals
-from testbed.kubernetes.simulated_nodes import GPU, SLICES, SimulatedNodes
+from testbed.kubernetes.simulated_nodes import GPU, SimulatedNodes
 from testbed.kubernetes.workloads import placed, pod, waits
 from testbed.pulumi.double import Double
 from testbed.pulumi.state import State

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from ml.training.runtime import SLICES
 from testbed.kubernetes.api import Api, Object
-from testbed.kubernetes.simulated_nodes import SLICES, SimulatedNodes
+from testbed.kubernetes.simulated_nodes import SimulatedNodes
 from testbed.kubernetes.workloads import placed, pod, waits
 from tests.cluster.conftest import Namespace
 

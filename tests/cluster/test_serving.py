@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from ml.serving.inference import REQUEST_SECONDS, memory_share
+from ml.training.runtime import SLICES
 from testbed.codeintel import assistant
 from testbed.codeintel.models import (
     AUTOSCALED,
@@ -30,7 +31,7 @@ from testbed.codeintel.models import (
 )
 from testbed.codeintel.serving_cluster import ServingCluster
 from testbed.kubernetes.api import Api, Object
-from testbed.kubernetes.simulated_nodes import GPU, SLICES
+from testbed.kubernetes.simulated_nodes import GPU
 from testbed.kubernetes.workloads import waits
 from testbed.machines.power_switch import PowerSwitch, power_switch
 from tests.cluster.conftest import given_kubeconfig

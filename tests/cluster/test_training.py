@@ -28,11 +28,11 @@ from ml.training.function import fine_tune
 from ml.training.job import TrainingData, train
 from ml.training.recipe import Recipe
 from ml.training.result import TrainingResult, base_digest_of
+from ml.training.runtime import SLICES
 from testbed.codeintel.serving_cluster import ServingCluster
 from testbed.codeintel.training import HOLD, POD, SPACE, small_training
 from testbed.codeintel.written import written
 from testbed.kubernetes.api import Api, Object, RefusedError
-from testbed.kubernetes.simulated_nodes import SLICES
 from testbed.kubernetes.workloads import placed, pod, waits
 from tests.ml.support import CACHE, TINY, facts
 
