@@ -60,8 +60,8 @@ STYLE = """
 
 
 @dataclass
-class House:
-    """The boxes of each half, and who imports whom: `needs` along the layers, `exceptions` against them."""
+class Packages:
+    """The boxes of each half and their imports: `needs` along the layers, `exceptions` against them."""
 
     needs: dict[str, set[str]]
     exceptions: dict[str, set[str]] = field(default_factory=dict)
@@ -72,23 +72,23 @@ class House:
         return sorted(each for each in self.needs if each.startswith(f"{name}."))
 
 
-def read_house(layers: Mapping[str, list[set[str]]]) -> House:
+def read_packages(layers: Mapping[str, list[set[str]]]) -> Packages:
     """Return the packages and their imports; `layers` are those of the contracts, top first, by half."""
     graph = grimp.build_graph(*HALVES, "infra", cache_dir=None)
     files = {module for module in graph.find_children("ml") if not graph.find_children(module)}
     rank = {f"{half}.{name}": row for half, rows in layers.items() for row, names in enumerate(rows) for name in names}
-    house = House({name: set() for name in (*rank, "infra") if name not in files})
-    house.base = sorted(name.removeprefix("ml.") for name in files)
+    packages = Packages({name: set() for name in (*rank, "infra") if name not in files})
+    packages.base = sorted(name.removeprefix("ml.") for name in files)
     for module in graph.modules:
         importer = _box(module)
         for imported in map(_box, graph.find_modules_directly_imported_by(module)):
-            if importer == imported or not {importer, imported} <= house.needs.keys():
+            if importer == imported or not {importer, imported} <= packages.needs.keys():
                 continue
             same_half = importer.split(".")[0] == imported.split(".")[0]
             against = same_half and rank[importer] >= rank[imported]
-            (house.exceptions if against else house.needs).setdefault(importer, set()).add(imported)
-    house.needs = reduced(house.needs) | {"infra": house.needs["infra"]}
-    return house
+            (packages.exceptions if against else packages.needs).setdefault(importer, set()).add(imported)
+    packages.needs = reduce_arrows(packages.needs) | {"infra": packages.needs["infra"]}
+    return packages
 
 
 def _box(module: str) -> str:
@@ -97,8 +97,8 @@ def _box(module: str) -> str:
     return ".".join(parts[:2]) if parts[0] in HALVES else parts[0]
 
 
-def reduced(needs: Mapping[str, set[str]]) -> dict[str, set[str]]:
-    """Leave out an arrow where another way leads to the same box."""
+def reduce_arrows(needs: Mapping[str, set[str]]) -> dict[str, set[str]]:
+    """Return the transitive reduction: drop each arrow that a longer path implies."""
     reach: dict[str, set[str]] = {}
     for name in TopologicalSorter(needs).static_order():
         reach[name] = needs[name].union(*(reach[each] for each in needs[name]))
@@ -110,11 +110,11 @@ def reduced(needs: Mapping[str, set[str]]) -> dict[str, set[str]]:
 
 @dataclass(frozen=True)
 class Plan:
-    """Where things are, in pixels."""
+    """The layout of the picture, in pixels."""
 
-    house: House
+    packages: Packages
     layout: Layout
-    rows_above: int  # of the service
+    rows_above: int  # rows of the service
 
     @property
     def inner(self) -> int:
@@ -126,7 +126,7 @@ class Plan:
         return 2 * MARGIN + 10 + row * STEP + (MARGIN if row >= self.rows_above else 0)
 
     def column(self, x: int) -> int:
-        """Return a place of the layout on the page."""
+        """Return the page's x coordinate of a layout's x."""
         return x + MARGIN + GAP
 
     def corner(self, name: str) -> tuple[int, int]:
@@ -135,14 +135,14 @@ class Plan:
 
     @property
     def base(self) -> int:
-        """Upper edge of the lowest box."""
+        """The upper edge of the bottom box."""
         return self.top(max(self.layout.row.values()) + 1)
 
 
-def draw(house: House) -> str:
-    """Return the picture: the service above, ml below it, and beside them what stands on neither or describes objects."""
-    layout = arrange([house.half(half) for half in HALVES], house.needs, WIDTH, GAP)
-    plan = Plan(house, layout, 1 + max(layout.row[name] for name in house.half(HALVES[0])))
+def draw(packages: Packages) -> str:
+    """Return the picture: the service above ml; beside them the other packages, which are in neither half."""
+    layout = arrange([packages.half(half) for half in HALVES], packages.needs, WIDTH, GAP)
+    plan = Plan(packages, layout, 1 + max(layout.row[name] for name in packages.half(HALVES[0])))
     border = plan.top(plan.rows_above) - MARGIN - 16
     corners = {name: plan.corner(name) for name in layout.row}
     corners |= _beside(plan, MARGIN + plan.inner + 3 * GAP)
@@ -150,8 +150,8 @@ def draw(house: House) -> str:
     shapes = [_frame(top, plan.inner, high) for top, high in frames]
     titles = [_title(text, top) for text, (top, _) in zip(TITLES, frames, strict=True)]
     boxes = [_draw_box(name, *corner) for name, corner in sorted(corners.items())]
-    tags = [_tag(corners[name]) for name in sorted(house.needs["infra"])]
-    base = _draw_base(house.base, MARGIN + GAP, plan.base, layout.width)
+    tags = [_tag(corners[name]) for name in sorted(packages.needs["infra"])]
+    base = _draw_base(packages.base, MARGIN + GAP, plan.base, layout.width)
     high = plan.base + HEIGHT + 4 * MARGIN + 6
     parts = [*shapes, *_arrows(plan, corners), *titles, *boxes, *tags, base, *_legend(high)]
     return _page(corners["infra"][0] + WIDTH + MARGIN, high, parts)
@@ -164,17 +164,17 @@ def _beside(plan: Plan, x: int) -> dict[str, tuple[int, int]]:
 
 def _arrows(plan: Plan, corners: Mapping[str, tuple[int, int]]) -> Iterator[str]:
     for name in sorted(plan.layout.row):
-        for need in sorted(plan.house.needs[name]):
+        for need in sorted(plan.packages.needs[name]):
             bends = [(plan.column(x), plan.top(row) + HEIGHT // 2) for row, x in plan.layout.bends[name, need]]
             start, end = corners[name], corners[need]
             points = [(start[0] + WIDTH // 2, start[1] + HEIGHT), *bends, (end[0] + WIDTH // 2, end[1] - 1)]
             yield _downwards(points, "inside" if name.split(".")[0] == need.split(".")[0] else "down")
-        for need in sorted(plan.house.exceptions.get(name, ())):
+        for need in sorted(plan.packages.exceptions.get(name, ())):
             yield _upwards(corners[name], corners[need])
 
 
 def _downwards(points: Sequence[tuple[int, int]], kind: str) -> str:
-    """Return an arrow through the points, upright at each of them."""
+    """Return an arrow through the points, vertical at each of them."""
     path = f"M{points[0][0]} {points[0][1]}"
     for (x1, y1), (x2, y2) in itertools.pairwise(points):
         bend = (y2 - y1) // 2
@@ -183,7 +183,7 @@ def _downwards(points: Sequence[tuple[int, int]], kind: str) -> str:
 
 
 def _upwards(start: tuple[int, int], end: tuple[int, int]) -> str:
-    """Return an arrow against the layers: beside the one that comes down, or round the row between."""
+    """Return an arrow against the layers: beside the downward one, or around the row between."""
     if start[1] - end[1] <= STEP + MARGIN:
         x1, y1, x2, y2 = start[0] + WIDTH // 2 + 26, start[1], end[0] + WIDTH // 2 + 26, end[1] + HEIGHT + 1
         path = f"M{x1} {y1}C{x1} {(y1 + y2) // 2} {x2} {(y1 + y2) // 2} {x2} {y2}"
@@ -195,7 +195,7 @@ def _upwards(start: tuple[int, int], end: tuple[int, int]) -> str:
 
 
 def _tag(corner: tuple[int, int]) -> str:
-    """Return the mark of a box from which infra takes what describes objects."""
+    """Return the tag of a box that infra imports."""
     x, y = corner[0] + WIDTH - 44, corner[1] - 9
     return (
         f'<rect class="beside" x="{x}" y="{y}" width="38" height="17"/>'
@@ -230,9 +230,9 @@ def _title(text: str, top: int) -> str:
 
 def _legend(high: int) -> list[str]:
     lines = (
-        "An arrow: imports. It is left out where another way leads to the same box.",
-        "Blue: from the service to ml. Dashed: against the layers, an exception whose reason stands in pyproject.toml.",
-        "Tagged: infra takes what describes objects on a cluster.",
+        "Arrows are imports. An arrow that a longer path implies is left out.",
+        "Blue: from the service to ml. Dashed: against the layers, an exception explained in pyproject.toml.",
+        "Tagged: infra imports what describes objects on a cluster.",
     )
     return [
         f'<text class="small" x="{MARGIN}" y="{high - 54 + 18 * row}">{escape(line)}</text>'
@@ -264,8 +264,8 @@ def layers(project: Path = PROJECT) -> dict[str, list[set[str]]]:
 
 
 def picture() -> str:
-    """Return the picture of the code as it is."""
-    return draw(read_house(layers()))
+    """Return the picture of the current code."""
+    return draw(read_packages(layers()))
 
 
 if __name__ == "__main__":

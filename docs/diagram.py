@@ -1,4 +1,4 @@
-"""Draws docs/images/platform.svg from the platform's own program: its components, and what each waits for.
+"""Draw docs/images/platform.svg from the platform's Pulumi program: its components and their dependencies.
 
 python -m docs.diagram
 """
@@ -24,7 +24,7 @@ STYLE = """
 
 @dataclass(frozen=True)
 class Component:
-    """A component of the program: how many objects it registers itself, and how many charts or manifests it brings."""
+    """A component of the program, with the number of its own objects and of its charts or manifests."""
 
     name: str
     objects: int
@@ -32,7 +32,7 @@ class Component:
 
 
 def graph(state: State) -> tuple[dict[str, Component], dict[str, set[str]]]:
-    """Return the components and, for each, those that it waits for and no other waits for in between."""
+    """Return the components and, for each, its direct dependencies."""
     owner = {urn: _owner(state, urn) for urn in state.resources}
     needs: dict[str, set[str]] = {name: set() for name in owner.values() if name}
     for urn, each in state.resources.items():
@@ -47,7 +47,7 @@ def graph(state: State) -> tuple[dict[str, Component], dict[str, set[str]]]:
                 others.remove(space)
                 others |= through
         del components[space]
-    return components, _reduced(needs)
+    return components, _reduce_edges(needs)
 
 
 def _owner(state: State, urn: str) -> str:
@@ -66,8 +66,8 @@ def _component(state: State, owner: Mapping[str, str], name: str) -> Component:
     return Component(name, len(objects), len(charts))
 
 
-def _reduced(needs: Mapping[str, set[str]]) -> dict[str, set[str]]:
-    """Leave out an edge where another way leads to the same place."""
+def _reduce_edges(needs: Mapping[str, set[str]]) -> dict[str, set[str]]:
+    """Return the transitive reduction: drop each edge that a longer path implies."""
 
     def reach(name: str) -> set[str]:
         return needs[name].union(*(reach(each) for each in needs[name])) if needs[name] else set()
@@ -79,7 +79,7 @@ def _reduced(needs: Mapping[str, set[str]]) -> dict[str, set[str]]:
 
 
 def draw(components: Mapping[str, Component], needs: Mapping[str, set[str]]) -> str:
-    """Return the picture: a column for each step of the order, arrows from what comes first."""
+    """Return the picture: a column for each step of the order, with arrows from dependency to dependent."""
     level: dict[str, int] = {}
     for name in TopologicalSorter(needs).static_order():
         level[name] = 1 + max((level[each] for each in needs[name]), default=-1)

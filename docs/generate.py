@@ -1,4 +1,4 @@
-"""Writes docs/reference.md, every command's help and every setting, from the code: `make docs`. A test holds it up to date."""
+"""Write docs/reference.md, every command's help and every setting, from the code: `make docs`. A test checks it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +30,7 @@ def settings() -> Iterator[str]:
 
 
 def render() -> str:
-    """Return the whole page."""
+    """Return the complete page."""
     return "\n".join(
         [
             "# Reference",

@@ -1,4 +1,4 @@
-"""Lay a graph out in rows: what imports stands above what it imports, and long arrows pass between the boxes."""
+"""Lay out a graph in rows: importers above what they import, and long arrows between the boxes."""
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ Edge = tuple[str, str]
 
 @dataclass(frozen=True)
 class Layout:
-    """The row and the middle of each box; for each arrow that is longer than a row, the points where it passes one."""
+    """The row and the centre of each box; for each arrow that spans several rows, the points where it crosses them."""
 
     row: dict[str, int]
     middle: dict[str, int]
@@ -20,8 +20,8 @@ class Layout:
 
 
 def arrange(groups: Sequence[Sequence[str]], needs: Mapping[str, set[str]], box: int, gap: int) -> Layout:
-    """Return where the boxes stand: each group below the one before, `box` pixels wide and `gap` apart."""
-    row = _rows(groups, needs)
+    """Return the layout: each group below the previous one, boxes `box` pixels wide and `gap` apart."""
+    row = _assign_rows(groups, needs)
     around: dict[str, set[str]] = {name: set() for name in row}
     passes: dict[Edge, list[str]] = {}
     places = dict(row)
@@ -35,7 +35,7 @@ def arrange(groups: Sequence[Sequence[str]], needs: Mapping[str, set[str]], box:
                 around.setdefault(one, set()).add(other)
                 around.setdefault(other, set()).add(one)
     widths = {name: box if name in row else 2 * gap for name in places}
-    middle = _middles(_ordered(places, around), around, widths, gap)
+    middle = _place_centres(_order_rows(places, around), around, widths, gap)
     left = min(middle[name] - widths[name] / 2 for name in places)
     right = max(middle[name] + widths[name] / 2 for name in places)
     shifted = {name: round(x - left) for name, x in middle.items()}
@@ -43,8 +43,8 @@ def arrange(groups: Sequence[Sequence[str]], needs: Mapping[str, set[str]], box:
     return Layout(row, {name: shifted[name] for name in row}, bends, round(right - left))
 
 
-def _rows(groups: Sequence[Sequence[str]], needs: Mapping[str, set[str]]) -> dict[str, int]:
-    """Return the row of each name: below its importers in the group; one that none imports, right above what it imports."""
+def _assign_rows(groups: Sequence[Sequence[str]], needs: Mapping[str, set[str]]) -> dict[str, int]:
+    """Return the row of each name: below its importers in the group or, without importers, just above its imports."""
     row: dict[str, int] = {}
     for group in groups:
         first = 1 + max(row.values(), default=-1)
@@ -58,7 +58,7 @@ def _rows(groups: Sequence[Sequence[str]], needs: Mapping[str, set[str]]) -> dic
     return row
 
 
-def _ordered(places: Mapping[str, int], around: Mapping[str, set[str]]) -> list[list[str]]:
+def _order_rows(places: Mapping[str, int], around: Mapping[str, set[str]]) -> list[list[str]]:
     """Return the names of each row, each near the middle of its neighbours, so that few arrows cross."""
     rows = [sorted(name for name in places if places[name] == step) for step in range(max(places.values()) + 1)]
     for turn in range(ROUNDS):
@@ -69,20 +69,20 @@ def _ordered(places: Mapping[str, int], around: Mapping[str, set[str]]) -> list[
     return rows
 
 
-def _middles(
+def _place_centres(
     rows: Sequence[Sequence[str]], around: Mapping[str, set[str]], widths: Mapping[str, int], gap: int
 ) -> dict[str, float]:
-    """Return the middle of each name: drawn to its neighbours, pushed off those beside it."""
+    """Return the centre of each name: attracted to its neighbours, repelled by those beside it."""
     middle = {name: 0.0 for row in rows for name in row}
     for _ in range(ROUNDS):
         for row in rows:
             wanted = [_mean([middle[each] for each in around[name]], middle[name]) for name in row]
-            middle |= dict(zip(row, _apart(row, wanted, widths, gap), strict=True))
+            middle |= dict(zip(row, _space_out(row, wanted, widths, gap), strict=True))
     return middle
 
 
-def _apart(row: Sequence[str], wanted: Sequence[float], widths: Mapping[str, int], gap: int) -> list[float]:
-    """Return places in the same order that keep their distance: the mean of pushing to the right and to the left."""
+def _space_out(row: Sequence[str], wanted: Sequence[float], widths: Mapping[str, int], gap: int) -> list[float]:
+    """Return positions in the same order with enough distance: the mean of pushing right and pushing left."""
     space = [(widths[one] + widths[other]) / 2 + gap for one, other in itertools.pairwise(row)]
     right, left = list(wanted), list(wanted)
     for place in range(1, len(row)):

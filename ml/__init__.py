@@ -1,1 +1,1 @@
-"""The offline half: repositories in, an index and models out."""
+"""The offline half: turn repositories into an index and models."""

@@ -1,4 +1,4 @@
-"""Servers that are away or busy: who asks is told at once, and asks again when they say so."""
+"""Circuit breaker: callers fail fast while a server is down or busy."""
 
 import math
 import threading
@@ -8,9 +8,9 @@ from ml.errors import CodeIntelError
 
 
 class CircuitBreaker:
-    """Whether a server is asked. After a rest one caller goes through; the others follow when that one is answered.
+    """A thread-safe circuit breaker. After a pause one caller goes through as a probe; success closes the breaker.
 
-    Safe to use from several threads. `error` is what those get who may not ask.
+    `error` is the type raised for callers that are blocked.
     """
 
     def __init__(self, error: type[CodeIntelError]) -> None:
@@ -20,26 +20,26 @@ class CircuitBreaker:
         self._cause = ""
 
     def enter(self, seconds: float) -> None:
-        """Let a caller through, or raises the error; the next one comes through `seconds` after one that tries."""
+        """Let a caller through, or raise the error; after a probe, the next one is due in `seconds`."""
         with self._lock:
             now = time.monotonic()
             if now < self._until:
                 left = math.ceil(self._until - now)
-                raise self._error(f"{self._cause}, a moment ago", f"it is asked again in {left} s")
+                raise self._error(f"{self._cause}, a moment ago", f"it is retried in {left} s")
             if self._until:
                 self._until = now + seconds
 
     def begin(self, seconds: float, cause: str) -> None:
-        """Note that the server did not answer, and why."""
+        """Open the breaker: the server did not answer, because of `cause`."""
         with self._lock:
             self._until, self._cause = time.monotonic() + seconds, cause
 
     def end(self) -> None:
-        """Note that it answered."""
+        """Close the breaker: the server answered."""
         with self._lock:
             self._until = 0.0
 
 
-def seconds_asked(retry_after: str, otherwise: float, longest: float) -> float:
-    """Return the seconds to wait by a Retry-After header, at most `longest`; `otherwise` where it names none (or a date)."""
+def parse_retry_after(retry_after: str, otherwise: float, longest: float) -> float:
+    """Parse a Retry-After header into seconds, at most `longest`; `otherwise` if it is missing or a date."""
     return min(float(retry_after), longest) if retry_after.isdecimal() else otherwise

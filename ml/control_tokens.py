@@ -1,8 +1,8 @@
-"""Control tokens of language models in text that is not theirs: an LLM must read `<|im_end|>` as text, not as an order.
+"""Neutralize control tokens of language models in untrusted text: an LLM must read `<|im_end|>` as text.
 
-A tokenizer takes the text of such a token for the token itself, wherever it stands. llama.cpp and vLLM tokenize a whole
-rendered conversation with control tokens on, so the only cure is that the text does not hold them: their first
-character is replaced by one that looks alike. `tests/hostile/test_prompt.py` lists the tokens of each known model.
+A tokenizer takes the text of such a token for the token itself, wherever it occurs. llama.cpp and vLLM tokenize a whole
+rendered conversation with control tokens enabled, so the text must not contain them: their first character is replaced
+by a lookalike. `tests/hostile/test_prompt.py` lists the tokens of each known model.
 """
 
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from ml.patterns import linear
 if TYPE_CHECKING:
     import re
 
-ANGLE, BRACKET = "‹", "⟦"  # what stands in place of "<" and "["
+ANGLE, BRACKET = "‹", "⟦"  # the lookalikes of "<" and "["
 LESS_THAN = "<＜﹤〈⟨❮"
 GREATER_THAN = ">＞﹥〉⟩❯"
 BARS = "|｜¦∣❘"
@@ -42,8 +42,8 @@ TOKEN = linear(
 )
 
 
-def broken(text: str) -> str:
-    """Return the text with every control token broken, so that a tokenizer reads its letters."""
+def break_control_tokens(text: str) -> str:
+    """Return the text with every control token broken, so that a tokenizer reads it as plain text."""
     return TOKEN.sub(_broken, text)
 
 
@@ -52,6 +52,6 @@ def _broken(token: "re.Match[str]") -> str:
     return BRACKET + text[1:] if text[0] == "[" else ANGLE * (len(text) - len(rest := text.lstrip(LESS_THAN))) + rest
 
 
-def folded(text: str) -> str:
-    """Return the text as it is compared with another that may have been broken, or not."""
+def normalize_control_tokens(text: str) -> str:
+    """Normalize a text for comparison with another that may or may not have been broken."""
     return text.replace(ANGLE, "<").replace(BRACKET, "[")

@@ -1,32 +1,32 @@
-"""Every error the project raises on purpose, in one tree.
+"""Every error that the project raises on purpose, in one tree.
 
     CodeIntelError
-    ├── SettingsError            a setting or an option that can't be
+    ├── SettingsError            an invalid setting or option
     ├── SourceError              a folder, URL or revision that can't be read
-    │   └── GitError                 what git itself says
-    │       └── GitMissingError          there is no git to run
-    ├── EmbedderError            an embedder that is missing, away or answers nonsense
-    ├── ModelError               an LLM that is missing, away or too slow
+    │   └── GitError                 a failure reported by git
+    │       └── GitMissingError          git is not installed
+    ├── EmbedderError            an embedder that is missing, down or returns nonsense
+    ├── ModelError               an LLM that is missing, down or too slow
     │   └── AdapterError             an adapter that can't be served
-    ├── QuestionError            a question that can't be asked
+    ├── QuestionError            an invalid question
     ├── RecordError              an audit log or feedback that can't be written or read
-    ├── ServeError               an address that can't be served at
-    ├── DatasetError             question-answer pairs that can't be read, or are none
-    ├── TrainingError            a training run that can't start or ended badly
-    ├── EvaluationError          figures that can't be, or a report that is none
-    │   └── JudgeError               a judge that is away or answers nonsense
+    ├── ServeError               an address that the service can't listen on
+    ├── DatasetError             invalid or missing question-answer pairs
+    ├── TrainingError            a training run that can't start, or failed
+    ├── EvaluationError          impossible figures, or an invalid report
+    │   └── JudgeError               a judge that is down or returns nonsense
     ├── PipelineError            a stage of the learning pipeline that failed
-    ├── RegistryError            a model registry that is away or refuses
+    ├── RegistryError            a model registry that is down or rejects a request
     └── StoreError               an index that can't be opened or written
-        ├── StoreMissingError        nothing was indexed there yet
+        ├── StoreMissingError        nothing has been indexed there yet
         ├── StoreAwayError           its server does not answer
         ├── StoreBusyError           another process writes to it
         ├── StoreVersionError        made by another version of this program
         ├── StoreEmbedderError       made with another embedder
         ├── StoreCorruptError        its files are damaged
-        └── StoreFullError           the disk (or the server) has no room
+        └── StoreFullError           the disk (or the server) is full
 
-Each carries what went wrong and the cure; the command line prints both in one line and exits with `exit_code`.
+Each carries a cause and a cure; the command line prints both in one line and exits with `exit_code`.
 Errors of libraries are translated once, at the boundary where the library is called.
 """
 
@@ -49,16 +49,16 @@ class CodeIntelError(Exception):
         self.cure = cure
 
     def as_dict(self) -> dict[str, dict[str, str]]:
-        """Return it for programs."""
+        """Return the error as JSON-ready data."""
         return error_as_dict(self.cause, self.cure)
 
     def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
-        """Let it cross from a worker process."""
+        """Support pickling, so that it can cross process boundaries."""
         return type(self), (self.cause, self.cure)
 
 
 class SettingsError(CodeIntelError):
-    """A setting or an option has a value that can't be."""
+    """A setting or an option has an invalid value."""
 
     exit_code = 2
 
@@ -68,53 +68,53 @@ class SourceError(CodeIntelError):
 
 
 class GitError(SourceError):
-    """git failed; `cause` holds its own words."""
+    """git failed; `cause` contains its message."""
 
 
 class GitMissingError(GitError):
-    """There is no git to run."""
+    """git is not installed."""
 
 
 class EmbedderError(CodeIntelError):
-    """The embedder is missing, away or answers nonsense."""
+    """The embedder is missing, down or returns nonsense."""
 
 
 class ModelError(CodeIntelError):
-    """The LLM is missing, away or too slow."""
+    """The LLM is missing, down or too slow."""
 
 
 class AdapterError(ModelError):
-    """An adapter can't be served: it is damaged, for another base model, or refused."""
+    """An adapter can't be served: it is damaged, for another base model, or rejected."""
 
 
 class QuestionError(CodeIntelError):
-    """The question can't be asked."""
+    """The question is invalid."""
 
     exit_code = 2
 
 
 class RecordError(CodeIntelError):
-    """The audit log or the feedback can't be written, or can't be read."""
+    """The audit log or the feedback can't be written or read."""
 
 
 class ServeError(CodeIntelError):
-    """The service can't listen where it was told to."""
+    """The service can't listen on the configured address."""
 
 
 class DatasetError(CodeIntelError):
-    """Question-answer pairs can't be read, or there are none."""
+    """Question-answer pairs are invalid or missing."""
 
 
 class TrainingError(CodeIntelError):
-    """A training run can't start, or ended badly."""
+    """A training run can't start, or failed."""
 
 
 class EvaluationError(CodeIntelError):
-    """Figures of an evaluation that can't be, or a report that is none."""
+    """An evaluation has impossible figures, or a report is invalid."""
 
 
 class JudgeError(EvaluationError):
-    """The judge of an evaluation is away, or answers nonsense."""
+    """The judge of an evaluation is down, or returns nonsense."""
 
 
 class PipelineError(CodeIntelError):
@@ -122,7 +122,7 @@ class PipelineError(CodeIntelError):
 
 
 class RegistryError(CodeIntelError):
-    """The model registry is away, or refuses."""
+    """The model registry is down, or rejects a request."""
 
 
 class StoreError(CodeIntelError):
@@ -130,11 +130,11 @@ class StoreError(CodeIntelError):
 
 
 class StoreMissingError(StoreError):
-    """Nothing was indexed there yet."""
+    """Nothing has been indexed there yet."""
 
 
 class StoreAwayError(StoreError):
-    """The index's server does not answer, or only a proxy before it."""
+    """The index server does not answer, or only a proxy in front of it does."""
 
 
 class StoreBusyError(StoreError):
@@ -154,4 +154,4 @@ class StoreCorruptError(StoreError):
 
 
 class StoreFullError(StoreError):
-    """There is no room left where the index lies."""
+    """The index's disk is full."""

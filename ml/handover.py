@@ -1,4 +1,4 @@
-"""Where each stage of the learning loop leaves what the next one takes, in the data folder."""
+"""Paths in the data folder by which stages of the learning loop hand over their results."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,17 +15,17 @@ def learning_folder(settings: "Settings") -> Path:
 
 
 def dataset_folder(settings: "Settings") -> Path:
-    """Return the folder of the question-answer pairs; the files' names: `ml.training.examples`."""
+    """Return the folder of the question-answer pairs; `ml.training.examples` names its files."""
     return learning_folder(settings) / "dataset"
 
 
 def runs_folder(settings: "Settings") -> Path:
-    """Return the folder in which each training run has one of its own."""
+    """Return the folder that contains a folder for each training run."""
     return learning_folder(settings) / "runs"
 
 
 def repetitions_folder(settings: "Settings") -> Path:
-    """Return the folder of repeated runs, apart from those that are evaluated and promoted."""
+    """Return the folder of repeated runs, separate from those to be evaluated and promoted."""
     return learning_folder(settings) / "repetitions"
 
 
@@ -35,21 +35,21 @@ def pipelines_folder(settings: "Settings") -> Path:
 
 
 def reports_folder(settings: "Settings") -> Path:
-    """Return the folder of the reports: BASE, CANDIDATE and what was Production beside them, and PAGE."""
+    """Return the folder of the reports: BASE, CANDIDATE, those on Production versions, and PAGE."""
     return learning_folder(settings) / "reports"
 
 
 def production_report(reports: Path, version: int) -> Path:
-    """Return the file of the report on a version that was Production when another was measured."""
+    """Return the file of the report on the version that was Production when a candidate was evaluated."""
     return reports / f"production-{version}.json"
 
 
 def drift_file(settings: "Settings") -> Path:
-    """Return the file of the last figures about drift, which `/metrics` shows."""
+    """Return the file of the latest drift figures, which `/metrics` exposes."""
     return reports_folder(settings) / "drift.json"
 
 
 def last_run(settings: "Settings") -> Path | None:
-    """Return the folder of the training run that finished last, None where there is none."""
+    """Return the folder of the training run that finished last, or None if there is none."""
     finished = sorted(runs_folder(settings).rglob("result.json"), key=lambda file: file.stat().st_mtime)
     return finished[-1].parent if finished else None

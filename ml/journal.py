@@ -1,7 +1,7 @@
-"""A journal: one JSON object a line, in a file that only its owner may read, and older parts of it beside it.
+"""An append-only journal: one JSON object per line, in a private file, with rotated files beside it.
 
-Several processes may write at once. A line that `append` has returned from is on the disk, whatever is killed then;
-one that a crash cut short is passed over, and never joined to the next.
+Several processes may write at once. A line is durable once `append` returns; a line that a crash cut short is skipped,
+and never joined to the next.
 """
 
 import errno
@@ -21,10 +21,10 @@ NEWLINE = b"\n"
 
 
 def append(file: Path, about: Mapping[str, Any], *, max_bytes: int, keep: int) -> None:
-    """Add a line with the time and these values, and waits until it is on the disk.
+    """Append a line with the time and these values, and wait until it is on the disk.
 
-    A file of more than `max_bytes` is first put aside, as `NAME-TIME.jsonl`; the newest `keep` of those stay (0: all).
-    Raise RecordError.
+    A file of more than `max_bytes` is first rotated to `NAME-TIME.jsonl`; the newest `keep` of those stay (0: all).
+    Raise RecordError if it can't be written.
     """
     line = json.dumps({"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **about}, ensure_ascii=False)
     try:
@@ -34,12 +34,12 @@ def append(file: Path, about: Mapping[str, Any], *, max_bytes: int, keep: int) -
             if size > max_bytes:
                 _put_aside(file, keep)
     except OSError as error:
-        cure = "make room there, or set data_dir to a folder that can be written"
+        cure = "free some disk space, or set data_dir to a writable folder"
         raise RecordError(f"{file} can't be written ({error.strerror})", cure) from error
 
 
 def read(file: Path) -> Iterator[dict[str, Any]]:
-    """Yield every whole line of a journal, the oldest first; none where there is no such file. Raise RecordError."""
+    """Yield every complete line, oldest first; none if the file does not exist. Raise RecordError if it can't be read."""
     for part in (*_older(file), file):
         try:
             with part.open(encoding="utf-8", errors="replace") as lines:
@@ -66,7 +66,7 @@ def _older(file: Path) -> list[Path]:
 
 @contextmanager
 def _locked(file: Path) -> Iterator[int]:
-    """Open the file for this process alone; another one that was put aside meanwhile is not it any more."""
+    """Open and lock the file; open it again if it was rotated meanwhile."""
     while True:
         descriptor = create_private(file, os.O_RDWR | os.O_APPEND)
         try:
@@ -86,7 +86,7 @@ def _is_at(file: Path, descriptor: int) -> bool:
 
 
 def _write(descriptor: int, line: bytes) -> int:
-    """Write a line after a whole one, and gives the file's size."""
+    """Write a line, after ending one that was cut short, and return the file's size."""
     before = os.fstat(descriptor).st_size
     if before and os.pread(descriptor, 1, before - 1) != NEWLINE:
         line = NEWLINE + line

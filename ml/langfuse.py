@@ -1,9 +1,9 @@
-"""Reads answers and feedback from Langfuse, which the assistants' traces go to (docs/adr/0010), by its public API.
+"""Read answers and feedback from Langfuse, which receives the assistants' traces (docs/adr/0010), by its public API.
 
-`GET /api/public/v2/observations` is what Langfuse 4 reads spans by (its API reference, "observations"; seen in the source
-of 4.4): what lists traces answers 404 there. It gives the newest first, in pages that a cursor ties together. A span's
+`GET /api/public/v2/observations` lists spans in Langfuse 4 (its API reference, "observations"; seen in the source of
+4.4); the endpoint that lists traces answers 404 there. It returns the newest first, with cursor pagination. A span's
 `input.value` comes as `input`, `output.value` as `output`, `user.id` as `userId`, and every attribute but the first two as
-`metadata["attributes.NAME"]`, read as JSON where it is JSON.
+`metadata["attributes.NAME"]`, parsed if it is JSON.
 """
 
 import base64
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from ml.circuit_breaker import seconds_asked
+from ml.circuit_breaker import parse_retry_after
 from ml.errors import RecordError
 from ml.records import Line, attribute
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ml.settings import Settings
 
 ROUTE = "/api/public/v2/observations"
-PAGE = 100  # answers are long; Langfuse gives up to 1,000
+PAGE = 100  # answers are long; Langfuse allows up to 1,000
 TIMEOUT = 60.0  # seconds
 TRIES = 5
 SOME_SECONDS, LONGEST_PAUSE = 2.0, 60.0
@@ -45,7 +45,7 @@ class _Span(BaseModel):
     metadata: dict[str, Any] = {}
 
     def line(self, kind: "_Kind") -> Line | None:
-        """Return the line that the span was made of, None for one that another program sent."""
+        """Return the line that the span represents, or None if another program sent it."""
         held = {name: self.metadata[key] for name in kind.attributes if (key := _key(name)) in self.metadata}
         if "id" not in held:
             return None
@@ -65,7 +65,7 @@ class _Page(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """How a kind of record is a span: its name, which fields are columns of Langfuse's, which are attributes."""
+    """How a kind of record maps to a span: its name, its fields in Langfuse's columns, and those in attributes."""
 
     span: str
     columns: dict[str, str]
@@ -82,22 +82,22 @@ FEEDBACK = _Kind("feedback", {"comment": "input"}, ("id", "verdict"))
 
 @dataclass(frozen=True, slots=True)
 class LangfuseRecords:
-    """The records of one project in Langfuse, to which its keys belong."""
+    """The records of one Langfuse project, which the keys select."""
 
     url: str
     public_key: str
     secret_key: str = field(repr=False)
 
     def answers(self, *, since: datetime | None = None, ids: Container[str] | None = None) -> Iterator[Line]:
-        """Return the answers; see `ml.records.Records`."""
+        """Return the answers."""
         return self._lines(ANSWERS, since, ids)
 
     def feedback(self, *, since: datetime | None = None) -> Iterator[Line]:
-        """Return the feedback; see `ml.records.Records`."""
+        """Return the feedback."""
         return self._lines(FEEDBACK, since)
 
     def place(self) -> str:
-        """Name the address, after a call that it answered."""
+        """Return the address, after checking that it answers."""
         self._page({"limit": "1"})
         return str(self)
 
@@ -109,14 +109,14 @@ class LangfuseRecords:
         for span in self._spans(kind, since):
             line = span.line(kind)
             if line and (ids is None or line["id"] in ids):
-                lines[span.id] = line  # one that was sent twice comes twice until ClickHouse has merged the two
+                lines[span.id] = line  # a span that was sent twice is listed twice until ClickHouse merges the two
         yield from sorted(lines.values(), key=itemgetter("time"))
 
     def _spans(self, kind: _Kind, since: datetime | None) -> Iterator[_Span]:
         wanted = {
             "name": kind.span,
             "fields": "core,basic,io,metadata",
-            "expandMetadata": ",".join(map(_key, kind.attributes)),  # values of others may be cut at 200 characters
+            "expandMetadata": ",".join(map(_key, kind.attributes)),  # other values may be truncated to 200 characters
             "limit": str(PAGE),
         }
         if since:
@@ -136,12 +136,12 @@ class LangfuseRecords:
             raise RecordError(f"{self} {cause}", cure) from error
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", None) or error
-            raise RecordError(f"{self} does not answer ({reason})", "start it, or mend langfuse_url") from error
+            raise RecordError(f"{self} does not answer ({reason})", "start it, or fix langfuse_url") from error
         except ValidationError as error:
-            raise RecordError(f"{self} does not answer as Langfuse 4 does", "mend langfuse_url") from error
+            raise RecordError(f"{self} does not answer as Langfuse 4 does", "fix langfuse_url") from error
 
     def _read(self, address: str, tries: int) -> bytes:
-        """Return what an address answers; one that is busy is asked again when it says."""
+        """Return the response body of an address; retry a busy one when it asks for that."""
         key = base64.b64encode(f"{self.public_key}:{self.secret_key}".encode()).decode()
         request = urllib.request.Request(address)  # noqa: S310  # the address is the user's own setting
         request.add_unredirected_header("Authorization", f"Basic {key}")
@@ -152,12 +152,12 @@ class LangfuseRecords:
         except urllib.error.HTTPError as error:
             if error.code not in BUSY or tries == 1:
                 raise
-            time.sleep(seconds_asked(error.headers.get("Retry-After", ""), SOME_SECONDS, LONGEST_PAUSE))
+            time.sleep(parse_retry_after(error.headers.get("Retry-After", ""), SOME_SECONDS, LONGEST_PAUSE))
         return self._read(address, tries - 1)
 
 
 def open_langfuse(settings: "Settings") -> LangfuseRecords:
-    """Return the records at `langfuse_url`; nothing is called yet."""
+    """Return the records at `langfuse_url`, without contacting it."""
     secret = settings.langfuse_secret_key.get_secret_value() if settings.langfuse_secret_key else ""
     return LangfuseRecords((settings.langfuse_url or "").rstrip("/"), settings.langfuse_public_key or "", secret)
 
@@ -169,12 +169,12 @@ def _key(name: str) -> str:
 def _refusal(status: int) -> tuple[str, str]:
     match status:
         case 401 | 403:
-            return "refuses the keys", "set langfuse_public_key and langfuse_secret_key to those of one project"
+            return "rejects the keys", "set langfuse_public_key and langfuse_secret_key to those of one project"
         case 404:
-            return f"has no {ROUTE}", "mend langfuse_url, or bring that Langfuse to version 4"
+            return f"has no {ROUTE}", "fix langfuse_url, or upgrade that Langfuse to version 4"
         case 422:
             return "can't read that much at once", "give its ClickHouse more memory, or ask for fewer days"
         case 429 | 503:
             return f"is busy (status {status})", "try again later"
         case _:
-            return f"answers status {status}", "look at its log"
+            return f"returns status {status}", "check its log"

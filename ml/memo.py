@@ -1,4 +1,4 @@
-"""Results that are kept for the next who asks the same."""
+"""A small cache of results."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -10,10 +10,10 @@ Value = TypeVar("Value")
 
 
 class Memo(Generic[Key, Value]):
-    """The last results by their keys.
+    """A cache of the latest results by key.
 
-    In place of `lru_cache` where an object keeps results of its own methods: a cache around a bound method is a cycle,
-    so the object stays, with the files it maps, until the garbage collector comes by.
+    It replaces `lru_cache` for an object's own methods: a cache around a bound method is a reference cycle, which keeps
+    the object and the files it maps alive until the garbage collector runs.
     """
 
     def __init__(self, size: int) -> None:
@@ -22,7 +22,7 @@ class Memo(Generic[Key, Value]):
         self._lock = Lock()
 
     def get(self, key: Key, make: Callable[[Key], Value]) -> Value:
-        """Return what `make` made of the key, this time or before."""
+        """Return the cached result for a key, calling `make` if there is none."""
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)

@@ -1,14 +1,14 @@
-"""Regular expressions over text from outside that cannot hold the program up.
+"""Regular expressions over untrusted text that cannot stall the program.
 
 Python's engine backtracks and keeps the interpreter lock while it does: one long token in a file or a question is
-enough to stop every thread. So a pattern of the product is one of three:
+enough to stop every thread. So every pattern in the product is one of three:
 
 - `linear(…)`: RE2, whose time grows with the text alone. No look-around, no back-references, ASCII classes.
 - `bounded(…)`: Python's engine behind a check of the length; longer text does not match.
 - `re.compile(…)` at module level, as long as it stays linear over its worst repetition.
 
-`tests/hostile/test_patterns.py` finds every pattern by walking the modules and measures it. So that it can, nothing
-but this module compiles a pattern inside a function.
+`tests/hostile/test_patterns.py` finds every pattern by walking the modules, and measures it. So that it can, only
+this module compiles patterns inside functions.
 """
 
 import re
@@ -22,7 +22,7 @@ def linear(pattern: str) -> re.Pattern[str]:
     """Compile a pattern with RE2. Its flags are written inline: `(?i)`, `(?m)`, `(?s)`.
 
     `\\w`, `\\d`, `\\s` and `\\b` mean ASCII: write `[\\pL\\pN_]` for a letter, a digit or "_" of any language.
-    Raise `re2.error` for what RE2 does not know: look-around, back-references, possessive quantifiers.
+    Raise `re2.error` for what RE2 does not support: look-around, back-references, possessive quantifiers.
     """
     import re2
 
@@ -32,7 +32,7 @@ def linear(pattern: str) -> re.Pattern[str]:
 
 
 def any_of(patterns: Iterable[str]) -> re.Pattern[str]:
-    """Compile patterns of RE2 into one that matches what any of them does. Raise `re2.error` for what is none."""
+    """Compile RE2 patterns into one that matches whatever any of them does. Raise `re2.error` if one is invalid."""
     return linear("|".join(f"(?:{pattern})" for pattern in patterns))
 
 
@@ -57,13 +57,13 @@ def _end_of_call(parentheses: bool) -> str:
     return r"\s*+\(" if parentheses else r"(?![\w-])"
 
 
-def assembled(pattern: str) -> re.Pattern[str]:
-    """Compile a pattern that the program made of a wildcard, with atomic groups where it could go back."""
+def compile_wildcard(pattern: str) -> re.Pattern[str]:
+    """Compile a pattern built from a wildcard, with atomic groups where it could backtrack."""
     return re.compile(pattern)
 
 
 class Bounded:
-    """A pattern of Python's engine that finds nothing in text of more than `longest` characters."""
+    """A pattern of Python's engine that never matches in text of more than `longest` characters."""
 
     def __init__(self, pattern: str, flags: int, longest: int) -> None:
         self.pattern = pattern
@@ -103,13 +103,13 @@ class Bounded:
 def bounded(pattern: str, flags: int = 0, *, longest: int = 2_000) -> Bounded:
     """Compile a pattern for text whose length is checked before each use.
 
-    Choose `longest` as what the text is at most where it is well formed: a line, a path, a question.
+    Choose `longest` as the greatest length of well-formed text: a line, a path, a question.
     """
     return Bounded(pattern, flags, longest)
 
 
 class Literals:
-    """Strings that are looked for all at once, by an automaton of RE2: for a hundred it takes the time of a few."""
+    """A set of strings searched for in one pass by an RE2 automaton: a hundred take hardly longer than a few."""
 
     def __init__(self, strings: Iterable[str]) -> None:
         import re2
@@ -121,6 +121,6 @@ class Literals:
         self._set.Compile()
 
     def found_in(self, text: str) -> frozenset[str]:
-        """Return those of the strings that a text contains."""
+        """Return the strings that a text contains."""
         found = self._set.Match(text.encode("utf-8", "replace"))
         return frozenset(self._strings[number] for number in found or ())

@@ -1,8 +1,8 @@
-"""Folders and files that hold a team's code: nobody but their owner may read them, whatever the umask.
+"""Private folders and files for a team's code: only their owner may read them, whatever the umask.
 
-A folder that is there already loses what it grants to others. What it grants to its group stays where it grants nothing
-to others: no usual umask does so, so somebody shares it on purpose, and what is made in it is shared the same way.
-Nothing is ever granted, and what another user owns is left alone.
+An existing folder loses the permissions of others. Those of its group stay if others have none: no usual umask leaves
+that, so somebody shares the folder on purpose, and files created in it are shared the same way.
+Permissions are never added, and what another user owns is left alone.
 """
 
 import os
@@ -13,20 +13,20 @@ GROUP, OTHERS = 0o070, 0o007
 
 
 def private_folder(folder: Path, mask: int = GROUP | OTHERS) -> None:
-    """Make a folder, and those above it, without the rights in `mask`; close one that others may enter. Raise OSError."""
+    """Create a folder and its parents without the permissions in `mask`; close one that others may enter. Raise OSError."""
     for missing in reversed([place for place in (folder, *folder.parents) if not place.exists()]):
         missing.mkdir(mode=0o777 & ~mask, exist_ok=True)
     close_folder(folder)
 
 
 def close_folder(folder: Path) -> None:
-    """Close a folder that others may enter, with all that is in it; do nothing where there is none. Raise OSError."""
+    """Close a folder that others may enter, and its contents; do nothing if it does not exist. Raise OSError."""
     if folder.is_dir() and tighten(folder):
         _tighten_below(folder)
 
 
 def tighten(path: Path) -> bool:
-    """Take from a file or folder of this user what it grants to others, and to its group with them."""
+    """Remove the permissions of others, and with them the group's, from a file or folder that this user owns."""
     found = path.stat()
     if not found.st_mode & OTHERS or found.st_uid != os.geteuid():
         return False
@@ -35,18 +35,18 @@ def tighten(path: Path) -> bool:
 
 
 def creation_mask(folder: Path) -> int:
-    """Return the umask under which files in a folder grant its group what the folder does, and others nothing."""
+    """Return the umask that gives files in a folder the folder's group permissions, and others none."""
     granted = folder.stat().st_mode
     return OTHERS | (GROUP if granted & OTHERS else GROUP & ~granted)
 
 
 def create_private(path: Path, flags: int = os.O_WRONLY | os.O_TRUNC) -> int:
-    """Open a file, made for its owner alone where there is none, and return its descriptor. Raise OSError."""
+    """Open a file, creating it for its owner alone if necessary, and return its descriptor. Raise OSError."""
     return os.open(path, flags | os.O_CREAT | os.O_CLOEXEC, 0o666 & ~creation_mask(path.parent))
 
 
 def _tighten_below(folder: Path) -> None:
-    """Close what an older version made in a folder."""
+    """Close files and folders that an older version created in a folder."""
     for place, folders, files in os.walk(folder):
         for name in (*folders, *files):
             path = Path(place, name)

@@ -1,7 +1,7 @@
-"""The records of a running assistant, wherever they lie: what was asked and answered, and what readers thought of it.
+"""The records of a running assistant: questions, answers and feedback.
 
-They lie in the assistant's own journals; where `langfuse_url` is set they are read from Langfuse, to which every assistant
-sends the same as traces.
+They are read from the assistant's own journals or, if `langfuse_url` is set, from Langfuse, to which every assistant
+sends the same data as traces.
 """
 
 from collections.abc import Container, Iterator, Mapping
@@ -29,37 +29,37 @@ Line = Mapping[str, Any]
 
 
 class Records(Protocol):
-    """Where records are read from, the oldest first. Raises RecordError where they can't be."""
+    """A source of records, oldest first. Methods raise RecordError if they can't be read."""
 
     def answers(self, *, since: datetime | None = None, ids: Container[str] | None = None) -> Iterator[Line]:
-        """Return the answers since a time, or all; of these, where `ids` are named, only those."""
+        """Return the answers since a time, or all; with `ids`, only those."""
 
     def feedback(self, *, since: datetime | None = None) -> Iterator[Line]:
-        """Return the feedback since a time, or all; its `id` is the answer's."""
+        """Return the feedback since a time, or all; each `id` is the answer's."""
 
     def place(self) -> str:
-        """Return where they lie, after looking whether they can be read."""
+        """Return where the records are, after checking that they can be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Journals:
-    """The journals in a folder; none are there where nothing was asked yet."""
+    """The journals in a folder, which may not exist before the first question."""
 
     folder: Path
 
     def answers(self, *, since: datetime | None = None, ids: Container[str] | None = None) -> Iterator[Line]:
-        """Yield the answers; see Records. A line by another hand, without a question, is passed over."""
+        """Yield the answers, skipping foreign lines without a question."""
         for line in _since(self.folder / AUDIT, since):
             question = line.get("question")
             if question and isinstance(question, str) and (ids is None or str(line.get("id")) in ids):
                 yield line
 
     def feedback(self, *, since: datetime | None = None) -> Iterator[Line]:
-        """Return the feedback; see Records."""
+        """Return the feedback."""
         return _since(self.folder / FEEDBACK, since)
 
     def place(self) -> str:
-        """Name the folder."""
+        """Return the folder."""
         return f"the journals in {self.folder}"
 
 
@@ -73,7 +73,7 @@ def open_records(settings: "Settings", folder: Path | None = None) -> Records:
 
 
 def attribute(name: str) -> str:
-    """Name the attribute of a span that holds a field of a line: a standard one where there is one."""
+    """Return the span attribute that holds a field of a line: the standard one if there is one."""
     return STANDARD_ATTRIBUTES.get(name, f"codeintel.{name}")
 
 
@@ -86,5 +86,5 @@ def _since(file: Path, since: datetime | None) -> Iterator[Line]:
 def _is_since(line: Line, since: datetime) -> bool:
     try:
         return datetime.fromisoformat(line["time"]) >= since
-    except (KeyError, TypeError, ValueError):  # a line by another hand
+    except (KeyError, TypeError, ValueError):  # a foreign line
         return False

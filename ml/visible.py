@@ -1,10 +1,10 @@
-"""Control and invisible characters, shown as what they are: `<U+202E>`.
+"""Make control and invisible characters visible, as `<U+202E>`.
 
-Code, paths, answers and errors come from outside. A terminal obeys the control characters in them, and a reader is
-deceived by those that reorder or hide text ("Trojan Source", CVE-2021-42574). Every output for people goes through
+Code, paths, answers and errors are untrusted. A terminal obeys the control characters in them, and those that reorder
+or hide text deceive a reader ("Trojan Source", CVE-2021-42574). Every output for people goes through
 here; `rag_service/web/visible.js` follows the same rules on the page.
 
-What stays as it is: tabs and newlines; line endings (a CR before a newline is dropped); the joiners and variation
+Left as they are: tabs and newlines; line endings (a CR before a newline is dropped); the joiners and variation
 selectors inside emoji; the joiners between letters of scripts that are written with them, such as Persian and Hindi.
 """
 
@@ -38,32 +38,32 @@ Mark = Callable[[str], str]
 
 
 def visible(text: str, mark: Mark = str, *, is_line: bool = False) -> str:
-    """Return the text with each control or invisible character shown; with `is_line` newlines as well."""
+    """Return the text with each control or invisible character made visible; with `is_line`, newlines too."""
     pattern = HIDDEN_OR_NEWLINE if is_line else HIDDEN
     return pattern.sub(lambda match: _shown(match, mark), text)
 
 
 def label(character: str) -> str:
-    """Return how a character is shown: `<U+202E>`, or `<0xFF>` for a byte that is not UTF-8."""
+    """Return the visible form of a character: `<U+202E>`, or `<0xFF>` for a byte that is not UTF-8."""
     code = ord(character)
     return f"<0x{code - 0xDC00:02X}>" if 0xDC80 <= code <= 0xDCFF else f"<U+{code:04X}>"
 
 
 def is_unicode(text: str) -> bool:
-    """Tell whether a text can be written as UTF-8: it holds no bytes of another encoding, and no half of a pair."""
+    """Return whether a text can be encoded as UTF-8: it contains no surrogates, paired or alone."""
     return not SURROGATE.search(text)
 
 
 def json_text(value: object, *, indent: int | None = None) -> str:
-    """Return a value as JSON in which letters of any language stay, and what is not visible is escaped."""
+    """Return a value as JSON that keeps letters of any language and escapes invisible characters."""
     return HIDDEN.sub(lambda match: json.dumps(match[0])[1:-1], json.dumps(value, ensure_ascii=False, indent=indent))
 
 
 class VisibleFormatter(logging.Formatter):
-    """Formats log records whose messages may hold text from outside."""
+    """A log formatter for messages that may contain untrusted text."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the record as text with each control or invisible character shown."""
+        """Return the record as text with each control or invisible character made visible."""
         return visible(super().format(record))
 
 
@@ -76,7 +76,7 @@ def _shown(match: re.Match[str], mark: Mark) -> str:
 
 
 def _belongs(character: str, before: str, after: str) -> bool:
-    """Tell whether a character is part of an emoji or of a word that is written with it."""
+    """Return whether a character is part of an emoji or of a word that is written with it."""
     if character in VARIATION:
         return bool(EMOJI.match(before)) or (after == KEYCAP and before in KEYS)
     if character == JOINER and EMOJI.match(after):

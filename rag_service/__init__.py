@@ -1,1 +1,1 @@
-"""The online half: a question in, an answer with checked citations out."""
+"""The online half: answers questions with checked citations."""

@@ -26,12 +26,12 @@ INSTRUCTIONS = (
 MAX_LINES = 400
 HOST = "127.0.0.1"
 
-Repos = Annotated[list[str] | None, Field(description="only these repositories; none: all")]
+Repos = Annotated[list[str] | None, Field(description="only these repositories; omit to search all")]
 Paths = Annotated[list[str] | None, Field(description="only files like these globs, for example src/**/*.py")]
 
 
 def make_server(assistant: "Assistant") -> "MCPServer[Any]":
-    """Make the MCP server over an open assistant; its three tools are read-only."""
+    """Create an MCP server for an open assistant, with three read-only tools."""
     from mcp.server import MCPServer
     from mcp.types import ToolAnnotations
 
@@ -65,17 +65,19 @@ def make_server(assistant: "Assistant") -> "MCPServer[Any]":
         repo: str,
         file_path: str,
         line_start: Annotated[int, Field(ge=1)] = 1,
-        line_end: Annotated[int | None, Field(ge=1, description="the last line; none: the end of the file")] = None,
+        line_end: Annotated[
+            int | None, Field(ge=1, description="the last line; omit to read to the end of the file")
+        ] = None,
     ) -> str:
         """Read lines of an indexed file, numbered, secrets left out; at most 400 at once."""
         with _tool_errors():
-            return numbered(assistant, repo, file_path, line_start, line_end)
+            return number_lines(assistant, repo, file_path, line_start, line_end)
 
     return server
 
 
-def numbered(assistant: "Assistant", repo: str, file_path: str, line_start: int, line_end: int | None) -> str:
-    """Return the stored lines of a file as "number<TAB>text". Raise SourceError for a file that is not indexed."""
+def number_lines(assistant: "Assistant", repo: str, file_path: str, line_start: int, line_end: int | None) -> str:
+    """Return stored lines of a file as "number<TAB>text". Raise SourceError for a file that is not indexed."""
     from ml.index.chunk import numbered_lines
 
     lines = numbered_lines(assistant.store.chunks(repo, file_path))
@@ -84,15 +86,15 @@ def numbered(assistant: "Assistant", repo: str, file_path: str, line_start: int,
     last = min(line_end or max(lines), max(lines), line_start + MAX_LINES - 1)
     if last < line_start:
         raise SourceError(
-            f"{file_path} has {max(lines)} lines, {line_start} to {last} are none of them", "ask for others"
+            f"{file_path} has {max(lines)} lines, but none from {line_start} to {last}", "choose other lines"
         )
     return "\n".join(f"{number}\t{lines.get(number, '')}" for number in range(line_start, last + 1))
 
 
 def serve(settings: "Settings", port: int | None) -> None:
-    """Serve over stdio, or with a port over streamable HTTP at http://127.0.0.1:port/mcp, until stopped.
+    """Serve over stdio or, with a port, over streamable HTTP at http://127.0.0.1:port/mcp, until stopped.
 
-    Over HTTP the service's key is asked for, where one is set.
+    HTTP requires the service's key if one is set.
     """
     from rag_service.answer.assistant import open_assistant
 
@@ -113,18 +115,18 @@ def _serve_http(settings: "Settings", port: int) -> None:
     with listen(HOST, port) as listening, open_assistant(settings) as assistant:
         tools = make_server(assistant).streamable_http_app(host=HOST)
         app = RequireKey(tools, settings, is_all_closed=True)
-        with suppress(KeyboardInterrupt):  # uvicorn raises it again once all is closed
+        with suppress(KeyboardInterrupt):  # uvicorn raises it again after closing everything
             ResilientServer(app, settings, seconds_to_finish=0).run(sockets=[listening])
 
 
 async def _serve_stdio(server: "MCPServer[Any]") -> None:
-    """Serve over stdio, and answer the lines too that are no messages, which the SDK passes over."""
+    """Serve over stdio, and also answer malformed lines, which the SDK ignores."""
     from mcp.server.stdio import stdio_server
 
     async with stdio_server() as (incoming, outgoing), anyio.create_task_group() as tasks:
         into, messages = anyio.create_memory_object_stream[Any](0)
         tasks.start_soon(_answer_malformed, incoming, into, outgoing)
-        low = server._lowlevel_server  # what MCPServer.run does, with a stream of our own
+        low = server._lowlevel_server  # like MCPServer.run, but with our own stream
         await low.run(messages, outgoing, low.create_initialization_options())
         tasks.cancel_scope.cancel()
 
@@ -141,7 +143,7 @@ async def _answer_malformed(incoming: Any, into: Any, outgoing: Any) -> None:
 
 
 def refusal(error: Exception) -> "JSONRPCError":
-    """Return the answer to a line that is no message, with the line's id where it has one."""
+    """Return the error reply to a malformed line, with the line's id if it has one."""
     from mcp.types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError
     from pydantic import ValidationError
 
@@ -153,10 +155,10 @@ def refusal(error: Exception) -> "JSONRPCError":
 
 
 def _id_in(text: Any) -> int | str | None:
-    """Return the id of a message that can't be read, if it can be sent back."""
+    """Return the id of a malformed message, if it can be sent back."""
     if isinstance(text, str):
         try:
-            text = json.loads(text)  # takes lone surrogates
+            text = json.loads(text)  # encodes lone surrogates, too
         except (ValueError, RecursionError):
             return None
     found = text.get("id") if isinstance(text, dict) else None
@@ -171,7 +173,7 @@ def _where(repos: list[str] | None, paths: list[str] | None) -> Any:
 
 
 class _tool_errors:  # noqa: N801  # a context manager, named as one
-    """Turns our errors into the tool errors that an MCP client shows its model."""
+    """Turns our errors into tool errors, which MCP clients show to their model."""
 
     def __enter__(self) -> None: ...
 

@@ -1,6 +1,6 @@
-"""The records of a running assistant: every question with what was answered from, and what readers thought of it.
+"""The records of a running assistant: every question with its answer and evidence, and readers' feedback.
 
-Journals (`ml.journal`) in the data folder. Secrets are taken out before, from every text:
+They are journals (`ml.journal`) in the data folder. Secrets are redacted first, in every text:
 the question, the filter of paths, the answer, the names of files, comments.
 """
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 LONGEST_COMMENT = 4_000
 
 
-def about_answer(run: "Run", *, complete: bool) -> dict[str, Any]:
-    """Return what the audit log and the trace hold of an answer; `complete` is False where the reader left early.
+def audit_entry(run: "Run", *, complete: bool) -> dict[str, Any]:
+    """Return an answer's entry for audit log and trace; `complete` is False if the reader left early.
 
-    Every text in it is redacted: paths and names of files come from the reader or from a repository, too.
+    Every text in it is redacted, including paths and file names, which are untrusted.
     """
     answer = run.answer()
     about = {
@@ -39,7 +39,7 @@ def about_answer(run: "Run", *, complete: bool) -> dict[str, Any]:
     }
     return {
         "id": answer.id,
-        **{name: without_secrets(value) for name, value in about.items()},
+        **{name: redact_value(value) for name, value in about.items()},
         "tokens": dict(answer.tokens),
         "timings": {stage: round(seconds, 4) for stage, seconds in answer.timings.items()},
         "found": answer.found,
@@ -49,22 +49,22 @@ def about_answer(run: "Run", *, complete: bool) -> dict[str, Any]:
 
 
 def record_answer(settings: "Settings", about: Mapping[str, Any]) -> None:
-    """Append an answer (`about_answer`) to the audit log; it is on the disk when this returns. Raise RecordError."""
+    """Append an answer (`audit_entry`) to the audit log; it is on disk when this returns. Raise RecordError."""
     _append(settings, AUDIT, about)
 
 
 def record_feedback(
     settings: "Settings", answer_id: str, verdict: Literal["up", "down"], comment: str = "", *, caller: str = ""
 ) -> dict[str, Any]:
-    """Append what a reader thought of an answer, and return what was added. Raise RecordError.
+    """Append a reader's feedback on an answer and return the entry. Raise RecordError.
 
     A comment is cut at LONGEST_COMMENT characters.
     """
     about = {
-        "id": redacted(answer_id),
-        "caller": redacted(caller),
+        "id": redact_text(answer_id),
+        "caller": redact_text(caller),
         "verdict": verdict,
-        "comment": redacted(comment[:LONGEST_COMMENT]),
+        "comment": redact_text(comment[:LONGEST_COMMENT]),
     }
     _append(settings, FEEDBACK, about)
     return about
@@ -75,22 +75,22 @@ def place(of: Citation | Chunk) -> str:
     return f"{of.repo}:{of.file_path}:{of.line_start}-{of.line_end}"
 
 
-def redacted(text: str) -> str:
-    """Return what somebody typed, pasted or generated without the secrets in it."""
+def redact_text(text: str) -> str:
+    """Return a free-form text with its secrets redacted."""
     from ml.index.redact import redact
 
     return redact("", text).text if text else ""
 
 
-def without_secrets(value: Any) -> Any:
-    """Return a value with every text in it redacted, at any depth."""
+def redact_value(value: Any) -> Any:
+    """Return a value with every string in it redacted, at any depth."""
     match value:
         case str():
-            return redacted(value)
+            return redact_text(value)
         case Mapping():
-            return {name: without_secrets(inner) for name, inner in value.items()}
+            return {name: redact_value(inner) for name, inner in value.items()}
         case list() | tuple() | set() | frozenset():
-            return [without_secrets(inner) for inner in value]
+            return [redact_value(inner) for inner in value]
         case _:
             return value
 

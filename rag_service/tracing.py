@@ -1,12 +1,12 @@
-"""Each answer as a trace: a span a stage, with tokens and cost, by OTLP/HTTP to Langfuse, MLflow or any collector.
+"""Send each answer as a trace, one span per stage with tokens and cost, over OTLP/HTTP to Langfuse, MLflow or a collector.
 
-The root holds all that the audit log holds, and feedback is a span of its own, so that both can be read back
+The root span contains the audit log's entry, and feedback is a span of its own, so that both can be read back
 (`ml.langfuse`).
 
-Nothing is sent, and no package of OpenTelemetry's loaded, unless `otlp_url` is set. The spans are made when an answer is
-complete, from the times that were taken on the way: a stream that passes from thread to thread has no current span.
+Nothing is sent, and OpenTelemetry is not imported, unless `otlp_url` is set. The spans are created once an answer is
+complete, from recorded times: a stream that moves between threads has no current span.
 
-Names of the attributes: OpenTelemetry's semantic conventions for generative AI (gen_ai.*), OpenInference's for texts
+Attribute names: OpenTelemetry's semantic conventions for generative AI (gen_ai.*), OpenInference's for texts
 and documents (input.value, …); Langfuse and MLflow read both.
 """
 
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ml.errors import SettingsError
 from ml.records import attribute
-from rag_service.record import place, redacted
+from rag_service.record import place, redact_text
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -33,7 +33,7 @@ TIMEOUT = 10  # seconds
 
 
 class Tracer:
-    """Sends traces in the background; where the receiver is away they are dropped, and the log says so."""
+    """Sends traces in the background; if the receiver is unavailable, they are dropped with a log message."""
 
     def __init__(self, settings: "Settings", exporter: "SpanExporter") -> None:
         from opentelemetry.sdk.resources import Resource
@@ -49,7 +49,7 @@ class Tracer:
         self._tracer = self._provider.get_tracer("codeintel")
 
     def trace(self, run: "Run", about: Mapping[str, Any]) -> None:
-        """Send the trace of an answer, as it stands now; `about` is its line in the audit log."""
+        """Send the trace of an answer in its current state; `about` is its entry in the audit log."""
         from opentelemetry.trace import SpanKind, set_span_in_context
 
         attributes = {"openinference.span.kind": "CHAIN"} | _attributes(about)
@@ -64,13 +64,13 @@ class Tracer:
         root.end(time.time_ns())
 
     def trace_feedback(self, about: Mapping[str, Any], asker: "Asker") -> None:
-        """Send what a reader thought of an answer; `about` is the feedback's line in the journal."""
+        """Send a reader's feedback on an answer; `about` is its entry in the journal."""
         from opentelemetry.trace import SpanKind
 
         self._tracer.start_span("feedback", _caller(asker), SpanKind.SERVER, _attributes(about)).end()
 
     def close(self) -> None:
-        """Send what is left."""
+        """Flush pending traces and shut down."""
         self._provider.shutdown()
 
     def _about_stage(self, name: str, run: "Run") -> "dict[str, AttributeValue]":
@@ -80,7 +80,7 @@ class Tracer:
             case "generate":
                 return self._about_llm(run.answer().model, run.spent)
             case "cite":
-                return {"codeintel.citations.kept": len(run.citations.resolved())} | _dropped(run)
+                return {"codeintel.citations.kept": len(run.citations.resolve())} | _dropped(run)
             case _:
                 return {}
 
@@ -99,14 +99,14 @@ class Tracer:
 
 
 def open_tracer(settings: "Settings") -> Tracer | None:
-    """Return the tracer that the settings ask for, if any. Raise SettingsError where its packages are missing."""
+    """Return the configured tracer, if any. Raise SettingsError if its packages are missing."""
     if not settings.otlp_url:
         return None
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     except ImportError as error:
         cure = "install it with `pip install 'codeintel[tracing]'`, or unset otlp_url"
-        raise SettingsError(f"otlp_url is set, and the package {error.name} is not installed", cure) from error
+        raise SettingsError(f"otlp_url is set, but the package {error.name} is not installed", cure) from error
     given = settings.otlp_headers.get_secret_value() if settings.otlp_headers else ""
     headers = dict(header.strip().split("=", 1) for header in given.split(",") if header)
     return Tracer(settings, OTLPSpanExporter(endpoint=settings.otlp_url, headers=headers, timeout=TIMEOUT))
@@ -119,9 +119,9 @@ def _caller(asker: "Asker") -> "Context":
 
 
 def _attributes(about: Mapping[str, Any]) -> "dict[str, AttributeValue]":
-    """Return a line as attributes; what is no plain value becomes JSON.
+    """Return an entry as span attributes; values that are not primitive become JSON.
 
-    Model and tokens are not gen_ai.* here: a receiver adds up those of all spans, and the LLM's own span has them.
+    Model and tokens are not gen_ai.* here, because receivers sum those over all spans and the LLM's span has them.
     """
     return {
         attribute(name): value if isinstance(value, str | int | float) else json.dumps(value, ensure_ascii=False)
@@ -131,7 +131,7 @@ def _attributes(about: Mapping[str, Any]) -> "dict[str, AttributeValue]":
 
 def _documents(run: "Run") -> "dict[str, AttributeValue]":
     return {
-        f"retrieval.documents.{number}.document.id": redacted(place(source.chunk))
+        f"retrieval.documents.{number}.document.id": redact_text(place(source.chunk))
         for number, source in enumerate(run.sources)
     }
 

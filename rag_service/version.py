@@ -4,5 +4,5 @@ from importlib import metadata
 
 
 def version() -> str:
-    """Return the version that `--version`, the HTTP service and MCP name."""
+    """Return the version shown by `--version`, the HTTP service and MCP."""
     return metadata.version("codeintel")

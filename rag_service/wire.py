@@ -1,4 +1,4 @@
-"""Hits and answers as programs get them: the command line's --json, HTTP and MCP print the same."""
+"""JSON forms of hits and answers, shared by the command line's --json, HTTP and MCP."""
 
 from typing import TYPE_CHECKING, Any
 

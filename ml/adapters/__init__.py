@@ -1,1 +1,1 @@
-"""The adapter in force: its pointer, how it comes there, and what each LLM backend makes of it."""
+"""The adapter in force: its pointer, its deployment, and how each LLM backend serves it."""

@@ -1,4 +1,4 @@
-"""An adapter that is to be measured, in whatever form it lies on the disk."""
+"""An adapter to be evaluated, in any of its on-disk forms."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An adapter that can be asked: by these settings, for llama.cpp with this GGUF file.
+    """An adapter that is ready to answer, with these settings and, for llama.cpp, this GGUF file.
 
-    `digest` is the SHA-256 of its weights, `losses` how its training went.
+    `digest` is the SHA-256 of its weights; `losses` are those of its training.
     """
 
     settings: "Settings"
@@ -26,15 +26,15 @@ class Candidate:
 
 
 def peft_folder(path: Path) -> Path:
-    """Return the folder in peft's form at a path: that, or a training run's output. Raise EvaluationError."""
+    """Return the PEFT folder at a path, which may be a training run's output. Raise EvaluationError if there is none."""
     for folder in (path, path / "adapter"):
         if (folder / CONFIG).is_file():
             return folder
-    raise EvaluationError(f"{path} is not an adapter", "name a GGUF file or the folder that `codeintel train` left")
+    raise EvaluationError(f"{path} is not an adapter", "name a GGUF file or the folder that `codeintel train` wrote")
 
 
 def losses_of(folder: Path) -> "Losses | None":
-    """Return how the training of an adapter went, None where its run does not lie around it."""
+    """Return the losses of an adapter's training, or None if it is not in a run's output folder."""
     from ml.evaluation.page import Losses
     from ml.training.result import read_result
 

@@ -1,4 +1,4 @@
-"""A LoRA adapter in llama.cpp's form: peft's folder in, one GGUF file out.
+"""Convert a LoRA adapter for llama.cpp, from a PEFT folder to one GGUF file.
 
 Format: https://github.com/ggml-org/llama.cpp, convert_lora_to_gguf.py and src/llama-adapter.cpp.
 """
@@ -34,10 +34,9 @@ TENSOR = re.compile(r"\.layers\.(?P<layer>\d+)\.(?:self_attn|mlp)\.(?P<module>\w
 def write_gguf(adapter: Path, base: BaseModel, target: Path) -> Path:
     """Write an adapter of the Llama architecture as GGUF for llama.cpp, and return the file.
 
-    The file says which base model it is for, and which texts it was trained with.
-
-    The file is there whole or not at all. Raise TrainingError for an adapter of another base model, or of a kind that
-    llama.cpp does not apply (DoRA, rank-stabilised, other modules than the seven projections).
+    The file records its base model and the texts it was trained with. It is written atomically.
+    Raise TrainingError if the adapter is for another base model, or of a kind that llama.cpp does not support (DoRA,
+    rank-stabilised LoRA, modules other than the seven projections).
     """
     from safetensors.numpy import load_file
 
@@ -45,7 +44,7 @@ def write_gguf(adapter: Path, base: BaseModel, target: Path) -> Path:
         raise TrainingError(f"{adapter} was trained on another base model than {base.name}", "train it on this one")
     config = json.loads((adapter / "adapter_config.json").read_text())
     if config.get("use_dora") or config.get("use_rslora"):
-        raise TrainingError(f"{adapter} is not a plain LoRA", "train it without DoRA and rank stabilisation")
+        raise TrainingError(f"{adapter} is not a plain LoRA", "train it without DoRA or rank stabilisation")
     heads = json.loads((Path(base.path) / "config.json").read_text())
     tensors = load_file(adapter / "adapter_model.safetensors")
     named = dict(_converted(name, tensor.astype("float32"), heads) for name, tensor in sorted(tensors.items()))
@@ -61,14 +60,14 @@ def _converted(name: str, tensor: "Matrix", config: dict[str, Any]) -> "tuple[st
     module, side = found["module"], found["side"]
     if side == "B" and module in ("q_proj", "k_proj"):
         count = config["num_attention_heads" if module == "q_proj" else "num_key_value_heads"]
-        tensor = permuted(tensor, count)
+        tensor = permute_rows(tensor, count)
     return f"blk.{found['layer']}.{MODULES[module]}.weight.lora_{side.lower()}", tensor
 
 
-def permuted(rows: "Matrix", heads: int) -> "Matrix":
-    """Order the rows of a query or key projection (out, rank) as llama.cpp orders those weights.
+def permute_rows(rows: "Matrix", heads: int) -> "Matrix":
+    """Reorder the rows of a query or key projection, shape (out, rank), for llama.cpp.
 
-    Hugging Face keeps the two halves of each head's rotary pairs apart, llama.cpp interleaves them.
+    Hugging Face keeps the two halves of each head's rotary pairs apart; llama.cpp interleaves them.
     """
     return rows.reshape(heads, 2, rows.shape[0] // heads // 2, rows.shape[1]).swapaxes(1, 2).reshape(rows.shape)
 

@@ -1,8 +1,8 @@
-"""Bring the adapter that is Production into the form that the service loads, and put it in force.
+"""Deploy the Production adapter: convert it to the form that the service loads, and put it in force.
 
-Each step leaves what was in force before until the pointer is replaced, which is the last one; repeated after a kill at
-any point it ends as it would have. What is made is kept with the version's run too, so that services elsewhere need
-nothing but HTTP to follow (ml.adapters.follow).
+Replacing the pointer is the last step, so the previous adapter stays in force until then, and a deployment that was
+killed can be repeated. The converted adapter is kept with the version's run too, so that services on other machines
+need only HTTP to follow (ml.adapters.follow).
 """
 
 from dataclasses import dataclass
@@ -18,17 +18,17 @@ from ml.training.base_model import BaseModel
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """What is in force: the version, and where it lies (a GGUF file, or a folder that vLLM loaded)."""
+    """The version in force, and its path: a GGUF file, or a folder that vLLM loaded."""
 
     version: Version
     place: Path
 
 
 def deploy(registry: Registry, settings: Settings, base: BaseModel) -> Deployed | None:
-    """Put what is Production in force for the LLM of the settings, and return it; None: no adapter, or no LLM for one.
+    """Deploy the Production version for the configured LLM, and return it, or None without an adapter or an LLM for it.
 
-    Where Production changes meanwhile it goes on with that one. Raise RegistryError where MLflow is away, AdapterError or
-    TrainingError for an adapter of another base model, or that the LLM's server refuses; what was in force then stays.
+    If Production changes meanwhile, deploy the new version. Raise RegistryError if MLflow is unavailable, AdapterError or
+    TrainingError if the adapter is for another base model or the LLM server rejects it; the previous one then stays.
     """
     backend = open_backend(settings)
     if not backend.takes_adapters:

@@ -1,6 +1,6 @@
-"""Follow the adapter that is Production in an MLflow server: what was deployed there comes into this data folder.
+"""Follow an MLflow server: download the adapter deployed as Production into this data folder.
 
-Plain HTTP, because the service's installation holds no MLflow; the server passes artifacts on from wherever they lie.
+Plain HTTP, because the service's installation does not contain MLflow; the server proxies the artifact store.
 """
 
 import http.client
@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml.adapters.backends import open_backend
-from ml.adapters.pointer import PART, Pointer, adapters_folder, parse_pointer, published, read_pointer, write_pointer
+from ml.adapters.pointer import (
+    PART,
+    Pointer,
+    adapters_folder,
+    parse_pointer,
+    published_path,
+    read_pointer,
+    write_pointer,
+)
 from ml.errors import AdapterError
 from ml.private import private_folder
 from ml.registry.mlflow_http import find_production, open_artifact, server_url, translated
@@ -25,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 class Follower:
-    """Poll the registry every few seconds, in a thread; a failure is logged once, and tried again."""
+    """Poll the registry in a background thread; log each failure once, and retry."""
 
     def __init__(self, settings: "Settings", url: str) -> None:
         self._settings, self._url = settings, url
@@ -34,11 +42,11 @@ class Follower:
         self._thread = threading.Thread(target=self._run, name="adapter", daemon=True)
 
     def start(self) -> None:
-        """Begin to poll."""
+        """Start polling."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End it, after the poll that is running."""
+        """Stop polling, after the current poll."""
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -57,8 +65,8 @@ class Follower:
         self._said = text
 
 
-def follower(settings: "Settings") -> Follower | None:
-    """Return what follows the MLflow server that the settings name, if they do."""
+def open_follower(settings: "Settings") -> Follower | None:
+    """Return a follower of the configured MLflow server, or None if there is nothing to follow."""
     url = server_url(settings)
     wanted = (
         open_backend(settings).takes_adapters and settings.llm_adapter == "production" and settings.llm_adapter_poll
@@ -67,9 +75,9 @@ def follower(settings: "Settings") -> Follower | None:
 
 
 def follow(settings: "Settings", url: str) -> int:
-    """Put in force here what is Production at an MLflow server, and return its version (0: the base model alone).
+    """Put the Production version of an MLflow server in force here, and return its number (0: the base model alone).
 
-    Raise AdapterError where the server is away, or what it holds was not deployed; what was in force then stays.
+    Raise AdapterError if the server is unavailable, or the version was not deployed; the previous adapter then stays.
     """
     with translated(url, AdapterError):
         found = find_production(url)
@@ -101,14 +109,16 @@ def _download(settings: "Settings", url: str, pointer: Pointer) -> None:
     part = target.with_name(target.name + PART)
     try:
         private_folder(folder)
-        with _artifact(url, pointer.run_id, published(target.name)) as reply, part.open("wb") as file:
+        with _artifact(url, pointer.run_id, published_path(target.name)) as reply, part.open("wb") as file:
             shutil.copyfileobj(reply, file)
         if file_digest(part) != pointer.digest:
-            raise AdapterError(f"adapter {pointer.version} came damaged from {url}", "it is tried again")
+            raise AdapterError(
+                f"adapter {pointer.version} was damaged on download from {url}", "the download is retried"
+            )
         part.replace(target)
     except (OSError, http.client.HTTPException) as error:
         raise AdapterError(
-            f"adapter {pointer.version} can't be downloaded from {url} ({error})", "it is tried again"
+            f"adapter {pointer.version} can't be downloaded from {url} ({error})", "the download is retried"
         ) from error
 
 
@@ -118,5 +128,5 @@ def _artifact(url: str, run_id: str, path: str) -> http.client.HTTPResponse:
             return open_artifact(url, run_id, path)
         except urllib.error.HTTPError as error:
             raise AdapterError(
-                f"the run {run_id}, whose adapter is Production, holds no {path}", "deploy it with `codeintel promote`"
+                f"run {run_id}, whose adapter is Production, has no {path}", "deploy it with `codeintel promote`"
             ) from error

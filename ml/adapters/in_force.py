@@ -1,4 +1,4 @@
-"""The LLM that answers now: the base model with the adapter that is Production, followed as that changes."""
+"""The LLM that answers now: the base model with the Production adapter, kept up to date."""
 
 import threading
 from dataclasses import replace
@@ -18,11 +18,11 @@ Mark = tuple[int, int, int] | None
 
 
 class LlmInForce:
-    """Hand the LLM to each question; an answer keeps to its end the one that it began with.
+    """Provide the current LLM for each question; an answer keeps the LLM that it started with.
 
-    Whoever first sees that Production changed loads the new one, while the others go on with the one before. An adapter
-    that can't be served leaves the base model, which then says why (Llm.notice). A `candidate` is served instead of
-    Production, and raises AdapterError where it can't be.
+    The first caller that sees Production change loads the new adapter, while the others keep using the previous one. If
+    an adapter can't be served, the base model answers and says why (Llm.notice). A `candidate` is served instead of
+    Production; if it can't be, AdapterError is raised.
     """
 
     def __init__(self, settings: "Settings", candidate: Path | None = None) -> None:
@@ -34,7 +34,7 @@ class LlmInForce:
         self._is_open = False
 
     def get(self) -> Llm | None:
-        """Return the LLM, None for llm="none". Raise ModelError where the base model's file can't be read."""
+        """Return the LLM, or None for llm="none". Raise ModelError if the base model's file can't be read."""
         if not self._is_current() and self._changing.acquire(blocking=not self._is_open):
             try:
                 if not self._is_current():
@@ -66,7 +66,7 @@ class LlmInForce:
         self._llm, self._mark, self._is_open = llm, mark, True
 
     def _open(self) -> Llm | None:
-        """Open the LLM; one that takes another's place is loaded before it does."""
+        """Open the LLM; load a replacement before it takes over."""
         adapter = find_adapter(self._settings, self._candidate)
         llm = open_backend(self._settings).open(adapter)
         if llm and self._is_open:
@@ -75,7 +75,7 @@ class LlmInForce:
 
 
 def _load(llm: Llm) -> None:
-    """Load an LLM. Raise AdapterError where that fails with its adapter, ModelError where it has none."""
+    """Load an LLM. Raise AdapterError if that fails with an adapter, ModelError if it fails without."""
     try:
         llm.load()
     except ModelError as error:

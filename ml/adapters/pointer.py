@@ -1,6 +1,6 @@
-"""Which adapter is in force: one small file that is replaced whole, beside the adapters that it may name.
+"""The pointer to the adapter in force: one small file, replaced atomically, beside the adapters that it may name.
 
-It is what the service reads, without MLflow: `ml.adapters.deploy` and `ml.adapters.follow` write it.
+The service reads it, without MLflow; `ml.adapters.deploy` and `ml.adapters.follow` write it.
 """
 
 import json
@@ -20,8 +20,8 @@ FOLDER, FILE, PART, PUBLISHED = "adapters", "production.json", ".part", "serving
 class Pointer:
     """The adapter in force: for llama.cpp a GGUF `file` in the pointer's folder, for vLLM the `model` that serves it.
 
-    `digest` is the SHA-256 of the weights' file, `base_digest` that of the base model's (ml.training.base_model);
-    `system` and `prompt` are the texts that it was trained with, `prompt` with {context} and {question}.
+    `digest` is the SHA-256 of the weights file, `base_digest` that of the base model (ml.training.base_model);
+    `system` and `prompt` are the texts that it was trained with; `prompt` contains {context} and {question}.
     """
 
     version: int
@@ -35,32 +35,32 @@ class Pointer:
     model: str = ""
 
     def to_json(self) -> str:
-        """The pointer as it is written."""
+        """Return the pointer as JSON text."""
         return json.dumps(asdict(self), indent=1, ensure_ascii=False)
 
 
 def adapters_folder(settings: Settings) -> Path:
-    """Return the folder of the adapters that are or were in force."""
+    """Return the folder of the current and the previous adapters."""
     return Path(settings.data_dir) / FOLDER
 
 
 def pointer_file(settings: Settings) -> Path:
-    """Return the pointer's file; where there is none, no adapter is in force."""
+    """Return the path of the pointer; if the file does not exist, no adapter is in force."""
     return adapters_folder(settings) / FILE
 
 
-def published(name: str) -> str:
-    """Return the path, among a run's artifacts, of what was deployed of it: a pointer for each backend, a GGUF file."""
+def published_path(name: str) -> str:
+    """Return the artifact path of a file that a deployment published: a backend's pointer, or a GGUF file."""
     return f"{PUBLISHED}/{name}"
 
 
 def adapter_name(registry: str, version: int, run_id: str) -> str:
-    """Return a name for a version's adapter that never means other weights."""
+    """Return a name for a version's adapter that is never reused for other weights."""
     return f"{registry}-{version}-{run_id[:8]}"
 
 
 def parse_pointer(text: str | bytes, place: str) -> Pointer:
-    """Read a pointer. Raise AdapterError naming the place that it came from."""
+    """Parse a pointer. Raise AdapterError naming the place that it came from."""
     try:
         pointer = Pointer(**json.loads(text))
         if all(isinstance(value, int if name == "version" else str) for name, value in asdict(pointer).items()):
@@ -71,7 +71,7 @@ def parse_pointer(text: str | bytes, place: str) -> Pointer:
 
 
 def read_pointer(settings: Settings) -> Pointer | None:
-    """Read which adapter is in force; None: the base model alone. Raise AdapterError for a file that can't be read."""
+    """Read the pointer, or return None for the base model alone. Raise AdapterError if it can't be read."""
     file = pointer_file(settings)
     try:
         return parse_pointer(file.read_bytes(), str(file))
@@ -84,7 +84,7 @@ def read_pointer(settings: Settings) -> Pointer | None:
 
 
 def write_pointer(settings: Settings, pointer: Pointer | None) -> None:
-    """Put an adapter in force, or none. A crash midway keeps the previous pointer. Raise AdapterError."""
+    """Put an adapter in force, or none. A crash midway keeps the previous pointer. Raise AdapterError on failure."""
     file = pointer_file(settings)
     try:
         if pointer is None:
@@ -99,5 +99,5 @@ def write_pointer(settings: Settings, pointer: Pointer | None) -> None:
         part.replace(file)
     except OSError as error:
         raise AdapterError(
-            f"{file} can't be written ({error.strerror})", "make room, or fix its permissions"
+            f"{file} can't be written ({error.strerror})", "free some disk space, or fix its permissions"
         ) from error

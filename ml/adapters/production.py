@@ -1,4 +1,4 @@
-"""The adapter that is Production here, checked against the base model in use."""
+"""The Production adapter, checked against the base model in use."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def find_adapter(settings: "Settings", candidate: Path | None = None) -> "Adapter | None":
-    """Return the adapter to answer with, None for the base model alone: the candidate's file, or what is Production.
+    """Return the adapter to answer with (the candidate, or else Production), or None for the base model alone.
 
-    Raise AdapterError for one that is damaged, or for another base model or kind of LLM.
+    Raise AdapterError if it is damaged, or for another base model or backend.
     """
     backend = open_backend(settings)
     if not backend.takes_adapters:
@@ -28,13 +28,13 @@ def find_adapter(settings: "Settings", candidate: Path | None = None) -> "Adapte
 
 
 def open_production(settings: "Settings") -> tuple[int, Candidate] | None:
-    """Return the version that is Production and its adapter; None where none can be asked: the base model answers then."""
+    """Return the Production version and its adapter, or None if the base model answers alone."""
     backend, pointer = open_backend(settings), read_pointer(settings)
     if pointer is None or not backend.takes_adapters:
         return None
     try:
         adapter = backend.find_adapter(pointer)
-    except AdapterError:  # one for another base model, or for another kind of LLM: the service leaves it aside too
+    except AdapterError:  # for another base model or backend: the service ignores it too
         return None
     own = settings.model_copy(update={"llm_model": adapter.model}) if adapter.model else settings
     return pointer.version, Candidate(own, Path(adapter.path) if adapter.path else None, pointer.digest)

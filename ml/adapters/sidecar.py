@@ -1,10 +1,10 @@
-"""The container beside vLLM: brings adapters from MLflow into its pod, as git-sync brings a web server its pages.
+"""The sidecar of vLLM: sync adapters from MLflow into the pod, as git-sync does with a repository.
 
     python -m ml.adapters.sidecar     (settings: llm_url, llm_model, llm_adapter_dir, mlflow_url)
 
-It brings the adapter that is Production and those of the newest training runs, which an evaluation asks for as
-candidates. A deployment or an evaluation then tells vLLM to load one by its name (ml.adapters.vllm); after a restart
-vLLM's filesystem resolver does so at the first question that names it. No volume is shared between two namespaces.
+It downloads the Production adapter and those of the newest training runs, which are the candidates of an evaluation.
+A deployment or an evaluation then tells vLLM to load one by its name (ml.adapters.vllm); after a restart vLLM's
+filesystem resolver loads it at the first request that names it. So no volume is shared between namespaces.
 """
 
 import logging
@@ -27,25 +27,25 @@ from ml.training.base_model import file_digest
 from ml.training.result import WEIGHTS
 
 CANDIDATES = 3
-KEPT = 2  # folders that are wanted no more: answers may still be written with them
+KEPT = 2  # folders no longer wanted, which running answers may still use
 SECONDS = 5.0
 log = logging.getLogger(__name__)
 
 
 class Adapters:
-    """The folder that vLLM reads, made to hold what MLflow says. A kill at any point leaves whole adapters."""
+    """The folder that vLLM reads, kept in sync with MLflow. A kill at any point leaves no partial adapter."""
 
     def __init__(self, settings: Settings) -> None:
         if not (settings.mlflow_url and settings.llm_adapter_dir):
-            raise AdapterError("no adapters can be brought", "set mlflow_url and llm_adapter_dir")
+            raise AdapterError("adapters can't be downloaded", "set mlflow_url and llm_adapter_dir")
         self._settings, self._url = settings, settings.mlflow_url
         self._folder = Path(settings.llm_adapter_dir)
-        self._candidates: dict[str, str] = {}  # run: the name by its weights, which are known once they are here
+        self._candidates: dict[str, str] = {}  # run: name, which is derived from the downloaded weights
 
     def bring(self) -> list[str]:
-        """Bring what is wanted and not there, remove what was wanted before, and return the names of what is wanted.
+        """Download missing adapters, remove those no longer wanted, and return the names of the wanted ones.
 
-        Raise AdapterError where MLflow or vLLM is away; what is there then stays.
+        Raise AdapterError if MLflow or vLLM is unavailable; existing adapters then stay.
         """
         with mlflow_http.translated(self._url, AdapterError):
             production = mlflow_http.find_production(self._url)
@@ -69,7 +69,7 @@ class Adapters:
         return name
 
     def _bring(self, run_id: str, named: Callable[[Path], str]) -> str:
-        """Bring a run's adapter into the folder, and return its name there; "" for a run without one."""
+        """Download a run's adapter into the folder, and return its name there, or "" if the run has none."""
         with tempfile.TemporaryDirectory(dir=self._folder, prefix=".part-") as scratch:
             adapter = Path(scratch)
             for path in mlflow_http.list_artifacts(self._url, run_id, ADAPTER):
@@ -82,7 +82,7 @@ class Adapters:
                 return ""
             name = named(adapter)
             place_adapter(self._settings, adapter, name)
-        log.info("brought %s", name)
+        log.info("downloaded %s", name)
         return name
 
     def _sweep(self, wanted: list[str]) -> None:
@@ -93,14 +93,14 @@ class Adapters:
 
 
 def main() -> None:
-    """Poll MLflow every few seconds until the pod ends; a failure is logged once, and tried again."""
+    """Poll MLflow until the pod stops; log each failure once, and retry."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    # A container's first process takes no signal that it has no handler for: the pod would wait out its grace period.
+    # PID 1 ignores signals that it has no handler for: the pod would wait out its grace period.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     adapters, said = Adapters(get_settings()), ""
     while True:
         try:
-            text = f"at hand: {', '.join(adapters.bring()) or 'none'}"
+            text = f"available: {', '.join(adapters.bring()) or 'none'}"
         except CodeIntelError as error:
             text = str(error)
         if text != said:

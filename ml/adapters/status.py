@@ -1,4 +1,4 @@
-"""Whether the LLM that the settings name is there: `codeintel doctor` asks."""
+"""The status of the configured LLM, for `codeintel doctor`."""
 
 from typing import TYPE_CHECKING
 
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 def describe_llm(settings: "Settings") -> str:
-    """Return which LLM writes and what it may write; an endpoint is asked for its models. Raise ModelError."""
+    """Describe the configured LLM and its role, after checking that it is reachable. Raise ModelError if it is not."""
     llm = LlmInForce(settings).get()
     if llm is None:
-        return "none: answers are made from the code alone"
+        return "none: answers are composed from the code alone"
     open_backend(settings).check_reachable(llm)
     part = "writes the answers" if llm.trusted else "adds sentences that the cited lines support"
     notice = f"; {llm.notice}" if llm.notice else ""

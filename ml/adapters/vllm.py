@@ -1,11 +1,11 @@
 """Give vLLM an adapter: a folder that it sees at the same path, and the call that loads it.
 
-That folder is shared with it (llm_adapter_dir), or in vLLM's own pod, where `ml.adapters.sidecar` brings it from MLflow.
+The folder is shared with vLLM (llm_adapter_dir), or in vLLM's own pod, where `ml.adapters.sidecar` fills it from MLflow.
 
-Each version has a name of its own. Loaded in place of the one before, under its name (`load_inplace`), an adapter would
-change weights in the middle of answers, and vLLM 0.32 would read the folder again at each request, and dies where that is
-gone (docs/adr/0006). The base's name goes into the adapter's configuration, for vLLM's filesystem resolver: a server with
-VLLM_LORA_RESOLVER_CACHE_DIR set to that folder finds adapters again after a restart, and so do its replicas.
+Each version has its own name. Replacing an adapter under the same name (`load_inplace`) would change the weights in the
+middle of an answer; vLLM 0.32 would also read the folder again at each request, and crash if it is gone (docs/adr/0006).
+The base's name goes into the adapter's configuration, for vLLM's filesystem resolver: with
+VLLM_LORA_RESOLVER_CACHE_DIR set to that folder, a server and its replicas find adapters again after a restart.
 """
 
 import http.client
@@ -26,23 +26,23 @@ from ml.training.result import CONFIG
 
 TIMEOUT = 300.0
 LOADED_ALREADY, NOT_THERE = "already been loaded", "No adapter found"
-IN_POD = Path(ADAPTERS)  # where vLLM's pod has what was brought from MLflow
+IN_POD = Path(ADAPTERS)  # where the sidecar puts adapters in vLLM's pod
 BROUGHT_SECONDS, PAUSE = 300.0, 2.0
 
 
-class AdapterNotThereError(AdapterError):
-    """vLLM finds nothing in the folder where an adapter should be."""
+class AdapterNotFoundError(AdapterError):
+    """vLLM finds no adapter in the folder."""
 
 
 def candidate_name(digest: str) -> str:
-    """Return a name, made of its weights, for an adapter that is to be measured."""
+    """Return the name of an adapter to be evaluated, derived from its weights."""
     return f"candidate-{digest[:12]}"
 
 
 def offer_adapter(settings: Settings, adapter: Path, name: str) -> Path:
-    """Let vLLM load an adapter (peft's folder) under a name, and return where vLLM has it.
+    """Load an adapter (a PEFT folder) into vLLM under a name, and return its path there.
 
-    Raise AdapterError where there is no way for it to get there, or vLLM refuses it or is away.
+    Raise AdapterError if vLLM can't see it, rejects it or does not answer.
     """
     if settings.llm_adapter_dir:
         place = place_adapter(settings, adapter, name)
@@ -60,19 +60,19 @@ def _load_once_brought(settings: Settings, name: str) -> None:
     while True:
         try:
             return load_adapter(settings, name, IN_POD / name)
-        except AdapterNotThereError as error:
+        except AdapterNotFoundError as error:
             if time.monotonic() > end:
                 raise AdapterError(
-                    f"{name} did not come from {settings.mlflow_url} into vLLM's pod",
-                    "look at the log of the pod's container adapters, or set llm_adapter_dir to a folder that vLLM sees too",
+                    f"{name} was not downloaded from {settings.mlflow_url} into vLLM's pod",
+                    "check the log of the pod's container `adapters`, or set llm_adapter_dir to a folder that vLLM sees too",
                 ) from error
         time.sleep(PAUSE)
 
 
 def place_adapter(settings: Settings, adapter: Path, name: str) -> Path:
-    """Copy an adapter (peft's folder) under its name to where vLLM sees it, and return that folder.
+    """Copy an adapter (a PEFT folder), under its name, to where vLLM sees it, and return that folder.
 
-    Raise AdapterError where no such place is set, or it can't be written.
+    Raise AdapterError if no such folder is set, or it can't be written.
     """
     if not settings.llm_adapter_dir:
         raise AdapterError("no folder is set that vLLM reads adapters from", "set llm_adapter_dir to one it sees too")
@@ -91,12 +91,12 @@ def place_adapter(settings: Settings, adapter: Path, name: str) -> Path:
             part.rename(target)
     except OSError as error:
         if not (target / CONFIG).is_file():  # else another process was first
-            raise AdapterError(f"{shared} can't be written ({error.strerror})", "mend llm_adapter_dir") from error
+            raise AdapterError(f"{shared} can't be written ({error.strerror})", "fix llm_adapter_dir") from error
     return target
 
 
 def load_adapter(settings: Settings, name: str, folder: Path) -> None:
-    """Let vLLM load an adapter, unless it has it. Raise AdapterError where it refuses or is away."""
+    """Load an adapter into vLLM, unless it is loaded. Raise AdapterError if vLLM rejects it or does not answer."""
     if name in {card["id"] for card in _cards(settings)}:
         return
     try:
@@ -105,8 +105,8 @@ def load_adapter(settings: Settings, name: str, folder: Path) -> None:
     except urllib.error.HTTPError as error:
         said = error.read().decode("utf-8", "replace")
         if LOADED_ALREADY not in said:
-            kind = AdapterNotThereError if NOT_THERE in said else AdapterError
-            raise kind(f"vLLM refuses {name}: {_message(said, error.code)}", _cure(error.code)) from error
+            kind = AdapterNotFoundError if NOT_THERE in said else AdapterError
+            raise kind(f"vLLM rejects {name}: {_message(said, error.code)}", _cure(error.code)) from error
     except (OSError, http.client.HTTPException) as error:
         raise _away(settings, error) from error
 
@@ -114,7 +114,7 @@ def load_adapter(settings: Settings, name: str, folder: Path) -> None:
 def _base_card(settings: Settings) -> dict[str, Any]:
     found = [card for card in _cards(settings) if card["id"] == settings.llm_model]
     if not found:
-        raise AdapterError(f"{settings.llm_url} serves no {settings.llm_model}", "mend llm_model")
+        raise AdapterError(f"{settings.llm_url} does not serve {settings.llm_model}", "fix llm_model")
     return found[0]
 
 
@@ -130,7 +130,7 @@ def _cards(settings: Settings) -> list[dict[str, Any]]:
     except (OSError, http.client.HTTPException) as error:
         raise _away(settings, error) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise AdapterError(f"{settings.llm_url} is not vLLM", "mend llm_url; it ends in /v1") from error
+        raise AdapterError(f"{settings.llm_url} is not vLLM", "fix llm_url; it ends in /v1") from error
 
 
 def _call(settings: Settings, route: str, body: dict[str, str] | None = None) -> http.client.HTTPResponse:
@@ -144,7 +144,7 @@ def _call(settings: Settings, route: str, body: dict[str, str] | None = None) ->
 
 
 def _away(settings: Settings, error: Exception) -> AdapterError:
-    return AdapterError(f"vLLM at {settings.llm_url} does not answer ({error})", "start it, or mend llm_url")
+    return AdapterError(f"vLLM at {settings.llm_url} does not answer ({error})", "start it, or fix llm_url")
 
 
 def _message(said: str, status: int) -> str:
@@ -163,4 +163,4 @@ def _cure(status: int) -> str:
                 "start vLLM with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True, llm_adapter_dir mounted there"
             )
         case _:
-            return "look at vLLM's log: is it for this base model, and --max-lora-rank high enough?"
+            return "check vLLM's log: is the adapter for this base model, and --max-lora-rank high enough?"

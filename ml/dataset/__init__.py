@@ -1,1 +1,1 @@
-"""Question-answer pairs from indexed code, from rated answers and by hand: what models learn from and are measured on."""
+"""Question-answer pairs for training and evaluation, from indexed code, rated answers and handwritten files."""

@@ -1,4 +1,4 @@
-"""Pairs written by hand: a JSONL file of examples, in which the evidence and the revision may be left out."""
+"""Handwritten pairs: a JSONL file of examples, in which the evidence and the revision may be omitted."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ from ml.training.examples import Example
 
 LONGEST_END = 300
 MARK = bounded(r"(?:\s*\[\d[^\]]*\])*\s*[.!?]?\s*$", longest=LONGEST_END)
-CURE = "mend or remove that line"
+CURE = "fix or remove that line"
 
 
 class Written(Example):
@@ -24,9 +24,9 @@ class Written(Example):
 
 
 def read_by_hand(file: Path, store: Store) -> Iterator[Draft | Written]:
-    """Yield a draft a line; of a question about something absent the example itself.
+    """Yield a draft per line, or the example itself for a question about something absent.
 
-    Raise DatasetError that names the first line that is none, or whose link is dead.
+    Raise DatasetError naming the first line that is invalid or has a dead link.
     """
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
@@ -50,11 +50,11 @@ def _read(line: str, place: str, store: Store) -> Draft | Written:
     link = f"{written.repo}:{written.file_path}:{start}-{end}"
     chunk = chunk_at(store, written.file_path, start, end, written.repo)
     if chunk is None:
-        raise DatasetError(f"{place}: the link {link} is dead, the index has no such lines", CURE)
+        raise DatasetError(f"{place}: the link {link} is dead: the index has no such lines", CURE)
     known = {repository.name: repository.revision for repository in store.repositories()}
     if written.revision and written.revision != known[written.repo]:
         cause = f"{place}: the link is to revision {written.revision}, but {known[written.repo]} is indexed"
-        raise DatasetError(cause, "look at the lines again and mend the revision")
+        raise DatasetError(cause, "check the lines again and update the revision")
     begun, end_of_it = written.answer[:-LONGEST_END], written.answer[-LONGEST_END:]
     sentence, lines = begun + MARK.sub("", end_of_it), (start, min(end, chunk.line_end))
     return Draft("hand", language_of(written.question), written.question, sentence, chunk, lines)

@@ -1,4 +1,4 @@
-"""Which drafts become pairs: split by file, in turns over repositories and templates, nothing twice or nearly twice."""
+"""Choose the drafts that become pairs: split by file, balanced over repositories and templates, without duplicates."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -13,9 +13,9 @@ from ml.index.chunk import Chunk, last_name
 SPAN = 2**64
 SAME_WORDS, SAME_CODE = 0.85, 0.8
 A_SYMBOL = 3
-LEAST_A_FILE, A_FILE = 4, 8  # pairs of one file: so many, or that part of all
+LEAST_A_FILE, A_FILE = 4, 8  # most pairs per file: this number, or this fraction of all if that is more
 FIRST = ("hand", "feedback")
-# Different ways to ask how something works: one of them is enough for a symbol.
+# Different ways to ask how something works: one per symbol is enough.
 WORKINGS = frozenset(("calls", "calls_and_returns", "name"))
 
 File = tuple[str, str]
@@ -24,21 +24,21 @@ Accept = Callable[[Draft, Framed], bool]
 
 
 def held_out_files(files: Collection[File], share: float, seed: int) -> frozenset[File]:
-    """Return the files whose pairs are held out. A file's side depends on the seed and its own name alone.
+    """Return the files whose pairs are held out.
 
-    So it stays where it is while others come and go, unless one of the sides would be empty.
-    Raise DatasetError where there are fewer than two files.
+    A file's side depends only on the seed and its own name, so it does not change when other files come and go, unless
+    a side would be empty. Raise DatasetError for fewer than two files.
     """
     if len(files) < 2:
-        cause = f"pairs can be made from {len(files)} indexed files, and it takes two to hold one out"
+        cause = f"pairs can be made from {len(files)} indexed files, but holding one out takes two"
         raise DatasetError(cause, "index more code: codeintel index PATH_OR_URL")
     ranked = sorted(files, key=lambda file: chance(seed, *file))
     held = {file for file in ranked if chance(seed, *file) < share * SPAN}
     return frozenset((held or set(ranked[:1])) - (set(ranked[-1:]) if len(held) == len(ranked) else set()))
 
 
-def in_turns(drafts: Iterable[Draft], seed: int) -> Iterator[Draft]:
-    """Yield what was written by hand or rated, then one draft of each repository, origin and language in turn."""
+def interleave(drafts: Iterable[Draft], seed: int) -> Iterator[Draft]:
+    """Yield handwritten and rated drafts, then one draft of each repository, origin and language in turn."""
     buckets: defaultdict[tuple[str, str, str], list[Draft]] = defaultdict(list)
     for draft in drafts:
         if draft.origin in FIRST:
@@ -54,7 +54,7 @@ def in_turns(drafts: Iterable[Draft], seed: int) -> Iterator[Draft]:
 
 @dataclass
 class Twins:
-    """Tells what was taken before: the same question, nearly the same words, nearly the same code elsewhere."""
+    """Detect duplicates of drafts already taken: the same question, nearly the same words, or nearly the same code."""
 
     _questions: set[str] = field(default_factory=set)
     _answers: set[str] = field(default_factory=set)
@@ -62,7 +62,7 @@ class Twins:
     _code: dict[Place, frozenset[str]] = field(default_factory=dict)
 
     def reason(self, draft: Draft) -> str:
-        """Return why a draft is a twin of one taken before, "" where it is none."""
+        """Return why a draft duplicates one taken before, or "" if it does not."""
         if _normal(draft.question) in self._questions:
             return "same question"
         words = _words_of(draft)
@@ -85,9 +85,9 @@ class Twins:
 
 @dataclass
 class Chooser:
-    """Takes drafts for one side, each file, symbol and template giving its share at most.
+    """Choose drafts for one side of the split, limiting the share of each file, symbol and template.
 
-    `reword` puts a draft's question into other words; a draft that no longer passes then stays as it was.
+    `reword` rephrases a draft's question; if the result is not acceptable, the original is kept.
     """
 
     drafts: Sequence[Draft]
@@ -104,7 +104,7 @@ class Chooser:
     _framed: dict[Draft, Framed | None] = field(default_factory=dict)
 
     def take(self, accept: Accept, wanted: int) -> None:
-        """Take up to `wanted` more drafts that `accept` lets pass, in their order."""
+        """Take up to `wanted` more drafts that `accept` approves, in order."""
         enough = len(self.taken) + wanted
         most = max(LEAST_A_FILE, enough // A_FILE, 2 * enough // (len({draft.file for draft in self.drafts}) or 1))
         for draft in self.drafts:
@@ -148,7 +148,7 @@ class Chooser:
 
 
 def place_of(chunk: Chunk) -> Place:
-    """Return what tells a chunk from others: repository, path and first line."""
+    """Return the identity of a chunk: repository, path and first line."""
     return chunk.repo, chunk.file_path, chunk.line_start
 
 
@@ -173,5 +173,5 @@ def _code_of(chunk: Chunk) -> frozenset[str]:
 
 
 def _similarity(one: frozenset[str], other: frozenset[str]) -> float:
-    """Return Jaccard's index: what both have over what either has."""
+    """Return the Jaccard index of two sets."""
     return len(one & other) / (len(one | other) or 1)

@@ -1,4 +1,4 @@
-"""What is indexed, as far as pairs are made from it: the symbols worth a question, and every word that occurs."""
+"""The indexed code that pairs are made from: the symbols worth a question, and every word that occurs."""
 
 import re
 from collections import Counter
@@ -28,13 +28,13 @@ class Symbol:
 
     @cached_property
     def name(self) -> str:
-        """The last part of its name."""
+        """The last part of the symbol's name."""
         return last_name(self.chunk.symbol)
 
 
 @dataclass
 class Corpus:
-    """Chunks of code that questions are made about; `stems` are the words of all that is indexed, tests and docs too."""
+    """Chunks of code to ask about; `stems` are the words of everything indexed, including tests and docs."""
 
     symbols: list[Symbol] = field(default_factory=list)
     others: list[Chunk] = field(default_factory=list)
@@ -44,16 +44,16 @@ class Corpus:
     read: Counter[str] = field(default_factory=Counter)
 
     def is_unique(self, repo: str, name: str) -> bool:
-        """Return whether one symbol alone goes by this name, its whole or its last part, in a repository."""
+        """Return whether a full or last name is that of exactly one symbol in a repository."""
         return self.defined[repo, name] == 1
 
     def askable(self) -> Iterator[Symbol]:
-        """Return the symbols whose whole names tell them from all others of their repository."""
+        """Yield the symbols whose full names are unique in their repository."""
         return (symbol for symbol in self.symbols if self.whole[symbol.chunk.repo, symbol.chunk.symbol] == 1)
 
 
 def read_corpus(store: Store, repositories: Sequence[Repository], seed: int) -> Corpus:
-    """Read the repositories' chunks; of more than MOST_FILES files each repository gives its share, chosen by the seed."""
+    """Read the repositories' chunks; beyond MOST_FILES files, sample each repository by its share and the seed."""
     corpus = Corpus()
     share = max(1, MOST_FILES // len(repositories))
     for repository in repositories:
@@ -80,7 +80,7 @@ def _add(corpus: Corpus, chunks: Sequence[Chunk]) -> None:
 
 
 def _definitions(chunks: Sequence[Chunk], abouts: Sequence[Outline]) -> Iterator[tuple[Chunk, Outline]]:
-    """Yield the chunks that a symbol begins in: a long one is stored in several, and each overload begins anew."""
+    """Yield the chunks in which a symbol begins: a long symbol spans several, and each overload has its own."""
     last = None
     for chunk, about in zip(chunks, abouts, strict=True):
         if chunk.symbol and ((chunk.symbol, chunk.kind) != last or about.signature):

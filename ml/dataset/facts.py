@@ -1,7 +1,7 @@
-"""What a symbol's lines say, read off their text: what it raises or returns and when, what it calls and for what.
+"""Extract facts from a symbol's lines: what it raises or returns and when, what it calls and for what.
 
-Only statements that stand on one line are read, so that each fact can be quoted word by word in one sentence. It works
-by indentation and brackets and so for every language that has if, for, return and raise or throw.
+Only one-line statements are read, so that each fact can be quoted verbatim in one sentence. The extraction relies on
+indentation and brackets, and so works for every language that has if, for, return and raise or throw.
 """
 
 import re
@@ -17,7 +17,7 @@ LONGEST = 72
 MOST_CALLS = 3
 FEWEST_LETTERS, FEWEST_PARTS = 3, 2
 LONGEST_ASKED = 32
-# A line that holds one fact which can be quoted is not longer.
+# No line with a quotable fact is longer.
 LONGEST_LINE = 500
 TRAILING_COMMENT = bounded(r"\s+(?:#|//)\s.*$")
 COMMENT = re.compile(r"\s*(?:#|//|/?\*|--\s)")
@@ -50,7 +50,7 @@ FEWEST_WORDS, MOST_WORDS = 6, 40
 OPENING = re.compile(r"\s*(?:async\s+)?(?:def|class|fn|func|function|if|elif|for|while|with|switch|match|catch)\b")
 ERROR = re.compile(r"\w*(?:Error|Exception|Warning)|cls|func|fn|callback|cb")
 NOTHING_SAID = frozenset(("", "self", "this", "None", "null", "nil", "undefined"))
-# Calls of every program, which say nothing about this one.
+# Calls common to all programs, which say nothing about this one.
 COMMON = frozenset(
     "len str int float bool list dict set tuple type print super repr isinstance issubclass getattr setattr hasattr iter "
     "range enumerate zip map filter any all min max sum sorted reversed next cast id format join append extend add get "
@@ -63,7 +63,7 @@ COMMON = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing that lines of a symbol say; `kind` is a template's name and `values` fill it, `lines` are the file's."""
+    """A fact stated by a symbol's lines; `kind` names a template, `values` fill it, and `lines` are numbers in the file."""
 
     kind: str
     values: Mapping[str, str]
@@ -72,7 +72,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of code: its number in the file, its indentation and what it says without a comment behind it."""
+    """A line of code: its number in the file, its indentation and its text without a trailing comment."""
 
     number: int
     indent: int
@@ -80,7 +80,7 @@ class Line:
 
 
 def facts_of(chunk: Chunk, about: Outline) -> Iterator[Fact]:
-    """Yield the facts that the body of the symbol at the start of a chunk states, in the order of their lines."""
+    """Yield the facts in the body of the symbol at the start of a chunk, in line order."""
     lines = code_lines(chunk, about.body_start)
     for at, line in enumerate(lines):
         yield from _guarded(lines, at, line)
@@ -89,7 +89,7 @@ def facts_of(chunk: Chunk, about: Outline) -> Iterator[Fact]:
 
 
 def reasons_of(chunk: Chunk, about: Outline) -> Iterator[Fact]:
-    """Yield the comments right above a condition: the author's own reason for it."""
+    """Yield the comments directly above a condition: the author's own reasons."""
     lines = chunk.text.split("\n")
     for at, text in enumerate(lines):
         found = IF.match(TRAILING_COMMENT.sub("", text.strip()))
@@ -111,7 +111,7 @@ def _is_sentence(comment: str) -> bool:
 
 
 def code_lines(chunk: Chunk, first: int) -> list[Line]:
-    """Return the lines of a chunk from line `first` on that hold code."""
+    """Return the lines of code in a chunk, from line `first` on."""
     lines = []
     for number, text in enumerate(chunk.text.split("\n"), start=chunk.line_start):
         if number >= first and text.strip() and not COMMENT.match(text):
@@ -156,7 +156,7 @@ def _looped(lines: Sequence[Line], at: int, line: Line) -> Iterator[Fact]:
 
 
 def _called(lines: Sequence[Line]) -> Iterator[Fact]:
-    """Yield the first calls of a body that are its own, and what it returns at its end."""
+    """Yield the first distinctive calls of a body, and what it returns at its end."""
     calls: dict[str, int] = {}
     for line in lines:
         if not OPENING.match(line.text) or line.text.startswith(("if ", "for ", "with ", "elif ")):
@@ -176,7 +176,7 @@ def _called(lines: Sequence[Line]) -> Iterator[Fact]:
 
 
 def arguments_of(text: str, name: str) -> str:
-    """Return the arguments with which a line calls a name, "" where they do not stand on it whole."""
+    """Return the arguments with which a line calls a name, or "" if they span several lines."""
     for call in CALL.finditer(text):
         if call["name"].rpartition(".")[2] == name:
             return str(call["arguments"]).strip(" ,")
@@ -191,7 +191,7 @@ def is_whole(text: str, longest: int = LONGEST) -> bool:
 
 
 def _call_of(statement: str) -> str:
-    """Return the name that a statement consists of calling, "" where it is something else."""
+    """Return the name that a statement calls, or "" if it is not a mere call."""
     begun = STATEMENT.match(statement)
     call = CALL.match(statement[begun.end() :] if begun else statement)
     name = call["name"].rpartition(".")[2] if call else ""
@@ -206,19 +206,19 @@ def _calls(text: str) -> Iterator[str]:
 
 
 def is_telling(name: str) -> bool:
-    """Return whether a call of this name says something about a program: "parse_header" does, "strip" does not."""
+    """Return whether a call of this name is informative: "parse_header" is, "strip" is not."""
     own = name not in COMMON and not name.isupper() and not ERROR.fullmatch(name)
     return own and len(tokens.parts_of(name)) >= FEWEST_PARTS
 
 
 def _above(lines: Sequence[Line], at: int) -> Line | None:
-    """Return the line that opens the block which a line begins: a line further down says less about the condition."""
+    """Return the line that opens the block, if `at` is its first line: a later one says less about the condition."""
     outer = next((line for line in reversed(lines[:at]) if line.indent < lines[at].indent), None)
     return outer if outer and lines[at - 1].number == outer.number else None
 
 
 def _unwrapped(condition: str) -> str:
-    """Return a condition without the parentheses around the whole of it."""
+    """Return a condition without its outer parentheses."""
     inner = condition[1:-1]
     if not condition.startswith("(") or not condition.endswith(")"):
         return condition

@@ -1,4 +1,4 @@
-"""What git knows of an indexed repository: a file's lines at the revision, and which change each line comes from."""
+"""The git history of an indexed repository: a file's lines at the revision, and the commit behind each line."""
 
 import re
 from collections import Counter, defaultdict
@@ -25,7 +25,7 @@ MOST_SYMBOLS = 3
 DIRTY = "-dirty"
 COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 HEADER = re.compile(r"(?P<commit>[0-9a-f]{40,64}) \d+ (?P<line>\d+)")
-# What stands before and behind the words of a message: "fix(api): ", "(#123)", "[JIRA-7]".
+# Prefixes and suffixes of a commit message: "fix(api): ", "(#123)", "[JIRA-7]".
 LONGEST_MESSAGE = 500
 AROUND = bounded(
     r"^\s*(?:\w+(?:\([^)]*\))?!?:|\[[^\]]*\]|[A-Z]+-\d+:?|:\w+:)\s*|\s*\(#\d+\)\s*$|\s*#\d+\s*$",
@@ -42,14 +42,14 @@ FEWEST_WORDS, MOST_WORDS = 3, 14
 
 @dataclass(frozen=True, slots=True)
 class Blame:
-    """Line number -> commit of a file, and commit -> the first line of its message; the oldest known ones left out."""
+    """Line number -> commit of a file, and commit -> the first line of its message, without the oldest known commits."""
 
     commits: Mapping[int, str]
     messages: Mapping[str, str]
 
 
 def git_folder(repository: Repository) -> Path | None:
-    """Return where git can be asked about a repository without a network: its folder, or what was fetched of its URL."""
+    """Return the local folder of a repository: its own, or the clone of its URL."""
     if not COMMIT.fullmatch(repository.revision.removesuffix(DIRTY)):
         return None
     folder = Path(repository.source)
@@ -60,7 +60,7 @@ def git_folder(repository: Repository) -> Path | None:
 
 
 def lines_at(repository: Repository, folder: Path, file_path: str) -> list[str] | None:
-    """Return a file's lines at the revision that is indexed, None where that has no such file."""
+    """Return a file's lines at the indexed revision, or None if there is no such file."""
     if repository.revision.endswith(DIRTY):
         return None
     try:
@@ -71,7 +71,7 @@ def lines_at(repository: Repository, folder: Path, file_path: str) -> list[str] 
 
 
 def blame(repository: Repository, folder: Path, file_path: str) -> Blame:
-    """Return which change each line of a file comes from; nothing where git can't tell."""
+    """Return the commit behind each line of a file, or an empty result if git can't tell."""
     revision = () if repository.revision.endswith(DIRTY) else (repository.revision,)
     try:
         told = run_git("blame", "--porcelain", *revision, "--", file_path, at=folder).decode("utf-8", "replace")
@@ -95,7 +95,7 @@ def blame(repository: Repository, folder: Path, file_path: str) -> Blame:
 
 
 def changes_of(corpus: Corpus, repositories: Mapping[str, Repository], seed: int) -> Iterator[Draft]:
-    """Yield drafts that ask for a change by its message; the answer is what the changed lines do now."""
+    """Yield drafts that ask about a change by its message; the answer is what the changed lines do now."""
     by_file: defaultdict[tuple[str, str], list[Symbol]] = defaultdict(list)
     for symbol in corpus.symbols:
         by_file[symbol.chunk.repo, symbol.chunk.file_path].append(symbol)
@@ -118,7 +118,7 @@ def _changes(symbols: list[Symbol], told: Blame, seed: int) -> Iterator[Draft]:
         seen: set[str] = set()
         for fact in facts_by_kind(symbol).values():
             commit = next((told.commits[line] for line in fact.lines if line in told.commits), "")
-            message = spoken(told.messages.get(commit, ""))
+            message = clean_message(told.messages.get(commit, ""))
             if not message or commit in seen:
                 continue
             seen.add(commit)
@@ -129,8 +129,8 @@ def _changes(symbols: list[Symbol], told: Blame, seed: int) -> Iterator[Draft]:
                 yield Draft("commit", language, question, sentence, chunk, lines, asks_about_it=False)
 
 
-def spoken(message: str) -> str:
-    """Return the words of a message's first line, "" for one that says nothing about what the code does."""
+def clean_message(message: str) -> str:
+    """Return the words of a message's first line, or "" if it says nothing about what the code does."""
     if len(message) > LONGEST_MESSAGE:
         return ""
     before = ""

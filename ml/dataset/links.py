@@ -1,4 +1,4 @@
-"""Checks the links of pairs: the lines have to stand in the index, and at the revision in git where that is at hand."""
+"""Check the links of pairs: the lines must be in the index and, if git has the revision, in that too."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -16,7 +16,7 @@ REDACTED = "[REDACTED:"
 
 
 class Links:
-    """The lines that links may point at, each file read once."""
+    """The lines that links may point to; each file is read once."""
 
     def __init__(self, store: Store, repositories: Sequence[Repository]) -> None:
         self._repositories = {repository.name: repository for repository in repositories}
@@ -25,7 +25,7 @@ class Links:
         self._committed = cache(self._read_commit)
 
     def reason(self, example: Example) -> str:
-        """Return why a link is dead, "" where it holds."""
+        """Return why a link is dead, or "" if it is valid."""
         repository = self._repositories.get(example.repo)
         if repository is None or repository.revision != example.revision:
             return "link to another revision"

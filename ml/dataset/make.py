@@ -1,4 +1,4 @@
-"""Makes a data set of what is indexed: drafts -> redact -> split by file -> choose -> check -> write.
+"""Make a data set from the index: drafts -> redact -> split by file -> choose -> check -> write.
 
 The same index, settings and seed give the same bytes.
 """
@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from ml.dataset.by_hand import Written, read_by_hand
-from ml.dataset.choose import FIRST, Chooser, Twins, held_out_files, in_turns
+from ml.dataset.choose import FIRST, Chooser, Twins, held_out_files, interleave
 from ml.dataset.corpus import Corpus, read_corpus
 from ml.dataset.history import changes_of
 from ml.dataset.links import REDACTED, Links
-from ml.dataset.rated import language_of, rated
+from ml.dataset.rated import language_of, read_rated
 from ml.dataset.wording.absent import absent_questions
 from ml.dataset.wording.draft import Draft, Form, Framed, Side
 from ml.dataset.wording.questions import drafts_of
@@ -29,19 +29,18 @@ from ml.training.examples import ABSENT, Example, dataset_digest
 SIZE, SEED = 300, 7
 SMALLEST = 10
 HELD_OUT_SHARE = 0.3
-LEARNT = 0.5  # of the held-out pairs: those that the loss is measured on; the others are only asked
+LEARNT = 0.5  # the fraction of held-out pairs that the loss is measured on; the others are only asked
 ONLY_ASKED = frozenset(("docstring", "name", "callers", "setting", "why", "commit"))
-ABSENT_SHARE = 15  # one absent thing for so many pairs
+ABSENT_SHARE = 15  # pairs per question about something absent
 
 Progress = Callable[[int, int], None]
 Paraphrase = Callable[[str], str]
-"""Says a question in other words; gives it back as it is where it can't."""
+"""Rephrases a question, or returns it unchanged if it can't."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to make: `size` pairs, absent things beside them; further pairs lie in the file `by_hand` and, rated by readers,
-    in the `records`."""
+    """What to make: `size` pairs and absent questions, with more pairs from the file `by_hand` and the rated `records`."""
 
     size: int = SIZE
     seed: int = SEED
@@ -56,10 +55,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class DatasetReport:
-    """What was made. `digest` is the data set's identity, as training runs and evaluations log it.
+    """What was made. `digest` is the data set's identity, which training runs and evaluations log.
 
-    `train` pairs are learnt; of the `held_out` ones `held_out_learn` measure the loss and `absent` have no answer.
-    `shown` counts the pairs whose sentence says more than the rest of the service's answer, which would so show it.
+    `train` pairs are learnt; of the `held_out` ones, `held_out_learn` measure the loss and `absent` have no answer.
+    `shown` counts the pairs whose sentence says more than the rest of the answer, so that the service would show it.
     `dropped` and `redacted` count by reason and by kind of secret.
     """
 
@@ -79,7 +78,7 @@ class DatasetReport:
     redacted: dict[str, int]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it for programs."""
+        """Return the report as JSON-ready data."""
         return asdict(self)
 
 
@@ -92,10 +91,10 @@ def make_dataset(
     paraphrase: Paraphrase | None = None,
     progress: Progress | None = None,
 ) -> DatasetReport:
-    """Write train.jsonl, held_out.jsonl, schema.json and card.md into `output`, which is made, each file at once.
+    """Write train.jsonl, held_out.jsonl, schema.json and card.md into `output`, each file atomically.
 
-    Raise DatasetError where too little can be asked about what is indexed, for a pair by hand that is none, and for an
-    output that can't be written; RecordError where the records can't be read; and the errors of the store.
+    Raise DatasetError if the index yields too few questions, a handwritten pair is invalid or the output can't be
+    written; RecordError if the records can't be read; and the errors of the store.
     """
     plan = plan or Plan()
     repositories = _repositories(store, plan.repos)
@@ -107,7 +106,7 @@ def _repositories(store: Store, wanted: Sequence[str]) -> list[Repository]:
     known = {repository.name: repository for repository in store.repositories()}
     missing = [name for name in wanted if name not in known]
     if missing:
-        raise DatasetError(f"no repository {missing[0]!r} is indexed", "index it, or look at: codeintel repos")
+        raise DatasetError(f"no repository {missing[0]!r} is indexed", "index it, or see: codeintel repos")
     chosen = [known[name] for name in sorted(set(wanted) or known)]
     if not chosen:
         raise DatasetError("nothing is indexed, so there is nothing to ask about", "run: codeintel index PATH_OR_URL")
@@ -131,14 +130,14 @@ class _Run:
         corpus = read_corpus(self.store, self.repositories, self.plan.seed)
         drafts = [clean for draft in self._drafts(corpus) if (clean := self._without_secrets(draft))]
         held = held_out_files({draft.file for draft in drafts}, HELD_OUT_SHARE, self.plan.seed)
-        drafts = list(in_turns(drafts, self.plan.seed))
+        drafts = list(interleave(drafts, self.plan.seed))
         wanted = round(self.plan.size * (1 - HELD_OUT_SHARE))
         train = self._chooser(drafts, lambda repo, path: (repo, path) not in held, done=0)
         _take_learnt(train, wanted)
         kept = self._chooser(drafts, lambda repo, path: (repo, path) in held, done=len(train.taken))
         _take_learnt(kept, round((self.plan.size - wanted) * LEARNT))
         if not train.taken or not kept.taken:
-            cause = "too little can be said about what is indexed, in sentences that the code bears"
+            cause = "the index yields too few sentences that the code supports"
             raise DatasetError(cause, "index more code")
         kept.take(_only_asked, self.plan.size - wanted - len(kept.taken))
         kept.take(lambda draft, framed: True, self.plan.size - wanted - len(kept.taken))
@@ -157,12 +156,12 @@ class _Run:
                 else:
                     self.by_hand.append(written)
         if self.plan.records:
-            yield from rated(self.plan.records, self.store, frozenset(known), self.dropped)
+            yield from read_rated(self.plan.records, self.store, frozenset(known), self.dropped)
         yield from drafts_of(corpus, self.plan.seed)
         yield from changes_of(corpus, known, self.plan.seed)
 
     def _without_secrets(self, draft: Draft) -> Draft | None:
-        """Take secrets out of a draft's words; a sentence that quotes a place where one stood says nothing."""
+        """Redact a draft's words; return None if its sentence quotes a secret."""
         question, sentence = redact("question.txt", draft.question), redact("answer.txt", draft.sentence)
         self.redacted.update(question.counts)
         self.redacted.update(sentence.counts)
@@ -184,7 +183,7 @@ class _Run:
         return replace(draft, question=redact("question.txt", self.paraphrase(draft.question)).text)
 
     def _checked(self, side: Chooser) -> list[Example]:
-        """Return the pairs whose links hold, read again from the index as it is now."""
+        """Return the pairs whose links are valid, checked against the current index."""
         links = Links(self.store, self.repositories)
         revisions = {repository.name: repository.revision for repository in self.repositories}
         examples = []
@@ -229,13 +228,13 @@ class _Run:
 
 
 def _take_learnt(side: Chooser, wanted: int) -> None:
-    """Take pairs to learn from, first those that the service would show as it is now."""
+    """Take pairs to learn from, starting with those that the service would show today."""
     side.take(lambda draft, framed: framed.shown, wanted)
     side.take(lambda draft, framed: framed.learn, wanted - len(side.taken))
 
 
 def _only_asked(draft: Draft, framed: Framed) -> bool:
-    """Return whether a draft asks what pairs to learn from do not: in Russian, by description, for callers and reasons."""
+    """Return whether a draft is only asked, not learnt: in Russian, by description, about callers or reasons."""
     return not framed.learn and (draft.language == "ru" or draft.origin in ONLY_ASKED)
 
 

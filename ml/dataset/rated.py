@@ -1,4 +1,4 @@
-"""Drafts from the running service: what readers asked and found answered well."""
+"""Drafts from the running service: questions whose answers readers rated up."""
 
 import re
 from collections import Counter, defaultdict
@@ -13,7 +13,7 @@ from ml.index.outline import outline
 from ml.index.store.base import Store
 from ml.records import Records
 
-COMPOSED = "evidence"  # begins the record's `model` where no LLM wrote the answer
+COMPOSED = "evidence"  # prefix of the record's `model` if no LLM wrote the answer
 PLACE = re.compile(r"(?P<repo>.+?):(?P<path>[^:]+):(?P<start>\d+)-(?P<end>\d+)")
 CYRILLIC = re.compile(r"[а-яё]", re.IGNORECASE)
 MARK = re.compile(r"(?<!\s)\s*+\[\d[^\[\]]*+\]")
@@ -25,10 +25,10 @@ def language_of(text: str) -> Language:
     return "ru" if CYRILLIC.search(text) else "en"
 
 
-def rated(records: Records, store: Store, repos: frozenset[str], dropped: Counter[str]) -> Iterator[Draft]:
-    """Yield a draft, or several to choose from, for each answer that was rated up by some reader and down by none.
+def read_rated(records: Records, store: Store, repos: frozenset[str], dropped: Counter[str]) -> Iterator[Draft]:
+    """Yield one or more alternative drafts for each answer that was rated up and never down.
 
-    What can't be used is counted in `dropped`. Raise RecordError where the records can't be read.
+    Unusable answers are counted in `dropped`. Raise RecordError if the records can't be read.
     """
     verdicts: defaultdict[str, set[str]] = defaultdict(set)
     for line in records.feedback():
@@ -63,7 +63,7 @@ def _drafts(line: Mapping[str, Any], store: Store, repos: frozenset[str]) -> Ite
 
 
 def chunk_at(store: Store, file_path: str, start: int, end: int, repo: str) -> Chunk | None:
-    """Return the chunk in which a range of lines begins, None where the index has no such lines."""
+    """Return the chunk in which a range of lines begins, or None if the index has no such lines."""
     if not 0 < start <= end:
         return None
     chunks = store.chunks(repo, file_path)
@@ -72,7 +72,7 @@ def chunk_at(store: Store, file_path: str, start: int, end: int, repo: str) -> C
 
 
 def _sentences(question: str, answer: str, chunk: Chunk, *, by_llm: bool) -> Iterator[str]:
-    """Yield what may answer, the best first: what an LLM said, what the code says, how the answer began."""
+    """Yield candidate answers, best first: the LLM's sentences, the code's facts, the answer's beginning."""
     name, spoken = last_name(chunk.symbol), [MARK.sub("", part).rstrip(" .") for part in SENTENCES.split(answer)]
     added = f": `{name}` "
     yield from (part[part.index(added) + 2 :] for part in spoken if name and added in part)

@@ -1,4 +1,4 @@
-"""Writes a data set's files: pairs as JSONL, what a line may hold as JSON Schema, and a card that says what it is."""
+"""Write a data set's files: the pairs as JSONL, the JSON Schema of a line, and a data card."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ CARD, SCHEMA = "card.md", "schema.json"
 
 
 def write_files(output: Path, train: Sequence[Example], held_out: Sequence[Example]) -> tuple[Path, Path]:
-    """Write the pairs and their schema; gives the two files of pairs. Raise DatasetError."""
+    """Write the pairs and their schema, and return the two files of pairs. Raise DatasetError on failure."""
     files = output / TRAIN, output / HELD_OUT
     try:
         output.mkdir(parents=True, exist_ok=True)
@@ -26,13 +26,13 @@ def write_files(output: Path, train: Sequence[Example], held_out: Sequence[Examp
         (output / SCHEMA).write_text(json.dumps(schema(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     except OSError as error:
         raise DatasetError(
-            f"{output} can't be written ({error.strerror})", "give another folder by --output"
+            f"{output} can't be written ({error.strerror})", "choose another folder with --output"
         ) from error
     return files
 
 
 def schema() -> dict[str, Any]:
-    """Return the JSON Schema of one line."""
+    """Return the JSON Schema of a line."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Example.model_json_schema()}
 
 
@@ -42,19 +42,19 @@ def write_card(output: Path, report: "DatasetReport") -> None:
 
 
 def card(report: "DatasetReport") -> str:
-    """Return the card as Markdown. It holds no time and no path of a machine, so that the same pairs give the same card."""
+    """Return the card as Markdown. It contains no times or local paths, so that the same pairs yield the same card."""
     held = report.held_out - report.held_out_learn - report.absent
     return f"""# Data card
 
-Questions about indexed code, each with an answer in one sentence, the code it is given over, and a link to the lines that
-bear it. Form: `{report.form}` ({FORMS[report.form]}).
+Questions about indexed code, each with a one-sentence answer, the code that the answer is based on, and a link to the lines
+that support it. Form: `{report.form}` ({FORMS[report.form]}).
 
 | | |
 |---|---|
 | digest (SHA-256) | `{report.digest}` |
 | seed | {report.seed} |
-| `{TRAIN}` | {report.train} pairs to learn from; {report.shown} say more than the rest of the service's answer does |
-| `{HELD_OUT}` | {report.held_out_learn} pairs to measure the loss on, {held} only asked, {report.absent} about absent things |
+| `{TRAIN}` | {report.train} pairs to learn from; {report.shown} say more than the rest of the service's answer |
+| `{HELD_OUT}` | {report.held_out_learn} pairs to measure the loss on, {held} only asked, {report.absent} about absent features |
 
 ## Where the pairs come from
 
@@ -68,14 +68,14 @@ bear it. Form: `{report.form}` ({FORMS[report.form]}).
 
 `docstring`, `name`: questions that do not name the symbol. `raises`, `returns`, `calls_when`, `calls`, `calls_and_returns`,
 `ends`, `loop`, `callers`, `setting`, `why`: templates over what the lines say. `commit`: the message of the change that the
-lines come from. `feedback`: questions that readers of the running service rated up, none that anyone rated down. `hand`:
-written by hand. `absent`: features of which no word stands in the index.
+lines come from. `feedback`: questions that readers of the running service rated up and nobody rated down. `hand`:
+handwritten. `absent`: features of which no word occurs in the index.
 
 ## Rules
 
-- **Split by file**: all pairs of a file lie on one side, which its name and the seed decide. Evidence comes from the same side.
-- **No twins**: a question, nearly the same words, or nearly the same code in another place, comes once over both sides.
-- **Links** were looked up in the stored lines at the revision above, and in git where the repository is at hand.
+- **Split by file**: all pairs of a file are on one side, chosen by its name and the seed. Evidence is from the same side.
+- **No duplicates**: a question, nearly the same words, or nearly the same code elsewhere, occurs once across both sides.
+- **Links** were checked against the stored lines at the revision above, and in git if the repository is available.
 {LEARNT[report.form]}
 
 ## What was left out
@@ -86,8 +86,8 @@ Secrets replaced in questions and answers: {sum(report.redacted.values())}. The 
 
 ## Privacy
 
-It holds code of the repositories above and questions of the people who rated answers, without their names. It stays on the
-site: nothing here sends it anywhere, and a remote for it is one that you set.
+It contains code of the repositories above and questions of the people who rated answers, without their names. It stays on
+your site: nothing here sends it anywhere, and any remote for it is one that you configure.
 """
 
 
@@ -97,9 +97,9 @@ FORMS: Mapping[str, str] = {
 }
 
 LEARNT: Mapping[str, str] = {
-    "sentence": """- **Learnt is only what the service would let stand**: it puts such a question to such an LLM, and the cited
-  lines bear every word of the answer. All else is only asked (`"learn": false`).""",
-    "evidence": """- **Learnt is what lines say word by word**, what was rated up, and what a person wrote. Absent things are only
+    "sentence": """- **Only what the service would accept is learnt**: it would put such a question to such an LLM, and the cited
+  lines support every word of the answer. Everything else is only asked (`"learn": false`).""",
+    "evidence": """- **What lines say verbatim is learnt**, what was rated up, and what a person wrote. Absent features are only
   asked (`"learn": false`).""",
 }
 

@@ -1,1 +1,1 @@
-"""How good answers are: metrics, the report that holds them, and whether the judge may be trusted."""
+"""Evaluation of answers: metrics, their report, and the check of the judge."""

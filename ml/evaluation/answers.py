@@ -1,4 +1,4 @@
-"""What of an answer can be scored without a judge: its citations, and how near it comes to the answer wanted."""
+"""Scores of an answer that need no judge: its citations, and its overlap with the reference answer."""
 
 import re
 from collections import Counter
@@ -18,9 +18,9 @@ DOTTED = re.compile(r"[\w$]++(?:(?:\.|::|#)[\w$]++)++")
 
 
 def citation_precision(reply: Reply) -> float | None:
-    """Return the share of an answer's citations whose lines hold every name that the citing statement shows as code.
+    """Return the share of an answer's citations whose lines contain every name that the citing statement shows as code.
 
-    A place in such a statement (`path:12-30`) has to share lines with those cited. None where no citing statement shows code.
+    A location in such a statement (`path:12-30`) must overlap the cited lines. Return None if no statement shows code.
     """
     cited: dict[int, list[Cited]] = {}
     for citation in reply.citations:
@@ -30,15 +30,15 @@ def citation_precision(reply: Reply) -> float | None:
 
 
 def citation_recall(reply: Reply, target: Target) -> float:
-    """Return 1.0 where an answer cites lines of the place that answers the question, else 0.0."""
+    """Return 1.0 if an answer cites lines of the location that answers the question, else 0.0."""
     return float(any(citation.place.covers(target) for citation in reply.citations))
 
 
 def overlap(text: str, wanted: str, question: str) -> float:
-    """Return the F1 of the words that a text shares with the answer wanted, each as often as it stands there.
+    """Return the F1 of the words that a text shares with the reference answer, counting repetitions.
 
-    Words are stems of names' parts. Stop words and citations do not count, nor do the question's own words, which it
-    takes no knowledge to repeat (unless the answer wanted has no others). Rajpurkar et al. 2016 (SQuAD), section 6.1.
+    Words are stems of names' parts. Stop words and citations do not count, nor do the question's own words, which are
+    trivial to repeat (unless the reference has no others). Rajpurkar et al. 2016 (SQuAD), section 6.1.
     """
     asked = set(_telling(question))
     if not set(_telling(wanted)) - asked:
@@ -53,7 +53,7 @@ def _telling(text: str) -> Iterator[str]:
 
 
 def _citing(answer: str) -> Iterator[tuple[str, int]]:
-    """Yield each citation with the statement in front of it, back to the citation before or to the line's beginning."""
+    """Yield each citation with its statement, which starts at the previous citation or the beginning of the line."""
     for line in FENCE.sub("", answer).split("\n"):
         at = 0
         for marks in MARKS.finditer(line):
@@ -83,6 +83,6 @@ def _target(place: re.Match[str]) -> Target:
 
 
 def _last_names(code: str) -> Iterable[str]:
-    """Return the names in a piece of code; of a dotted one alone (`Class.method`) the last, which stands at its place."""
+    """Return the names in a piece of code; for a lone dotted name (`Class.method`), only the last, which is in the source."""
     names = [name for name in identifiers(code) if not name.isdigit()]
     return names[-1:] if DOTTED.fullmatch(code) else names

@@ -1,4 +1,4 @@
-"""What is asked and what comes back: the forms in which whoever evaluates hands in what is to be evaluated."""
+"""The interface to what is evaluated: questions in, replies out."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from ml.training.examples import Example
 
 @dataclass(frozen=True, slots=True)
 class Cited:
-    """A citation of an answer: the n of its `[n]`, the lines that it points at, and their text."""
+    """A citation in an answer: the n of its `[n]`, the lines that it points to, and their text."""
 
     n: int
     place: Place
@@ -18,7 +18,7 @@ class Cited:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What an LLM wrote by itself, "" for nothing, and whether the service's own check lets it stand."""
+    """What the LLM alone wrote, "" for nothing, and whether the service's own check accepts it."""
 
     text: str
     supported: bool
@@ -28,8 +28,8 @@ class Written:
 class Reply:
     """An answer of the service.
 
-    `contexts` are the texts of the evidence and `places` where the search found something, both the best first; `found`
-    is False where it refused. `written` is what an LLM wrote of it, where that is told apart.
+    `contexts` are the texts of the evidence and `places` the locations of the search results, both best first; `found`
+    is False if it refused. `written` is the LLM's part of it, if known separately.
     """
 
     answer: str

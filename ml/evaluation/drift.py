@@ -1,10 +1,10 @@
-"""Drift: whether the questions that are asked are still like those that are evaluated, and how the answers fare.
+"""Drift: whether users' questions still resemble the evaluated ones, and how the answers fare.
 
-Two populations of questions differ where their vectors do. The test is maximum mean discrepancy with a Gaussian kernel as
-wide as the median distance, its p by permutation: Gretton et al. 2012, https://jmlr.org/papers/v13/gretton12a.html. It
-sees differences too small to matter once there are questions enough, so drift is said only where many are new as well:
-farther from every evaluated question than all but NEW_QUANTILE of these are from one another. That many ask about the
-same evaluated thing is no drift: it is evaluated.
+Two populations of questions differ if their vectors do. The test is maximum mean discrepancy with a Gaussian kernel as
+wide as the median distance, its p by permutation: Gretton et al. 2012, https://jmlr.org/papers/v13/gretton12a.html. With
+many questions it detects differences too small to matter, so drift is reported only if many are new as well: farther
+from every evaluated question than the NEW_QUANTILE of the distances among these. Many questions about the same evaluated
+subject are not drift.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEAST_QUESTIONS = 30
-MOST_QUESTIONS = 500  # the newest; the test takes time by their square
+MOST_QUESTIONS = 500  # the newest; the test's time is quadratic in them
 PERMUTATIONS = 1_000
 P_LIMIT = 0.01
 NEW_QUANTILE = 0.05
-NEW_LIMIT = 0.20  # four times the share that is new where nothing changed
+NEW_LIMIT = 0.20  # four times the share of new questions without drift
 SHOWN = 10
 
 Rows = NDArray[np.floating[Any]]
@@ -28,7 +28,7 @@ Rows = NDArray[np.floating[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """How the questions asked differ from those evaluated: the discrepancy, its p, and the share of new ones."""
+    """The difference of users' questions from the evaluated ones: the discrepancy, its p, and the share of new ones."""
 
     discrepancy: float
     p: float
@@ -37,13 +37,13 @@ class Population:
 
     @property
     def drifted(self) -> bool:
-        """Whether the difference is beyond chance (P_LIMIT) and large (NEW_LIMIT)."""
+        """Whether the difference is significant (P_LIMIT) and large (NEW_LIMIT)."""
         return self.p <= P_LIMIT and self.new_share >= NEW_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """The answers of a week, from the Monday `start` on: how many, refused, rated, and rated down."""
+    """The number of answers in the week from Monday `start`: all, refused, rated, and rated down."""
 
     start: str
     answers: int = 0
@@ -55,7 +55,7 @@ class Period:
 def population_drift(evaluated: Rows, asked: Rows) -> Population:
     """Compare vectors of questions, shapes (n, dimension) and (m, dimension), rows of length 1.
 
-    `newest` are the rows of `asked` that are farthest from all evaluated ones, the farthest first.
+    `newest` are the rows of `asked` farthest from all evaluated ones, farthest first.
     """
     discrepancy, p = _discrepancy(evaluated, asked)
     nearest = (asked @ evaluated.T).max(axis=1)
@@ -79,7 +79,7 @@ def _discrepancy(evaluated: Rows, asked: Rows) -> tuple[float, float]:
 
 
 def periods(answers: Iterable[Mapping[str, Any]], feedback: Iterable[Mapping[str, Any]]) -> list[Period]:
-    """Count answers and verdicts by the week of the answer, the oldest first; of two verdicts the last counts.
+    """Count answers and verdicts by week of the answer, oldest first; the last verdict on an answer counts.
 
     `answers` are lines of the audit log (`time`, `id`, `found`), `feedback` those of the feedback (`id`, `verdict`).
     """
@@ -100,7 +100,7 @@ def _monday(time: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """What `codeintel drift` found. `population` is None where `too_few` says why there is no figure."""
+    """The result of `codeintel drift`. `population` is None if `too_few` says why there is no figure."""
 
     made: str
     asked: int
@@ -112,18 +112,18 @@ class Drift:
 
     @property
     def refused_share(self) -> float | None:
-        """The share of the answers that were refusals, None where there are none."""
+        """The share of refusals among the answers, or None without answers."""
         answers = sum(period.answers for period in self.periods)
         return sum(period.refused for period in self.periods) / answers if answers else None
 
     @property
     def down_share(self) -> float | None:
-        """The share of the rated answers that were rated down, None where none was rated."""
+        """The share of rated answers that were rated down, or None if none was rated."""
         rated = sum(period.rated for period in self.periods)
         return sum(period.down for period in self.periods) / rated if rated else None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it for programs."""
+        """Return the result as JSON-ready data."""
         drifted = self.population.drifted if self.population else None
         shares = {"refused_share": self.refused_share, "down_share": self.down_share}
         return asdict(self) | {"drifted": drifted} | shares
@@ -136,7 +136,7 @@ def measure_drift(
     questions: Sequence[str],
     weeks: Sequence[Period],
 ) -> Drift:
-    """Return the drift of `asked`, the vectors of `questions`, against `evaluated`; of fewer than 30 on a side, none."""
+    """Return the drift of `asked`, the vectors of `questions`, from `evaluated`; a figure takes 30 on each side."""
     too_few = "; ".join(
         f"{len(rows)} questions were {said}, a figure takes {LEAST_QUESTIONS}"
         for rows, said in ((asked, "asked"), (evaluated, "evaluated"))

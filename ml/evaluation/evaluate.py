@@ -1,4 +1,4 @@
-"""Evaluation: every held-out question asked, every answer scored, summed up with intervals."""
+"""Evaluation: ask every held-out question, score every answer, and summarise with intervals."""
 
 import hashlib
 import json
@@ -32,7 +32,7 @@ from ml.evaluation.retrieval import DEPTH, Place, Target, ndcg, recall, reciproc
 from ml.training.examples import Example
 
 Progress = Callable[[str, int, int], None]
-"""Is told the stage ("judge" while the judge itself is checked, then "ask"), how much of it is done, and of how much."""
+"""Receives the stage ("judge" while the judge itself is checked, then "ask"), the number of steps done, and the total."""
 
 ABSENT = Path(__file__).parent / "data" / "absent.json"
 
@@ -48,12 +48,12 @@ def evaluate(
     absent: Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> Report:
-    """Ask every example's question, and `absent` ones that nothing answers; scores them.
+    """Ask every example's question, and `absent` ones that nothing answers, and score the replies.
 
-    Where `absent` is None, the questions that ship are asked, unless the examples hold absent ones. `write` gives what
-    the LLM alone writes about an example's own evidence: with it, that alone is judged faithful and relevant, because it
-    is all that an adapter changes; without it, what `ask` replied. `verdict` spares the check of a judge that was checked
-    before. Raise EvaluationError where there is nothing to ask, and what `ask` and `write` raise.
+    If `absent` is None, the bundled questions are asked, unless the examples include absent ones. `write` returns what
+    the LLM alone writes about an example's own evidence: faithfulness and relevancy are then judged on that, which is
+    all that an adapter changes, and otherwise on the replies of `ask`. Pass `verdict` to skip the check of a judge
+    already checked. Raise EvaluationError if there is nothing to ask, and what `ask` and `write` raise.
     """
     if not examples:
         raise EvaluationError("there are no held-out examples", "make them with `codeintel dataset`")
@@ -74,12 +74,12 @@ def evaluate(
 
 @cache
 def absent_questions() -> tuple[str, ...]:
-    """Return the questions that ship and that hardly any code answers: a right service refuses them."""
+    """Return the bundled questions that hardly any code answers, so that the service should refuse them."""
     return tuple(json.loads(ABSENT.read_text(encoding="utf-8")))
 
 
 def cases_digest(examples: Iterable[Example], absent: Iterable[str]) -> str:
-    """Return the SHA-256 of what is asked, whatever its order: reports with the same one are over the same cases."""
+    """Return the SHA-256 of the questions, in any order: reports with the same digest cover the same cases."""
     total = hashlib.sha256()
     for line in sorted([*map(_identity, examples), *absent]):
         total.update(hashlib.sha256(line.encode()).digest())

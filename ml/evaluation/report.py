@@ -1,4 +1,4 @@
-"""The report of an evaluation: what ml.evaluation writes and the gate (ml.registry.promotion) reads, as JSON."""
+"""The report of an evaluation, as JSON, which ml.evaluation writes and the gate (ml.registry.promotion) reads."""
 
 import json
 from collections.abc import Mapping
@@ -8,14 +8,14 @@ from typing import Any
 
 from ml.errors import EvaluationError
 
-# What an LLM judges (DeepEval).
+# Judged by an LLM (DeepEval).
 FAITHFULNESS = "faithfulness"
 ANSWER_RELEVANCY = "answer_relevancy"
 CONTEXTUAL_PRECISION = "contextual_precision"
 CONTEXTUAL_RECALL = "contextual_recall"
 JUDGED = frozenset((FAITHFULNESS, ANSWER_RELEVANCY, CONTEXTUAL_PRECISION, CONTEXTUAL_RECALL))
 
-# What needs no judge: of the LLM alone, of the service's answers, of its search.
+# Without a judge: of the LLM alone, of the service's answers, of its search.
 SUPPORTED = "supported_answers"
 REFERENCE_OVERLAP = "reference_overlap"
 CITATION_PRECISION = "citation_precision"
@@ -28,31 +28,31 @@ NDCG = "ndcg_at_10"
 ABOUT = {
     FAITHFULNESS: "share of an answer's claims that the evidence does not contradict (judge)",
     ANSWER_RELEVANCY: "share of an answer's statements that are about the question (judge)",
-    SUPPORTED: "share of what the LLM alone wrote that the service's own check lets stand",
-    REFERENCE_OVERLAP: "words that the LLM's text shares with the answer wanted, F1",
-    CITATION_PRECISION: "share of citations whose lines hold the names that the citing statement shows",
-    CITATION_RECALL: "share of answers that cite the place wanted",
-    REFUSAL_ACCURACY: "share of questions rightly answered, or rightly refused where nothing answers them",
-    CONTEXTUAL_PRECISION: "how far the evidence that matters ranks before the rest (judge)",
-    CONTEXTUAL_RECALL: "share of the answer wanted that the evidence bears (judge)",
-    RECALL: "share of questions whose place is among the first ten found",
-    MRR: "mean of 1 / rank of the place wanted",
-    NDCG: "discounted rank of the place wanted",
+    SUPPORTED: "share of what the LLM alone wrote that the service's own check accepts",
+    REFERENCE_OVERLAP: "words that the LLM's text shares with the reference answer, F1",
+    CITATION_PRECISION: "share of citations whose lines contain the names that the citing statement shows",
+    CITATION_RECALL: "share of answers that cite the expected location",
+    REFUSAL_ACCURACY: "share of questions rightly answered, or rightly refused if nothing answers them",
+    CONTEXTUAL_PRECISION: "how far the relevant evidence ranks before the rest (judge)",
+    CONTEXTUAL_RECALL: "share of the reference answer that the evidence supports (judge)",
+    RECALL: "share of questions whose location is among the first ten results",
+    MRR: "mean of 1 / rank of the expected location",
+    NDCG: "discounted rank of the expected location",
 }
-"""Each metric in the order in which reports show them, and what it is."""
+"""A description of each metric, in the order in which reports show them."""
 
 
 def label(name: str) -> str:
-    """Return a metric's name as people read it."""
+    """Return a metric's display name."""
     shown = name.replace("_at_", "@").replace("_", " ")
     return shown.upper() if name in (MRR, NDCG) else shown
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A mean over `n` cases with its 95 % interval. All metrics lie in 0..1, and more is better.
+    """A mean over `n` cases with its 95 % interval. All metrics are in 0..1, and more is better.
 
-    `judged` says that an LLM judge gave the scores.
+    `judged` is true if the scores are an LLM judge's.
     """
 
     name: str
@@ -63,16 +63,16 @@ class Metric:
     judged: bool = False
 
     def __post_init__(self) -> None:
-        if not (0 <= self.low <= self.mean <= self.high <= 1 and self.n > 0):  # false for NaN too
+        if not (0 <= self.low <= self.mean <= self.high <= 1 and self.n > 0):  # also rejects NaN
             raise EvaluationError(
-                f"metric {self.name}: {self.low} ≤ {self.mean} ≤ {self.high} over {self.n} cases can't be",
+                f"metric {self.name}: {self.low} ≤ {self.mean} ≤ {self.high} over {self.n} cases is impossible",
                 "evaluate again",
             )
 
 
 @dataclass(frozen=True, slots=True)
 class JudgeVerdict:
-    """How the judge itself did on cases with known verdicts; one that did not pass may not decide."""
+    """The result of checking the judge on cases with known verdicts; a judge that did not pass may not decide."""
 
     model: str
     passed: bool
@@ -81,9 +81,9 @@ class JudgeVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One question with its scores by metric, and what a reader needs to see why.
+    """One question with its scores by metric, and what a reader needs to understand them.
 
-    `wanted` is the reference answer, `place` where it stands (`repo:path:start-end`, of one line `repo:path:start`, "" for
+    `wanted` is the reference answer, `place` its location (`repo:path:start-end`, for one line `repo:path:start`, "" for
     a question that nothing answers), `written` what the LLM alone wrote.
     """
 
@@ -99,10 +99,10 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was measured of one model on one data set. Reports compare only where `dataset_digest` is the same.
+    """What was measured of one model on one data set. Reports are comparable only if `dataset_digest` is the same.
 
-    With the `cases` of both, they are compared case by case, which tells more than two intervals. `adapter` is the SHA-256
-    of the weights of the adapter that was measured, "" for a base model's report.
+    If both have `cases`, they are compared case by case, which tells more than two intervals. `adapter` is the SHA-256
+    of the weights of the evaluated adapter, "" for a base model's report.
     """
 
     model: str
@@ -113,12 +113,12 @@ class Report:
     adapter: str = ""
 
     def trusted(self) -> dict[str, Metric]:
-        """Return the metrics by name that may decide: all where the judge passed, else those that need none."""
+        """Return the metrics that may decide, by name: all if the judge passed, else those that need no judge."""
         judged = self.judge is not None and self.judge.passed
         return {metric.name: metric for metric in self.metrics if judged or not metric.judged}
 
     def scores(self, name: str) -> dict[str, float]:
-        """Return the score of each case that has one in a metric, by the case's id."""
+        """Return a metric's scores by case id, of the cases that have one."""
         return {case.id: case.scores[name] for case in self.cases if name in case.scores}
 
     def to_json(self) -> str:
@@ -127,7 +127,7 @@ class Report:
 
 
 def parse_report(text: str) -> Report:
-    """Read a report from JSON text. Raise EvaluationError where it is none."""
+    """Parse a report from JSON text. Raise EvaluationError if it is invalid."""
     try:
         values = json.loads(text)
         metrics = tuple(Metric(**metric) for metric in values.pop("metrics"))
@@ -135,7 +135,7 @@ def parse_report(text: str) -> Report:
         cases = tuple(_case(case) for case in values.pop("cases", ()))
         return Report(metrics=metrics, judge=JudgeVerdict(**judge) if judge else None, cases=cases, **values)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise EvaluationError(f"no evaluation report: {error}", "make it with `codeintel evaluate`") from error
+        raise EvaluationError(f"not an evaluation report: {error}", "make it with `codeintel evaluate`") from error
 
 
 def _case(values: dict[str, Any]) -> Case:
@@ -143,7 +143,7 @@ def _case(values: dict[str, Any]) -> Case:
 
 
 def read_report(path: Path) -> Report:
-    """Read a report's file. Raise EvaluationError where there is none."""
+    """Read a report's file. Raise EvaluationError if it can't be read or is invalid."""
     try:
         return parse_report(path.read_text(encoding="utf-8"))
     except OSError as error:

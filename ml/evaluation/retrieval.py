@@ -1,4 +1,4 @@
-"""How good a ranking is: Recall@k, reciprocal rank and NDCG of places against the places that answer a question."""
+"""Metrics of a ranking: Recall@k, reciprocal rank and NDCG of places against the places that answer a question."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,9 +27,9 @@ class Place:
     repo: str = ""
 
     def covers(self, target: Target) -> bool:
-        """Return whether this place lies in the target's file and, where the target has lines, shares one with it.
+        """Return whether this place is in the target's file and, if the target has lines, overlaps them.
 
-        Paths agree when one ends with the other at a slash, because some labels are relative to the indexed folder.
+        Paths match if one ends with the other at a slash, because some labels are relative to the indexed folder.
         """
         ours, theirs = f"/{self.path}", f"/{target.path}"
         if not (ours.endswith(theirs) or theirs.endswith(ours)):
@@ -55,13 +55,13 @@ def recall(places: Sequence[Place], targets: Sequence[Target], k: int = DEPTH) -
 
 
 def reciprocal_rank(places: Sequence[Place], targets: Sequence[Target]) -> float:
-    """Return 1 / rank of the first of ten places that covers a target, 0.0 where none does; its mean is MRR@10."""
+    """Return 1 / rank of the first of ten places that covers a target, or 0.0 if none does; the mean is MRR@10."""
     ranks = [rank for rank in _ranks(places, targets, DEPTH) if rank]
     return 1 / min(ranks) if ranks else 0.0
 
 
 def _ranks(places: Sequence[Place], targets: Sequence[Target], k: int) -> list[int]:
-    """Return the rank, from 1, of the first place that covers each target; 0 where none of the first k does."""
+    """Return the rank, from 1, of the first place that covers each target; 0 if none of the first k does."""
     return [
         next((rank for rank, place in enumerate(places[:k], start=1) if place.covers(target)), 0) for target in targets
     ]

@@ -1,4 +1,4 @@
-"""Repositories -> chunks -> vectors -> Qdrant. The only place that knows the collection's schema."""
+"""Index repositories: split into chunks, embed, store in Qdrant. Only this package knows the collection's schema."""
 
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def open_index(settings: "Settings") -> "tuple[Store, Embedder]":
-    """Open the store and the embedder that the settings name; they are held to each other (StoreEmbedderError)."""
+    """Open the configured store and embedder. Raise StoreEmbedderError if the index was built with another embedder."""
     from ml.index.embedder import open_embedder
     from ml.index.store import open_store
 

@@ -1,4 +1,4 @@
-"""Which files are beside the point for most questions: tests, documentation, examples, vendored code, lists of names."""
+"""Files that are rarely the answer to a question: tests, documentation, examples, vendored code, lists of names."""
 
 import re
 from functools import lru_cache
@@ -17,7 +17,7 @@ DECLARATIONS = frozenset(("__init__.py", "__init__.pyi", "conftest.py"))
 
 @lru_cache(maxsize=65_536)
 def asides(path: str) -> frozenset[str]:
-    """Return what speaks against the file being what a question is about: keys of ASIDE."""
+    """Return the reasons why a file is unlikely to answer a question, as keys of ASIDE."""
     lower = PurePosixPath(path.lower())
     found = {kind for kind, signs in ASIDE.items() if any(map(signs.fullmatch, lower.parts[:-1]))}
     if TEST_FILE.search(PurePosixPath(path).stem):

@@ -1,10 +1,10 @@
-"""Builds or updates the index of one repository: source -> redact -> split -> embed -> store.
+"""Build or update the index of one repository: read -> redact -> split -> embed -> store.
 
-    files are read, redacted, split and encoded by worker processes      (ml.index.prepare)
-    the caller embeds what they give, and stores it file by file         (Embedder.documents, Update.put)
-    the change becomes visible as a whole at the end                      (Update.commit)
+    worker processes read, redact, split and encode the files            (ml.index.prepare)
+    the main process embeds their chunks and stores them per file        (Embedder.documents, Update.put)
+    the change becomes visible as a whole at the end                     (Update.commit)
 
-A file whose bytes did not change is only read; a killed run goes on where it stopped.
+A file whose bytes did not change is only read. After a kill, the next run resumes where the last one stopped.
 """
 
 import os
@@ -24,19 +24,19 @@ from ml.index.sources.files import size_of
 from ml.index.store.base import EncodedChunk, Repository, Store, Update
 from ml.index.workers import run_in_workers
 
-# To be raised whenever the same file would give other chunks or vectors: redaction, splitting, headers, sparse weights.
-INDEX_VERSION = 1
+# Bump whenever the same file would yield different chunks or vectors: redaction, splitting, headers, sparse weights.
+INDEX_VERSION = 2
 EMBED_BATCH = 512
 # One task of a worker.
 TASK_FILES, TASK_BYTES = 64, 200_000
-# Less than this is split here, faster than workers start; not a long file, which may have to be stopped.
+# Smaller inputs are split in this process, faster than workers start; a long file may have to be killed.
 INLINE_BYTES, INLINE_FILE_BYTES = 300_000, 8_000
 MAX_WORKERS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """A file whose bytes are those that are indexed."""
+    """A file whose bytes equal the indexed ones."""
 
     path: str
 
@@ -45,19 +45,19 @@ Result = Prepared | Skipped | Unchanged
 
 
 class Progress(Protocol):
-    """Told how far a run is."""
+    """Callback that receives the progress of a run."""
 
     def __call__(self, stage: str, files: int, total: int, chunks: int) -> None:
-        """`stage` is "read", then "publish"; `files` of `total` are done, `chunks` were made. Called for every file."""
+        """Take note that `files` of `total` are done, with `chunks` so far; `stage` is "read", then "publish"."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class IndexReport:
-    """What a run did. `files` and `chunks` are the repository's totals, the other counts are this run's.
+    """Result of a run. `files` and `chunks` are the repository's totals, the other counts are this run's.
 
-    `stages` are seconds: CPU time of all workers for read, redact, split and encode, passed time for embed and store.
-    `too_slow` are the paths of files that were left out for the time that they take.
+    `stages` are seconds: CPU time of all workers for read, redact, split and encode, wall time for embed and store.
+    `too_slow` are the paths of files that were skipped because they exceeded the time limit.
     """
 
     repository: Repository
@@ -85,10 +85,10 @@ def build_index(
     progress: Progress | None = None,
     git_folders: Sequence[Path] = (),
 ) -> IndexReport:
-    """Index a folder, a git repository, a git URL or an archive; `workers` 0 means as many as there are cores.
+    """Index a folder, a git repository, a git URL or an archive; `workers=0` means one per core.
 
     Raise SourceError for a source that can't be read or has nothing to index, and the errors of store and embedder.
-    Whatever it raises, and also when it is killed, the index stays as it was and the next run goes on from there.
+    After an error or a kill the index is unchanged, and the next run resumes from there.
     """
     with open_source(spec, name=name, revision=revision, git_folders=git_folders) as source:
         if name is None:
@@ -106,8 +106,8 @@ def _check_name(source: Source, store: Store) -> None:
         return
     if source.name in known and known[source.name].source != source.origin:
         raise SourceError(
-            f"another source is indexed as {source.name!r} ({known[source.name].source})",
-            f"give this one a name of its own with --name, or run: codeintel remove {source.name}",
+            f"another source is already indexed as {source.name!r} ({known[source.name].source})",
+            f"choose another name with --name, or run: codeintel remove {source.name}",
         )
 
 
@@ -170,7 +170,7 @@ class _Run:
     def _results(
         self, files: Sequence[SourceFile], known: Mapping[str, str]
     ) -> Iterator[Prepared | Skipped | Unchanged]:
-        """Yield one result a file: what is unchanged or left out first, then what had to be prepared."""
+        """Yield one result per file: unchanged and skipped files first, then the prepared ones."""
         changed = list(files)
         if known:
             changed = []

@@ -1,4 +1,4 @@
-"""The index as LangChain sees it: chunks as documents, and a collection on a Qdrant server as a vector store."""
+"""LangChain integration: chunks as documents, and a collection on a Qdrant server as a vector store."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -17,18 +17,18 @@ TEXT = "text"
 
 
 def document(chunk: Chunk) -> Document:
-    """Return a chunk as a document: its text, and the rest of the payload as metadata."""
+    """Convert a chunk to a document: its text, and the rest of the payload as metadata."""
     payload = chunk.payload()
     return Document(page_content=str(payload.pop(TEXT)), metadata=payload)
 
 
 def chunk_of(found: Document) -> Chunk:
-    """Return the chunk that a document stands for."""
+    """Convert a document back to its chunk."""
     return Chunk.from_payload(found.metadata | {TEXT: found.page_content})
 
 
 class EmbedderForLangChain(Embeddings):
-    """Our embedder in LangChain's form."""
+    """Adapter from our embedder to LangChain's interface."""
 
     def __init__(self, embedder: "Embedder") -> None:
         self._embedder = embedder
@@ -44,8 +44,8 @@ class EmbedderForLangChain(Embeddings):
         return row
 
 
-class CodeVectorStore(QdrantVectorStore):  # type: ignore[misc]  # untyped to us: it may not be installed
-    """LangChain's Qdrant integration over our payload, which is flat: what is not the text is metadata."""
+class CodeVectorStore(QdrantVectorStore):  # type: ignore[misc]  # untyped: it may not be installed
+    """LangChain's Qdrant integration for our flat payload: every field but the text is metadata."""
 
     @classmethod
     def _document_from_point(
@@ -55,7 +55,7 @@ class CodeVectorStore(QdrantVectorStore):  # type: ignore[misc]  # untyped to us
 
 
 def vector_store(store: ServerStore, embedder: "Embedder") -> CodeVectorStore:
-    """Return the vector store over the collection that our store writes and searches. It is for reading."""
+    """Return a read-only vector store over the collection of our store."""
     return CodeVectorStore(
         client=store.client,
         collection_name=store.code,

@@ -1,4 +1,4 @@
-"""Reads a chunk as its author wrote it for readers: signature, docstring, and where the body begins."""
+"""Extract the outline of a chunk: signature, docstring, and the line where the body begins."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from ml.patterns import bounded
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-# What begins or ends a line of a comment, over all languages.
+# Comment markers at the start or end of a line, in any language.
 MARKS = bounded(
     r"""^\s*(?://[/!]?|/\*[*!]?|\*/|\*(?![*/])|\(\*\*?|--+\s?\||--+|#+!?|;+|@\w*doc\b|"{3})\s?|\s*(?:\*/|\*\)|"{3})\s*$""",
     longest=1_000,
@@ -27,13 +27,13 @@ XML_REFERENCE = re.compile(r"""<(?:see|seealso|paramref|typeparamref)\s+\w+=["']
 ATTRIBUTE = re.compile(r"\s*(?:@(?!\w*doc\b)|#!?\[|\[)")
 STRINGS = frozenset({"string", "string_literal", "concatenated_string"})
 QUOTES = re.compile(r"""^[a-zA-Z]{0,2}("{3}|'{3}|"|')(.*?)\1$""", re.DOTALL)
-# A chunk has 2,000 characters unless it is one long line, over which a grammar may take minutes while a user waits.
+# A chunk has 2,000 characters unless it is one long line, which a grammar may take minutes to parse while a user waits.
 MOST_CHARACTERS = 4_000
 
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """A symbol's signature on one line, its docstring without comment marks, the file's line where its body begins."""
+    """A symbol's signature on one line, its docstring without comment markers, and the line where its body begins."""
 
     signature: str = ""
     docstring: str = ""
@@ -42,10 +42,10 @@ class Outline:
 
 @lru_cache(maxsize=2048)
 def outline(chunk: Chunk) -> Outline:
-    """Return the outline of the symbol that a chunk begins with; without signature and docstring where there is none."""
+    """Return the outline of the symbol that a chunk begins with; signature and docstring are empty if there is none."""
     language = LANGUAGES.get(chunk.language) if len(chunk.text) <= MOST_CHARACTERS else None
     lines = chunk.text.split("\n")
-    found = _first(language, chunk.text) if language else None
+    found = _first_definition(language, chunk.text) if language else None
     if found is None:
         return Outline(body_start=chunk.line_start)
     documented = _string_at_start(found.body) if found.body else None
@@ -53,10 +53,10 @@ def outline(chunk: Chunk) -> Outline:
     return Outline(found.signature, docstring, chunk.line_start + _body_row(lines, found, documented))
 
 
-def _first(language: Language, text: str) -> Definition | None:
-    """Return the definition that a text begins with, read so that the grammar finds no fault in it, if it can be."""
+def _first_definition(language: Language, text: str) -> Definition | None:
+    """Return the definition that a text begins with, preferably from a parse without errors."""
     faulty = None
-    for framed in _framed(language, text):
+    for framed in _framings(language, text):
         syntax = read_syntax(language, framed.encode("utf-8", "replace"))
         found = _at_start(syntax.definitions) if syntax else None
         if syntax and found and not syntax.root.has_error:
@@ -65,10 +65,8 @@ def _first(language: Language, text: str) -> Definition | None:
     return faulty
 
 
-def _framed(language: Language, text: str) -> Iterator[str]:
-    """Yield a text, beginning with row 1, in what it lacks to stand alone: brackets where it breaks off, a class around a
-    method.
-    """
+def _framings(language: Language, text: str) -> Iterator[str]:
+    """Yield the text, from row 1 on, completed so that it may parse alone: closing brackets, a class around a method."""
     missing = "}" * max(text.count("{") - text.count("}"), 0)
     for before, after in (("", ""), *language.frames):
         for end in dict.fromkeys((after, missing + after)):
@@ -85,7 +83,7 @@ def _at_start(found: list[Definition]) -> Definition | None:
 
 
 def _body_row(lines: list[str], found: Definition, documented: "Node | None") -> int:
-    """Return the row of the text where the body begins: behind the docstring, or behind the line that opens it."""
+    """Return the row where the body begins: after the docstring, or after the line that opens the body."""
     if documented is not None:
         return documented.end_point[0]
     opens = found.body or found.node

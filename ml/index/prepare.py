@@ -1,4 +1,4 @@
-"""From a file to chunks that only lack their dense vector: read, redact, split, encode. Runs in worker processes."""
+"""Turn a file into chunks that lack only their dense vector: read, redact, split, encode. Runs in worker processes."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,8 +13,8 @@ from ml.index.store.base import SparseVector
 if TYPE_CHECKING:
     from ml.index.split import Piece
 
-# Of processor time, for all that is done with a file. A real one of 1 MB takes about two; in a worker process the kernel
-# sees to it (ml.index.workers), in this one the parser and the checks between the stages.
+# CPU time per file; a real one of 1 MB takes about two. In a worker process the kernel enforces it (ml.index.workers),
+# in this one the parser and the checks between the stages.
 FILE_SECONDS = 10.0
 
 Encoded = tuple[tuple[Any, ...], str, tuple[list[int], list[float]], tuple[list[int], list[float]]]
@@ -22,7 +22,7 @@ Encoded = tuple[tuple[Any, ...], str, tuple[list[int], list[float]], tuple[list[
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A file as its chunks; `encoded` holds their fields, headers and sparse vectors as a pipe takes them fast."""
+    """A file's chunks; `encoded` holds their fields, headers and sparse vectors in a form that is fast to send."""
 
     path: str
     digest: str
@@ -31,21 +31,21 @@ class Prepared:
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     def chunks(self) -> Iterator[tuple[Chunk, str, SparseVector, SparseVector]]:
-        """Yield each chunk with its header and its vectors over the text and over the names."""
+        """Yield each chunk with its header and its sparse vectors of the text and of the names."""
         for fields, header, text, names in self.encoded:
             yield Chunk(*fields), header, SparseVector(*text), SparseVector(*names)
 
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """What is the same for all files of a run."""
+    """The parameters that all files of a run share."""
 
     repo: str
     revision: str
     max_file_bytes: int
 
     def prepare(self, file: SourceFile) -> Prepared | Skipped:
-        """Return a file prepared, or why it is left out."""
+        """Return the prepared file, or why it is skipped."""
         from ml.index.redact import redact
         from ml.index.sources import read
         from ml.index.split import split
@@ -88,12 +88,12 @@ class Preparation:
 
 
 def too_slow(file: SourceFile) -> Skipped:
-    """Return a file as left out for the time that it takes."""
+    """Return the file as skipped because it takes too long."""
     return Skipped(file.path, "too slow")
 
 
 def indexed_text(header: str, text: str) -> str:
-    """Return what a chunk is found by: its header line and its lines."""
+    """Return the text that is indexed for a chunk: its header and its lines."""
     return f"{header}\n{text}"
 
 

@@ -1,4 +1,4 @@
-"""BM25 as sparse vectors: term weights here, inverse document frequency in the store (Qdrant's `Modifier.IDF`).
+"""BM25 as sparse vectors: term weights are computed here, IDF in the store (Qdrant's `Modifier.IDF`).
 
 Robertson & Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond" (2009), with a constant average length,
 so that a chunk's vector does not depend on the other chunks.
@@ -40,14 +40,14 @@ def document(text: str) -> SparseVector:
 
 
 def document_names(piece: "Piece") -> SparseVector:
-    """Return the BM25 term weights of a chunk's names: its symbol, its file's stem and the folder above."""
+    """Return the BM25 term weights of a chunk's names: its symbol, its file's stem and the parent folder."""
     path = PurePosixPath(piece.header.split("\n", 1)[0].split(" > ", 1)[0])
     names = words(f"{piece.symbol} {path.stem} {path.parent.name}")
     return _weighted(Counter(map(_index, names)), AVERAGE_NAMES)
 
 
 def query(text: str) -> SparseVector:
-    """Return a question's terms, each with weight 1; English and Russian stop words count only where nothing else is."""
+    """Return a question's terms, each with weight 1, without English and Russian stop words unless nothing else is left."""
     terms = dict.fromkeys(words(text))
     telling = [term for term in terms if term not in STOP_WORDS] or terms
     indices = list(dict.fromkeys(map(_index, telling)))

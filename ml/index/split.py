@@ -1,7 +1,7 @@
-"""Cuts a file into pieces along its symbols: every line that is not blank is in exactly one of them.
+"""Split a file into pieces along its symbols: every line that is not blank is in exactly one of them.
 
-A symbol that is small enough stays whole. A larger one is cut into what is defined in it and the rows between; what is
-still too long is cut where a statement begins, else at a blank line.
+A symbol that is small enough stays whole. A larger one is split into its nested symbols and the rows between them;
+what is still too long is split where a statement begins, otherwise at a blank line.
 """
 
 import re
@@ -13,7 +13,7 @@ from ml.index.languages import BY_RECURSION, LANGUAGES, language_of
 from ml.index.languages.definitions import Definition, Syntax, read_syntax
 
 MAX_LINES, MAX_CHARACTERS = 50, 2_000
-NAMESPACE = "namespace"  # never stays whole: what it holds is what people look for
+NAMESPACE = "namespace"  # never stays whole: people look for its members
 NAMESPACE_LINES = 2
 MERGED_LINES, MERGED_KINDS = 20, {"section", "module"}
 TEXT = "text"
@@ -22,9 +22,7 @@ CRUMB = re.compile(r"\W*(?:end\b\W*)*|\s*#\s*(?:else|endif)\b.*|\s*[)}\]]+;?\s*(
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A leaf chunk. Lines are 1-based and inclusive, `text` is these lines; `header` (path and signatures around it) is
-    indexed above the text.
-    """
+    """A leaf chunk. Lines are 1-based and inclusive; `header` (path and enclosing signatures) is indexed above the text."""
 
     line_start: int
     line_end: int
@@ -37,7 +35,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The rows of a piece, whose they are, and what is around that; `also` are symbols that were joined to it."""
+    """The rows of a piece, its owner and the enclosing definitions; `also` are symbols that were joined to it."""
 
     start: int
     end: int
@@ -48,13 +46,13 @@ class Span:
 
 @dataclass(frozen=True)
 class File:
-    """A file's lines (only \\n ends one) and what its grammar says of them."""
+    """A file's lines (separated by \\n only) and its syntax."""
 
     path: str
     language: str
     lines: list[str]
     syntax: Syntax | None = None
-    starts: list[int] = field(default_factory=list)  # rows at which a piece may begin, where no grammar tells
+    starts: list[int] = field(default_factory=list)  # rows at which a piece may begin in a file without a grammar
     offsets: list[int] = field(default_factory=lambda: [0])
 
     def __post_init__(self) -> None:
@@ -62,11 +60,11 @@ class File:
             self.offsets.append(self.offsets[-1] + len(line) + 1)
 
     def fits(self, start: int, end: int) -> bool:
-        """Return whether these rows are few enough for one piece."""
+        """Return whether these rows fit into one piece."""
         return end - start < MAX_LINES and self.offsets[end + 1] - self.offsets[start] <= MAX_CHARACTERS
 
-    def trimmed(self, start: int, end: int) -> tuple[int, int] | None:
-        """Return the rows without the blank ones at both ends."""
+    def trim(self, start: int, end: int) -> tuple[int, int] | None:
+        """Return the rows without leading and trailing blank ones."""
         while start <= end and not self.lines[start].strip():
             start += 1
         while end > start and not self.lines[end].strip():
@@ -74,11 +72,11 @@ class File:
         return (start, end) if start <= end else None
 
     def text(self, start: int, end: int) -> str:
-        """Return these rows."""
+        """Return the text of these rows."""
         return "\n".join(self.lines[start : end + 1])
 
     def statement(self, owner: Definition, earliest: int, latest: int) -> int | None:
-        """Return the last row between these at which a statement begins."""
+        """Return the last row in this range at which a statement begins."""
         if self.syntax:
             return self.syntax.statement(owner.body or owner.node, earliest, latest)
         after = bisect_right(self.starts, latest)
@@ -86,12 +84,12 @@ class File:
 
 
 def split(path: str, text: str) -> list[Piece]:
-    """Return the pieces of a file in the order of their lines; never raises, whatever the text."""
+    """Return the pieces of a file in line order; never raise, whatever the text."""
     file = _read(path, text)
     children = file.syntax.definitions if file.syntax else []
     whole = Definition(0, len(file.lines) - 1, 0, "", "module", b"", children=children)
-    spans = _without_crumbs(_spans(whole, file, ()), file)
-    return [_piece(file, span) for span in _joined(spans, file)]
+    spans = _attach_closing_rows(_spans(whole, file, ()), file)
+    return [_piece(file, span) for span in _join_neighbours(spans, file)]
 
 
 def _read(path: str, text: str) -> File:
@@ -108,7 +106,7 @@ def _read(path: str, text: str) -> File:
 
 
 def _recursive_starts(file: File, text: str) -> Iterator[int]:
-    """Yield the rows where LangChain's splitter for a language would begin a chunk."""
+    """Yield the rows at which LangChain's splitter for a language would begin a chunk."""
     from langchain_text_splitters import Language as Known
     from langchain_text_splitters import RecursiveCharacterTextSplitter
 
@@ -132,7 +130,7 @@ def _spans(owner: Definition, file: File, around: tuple[Definition, ...]) -> Ite
 
 
 def _cut(start: int, end: int, owner: Definition, file: File, around: tuple[Definition, ...]) -> Iterator[Span]:
-    rows = file.trimmed(start, end)
+    rows = file.trim(start, end)
     while rows:
         start, end = rows
         if start == end or file.fits(start, end):
@@ -143,19 +141,19 @@ def _cut(start: int, end: int, owner: Definition, file: File, around: tuple[Defi
             last += 1
         cut = _best_cut(start, last, owner, file)
         yield Span(start, cut - 1, owner, around)
-        rows = file.trimmed(cut, end)
+        rows = file.trim(cut, end)
 
 
 def _best_cut(start: int, last: int, owner: Definition, file: File) -> int:
-    """Return the row after `start` with which the next piece begins; the rows up to `last` would still fit."""
+    """Return the row after `start` at which the next piece begins; the rows up to `last` would still fit."""
     earliest = start + (last - start) // 2 + 1
     statement = file.statement(owner, earliest, last + 1)
     blank = max((row + 1 for row in range(earliest, last + 1) if not file.lines[row].strip()), default=None)
     return statement or blank or last + 1
 
 
-def _without_crumbs(spans: Iterable[Span], file: File) -> Iterator[Span]:
-    """Yield rows that only close something (brackets, `end`) to the piece before them."""
+def _attach_closing_rows(spans: Iterable[Span], file: File) -> Iterator[Span]:
+    """Give rows that only close something (brackets, `end`) to the previous piece."""
     held: Span | None = None
     for span in spans:
         if held and all(map(CRUMB.fullmatch, file.lines[span.start : span.end + 1])):
@@ -168,12 +166,12 @@ def _without_crumbs(spans: Iterable[Span], file: File) -> Iterator[Span]:
         yield held
 
 
-def _joined(spans: Iterable[Span], file: File) -> Iterator[Span]:
-    """Join neighbours that belong together and fit into one piece, under the first name among them."""
+def _join_neighbours(spans: Iterable[Span], file: File) -> Iterator[Span]:
+    """Join neighbours that belong together and fit into one piece, under the first of their names."""
     merge = LANGUAGES[file.language].merge if file.language in LANGUAGES else 0
     held = last = None
     for span in spans:
-        if held and last and file.fits(held.start, span.end) and _belong(held, last, span, merge):
+        if held and last and file.fits(held.start, span.end) and _belong_together(held, last, span, merge):
             held = _join(held, span)
         else:
             if held:
@@ -184,9 +182,11 @@ def _joined(spans: Iterable[Span], file: File) -> Iterator[Span]:
         yield held
 
 
-def _belong(held: Span, last: Span, span: Span, merge: int) -> bool:
-    """Clause of one function, a type and what is implemented for it; keys of a settings file, short paragraphs; the
-    line that opens a namespace, and what stands above it.
+def _belong_together(held: Span, last: Span, span: Span, merge: int) -> bool:
+    """Return whether two spans belong together.
+
+    They do as clauses of one function; a type and its implementation; keys of a settings file or short paragraphs; the
+    line that opens a namespace and what is above it.
     """
     if last.owner.symbol and last.owner.symbol == span.owner.symbol and last.owner is not span.owner:
         return True
@@ -205,7 +205,7 @@ def _join(one: Span, other: Span) -> Span:
 
 
 def _piece(file: File, span: Span) -> Piece:
-    start, end = file.trimmed(span.start, span.end) or (span.start, span.end)
+    start, end = file.trim(span.start, span.end) or (span.start, span.end)
     owner = span.owner
     signatures = [outer.signature for outer in span.around]
     if start != owner.start:

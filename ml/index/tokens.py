@@ -1,4 +1,4 @@
-"""Words of code and prose: identifiers are taken apart, so that `getUserById`, `get_user_by_id` and "get user" meet."""
+"""Tokenise code and prose: identifiers are split, so that `getUserById`, `get_user_by_id` and "get user" match."""
 
 import re
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from ml.patterns import bounded
 MAX_IDENTIFIER = 96
 MAX_WORD = 40
 
-# Endings that leave a word's meaning alone, longest first: "validation", "validators" and "validated" are "validat".
+# Suffixes that stemming removes, longest first: "validation", "validators" and "validated" become "validat".
 _ENDINGS = (
     "izations isations ization isation ations ators ation ating izing izers ments ator ated ates izer ized izes ions "
     "ings ment ate ize ion ing ers ors er or ed es e s"
@@ -25,24 +25,24 @@ _PART = bounded(
 
 
 def words(text: str) -> list[str]:
-    """Return the tokens of a text in lower case and in its order, repeated ones too.
+    """Return the tokens of a text in lower case, in order, with repetitions.
 
-    An identifier gives its parts and, where it has several, the whole without underscores: `getUserById` and
-    `get_user_by_id` both give get, user, by, id, getuserbyid. A run of letters and digits is one word (`utf8`,
-    `sha256`), and its letters are another (`utf`, `sha`); of more than MAX_IDENTIFIER characters only the first count.
+    An identifier yields its parts and, if it has several, the whole without underscores: `getUserById` and
+    `get_user_by_id` both yield get, user, by, id, getuserbyid. A run of letters and digits is one word (`utf8`,
+    `sha256`), and its letters are another (`utf`, `sha`). Only the first MAX_IDENTIFIER characters count.
     """
     return [word for identifier in identifiers(text) for word in _words(identifier)]
 
 
 def identifiers(text: str) -> list[str]:
-    """Return the runs of letters, digits and underscores, as they are written."""
+    """Return the runs of letters, digits and underscores, unchanged."""
     return _IDENTIFIER.findall(text)
 
 
 def stem(word: str) -> str:
-    """Return what the forms of an English word share ("routes", "router", "routing" -> "rout"); other words unchanged.
+    """Return the stem of an English word ("routes", "router", "routing" -> "rout"), and other words unchanged.
 
-    Cruder than Snowball, which keeps "router" apart from "route"; on this project's questions about code it finds more.
+    Cruder than Snowball, which separates "router" from "route"; recall on this project's questions is higher.
     """
     if not word.isascii() or len(word) < _MIN_STEM:
         return word
@@ -69,7 +69,7 @@ def _words(identifier: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1 << 17)
 def parts_of(identifier: str) -> tuple[str, ...]:
-    """Return the parts of one identifier, in lower case."""
+    """Return the parts of an identifier in lower case."""
     segments = identifier[:MAX_IDENTIFIER].split("_")
     return tuple(part for segment in segments for part in _segment(segment) if len(part) <= MAX_WORD)
 
@@ -79,7 +79,7 @@ def _segment(segment: str) -> Iterator[str]:
     before = ""
     for part in map(str.lower, _PART.findall(segment)):
         if part.isdigit():
-            # A number belongs to the letters before it (utf8), and stands alone where it says something (404).
+            # A number belongs to the letters before it (utf8), and is a word of its own otherwise (404).
             if before:
                 yield before + part
             if len(part) > 1 or not before:
@@ -88,7 +88,7 @@ def _segment(segment: str) -> Iterator[str]:
         elif len(part) == 1 and len(segment) > 1:
             before = part
         else:
-            # A single letter belongs to what follows (OAuth, iOS, vtable), which stands alone as well (IService).
+            # A single letter belongs to what follows (OAuth, iOS, vtable), which is also a word of its own (IService).
             if len(before) == 1:
                 yield before + part
             yield part

@@ -1,10 +1,10 @@
-"""Worker processes that end with the run: by Ctrl-C, when one of them dies, and when the caller is killed.
+"""Worker processes that never outlive the run: they exit on Ctrl-C, when one of them dies, and when the parent is killed.
 
-An item that takes too long is left out: the kernel ends the worker by a timer of its processor time, the only thing that
-stops a call into a C library for certain, and another worker takes what is left.
+An item that takes too long is skipped: a CPU-time timer in the kernel kills the worker, the only reliable way to stop a
+call into a C library, and another worker takes over the remaining items.
 
-Each has a pipe of its own, whose other end nobody else holds: one that is killed, even half-way through a result, is seen
-at once. (`ProcessPoolExecutor` has one pipe for all results and holds both of its ends: it would wait for the rest for ever.)
+Each worker has a pipe that it shares with the parent alone, so a kill is noticed at once, even in the middle of a result.
+(`ProcessPoolExecutor` has one pipe for all results and keeps both ends open: it would wait for the rest forever.)
 """
 
 import multiprocessing
@@ -24,7 +24,7 @@ from ml.errors import CodeIntelError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-# Tasks given out per worker before their results are taken: enough to keep it busy, few enough to bound memory.
+# Tasks submitted per worker before their results are consumed: enough to keep it busy, few enough to bound memory.
 AHEAD = 3
 
 
@@ -35,13 +35,13 @@ def run_in_workers(
     too_slow: Callable[[Item], Result],
     seconds: float,
 ) -> Iterator[Result]:
-    """Yield the result of each item of each task in their order, `too_slow(item)` for one that takes over `seconds`.
+    """Yield the result of each item of each task in order, or `too_slow(item)` if it takes more than `seconds`.
 
-    Raise what the work raises of ours, and CodeIntelError when a worker dies of anything else.
+    Raise the work's own CodeIntelError, or a new one if a worker dies of anything else.
     """
     pool = _Workers(work, too_slow, seconds)
     waiting: deque[Future[list[Result]]] = deque()
-    # A thread a worker: it hands over a task and waits for the result.
+    # One thread per worker sends it a task and waits for the result.
     with ThreadPoolExecutor(workers) as threads:
         try:
             for task in tasks:
@@ -57,7 +57,7 @@ def run_in_workers(
 
 
 class _Workers(Generic[Item, Result]):
-    """The processes, started as they are needed. `run` may be called from several threads, each for a worker of its own."""
+    """The processes, started on demand. `run` may be called from several threads, each of which gets its own worker."""
 
     def __init__(self, work: Callable[[Item], Result], too_slow: Callable[[Item], Result], seconds: float) -> None:
         self._work = work
@@ -70,7 +70,7 @@ class _Workers(Generic[Item, Result]):
         self._stopped = False
 
     def run(self, task: Sequence[Item]) -> list[Result]:
-        """Return what workers make of a task's items; raise what the work raises, or CodeIntelError where one dies."""
+        """Return the results of a task's items. Raise the work's error, or CodeIntelError if a worker dies."""
         made: list[Result] = []
         while len(made) < len(task):
             worker = self._take()
@@ -80,7 +80,7 @@ class _Workers(Generic[Item, Result]):
                     made.append(self._received(worker))
             except (EOFError, OSError) as error:
                 if not self._was_stopped(worker):
-                    raise self._ended(worker) from error
+                    raise self._worker_error(worker) from error
                 made.append(self._too_slow(task[len(made)]))
             else:
                 self._idle.put(worker)
@@ -95,13 +95,13 @@ class _Workers(Generic[Item, Result]):
         return result
 
     def _was_stopped(self, worker: Connection) -> bool:
-        """Tell whether it was the timer that ended a worker."""
+        """Return whether the timer killed a worker."""
         process = self._processes[worker]
         process.join()
         return bool(process.exitcode == -signal.SIGPROF)
 
     def stop(self) -> None:
-        """End every worker, whatever it does."""
+        """Kill every worker."""
         with self._starting:
             self._stopped = True
             for process in self._processes.values():
@@ -109,16 +109,14 @@ class _Workers(Generic[Item, Result]):
             for process in self._processes.values():
                 process.join()
 
-    def _ended(self, worker: Connection) -> CodeIntelError:
-        """Return why a worker may have ended: killed from outside, or by an error whose traceback it has printed."""
+    def _worker_error(self, worker: Connection) -> CodeIntelError:
+        """Return the error for a dead worker: killed from outside, or after an error whose traceback it printed."""
         process = self._processes[worker]
         if process.exitcode > 0:
-            return CodeIntelError(
-                "a process that reads files failed with the error above", "report it together with that error"
-            )
+            return CodeIntelError("a worker process failed with the error above", "report it with that error")
         return CodeIntelError(
-            "a process that reads files was killed, most likely because memory ran out",
-            "run the same command again with fewer of them: CODEINTEL_WORKERS=1",
+            "a worker process was killed, most likely because memory ran out",
+            "run the command again with fewer workers: CODEINTEL_WORKERS=1",
         )
 
     def _take(self) -> Connection:
@@ -133,16 +131,17 @@ class _Workers(Generic[Item, Result]):
         with self._starting, theirs:
             if self._stopped:
                 raise CancelledError
-            resource_tracker.ensure_running()  # its start, in the midst of a worker's, would unblock what is blocked here
-            with _interrupts_blocked():
+            # Started together with a worker, it would unblock the signal that is blocked here.
+            resource_tracker.ensure_running()
+            with _block_interrupts():
                 process.start()
             self._processes[ours] = process
         return ours
 
 
 @contextmanager
-def _interrupts_blocked() -> Iterator[None]:
-    """Let the workers that are started within inherit a blocked Ctrl-C: it is for the caller, who ends them."""
+def _block_interrupts() -> Iterator[None]:
+    """Block Ctrl-C in workers that are started in this context: the parent handles it and stops them."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -151,9 +150,9 @@ def _interrupts_blocked() -> Iterator[None]:
 
 
 def _serve(caller: Connection, work: Callable[[Any], object], seconds: float) -> None:
-    """Work on one task after the other, in the worker's process, which any other error than ours ends, with its traceback."""
+    """Process tasks in a worker; any error but CodeIntelError ends it with a traceback."""
     threading.Thread(target=_end_with_caller, daemon=True).start()
-    signal.signal(signal.SIGPROF, signal.SIG_DFL)  # which ends the process, whatever it does
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)  # which kills the process, whatever it does
     while True:
         task = caller.recv()
         try:

@@ -13,9 +13,9 @@ from ml.llm.runtime import runtime
 
 
 class EmbeddedChatModel(BaseChatModel):
-    """A GGUF model, run by llama.cpp in this process, with an adapter or without (""); every use shares the loaded model.
+    """A GGUF model run by llama.cpp in this process, with an adapter or without (""); instances share the loaded model.
 
-    `timeout` is how many seconds the next part may take. Errors are ModelError.
+    `timeout` is the seconds that the next part may take. Errors are ModelError.
     """
 
     path: str

@@ -12,16 +12,16 @@ from pydantic import SecretStr
 
 from ml.circuit_breaker import CircuitBreaker
 from ml.errors import ModelError
-from ml.llm.errors import is_away, pause_before_retry, translated
+from ml.llm.errors import is_unavailable, pause_before_retry, translated
 
 CONNECT_SECONDS = 5.0
-NO_KEY = "none"  # the client sends a key always; an endpoint that wants none passes it over
+NO_KEY = "none"  # the client always sends a key; an endpoint without keys ignores it
 
 
 class EndpointChatModel(ChatOpenAI):
-    """ChatOpenAI whose errors are ModelError, and which tries again only while that can help and nothing was said yet.
+    """ChatOpenAI whose errors are ModelError, and which retries only if that can help and no token has arrived.
 
-    A time-out is not tried again: the reader waited long enough. An endpoint that was away is not asked for `rest_seconds`.
+    A timeout is not retried: the reader waited long enough. An endpoint that was down is not asked for `rest_seconds`.
     """
 
     attempts: int = 1
@@ -29,7 +29,7 @@ class EndpointChatModel(ChatOpenAI):
 
     @classmethod
     def at(cls, url: str, model: str, key: str | None, timeout: float, retries: int, rest: float = 0.0) -> Self:
-        """Return the model at an address; `timeout` is how many seconds its next token may take."""
+        """Return the model at an address; `timeout` is the seconds that its next token may take."""
         return cls(
             base_url=url,
             model=model,
@@ -49,7 +49,7 @@ class EndpointChatModel(ChatOpenAI):
                 rest.end()
                 yield chunk
         except ModelError as error:
-            if is_away(error):
+            if is_unavailable(error):
                 rest.begin(self.rest_seconds, error.cause)
             raise
 
@@ -75,12 +75,14 @@ class EndpointChatModel(ChatOpenAI):
                 finished = finished or bool((chunk.generation_info or {}).get("finish_reason"))
                 yield chunk
         if not said:
-            raise ModelError("it answered nothing", "check that llm_url ends in /v1 and llm_model is a chat model")
+            raise ModelError(
+                "it returned an empty answer", "check that llm_url ends in /v1 and llm_model is a chat model"
+            )
         if not finished:
-            raise ModelError("its answer broke off", "look at the endpoint's log")
+            raise ModelError("its answer broke off", "check the endpoint's log")
 
 
 @cache
 def _breaker_of(url: str) -> CircuitBreaker:
-    """Return the state of the endpoint at an address, one for the whole process."""
+    """Return the process-wide circuit breaker of the endpoint at an address."""
     return CircuitBreaker(ModelError)

@@ -1,4 +1,4 @@
-"""Reads what an LLM is from the header of its GGUF file, without loading it.
+"""Read the metadata of an LLM from the header of its GGUF file, without loading it.
 
 Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 """
@@ -23,7 +23,7 @@ QUANTIZATION = bounded(r"[.-](?:[IT]?Q\d\w*|B?F(?:16|32))$", re.IGNORECASE, long
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """An LLM in a file: its name, its number of parameters, and how many tokens its context holds (0: not said)."""
+    """An LLM in a file: its name, its number of parameters, and its context length in tokens (0: unknown)."""
 
     path: str
     name: str
@@ -32,7 +32,7 @@ class ModelFile:
 
 
 class _Reader:
-    """Walks over the little-endian values of a GGUF file."""
+    """A cursor over the little-endian values of a GGUF file."""
 
     def __init__(self, data: mmap.mmap) -> None:
         self._data = data
@@ -41,7 +41,7 @@ class _Reader:
     def number(self, form: str) -> int | float | bool:
         (value,) = struct.unpack_from("<" + form, self._data, self._at)
         self._at += struct.calcsize(form)
-        return value  # type: ignore[no-any-return]  # what struct gives depends on the form
+        return value  # type: ignore[no-any-return]  # struct's result depends on the format
 
     def count(self, form: str = "Q") -> int:
         return int(self.number(form))
@@ -54,7 +54,7 @@ class _Reader:
         return self._data[self._at - length : self._at].decode("utf-8", "replace")
 
     def value(self, kind: int) -> Value:
-        """Read one value; an array, which nobody here needs, is passed over and gives None."""
+        """Read one value; skip an array, which is not needed, and return None."""
         if kind == STRING:
             return self.string()
         if kind != ARRAY:
@@ -68,7 +68,7 @@ class _Reader:
         return None
 
     def parameters(self) -> int:
-        """Read one tensor's entry and gives how many weights it holds."""
+        """Read one tensor's entry, and return its number of weights."""
         self.string()
         size = prod(self.count() for _ in range(self.count("I")))
         self._at += struct.calcsize("<IQ")
@@ -77,7 +77,7 @@ class _Reader:
 
 @cache
 def read_model(path: str) -> ModelFile:
-    """Read the header of a GGUF file. Raise ModelError where there is none, or another kind of file."""
+    """Read the header of a GGUF file. Raise ModelError if there is none, or it is another kind of file."""
     about, parameters = _read(path)
     context = about.get(f"{about.get('general.architecture')}.context_length")
     return ModelFile(
@@ -89,7 +89,7 @@ def read_model(path: str) -> ModelFile:
 
 
 def read_about(path: str) -> dict[str, Value]:
-    """Read what a GGUF file says of itself, without its arrays. Raise what `read_model` raises."""
+    """Read a GGUF file's metadata, without its arrays. Raise what `read_model` raises."""
     return _read(path)[0]
 
 

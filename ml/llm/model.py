@@ -1,4 +1,4 @@
-"""An LLM and an adapter as the code that asks sees them. Nothing heavy is imported before it has to write."""
+"""An LLM and an adapter as their callers see them. Heavy imports wait until the model is used."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ ENDPOINT_CONTEXT = 8192
 class Adapter:
     """An adapter: its `label` for people, its GGUF file (`path`) or its name at the endpoint (`model`).
 
-    `system` and `prompt` are the texts it was trained with, and so is asked with; `prompt` holds {context}, {question}.
+    `system` and `prompt` are the texts of its training, and so of its use; `prompt` contains {context} and {question}.
     """
 
     label: str
@@ -27,12 +27,12 @@ class Adapter:
 
 @dataclass(frozen=True, slots=True)
 class Llm:
-    """An LLM: `trusted` ones write the answer, others only add sentences; `context` is in tokens.
+    """An LLM: a `trusted` one writes the answer, others only add sentences; `context` is in tokens.
 
-    `name` is for people; `model` is what it is called at `place`, an endpoint or a file. With an `adapter` it is asked as
-    that was trained. `notice` says why an adapter that should be in force is not.
-    `open` returns the LangChain chat model that waits so many seconds for its next part, by default as long as the
-    settings say; it raises ModelError, and so does the model itself.
+    `name` is for people; `model` is its name at `place`, an endpoint or a file. With an `adapter` it is prompted as in the
+    adapter's training. `notice` says why an adapter that should be in force is not.
+    `open` takes the seconds to wait for the next part, by default those of the settings, and returns a LangChain chat
+    model; both raise ModelError.
     """
 
     name: str
@@ -47,5 +47,5 @@ class Llm:
 
 
 def name_with(base: str, adapter: Adapter | None) -> str:
-    """Return the name of a base model with an adapter on it, for people."""
+    """Return the display name of a base model with or without an adapter."""
     return f"{base} ({adapter.label})" if adapter else base

@@ -1,4 +1,4 @@
-"""llama.cpp in process: one loaded model at a time, which any number of threads may ask."""
+"""llama.cpp in process: one loaded model at a time, safe to use from any number of threads."""
 
 import os
 import tempfile
@@ -17,7 +17,7 @@ MOST_THREADS = 8
 
 
 class Runtime:
-    """A model loaded by llama.cpp's server, which serves one request after the other; freed with its last user."""
+    """A model loaded by llama.cpp's server, which serves one request at a time; freed with its last user."""
 
     def __init__(self, path: str, context: int, adapter: str = "") -> None:
         import xllamacpp
@@ -30,7 +30,7 @@ class Runtime:
             lora.path, lora.scale = adapter, 1.0
             params.lora_adapters = [lora]
         params.n_batch = BATCH  # a request can be stopped between two batches only
-        # Threads that wait for one another lose by a factor of 20 what they gain where other work takes a core.
+        # Threads that spin while waiting for one another are up to 20 times slower if other work takes a core.
         params.cpuparams.n_threads = max(1, cores() // 2)
         params.cpuparams_batch.n_threads = cores()
         params.verbosity = SILENT
@@ -38,19 +38,21 @@ class Runtime:
         params.ui = False
         params.cache_ram_mib = 0
         params.n_threads_http = 1
-        # The server listens whether we want it or not: on a socket that nobody can reach once its folder is gone.
+        # The server always listens: use a socket that nobody can reach once its folder is gone.
         with tempfile.TemporaryDirectory() as folder:
             params.hostnames = [str(Path(folder) / "llm.sock")]
             try:
                 self._server = xllamacpp.Server(params)
             except RuntimeError as error:
                 what = f"{path} with the adapter {adapter}" if adapter else path
-                raise ModelError(f"llama.cpp can't load {what}", "set llm_model to a GGUF file it knows") from error
+                raise ModelError(
+                    f"llama.cpp can't load {what}", "set llm_model to a GGUF file that it supports"
+                ) from error
 
     def stream(self, request: dict[str, Any], timeout: float) -> Iterator[str]:
-        """Yield the reply's text in parts; `request` is in OpenAI's form. Closing the iterator stops the model.
+        """Yield the reply's text in parts; `request` is in OpenAI's format. Closing the iterator stops the model.
 
-        Raise ModelError where llama.cpp refuses, or `timeout` seconds pass without a part.
+        Raise ModelError if llama.cpp rejects the request, or `timeout` seconds pass without a part.
         """
         parts: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
         stopped = threading.Event()
@@ -65,7 +67,7 @@ class Runtime:
             finally:
                 parts.put(None)
 
-        # No daemon: the interpreter must not be taken down while llama.cpp still calls into it.
+        # Not a daemon: the interpreter must not shut down while llama.cpp still calls into it.
         threading.Thread(target=complete, name="llm").start()
         try:
             while (part := _next(parts, timeout)) is not None:
@@ -75,7 +77,7 @@ class Runtime:
 
 
 def cores() -> int:
-    """Return how many cores this process may use, MOST_THREADS at most: beyond that the memory's speed is the limit."""
+    """Return the number of cores to use, at most MOST_THREADS: beyond that memory bandwidth is the limit."""
     return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MOST_THREADS)
 
 
@@ -83,7 +85,7 @@ def _next(parts: "SimpleQueue[dict[str, Any] | None]", timeout: float) -> dict[s
     try:
         return parts.get(timeout=timeout)
     except Empty:
-        raise ModelError(f"no word in {timeout:g} s", "set llm_timeout higher, or take a smaller model") from None
+        raise ModelError(f"no token within {timeout:g} s", "increase llm_timeout, or use a smaller model") from None
 
 
 def _text(part: dict[str, Any]) -> str:
@@ -98,9 +100,9 @@ _kept: dict[tuple[str, int], Runtime] = {}
 
 
 def runtime(path: str, context: int, adapter: str = "") -> Runtime:
-    """Return the process's runtime of a model with an adapter or without (""), loading it where it is not loaded.
+    """Return the process's runtime of a model, with an adapter or without (""), loading it if necessary.
 
-    Of each model the one asked for last stays loaded. Another goes once the answers that it is writing have ended.
+    The runtime requested last stays loaded; another is freed once its running answers have finished.
     """
     with _loading:
         found = _alive.get((path, context, adapter)) or Runtime(path, context, adapter)

@@ -1,12 +1,12 @@
-"""Keeps LangChain from sending what it sees to LangSmith."""
+"""Keep LangChain from sending data to LangSmith."""
 
 import os
 
-OLD_SWITCHES = ("LANGCHAIN_TRACING", "LANGCHAIN_HANDLER")  # with these alone LangChain refuses to run
+OLD_SWITCHES = ("LANGCHAIN_TRACING", "LANGCHAIN_HANDLER")  # if only these are set, LangChain refuses to run
 
 
 def switch_off_tracing() -> None:
-    """Switch LangSmith's tracing off in this process, whatever the environment says."""
+    """Disable LangSmith tracing in this process, whatever the environment says."""
     import langsmith
 
     for name in OLD_SWITCHES:

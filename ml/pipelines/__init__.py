@@ -1,1 +1,1 @@
-"""The learning loop as pipelines: the same stages by hand, by `kfp.local` on this machine, and on a cluster."""
+"""The learning loop as pipelines: the same stages run by hand, by `kfp.local` on this machine, and on a cluster."""

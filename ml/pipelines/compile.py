@@ -1,4 +1,4 @@
-"""Compiles the pipelines to IR YAML, which a cluster takes: `codeintel pipeline compile`."""
+"""Compile the pipelines to IR YAML for a cluster: `codeintel pipeline compile`."""
 
 import re
 import warnings

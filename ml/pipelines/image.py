@@ -25,7 +25,7 @@ from ml.training.runtime import SLICES
 GPU = "nvidia.com/gpu"
 
 
-def on_cluster(
+def configure_for_cluster(
     task: Any,
     *,
     retries: int = 1,
@@ -35,13 +35,13 @@ def on_cluster(
     rated: bool = False,
     gpus: bool = False,
 ) -> Any:
-    """Add to a stage what it needs on a cluster; `kfp.local` passes all of it over.
+    """Add to a stage what it needs on a cluster; `kfp.local` ignores all of it.
 
-    `cached` is for a stage whose artifacts are all that it leaves: a cache looks at the arguments, and neither sees that a
-    repository moved on, nor brings back an index, a run or a report that is gone.
-    Without `workspace` it leaves no files, and runs on any node: that volume is of one node at a time.
-    One that `indexes` gets the key that may change the index; one that learns from `rated` answers, Langfuse's keys.
-    With `gpus` it takes every time-slice of the card, as a lock: training shares it with nobody.
+    `cached` is for a stage whose only results are its artifacts: the cache compares arguments, and neither notices a new
+    commit in a repository nor restores an index, a run or a report that was deleted.
+    Without `workspace` the stage writes no files and runs on any node: that volume is attached to one node at a time.
+    A stage that `indexes` gets the key that may change the index; one that learns from `rated` answers, Langfuse's keys.
+    With `gpus` it takes every time-slice of the GPU, as a lock: training shares the GPU with nobody.
     """
     task.set_caching_options(cached)
     task.set_retry(retries, backoff_duration="30s", backoff_factor=2.0)
@@ -57,7 +57,7 @@ def on_cluster(
 
 
 def _workspace(task: Any) -> None:
-    """Mount the volume, which may lie on the node with the card: hence every stage may go there."""
+    """Mount the volume, which may be on the GPU node: so every stage tolerates that node."""
     kubernetes.mount_pvc(task, pvc_name=WORKSPACE_CLAIM, mount_path=WORKSPACE)
     kubernetes.add_toleration(task, key=GPU, operator="Exists", effect="NoSchedule")
     task.set_env_variable("CODEINTEL_DATA_DIR", WORKSPACE)
@@ -65,7 +65,7 @@ def _workspace(task: Any) -> None:
 
 
 def _settings(task: Any, indexes: bool, rated: bool) -> None:
-    """Take the settings from the platform; what a stack does not have is not there, hence `optional`."""
+    """Take the settings from the platform; not every stack has all of them, hence `optional`."""
     names = {key(name): variable(name) for name in (*SETTING_NAMES, *((RECORDS_URL,) if rated else ()))}
     kubernetes.use_config_map_as_env(task, config_map_name=SETTINGS, config_map_key_to_env=names, optional=True)
     secrets = {STORE_SECRET: {WRITES if indexes else READS: variable(STORE_KEY)}}

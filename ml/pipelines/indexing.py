@@ -1,13 +1,13 @@
-"""Indexing past one machine: a stage for each shard of the repositories, all into one Qdrant collection.
+"""Indexing beyond one machine: a stage for each shard of the repositories, all into one Qdrant collection.
 
-The embedded store has one writer; so this is for a Qdrant server, whose collection has shards and replicas
-(`store_shards`, `store_replicas`). Each stage does what `codeintel index PATH_OR_URL…` does; what distributes the work is
-`dsl.ParallelFor`, and nothing of ours.
+The embedded store allows one writer, so this needs a Qdrant server, whose collection has shards and replicas
+(`store_shards`, `store_replicas`). Each stage does what `codeintel index PATH_OR_URL…` does; `dsl.ParallelFor` distributes
+the work.
 """
 
 from kfp import dsl
 
-from ml.pipelines.image import on_cluster
+from ml.pipelines.image import configure_for_cluster
 from ml.pipelines.learning import build_code_index
 
 AT_ONCE = 16
@@ -15,11 +15,11 @@ AT_ONCE = 16
 
 @dsl.pipeline(name="indexing", description="Many repositories into one collection, shard by shard, in parallel.")
 def indexing(shards: list) -> None:  # type: ignore[type-arg]
-    """Shard, each a list of paths or URLs, in; the index is where the settings say."""
+    """Index shards, each a list of paths or URLs, into the index that the settings name."""
     with dsl.ParallelFor(shards, parallelism=AT_ONCE) as sources:
-        on_cluster(build_code_index(sources=sources, pinned=""), retries=3, workspace=False, indexes=True)
+        configure_for_cluster(build_code_index(sources=sources, pinned=""), retries=3, workspace=False, indexes=True)
 
 
-def shards_of(sources: list[str], count: int) -> list[list[str]]:
-    """Deal repositories out into `count` shards of the same size, give or take one; the same ones each time."""
+def split_into_shards(sources: list[str], count: int) -> list[list[str]]:
+    """Split repositories into `count` shards of equal size, give or take one, deterministically."""
     return [shard for number in range(count) if (shard := sorted(sources)[number::count])]

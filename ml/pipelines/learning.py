@@ -1,17 +1,17 @@
 """The learning loop as one pipeline: index_code -> make_dataset -> fine_tune_llm -> evaluate_model -> register_model.
 
-Each stage does what the command in its docstring does (rag_service.learning). What the stages share, the index, the runs
-and the registry, is where the settings say (CODEINTEL_…); what they hand on are artifacts. In DevOps terms: build, test
-data, release candidate, acceptance test, and a promotion that the test decides.
+Each stage does what the command in its docstring does (rag_service.learning). The settings (CODEINTEL_…) say where the
+shared state is: the index, the runs and the registry. Stages pass artifacts on. In DevOps terms: build, test data, release
+candidate, acceptance test, and a promotion that the test decides.
 
-`kfp.local` runs neither what depends on a loop nor the body of an `If`: so the loop over many repositories is a pipeline
-of its own (indexing.py), and the gate is inside register_model.
+`kfp.local` runs neither what depends on a loop nor the body of an `If`: so the loop over many repositories is a separate
+pipeline (indexing.py), and the gate is inside register_model.
 """
 
 from kfp import dsl
 from kfp.dsl import HTML, Artifact, Dataset, Input, Metrics, Model, Output
 
-from ml.pipelines.image import on_cluster
+from ml.pipelines.image import configure_for_cluster
 from ml.pipelines.names import IMAGE
 
 
@@ -97,13 +97,15 @@ def learning(
     questions: int = 100,
 ) -> str:
     """Repository (a list, or a manifest's file) in, the decision out."""
-    index = on_cluster(build_code_index(sources=sources, pinned=pinned), retries=2, indexes=True)
+    index = configure_for_cluster(build_code_index(sources=sources, pinned=pinned), retries=2, indexes=True)
     made = make_dataset(index=index.outputs["index"], size=size, seed=seed, by_hand=by_hand)
-    dataset = on_cluster(made, cached=True, rated=True)
+    dataset = configure_for_cluster(made, cached=True, rated=True)
     pairs = dataset.outputs["dataset"]
-    run = on_cluster(fine_tune_llm(dataset=pairs, epochs=epochs, max_steps=max_steps), retries=3, gpus=True)
-    # Half an hour of retries: the model that was asked may have made room on the card for the training, and comes back.
-    evaluation = on_cluster(evaluate_model(dataset=pairs, run=run.outputs["run"], questions=questions), retries=6)
-    last = on_cluster(register_model(run=run.outputs["run"], page=evaluation.outputs["page"]), retries=2)
+    run = configure_for_cluster(fine_tune_llm(dataset=pairs, epochs=epochs, max_steps=max_steps), retries=3, gpus=True)
+    # Half an hour of retries: the model may have been evicted from the GPU for the training, and has to come back.
+    evaluation = configure_for_cluster(
+        evaluate_model(dataset=pairs, run=run.outputs["run"], questions=questions), retries=6
+    )
+    last = configure_for_cluster(register_model(run=run.outputs["run"], page=evaluation.outputs["page"]), retries=2)
     outcome: str = last.outputs["Output"]
     return outcome

@@ -19,16 +19,16 @@ from ml.settings import Settings
 DECISION, LOG = "decision", "log.txt"
 BEGUN = re.compile(r"Executing task \S*?'(?P<stage>[\w-]+)'")
 SAID = re.compile(r"^    (?P<line>\$ .*|step .*)")
-# Begins the line of JSON that a stage that failed leaves in the log (ml.pipelines.stage).
+# Prefix of the JSON line that a failed stage leaves in the log (ml.pipelines.stage).
 ERROR = '{"error": {"cause": '
 
 Progress = Callable[[str, str], None]
-"""Is told the stage that runs, and a line of what it does ("" when it begins)."""
+"""Receives the running stage and a line of its output ("" when it starts)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the pipeline ended with: promoted or refused, why, and the report's page."""
+    """The result of the pipeline: promoted or rejected, why, and the report's page."""
 
     promoted: bool
     reasons: tuple[str, ...]
@@ -38,8 +38,8 @@ class Outcome:
 def run_learning(settings: Settings, root: Path, arguments: Mapping[str, Any], progress: Progress) -> Outcome:
     """Run the pipeline with these arguments; artifacts and the log go under `root`.
 
-    Raise PipelineError with cause and cure of the stage that failed. A run that was killed is started again: the index, the
-    training and the promotion go on where they were.
+    Raise PipelineError with cause and cure of the stage that failed. After a kill, run it again: the index, the training
+    and the promotion resume where they were.
     """
     from kfp import local
 
@@ -54,7 +54,7 @@ def run_learning(settings: Settings, root: Path, arguments: Mapping[str, Any], p
             with redirect_stdout(log), warnings.catch_warnings():
                 warnings.simplefilter(
                     "ignore", RuntimeWarning
-                )  # the image is for a cluster; here its packages are ours
+                )  # the image is for a cluster; here the stages use this environment
                 learning(**arguments)
         except RuntimeError as error:
             raise PipelineError(log.cause or str(error), f"{log.cure}; the log is {root / LOG}") from error
@@ -68,7 +68,7 @@ def _changed(path: Path) -> float:
 
 
 class _Log(io.TextIOBase):
-    """Takes what kfp prints, which is a lot: all of it goes into a file, and the little that a person wants to progress."""
+    """Captures kfp's verbose output: all of it goes into a file, and the lines of interest to `progress`."""
 
     def __init__(self, file: TextIO, progress: Progress) -> None:
         self._file, self._progress = file, progress
@@ -96,7 +96,7 @@ class _Log(io.TextIOBase):
 
 @contextmanager
 def _in_environment(settings: Settings) -> Iterator[None]:
-    """Hand the settings that are in force, options of the command line too, on to the stages' processes."""
+    """Pass the settings in force, including command-line options, to the stages' processes."""
     before = dict(os.environ)
     for name in type(settings).model_fields:
         value = getattr(settings, name)

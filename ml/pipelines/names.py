@@ -1,8 +1,8 @@
-"""What stages name on a cluster: each of it is made there by the platform (infra/pulumi/components/learning.py)."""
+"""Names of cluster objects that stages use; the platform creates them (infra/pulumi/components/learning.py)."""
 
-# Compiled pipelines name it; `codeintel pipeline compile --registry` says where it was pushed. Built from platform/images/.
+# Named by compiled pipelines, with the prefix of `codeintel pipeline compile --registry`; built from platform/images/.
 IMAGE = "codeintel/trainer:0.1.0"
-STAGE = "learning"  # the app of the stages' pods, by which policies find them
+STAGE = "learning"  # the `app` label of the stages' pods, which network policies select
 WORKSPACE_CLAIM, WORKSPACE = "training-workspace", "/workspace"
 
 SETTINGS = "codeintel-settings"
@@ -11,15 +11,15 @@ RECORDS_URL = "langfuse_url"
 
 STORE_SECRET, RECORDS_SECRET = "codeintel-store", "codeintel-records"
 STORE_KEY = "store_api_key"
-WRITES, READS = "api-key", "read-only-key"  # keys of STORE_SECRET: who indexes gets the one that may change the index
+WRITES, READS = "api-key", "read-only-key"  # keys of STORE_SECRET: only indexing may change the index
 RECORD_KEYS = ("langfuse_public_key", "langfuse_secret_key")
 
 
 def key(setting: str) -> str:
-    """Name a setting as a ConfigMap or a Secret holds it."""
+    """Return the key of a setting in a ConfigMap or a Secret."""
     return setting.replace("_", "-")
 
 
 def variable(setting: str) -> str:
-    """Name a setting as the environment holds it (ml.settings)."""
+    """Return the environment variable of a setting (ml.settings)."""
     return f"CODEINTEL_{setting.upper()}"

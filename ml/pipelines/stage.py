@@ -1,6 +1,6 @@
-"""What a stage is made of: one function of the learning loop, in a process of its own.
+"""Run a pipeline stage: one function of the learning loop, in a subprocess.
 
-A process, because `ml` does not import `rag_service`; what crosses over is JSON, errors with their cause and cure too.
+A subprocess, because `ml` does not import `rag_service`; reports and errors cross the boundary as JSON.
 """
 
 import json
@@ -16,9 +16,9 @@ MODULE = "rag_service.learning"
 
 
 def run_stage(stage: str, **arguments: Any) -> Any:
-    """Run a stage and return its report; its progress goes to the log, and so does an error, as a line of JSON.
+    """Run a stage and return its report; log its progress and, as a line of JSON, its error.
 
-    Raise PipelineError with the stage's cause and cure where it fails.
+    Raise PipelineError with the stage's cause and cure if it fails.
     """
     print("$", stage, *_words(arguments), flush=True)
     command = [sys.executable, "-P", "-m", MODULE, stage, json.dumps(arguments)]
@@ -28,7 +28,7 @@ def run_stage(stage: str, **arguments: Any) -> Any:
         printed.seek(0)
         found = printed.read()
     if running.returncode:
-        error = _error(stage, found, last or f"it ended with {running.returncode}")
+        error = _error(stage, found, last or f"it exited with {running.returncode}")
         print(json.dumps(error.as_dict()), flush=True)
         raise error
     print(found, flush=True)
@@ -36,7 +36,7 @@ def run_stage(stage: str, **arguments: Any) -> Any:
 
 
 def _words(arguments: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the arguments for the log: a list's values, name=value of what else is set."""
+    """Yield the arguments for the log: the values of lists, and name=value for everything else that is set."""
     for name, value in arguments.items():
         if isinstance(value, list):
             yield from map(str, value)
@@ -45,7 +45,7 @@ def _words(arguments: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _pass_on(lines: IO[str] | None) -> str:
-    """Print lines as they come, and return the last one that is not empty."""
+    """Print lines as they arrive, and return the last one that is not empty."""
     last = ""
     for line in lines or ():
         print(line, end="", flush=True)
@@ -58,5 +58,5 @@ def _error(stage: str, printed: str, otherwise: str) -> PipelineError:
         error = json.loads(printed)["error"]
         cause, cure = error["cause"], error["cure"]
     except (ValueError, KeyError, TypeError):  # it was killed, or has a bug
-        cause, cure = otherwise, "look at the stage's log"
+        cause, cure = otherwise, "check the stage's log"
     return PipelineError(f"codeintel {stage}: {cause}", cure)

@@ -1,1 +1,1 @@
-"""MLflow: what was trained and how, the versions of the adapter, and which of them is Production."""
+"""MLflow: training runs, the versions of the adapter, and which of them is Production."""

@@ -1,11 +1,11 @@
-"""The gate's rules, as pure functions: is a candidate good enough to register, and better than what is in force."""
+"""The gate's rules, as pure functions: is a candidate good enough to register, and better than what is in force?"""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from ml.evaluation.bootstrap import Difference, paired
+from ml.evaluation.bootstrap import Difference, paired_difference
 from ml.evaluation.report import (
     ANSWER_RELEVANCY,
     CITATION_PRECISION,
@@ -17,23 +17,23 @@ from ml.evaluation.report import (
 )
 
 KEYS = (FAITHFULNESS, ANSWER_RELEVANCY)
-# What stands in for them: an adapter changes what the LLM writes and nothing else, so both are measured on that alone.
-# Supported by the cited lines stands for faithful to them, near the answer wanted for relevant to the question.
+# Their substitutes, measured only on what the LLM writes, which is all that an adapter changes: support by the cited
+# lines for faithfulness, overlap with the reference answer for relevancy.
 KEYS_WITHOUT_JUDGE = (SUPPORTED, REFERENCE_OVERLAP)
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The least mean that a metric may have to be registered, and how far one may fall that need not be better.
+    """The least means for registration, and how far a metric that need not improve may fall.
 
-    `least_without_judge` takes the place of the thresholds that need a judge where none may decide. `tolerance` bounds
-    what noise may hide: a metric is worse where it fell beyond noise, or by more than this.
+    `least_without_judge` replaces the thresholds that need a judge if none may decide. `tolerance` bounds what noise may
+    hide: a metric is worse if it fell significantly, or by more than this.
     """
 
     least: Mapping[str, float] = field(
         default_factory=lambda: MappingProxyType({FAITHFULNESS: 0.7, ANSWER_RELEVANCY: 0.7, CITATION_PRECISION: 0.8})
     )
-    # Of what it writes by itself a half has to stand. Set before any adapter was measured, and not fitted to one.
+    # Half of what the LLM alone writes has to be supported. Set before any adapter was measured.
     least_without_judge: Mapping[str, float] = field(
         default_factory=lambda: MappingProxyType({SUPPORTED: 0.5, REFERENCE_OVERLAP: 0.3})
     )
@@ -45,17 +45,17 @@ DEFAULT = Rules()
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the gate says and why; `figures` holds a line for each metric that was looked at."""
+    """The gate's decision and its reasons; `figures` has a line for each metric considered."""
 
     passed: bool
     reasons: tuple[str, ...]
     figures: Mapping[str, str]
 
 
-def above_thresholds(report: Report, rules: Rules = DEFAULT) -> Decision:
-    """Return whether a model may be registered: each metric that a threshold names was measured and reaches it.
+def check_thresholds(report: Report, rules: Rules = DEFAULT) -> Decision:
+    """Decide whether a model may be registered: each metric with a threshold was measured and reaches it.
 
-    Where the judge may not decide, the metrics that need one are left out, and the reasons say so.
+    If the judge may not decide, the metrics that need one are ignored, and the reasons say so.
     """
     metrics, undecidable = report.trusted(), _undecidable(report)
     wanted = {name: least for name, least in rules.least.items() if name not in undecidable}
@@ -71,11 +71,11 @@ def above_thresholds(report: Report, rules: Rules = DEFAULT) -> Decision:
     return _decision([*lacking, *low], "above the thresholds", [report], figures)
 
 
-def better(candidate: Report, present: Report, rules: Rules = DEFAULT) -> Decision:
-    """Return whether a candidate may replace what is in force.
+def compare_reports(candidate: Report, present: Report, rules: Rules = DEFAULT) -> Decision:
+    """Decide whether a candidate may replace what is in force.
 
-    It has to be better beyond noise on Faithfulness and Answer Relevancy (where a judge may not decide, on what stands
-    in for them), and no worse on every other metric. What both reports hold case by case is compared case by case.
+    It must be significantly better on Faithfulness and Answer Relevancy (or on their substitutes, if a judge may not
+    decide), and no worse on every other metric. Metrics are compared case by case if both reports have cases.
     """
     if candidate.dataset_digest != present.dataset_digest:
         return Decision(False, ("the two were measured on different data sets: evaluate both on one",), {})
@@ -99,15 +99,15 @@ def better(candidate: Report, present: Report, rules: Rules = DEFAULT) -> Decisi
 
 
 def difference(name: str, candidate: Report, present: Report) -> Difference:
-    """Return what a candidate gains on a metric: over the cases that both reports hold, or else from their intervals."""
+    """Return what a candidate gains on a metric: over the cases in both reports, or else from their intervals."""
     ours, theirs = candidate.scores(name), present.scores(name)
     shared = [case for case in ours if case in theirs]
     if shared:
-        return paired([ours[case] for case in shared], [theirs[case] for case in shared])
-    return unpaired(candidate.trusted()[name], present.trusted()[name])
+        return paired_difference([ours[case] for case in shared], [theirs[case] for case in shared])
+    return unpaired_difference(candidate.trusted()[name], present.trusted()[name])
 
 
-def unpaired(a: Metric, b: Metric) -> Difference:
+def unpaired_difference(a: Metric, b: Metric) -> Difference:
     """Return a - b with its interval, from the two intervals alone, taken as independent.
 
     Method of variance estimates recovery: Zou and Donner 2008, https://doi.org/10.1002/sim.3095.
@@ -128,7 +128,7 @@ def _refusal(name: str, candidate: Report, present: Report, key: bool, tolerance
 
 
 def _undecidable(report: Report) -> set[str]:
-    """Return the metrics that need a judge where the report's may not decide; none where it may."""
+    """Return the metrics that need a judge, if the report's may not decide, or else none."""
     if report.judge and report.judge.passed:
         return set()
     return {*KEYS, *(metric.name for metric in report.metrics if metric.judged)}

@@ -1,10 +1,9 @@
-"""Who was Production, in order: a ledger whose entries are written once each, whoever else writes.
+"""The ledger of Production versions: an append-only sequence whose entries are written exactly once.
 
-MLflow's alias is overwritten by whoever comes last, so it can't tell two promotions apart that were both decided
-against the same Production. Its run parameters can: (run, name) is the primary key of their table, and a second value
-for the same name is refused. The ledger is one run, and the parameter named by the next number goes to whoever writes
-it first. The alias and the tag follow from the ledger: who dies between the two leaves the next one to set them
-(Registry.settle).
+MLflow's alias is last-write-wins, so it can't detect two promotions that were both decided against the same Production.
+Run parameters can: (run, name) is the primary key of their table, and a second value for the same name is rejected. The
+ledger is one run, and the parameter named by the next number goes to the first writer. The alias and the tag are derived
+from the ledger: after a crash between the two, the next caller sets them (Registry.settle).
 """
 
 import re
@@ -24,7 +23,7 @@ ENTRY = re.compile(r"(?P<rollback>rolled back to )?version (?P<version>\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """From here on this version was Production (0: none, the base model alone)."""
+    """A change of Production to a version (0: none, the base model alone)."""
 
     generation: int
     version: int
@@ -32,14 +31,14 @@ class Entry:
 
     @property
     def text(self) -> str:
-        """The entry as it stands in MLflow."""
+        """The entry as stored in MLflow."""
         return f"{'rolled back to ' if self.rollback else ''}version {self.version}"
 
 
 def open_ledger(client: "MlflowClient", name: str) -> str:
-    """Return the id of the run that is the ledger of a registered model; both are created where they are not there.
+    """Return the id of the ledger run of a registered model, creating both if necessary.
 
-    Raise RegistryError where the model was made by something else.
+    Raise RegistryError if the model was created by something else.
     """
     from mlflow.exceptions import MlflowException
 
@@ -50,7 +49,9 @@ def open_ledger(client: "MlflowClient", name: str) -> str:
             raise
         model = _create(client, name)
     if TAG not in model.tags:
-        raise RegistryError(f"the registered model {name} was made by something else", "take another name for yours")
+        raise RegistryError(
+            f"the registered model {name} was created by something else", "choose another name for yours"
+        )
     return str(model.tags[TAG])
 
 
@@ -68,20 +69,20 @@ def _create(client: "MlflowClient", name: str) -> "RegisteredModel":
 
 
 def read_entries(client: "MlflowClient", ledger: str) -> list[Entry]:
-    """Return all entries, the first first. Raise RegistryError where one can't be read."""
+    """Return all entries, oldest first. Raise RegistryError if one can't be read."""
     entries = []
     for generation, text in sorted(client.get_run(ledger).data.params.items()):
         found = ENTRY.fullmatch(text)
         if not found:
             raise RegistryError(
-                f"the ledger {ledger} holds {text!r}", "it was changed by hand: restore MLflow's database"
+                f"the ledger {ledger} contains {text!r}", "it was changed by hand: restore MLflow's database"
             )
         entries.append(Entry(int(generation), int(found["version"]), bool(found["rollback"])))
     return entries
 
 
 def write_entry(client: "MlflowClient", ledger: str, entry: Entry) -> bool:
-    """Write the entry of a generation, or gives False where another one has that generation."""
+    """Write the entry of a generation, and return whether no other entry had taken that generation."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -94,7 +95,7 @@ def write_entry(client: "MlflowClient", ledger: str, entry: Entry) -> bool:
 
 
 def predecessor(entries: list[Entry]) -> int:
-    """Return the version that was Production before the present one, each rollback having undone one promotion."""
+    """Return the version that was Production before the current one, where each rollback undoes one promotion."""
     stack = [0]
     for entry in entries:
         if entry.rollback:

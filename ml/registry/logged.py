@@ -1,4 +1,4 @@
-"""Which run of MLflow's a training run's folder has become."""
+"""The MLflow run of a training run's folder."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ FILE = "mlflow.json"
 def log_once(
     address: str, data: TrainingData, base: BaseModel, recipe: Recipe, result: TrainingResult, repository: Path
 ) -> str:
-    """Log a finished run, as `log_run` does, and gives its id; of the same folder again, the same id."""
+    """Log a finished run, as `log_run` does, and return its id; a folder is logged only once."""
     file = result.adapter.parent / FILE
     known = json.loads(file.read_text()) if file.is_file() else {}
     if address not in known:
@@ -28,7 +28,7 @@ def log_once(
 
 
 def run_id_of(folder: Path, address: str) -> str:
-    """Return the id of a folder's run at an address. Raise RegistryError where it was not logged there."""
+    """Return the id of a folder's run at an address. Raise RegistryError if it was not logged there."""
     try:
         return str(json.loads((folder / FILE).read_text())[address])
     except (OSError, ValueError, KeyError) as error:

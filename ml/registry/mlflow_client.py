@@ -1,4 +1,4 @@
-"""The boundary to MLflow: one client, its errors translated, nothing sent but to the server that was set."""
+"""The boundary to MLflow: one client, with errors translated, that contacts only the configured server."""
 
 import os
 import tempfile
@@ -14,7 +14,7 @@ from ml.settings import Settings
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-# Read by MLflow at each call. Its own defaults ask a server that is away for minutes.
+# Read by MLflow at each call. Its defaults retry a server that is down for minutes.
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -27,7 +27,7 @@ ALREADY_EXISTS, NOT_FOUND, INVALID = "RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_N
 
 
 def tracking_address(settings: Settings) -> str:
-    """Return the address of MLflow: the server that was set, or a SQLite file in the data folder."""
+    """Return the address of MLflow: the configured server, or a SQLite file in the data folder."""
     if settings.mlflow_url:
         return settings.mlflow_url
     folder = Path(settings.data_dir).resolve()
@@ -45,7 +45,7 @@ def open_client(address: str) -> "MlflowClient":
 
 
 def experiment_id(client: "MlflowClient", name: str) -> str:
-    """Return the id of an experiment, creating it where it is not there."""
+    """Return the id of an experiment, creating it if necessary."""
     from mlflow.exceptions import MlflowException
 
     found = client.get_experiment_by_name(name)
@@ -60,7 +60,7 @@ def experiment_id(client: "MlflowClient", name: str) -> str:
 
 
 def _beside_database(client: "MlflowClient") -> str | None:
-    """Return where artifacts go without a server, which by default is the working folder; None: where the server says."""
+    """Return the artifact location without a server (MLflow's default is the working folder); None: the server's choice."""
     address = str(client.tracking_uri)
     if not address.startswith(SQLITE):
         return None
@@ -75,17 +75,17 @@ def text_artifact(client: "MlflowClient", run_id: str, path: str) -> str:
 
 @contextmanager
 def translated(address: str) -> Iterator[None]:
-    """Turn what MLflow raises into RegistryError."""
+    """Translate errors of MLflow into RegistryError."""
     from mlflow.exceptions import MlflowException
 
     try:
         yield
     except MlflowException as error:
-        # Without a status of its own the error is one of the connection.
+        # An error without a status is a connection error.
         away = "API request" in str(error) and "failed with exception" in str(error)
         cause = f"MLflow at {address} does not answer" if away else f"MLflow at {address}: {_first_line(error)}"
         raise RegistryError(
-            cause, "start it or set mlflow_url" if away else "look at it there, then try again"
+            cause, "start it or set mlflow_url" if away else "check it there, then try again"
         ) from error
 
 

@@ -1,7 +1,7 @@
-"""An MLflow server by plain HTTP: for the service and what runs beside vLLM, whose installation holds no MLflow.
+"""An MLflow server by plain HTTP: for the service and vLLM's sidecar, whose installations do not contain MLflow.
 
-Functions raise what urllib raises, and ValueError or KeyError where the server is not MLflow; `translated` turns both
-into errors of ours.
+Functions raise urllib's errors, and ValueError or KeyError if the server is not MLflow; `translated` turns both into
+errors of ours.
 """
 
 import http.client
@@ -22,34 +22,34 @@ NO_SUCH = frozenset(("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"))
 
 
 def server_url(settings: Settings) -> str:
-    """Return the address of the MLflow server that is set; "" where none is, or a database."""
+    """Return the address of the configured MLflow server, or "" if none is set or it is a database."""
     url = settings.mlflow_url or ""
     return url if url.startswith(("http://", "https://")) else ""
 
 
 @contextmanager
 def translated(url: str, kind: type[CodeIntelError]) -> Iterator[None]:
-    """Raise an error of ours where the server is away, refuses, or is not MLflow."""
+    """Translate errors of a server that is down, rejects the request or is not MLflow."""
     try:
         yield
     except urllib.error.HTTPError as error:
-        raise kind(f"MLflow at {url}: status {error.code}", "look at it there") from error
+        raise kind(f"MLflow at {url}: status {error.code}", "check it there") from error
     except (OSError, http.client.HTTPException) as error:
         raise kind(f"MLflow at {url} does not answer ({error})", "start it, or unset mlflow_url") from error
     except (ValueError, KeyError) as error:
-        raise kind(f"{url} is not an MLflow server", "mend mlflow_url") from error
+        raise kind(f"{url} is not an MLflow server", "fix mlflow_url") from error
 
 
 def find_production(url: str) -> tuple[int, str] | None:
-    """Return the version that is Production and its run; None: the base model alone."""
-    from ml.registry.versions import NAME, PRODUCTION  # only who asks for it pays for its import
+    """Return the Production version and its run, or None for the base model alone."""
+    from ml.registry.versions import NAME, PRODUCTION  # imported lazily: it is slow
 
     found = _known(url, "registered-models/alias", {"name": NAME, "alias": PRODUCTION})
     return (int(found["model_version"]["version"]), str(found["model_version"]["run_id"])) if found else None
 
 
 def list_finished_runs(url: str, limit: int) -> list[str]:
-    """Return the training runs that finished, the newest first."""
+    """Return the finished training runs, newest first."""
     from ml.registry.tracking import EXPERIMENT
 
     experiment = _known(url, "experiments/get-by-name", {"experiment_name": EXPERIMENT})
@@ -68,18 +68,18 @@ def list_finished_runs(url: str, limit: int) -> list[str]:
 
 
 def list_artifacts(url: str, run_id: str, folder: str) -> list[str]:
-    """Return the paths of the files in a folder of a run's artifacts; none where it is not there."""
+    """Return the paths of the files in a folder of a run's artifacts; none if it does not exist."""
     listed = _known(url, "artifacts/list", {"run_id": run_id, "path": folder}) or {}
     return [str(file["path"]) for file in listed.get("files", []) if not file["is_dir"]]
 
 
 def open_artifact(url: str, run_id: str, path: str) -> http.client.HTTPResponse:
-    """Open a file of a run, which the server passes on from wherever it lies."""
+    """Open a file of a run, through the server's artifact proxy."""
     return _get(url, "get-artifact", {"path": path, "run_uuid": run_id})
 
 
 def _known(url: str, route: str, query: Mapping[str, str]) -> dict[str, Any] | None:
-    """Return what a server knows; None where it works and knows no such thing."""
+    """Return a server's reply, or None if it says that there is no such thing."""
     try:
         with _get(url, f"{API}/{route}", query) as reply:
             found: dict[str, Any] = json.load(reply)

@@ -1,16 +1,16 @@
-"""Register and promote: the gate's decisions carried out, and each recorded with its figures."""
+"""Register and promote: carry out the gate's decisions, and record each with its figures."""
 
 import json
 from dataclasses import asdict, dataclass
 
 from ml.evaluation.report import Report
-from ml.registry.gate import DEFAULT, Decision, Rules, above_thresholds, better
+from ml.registry.gate import DEFAULT, Decision, Rules, check_thresholds, compare_reports
 from ml.registry.versions import Registry, Version
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a candidate: its version (None: not even registered) and the gate's last decision."""
+    """The outcome for a candidate: its version (None: not registered) and the gate's last decision."""
 
     version: Version | None
     promoted: bool
@@ -18,12 +18,12 @@ class Outcome:
 
 
 def submit(registry: Registry, run_id: str, report: Report, baseline: Report, rules: Rules = DEFAULT) -> Outcome:
-    """Register a run's adapter if it is above the thresholds, and promotes it if it is better than what is in force.
+    """Register a run's adapter if it is above the thresholds, and promote it if it is better than what is in force.
 
-    `baseline` is what was measured of the base model without an adapter, which is in force while nothing is Production.
-    Done again after a kill at any point it ends as it would have.
+    `baseline` is the report on the base model without an adapter, which is in force while nothing is Production.
+    After a kill at any point it can be repeated, with the same result.
     """
-    decision = above_thresholds(report, rules)
+    decision = check_thresholds(report, rules)
     if not decision.passed:
         return Outcome(None, False, decision)
     version = registry.register(run_id)
@@ -32,10 +32,10 @@ def submit(registry: Registry, run_id: str, report: Report, baseline: Report, ru
 
 
 def promote(registry: Registry, version: Version, report: Report, baseline: Report, rules: Rules = DEFAULT) -> Outcome:
-    """Make a version Production if it is better than the present one.
+    """Make a version Production if it is better than the current one.
 
-    Where another version becomes Production meanwhile, the comparison is made again, with that one: of two candidates
-    at once the second has to beat the first.
+    If another version becomes Production meanwhile, compare with that one: of two concurrent candidates the second has to
+    beat the first.
     """
     while True:
         registry.settle()
@@ -57,11 +57,11 @@ def _compare(registry: Registry, report: Report, head: int, baseline: Report, ru
     if present is None:
         reason = f"version {head}, which is Production, was not measured on this data set: evaluate it too"
         return Decision(False, (reason,), {})
-    return better(report, present, rules)
+    return compare_reports(report, present, rules)
 
 
 def _record(registry: Registry, version: Version, decision: Decision, generation: int, head: int) -> None:
-    """Write a decision before it is carried out: what became of it then stands in the ledger."""
+    """Record a decision before it is carried out; the ledger shows the outcome."""
     content = asdict(decision) | {"version": version.number, "against": head, "generation": generation}
     registry.add_text(
         version, json.dumps(content, indent=1), f"decisions/{generation:06}-version-{version.number}.json"

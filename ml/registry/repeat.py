@@ -1,4 +1,4 @@
-"""Repeat a training run from what MLflow holds of it."""
+"""Repeat a training run from its record in MLflow."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +13,14 @@ from ml.training.result import TrainingResult
 
 @dataclass(frozen=True, slots=True)
 class Repetition:
-    """A repeated run beside the one that was logged; `packages` names those whose version differs, as (then, now)."""
+    """A repeated run beside the logged one; `packages` lists those whose version differs, as (then, now)."""
 
     logged: LoggedRun
     result: TrainingResult
     packages: dict[str, tuple[str, str]]
 
     def agrees(self, tolerance: float = 0.01) -> bool:
-        """Return whether the held-out loss came out the same, within a share of it."""
+        """Return whether the held-out losses agree, within a relative tolerance."""
         then, now = self.logged.held_out_loss, self.result.held_out_loss_after
         return abs(now - then) <= tolerance * then
 
@@ -28,7 +28,7 @@ class Repetition:
 def repeat(address: str, run_id: str, output: Path, settings: Settings, progress: Progress = print) -> Repetition:
     """Train again with the data set, recipe and seed of a logged run, into `output`.
 
-    Raise RegistryError where the run is not there or the base model in the settings is another one.
+    Raise RegistryError if the run does not exist, or the configured base model is another one.
     """
     logged = read_run(address, run_id)
     base = open_base_model(settings.base_model)

@@ -1,4 +1,4 @@
-"""A training run in MLflow: all that it was made from, what came out, and how to make it again."""
+"""A training run in MLflow: its inputs, its results, and all that is needed to repeat it."""
 
 import json
 import subprocess
@@ -27,7 +27,7 @@ PACKAGES = ("torch", "transformers", "peft", "trl", "datasets", "accelerate", "k
 
 @dataclass(frozen=True, slots=True)
 class LoggedRun:
-    """A run as it was logged: enough to repeat it, and the loss to compare a repetition with."""
+    """A logged run: enough to repeat it, and the loss to compare a repetition with."""
 
     run_id: str
     recipe: Recipe
@@ -42,10 +42,10 @@ class LoggedRun:
 def log_run(
     address: str, data: TrainingData, base: BaseModel, recipe: Recipe, result: TrainingResult, repository: Path
 ) -> str:
-    """Log a finished training run and gives its id; `repository` is the checkout whose revision is logged.
+    """Log a finished training run, and return its id; `repository` is the checkout whose revision is logged.
 
-    The data set goes along as an artifact, so that the run can be repeated: to a server of one's own, and nowhere else.
-    Raise RegistryError where MLflow is away or refuses; the run is then marked as failed where it was begun.
+    The data set is logged as an artifact, to your own server only, so that the run can be repeated. Raise RegistryError
+    if MLflow is down or rejects a request; a run that was created is then marked as failed.
     """
     client = open_client(address)
     with translated(address):
@@ -68,7 +68,7 @@ def log_run(
 
 
 def read_run(address: str, run_id: str) -> LoggedRun:
-    """Read back what a run was made from. Raise RegistryError where there is no such run."""
+    """Read the inputs of a logged run. Raise RegistryError if there is no such run."""
     client = open_client(address)
     with translated(address):
         run = client.get_run(run_id)
@@ -90,7 +90,7 @@ def read_run(address: str, run_id: str) -> LoggedRun:
 
 
 def logged_data(address: str, run_id: str, folder: Path) -> TrainingData:
-    """Bring the data set of a run into a folder. Raise RegistryError where it is not the one that was logged."""
+    """Download the data set of a run into a folder. Raise RegistryError if it is not the one that was logged."""
     logged, client = read_run(address, run_id), open_client(address)
     with translated(address):
         about = json.loads(text_artifact(client, run_id, f"{ADAPTER}/{ABOUT}"))
@@ -102,18 +102,18 @@ def logged_data(address: str, run_id: str, folder: Path) -> TrainingData:
 
 
 def differing_packages(run: LoggedRun) -> dict[str, tuple[str, str]]:
-    """Return the packages whose version differs, as (then, now): why a repetition may end with another loss."""
+    """Return the packages whose version differs, as (then, now): a repetition's loss may differ because of them."""
     now = package_versions()
     return {name: (then, now.get(name, "")) for name, then in run.packages.items() if now.get(name) != then}
 
 
 def package_versions() -> dict[str, str]:
-    """Return the versions of the packages that decide how training ends."""
+    """Return the versions of the packages that affect the result of training."""
     return {name: version(name) for name in PACKAGES}
 
 
 def code_revision(repository: Path) -> str:
-    """Return the checked-out git revision, "-dirty" at its end where files differ, "unknown" outside of a checkout."""
+    """Return the checked-out git revision, with "-dirty" if files differ, or "unknown" outside a checkout."""
     command = ["git", "-C", str(repository), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -160,7 +160,7 @@ def draw_losses(result: TrainingResult, picture: Path) -> None:
     axes.plot(steps, losses, label="training")
     before, after = result.held_out_loss_before, result.held_out_loss_after
     axes.plot((steps[0], steps[-1]), (before, after), "o", label=f"held out: {before:.2f} → {after:.2f}")
-    axes.set(xlabel="step", ylabel="loss, nats a token", ylim=(0, None))
+    axes.set(xlabel="step", ylabel="loss, nats per token", ylim=(0, None))
     axes.grid(visible=True, alpha=0.3)
     axes.legend()
     figure.savefig(picture, dpi=120)

@@ -26,7 +26,7 @@ class Version:
 
 
 class Registry:
-    """The versions of one adapter. Every method raises RegistryError where MLflow is away or refuses."""
+    """The versions of one adapter. Every method raises RegistryError if MLflow is down or rejects a request."""
 
     def __init__(self, address: str, name: str = NAME) -> None:
         self.address, self.name = address, name
@@ -35,7 +35,7 @@ class Registry:
             self._ledger = open_ledger(self._client, name)
 
     def register(self, run_id: str) -> Version:
-        """Make a version of a run's adapter; of the same run again, the same version."""
+        """Register a run's adapter and return its version; a run is registered only once."""
         with translated(self.address):
             for found in self._client.search_model_versions(f"name = '{self.name}' and run_id = '{run_id}'"):
                 return _version(found)
@@ -53,80 +53,80 @@ class Registry:
                 self._client.set_model_version_tag(self.name, str(version.number), name, value)
 
     def add_text(self, version: Version, text: str, path: str) -> None:
-        """Put a text among the artifacts of the version's run."""
+        """Add a text to the artifacts of the version's run."""
         with translated(self.address):
             self._client.log_text(version.run_id, text, path)
 
     def text(self, version: Version, path: str) -> str | None:
-        """Read a text among the artifacts of the version's run; None where there is none."""
+        """Return a text from the artifacts of the version's run, or None if there is none."""
         with translated(self.address):
             if path not in {file.path for file in self._client.list_artifacts(version.run_id, str(Path(path).parent))}:
                 return None
             return text_artifact(self._client, version.run_id, path)
 
     def add_file(self, version: Version, file: Path, folder: str) -> None:
-        """Put a file into a folder among the artifacts of the version's run."""
+        """Add a file to a folder in the artifacts of the version's run."""
         with translated(self.address):
             self._client.log_artifact(version.run_id, str(file), folder)
 
     def get_file(self, version: Version, path: str, folder: Path) -> Path:
-        """Bring a file from the artifacts of the version's run into a folder, and gives where it lies."""
+        """Download a file from the artifacts of the version's run into a folder, and return its path."""
         with translated(self.address):
             return Path(self._client.download_artifacts(version.run_id, path, str(folder)))
 
     def add_report(self, version: Version, report: Report) -> None:
-        """Keep what was measured of a version; one report for each data set."""
+        """Store the report on a version; there is one per data set."""
         self.add_text(version, report.to_json(), _report_path(report.dataset_digest))
 
     def report(self, version: Version, dataset_digest: str) -> Report | None:
-        """Read what was measured of a version on a data set; None where it was not measured on that one."""
+        """Return the report on a version for a data set, or None if it was not evaluated on that one."""
         text = self.text(version, _report_path(dataset_digest))
         return None if text is None else parse_report(text)
 
     def production(self) -> Version | None:
-        """Return the version whose alias is Production, which is the one to serve; None: the base model alone."""
+        """Return the version with the alias Production, which is the one to serve, or None for the base model alone."""
         from mlflow.exceptions import MlflowException
 
         with translated(self.address):
             try:
                 return _version(self._client.get_model_version_by_alias(self.name, PRODUCTION))
             except MlflowException as error:
-                # The code differs between a server and a database without one.
+                # The error code differs between a server and a local database.
                 if error.error_code in (NOT_FOUND, "INVALID_PARAMETER_VALUE"):
                     return None
                 raise
 
     def download(self, version: Version, folder: Path) -> Path:
-        """Bring a version's adapter (peft's form) into a folder, and gives where it lies."""
+        """Download a version's adapter, a PEFT folder, into a folder, and return its path."""
         with translated(self.address):
             return Path(self._client.download_artifacts(version.run_id, ADAPTER, str(folder)))
 
     def history(self) -> list[Entry]:
-        """Return every change of Production, the first first."""
+        """Return every change of Production, oldest first."""
         with translated(self.address):
             return read_entries(self._client, self._ledger)
 
     def succeed(self, after: int, version: Version) -> bool:
-        """Make a version Production if it still is generation `after` that is in force, else gives False.
+        """Make a version Production if generation `after` is still in force, and return whether it was.
 
-        Of any number of callers with the same `after`, one gets True.
+        Of any number of callers with the same `after`, exactly one gets True.
         """
         return self._append(Entry(after + 1, version.number))
 
     def rollback(self) -> Version | None:
-        """Make the version before the present one Production again, and gives it; None: the base model alone.
+        """Make the previous version Production again, and return it, or None for the base model alone.
 
-        Raise RegistryError where there is nothing to go back from, or another change came first.
+        Raise RegistryError if there is nothing to roll back, or another change came first.
         """
         entries = self.history()
         if not entries or not entries[-1].version:
             raise RegistryError(f"no version of {self.name} is Production", "there is nothing to roll back")
         if not self._append(Entry(entries[-1].generation + 1, predecessor(entries), rollback=True)):
-            raise RegistryError("Production changed at this very moment", "look at it again before you roll back")
+            raise RegistryError("Production has just changed", "look at it again before you roll back")
         return self.production()
 
     def settle(self) -> None:
-        """Set the alias and the tag to what the ledger says; needed where a process died between the two."""
+        """Set the alias and the tag to what the ledger says, in case a process died before setting them."""
         head = self._settled_alias()
         with translated(self.address):
             for found in self._client.search_model_versions(f"name = '{self.name}'"):
@@ -137,7 +137,7 @@ class Registry:
                     self._client.delete_model_version_tag(self.name, str(found.version), PRODUCTION)
 
     def _tag_production(self, version: str) -> None:
-        """Set the tag; where another process did so in the same moment MLflow's database refuses, and it is there."""
+        """Set the tag; if another process sets it at the same moment, MLflow's database rejects this one, which is fine."""
         from mlflow.exceptions import MlflowException
 
         try:
@@ -153,7 +153,7 @@ class Registry:
         return written
 
     def _settled_alias(self) -> int:
-        """Set the alias until a look at the ledger after that still agrees: the last to write it has seen the head."""
+        """Set the alias until the ledger, read afterwards, still agrees: so the last writer has seen the head."""
         while True:
             entries = self.history()
             head = entries[-1].version if entries else 0

@@ -1,4 +1,4 @@
-"""The models on the cluster, as objects that KServe's own SDK has typed: Pulumi hands them to Kubernetes."""
+"""The models on the cluster, as objects typed by KServe's SDK, which Pulumi applies to Kubernetes."""
 
 from ml.serving.cache import CacheArgs, model_cache
 from ml.serving.inference import AdapterSource, AutoscalingArgs, ProductionArgs, autoscaling_model, production_model

@@ -1,6 +1,6 @@
-"""KServe's local model cache: weights are brought to the node's disk once, and a pod that starts finds them there.
+"""KServe's local model cache: weights are downloaded to the node's disk once, and starting pods find them there.
 
-The SDK has no types for these kinds, so they are plain data; the API server's schema checks them in the tests.
+The SDK has no types for these kinds, so they are plain data; the tests check them against the API server's schema.
 """
 
 from dataclasses import dataclass, field
@@ -8,13 +8,13 @@ from typing import Any
 
 API = "serving.kserve.io/v1alpha1"
 # The folder on the node that the chart of KServe 0.20 mounts into its agent (no value changes it). The agent looks for
-# models there: elsewhere it downloads them for ever (kserve#5156).
+# models there: elsewhere it downloads them over and over (kserve#5156).
 PLACE = "/models"
 
 
 @dataclass(frozen=True, slots=True)
 class CacheArgs:
-    """The models by name, each with its address and size; the nodes that keep them, and how much they may take."""
+    """The models by name, each with its address and size; the nodes that cache them, and the space they may take."""
 
     models: dict[str, tuple[str, str]]
     limit: str = "100Gi"
@@ -23,7 +23,7 @@ class CacheArgs:
 
 
 def model_cache(args: CacheArgs) -> list[dict[str, Any]]:
-    """Return a LocalModelNodeGroup and a LocalModelCache a model."""
+    """Return a LocalModelNodeGroup, and a LocalModelCache per model."""
     group = {
         "apiVersion": API,
         "kind": "LocalModelNodeGroup",

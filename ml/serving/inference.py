@@ -1,15 +1,15 @@
-"""The two InferenceServices, in Knative mode: what people ask, and what shows that pods come and go by load.
+"""The two InferenceServices, in Knative mode: the production model, and a test of autoscaling.
 
-The production model takes every slice, as a lock on the card, so a new pod can't start beside the old one: Knative
+The production model takes every slice, as a lock on the GPU, so a new pod can't start beside the old one: Knative
 would wait for a slice that the old pod holds until the new one is ready (knative/serving#12551). An adapter needs no new
 pod, vLLM loads it by name; another base model or image replaces the whole InferenceService, the old one first (ADR 0011).
-A canary is for cards that hold two: `canary_percent` asks for half of the slices at most.
+A canary is for GPUs with room for two pods: `canary_percent` asks for half of the slices at most.
 """
 
 from dataclasses import dataclass, field
 from typing import Any
 
-from ml.serving.runtime import ADAPTERS, FORMAT, LOADING_SECONDS, PORT, RUNTIME, hardened, plain
+from ml.serving.runtime import ADAPTERS, FORMAT, LOADING_SECONDS, PORT, RUNTIME, restricted_security_context, to_plain
 from ml.training.runtime import SLICES
 
 GPU = "nvidia.com/gpu"
@@ -17,13 +17,13 @@ KNATIVE = {
     "serving.kserve.io/deploymentMode": "Knative",
     "autoscaling.knative.dev/class": "kpa.autoscaling.knative.dev",
 }
-REQUEST_SECONDS = 600  # Knative's most for a revision, by our config-defaults
-KEPT_FREE = 0.08  # of the card's memory, for CUDA itself
+REQUEST_SECONDS = 600  # Knative's maximum for a revision, in our config-defaults
+KEPT_FREE = 0.08  # share of the GPU's memory, for CUDA itself
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a model's pod runs, and what it takes; `gpus` are time-slices, and 0 is a CPU."""
+    """Where a model's pod runs, and its resources; `gpus` are time-slices, 0 means CPU only."""
 
     gpus: int
     cpu: str = "2"
@@ -35,7 +35,7 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class AdapterSource:
-    """Where adapters come from: an MLflow server, asked by a container of this image beside vLLM (ml.adapters.sidecar)."""
+    """Where adapters come from: an MLflow server, polled by a sidecar of this image (ml.adapters.sidecar)."""
 
     image: str
     mlflow_url: str
@@ -44,10 +44,10 @@ class AdapterSource:
 
 @dataclass(frozen=True, slots=True)
 class ProductionArgs:
-    """The production model: its base, where its adapters come from, and its share of the card's memory.
+    """The production model: its base, the source of its adapters, and its share of the GPU's memory.
 
-    `slices` is how many the card is offered as; `speculate` guesses that many tokens from the prompt itself (code and
-    answers quote it); `canary_percent` sends that share of requests to the new revision.
+    `slices` is the GPU's number of time-slices; `speculate` is the number of tokens guessed from the prompt (answers
+    quote code from it); `canary_percent` is the percentage of requests sent to the new revision.
     """
 
     name: str
@@ -64,7 +64,7 @@ class ProductionArgs:
 
 @dataclass(frozen=True, slots=True)
 class AutoscalingArgs:
-    """The autoscaling test: a small model, one slice a pod, a pod more for each `concurrency` requests at once."""
+    """The autoscaling test: a small model, one slice per pod, and one more pod per `concurrency` concurrent requests."""
 
     base: str
     placement: Placement
@@ -78,14 +78,14 @@ class AutoscalingArgs:
 
 
 def memory_share(gpus: int, slices: int) -> float:
-    """Return the share of the card's memory that a pod may take: slices isolate none, so each pod has to state its own."""
+    """Return the share of the GPU's memory that a pod may take: slices do not isolate memory, so each pod limits itself."""
     return round((1 - KEPT_FREE) * gpus / slices, 3)
 
 
 def production_model(args: ProductionArgs) -> dict[str, Any]:
-    """Return the production model's InferenceService; raises ValueError for a canary that has no slices of its own."""
+    """Return the production model's InferenceService. Raise ValueError for a canary without slices of its own."""
     if args.canary_percent is not None and 2 * args.placement.gpus > args.slices:
-        raise ValueError("a canary needs slices of its own: give the production model half of them at most")
+        raise ValueError("a canary needs slices of its own: give the production model at most half of them")
     flags = [
         *_vllm(args.placement.gpus, args.slices, args.context_tokens),
         "--enable-lora",
@@ -109,7 +109,7 @@ def production_model(args: ProductionArgs) -> dict[str, Any]:
 
 
 def autoscaling_model(args: AutoscalingArgs) -> dict[str, Any]:
-    """Return the autoscaling test's InferenceService: KPA by requests at once, down to `min_replicas`."""
+    """Return the autoscaling test's InferenceService: KPA by concurrency, down to `min_replicas`."""
     flags = _vllm(args.placement.gpus, args.slices, args.context_tokens)
     scaling = {
         "min_replicas": args.min_replicas,
@@ -118,7 +118,7 @@ def autoscaling_model(args: AutoscalingArgs) -> dict[str, Any]:
         "scale_target": args.concurrency,
         "container_concurrency": 2 * args.concurrency,
     }
-    # The target itself, not 70 % of it: a pod more comes when a pod's places are taken.
+    # 100 % of the target instead of the default 70 %: a pod is added when the others are fully used.
     annotations = {"autoscaling.knative.dev/target-utilization-percentage": "100"}
     predictor = _predictor(args.base, args.placement, flags, {})
     return _service(args.name, args.namespace, {**predictor, **scaling}, annotations)
@@ -139,7 +139,7 @@ def _service(name: str, namespace: str, predictor: dict[str, Any], annotations: 
         metadata={"name": name, "namespace": namespace, "annotations": {**KNATIVE, **slow, **annotations}},
         spec=V1beta1InferenceServiceSpec(predictor=V1beta1PredictorSpec(timeout=REQUEST_SECONDS, **predictor)),
     )
-    return plain(made)
+    return to_plain(made)
 
 
 def _predictor(base: str, placement: Placement, flags: list[str], environment: dict[str, str]) -> dict[str, Any]:
@@ -171,7 +171,7 @@ def _predictor(base: str, placement: Placement, flags: list[str], environment: d
 
 
 def _with_adapters(model: Any, name: str, adapters: AdapterSource) -> dict[str, Any]:
-    """Mount the adapters' folder into vLLM, and gives the container that fills it, with its volume."""
+    """Mount the adapters' folder into vLLM, and add the sidecar that fills it, with its volume."""
     from kubernetes import client
 
     model.volume_mounts = [client.V1VolumeMount(name="adapters", mount_path=ADAPTERS, read_only=True)]
@@ -190,7 +190,7 @@ def _with_adapters(model: Any, name: str, adapters: AdapterSource) -> dict[str, 
             requests={"cpu": "10m", "memory": "128Mi"}, limits={"cpu": "1", "memory": "512Mi"}
         ),
         volume_mounts=[client.V1VolumeMount(name="adapters", mount_path=ADAPTERS)],
-        security_context=hardened(),
+        security_context=restricted_security_context(),
     )
     folder = client.V1EmptyDirVolumeSource(size_limit=adapters.size)
     return {"containers": [bringing], "volumes": [client.V1Volume(name="adapters", empty_dir=folder)]}

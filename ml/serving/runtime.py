@@ -1,4 +1,4 @@
-"""The ServingRuntime of our vLLM image: how a model's pod is made, once for all models.
+"""The ServingRuntime of our vLLM image: the pod template of all models.
 
 Schema: https://github.com/kserve/kserve, config/crd/full, v0.20.
 """
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 RUNTIME, FORMAT, PORT = "codeintel-vllm", "vLLM", 8080
-CONTAINER = "kserve-container"  # the name by which KServe finds the one that serves
+CONTAINER = "kserve-container"  # the name by which KServe finds the serving container
 ADAPTERS = "/adapters"
 USER = 65532
-LOADING_SECONDS = 1800  # weights of 20 GB from a slow disk, and the CUDA graphs
+LOADING_SECONDS = 1800  # for 20 GB of weights from a slow disk, and the CUDA graphs
 
 
 @dataclass(frozen=True, slots=True)
 class VllmArgs:
-    """Image of platform/images/vllm, and the namespace of the models."""
+    """The image built from platform/images/vllm, and the namespace of the models."""
 
     image: str
     namespace: str = "codeintel-models"
@@ -23,7 +23,7 @@ class VllmArgs:
 
 
 def vllm_runtime(args: VllmArgs) -> dict[str, Any]:
-    """Return the ServingRuntime: vLLM at port 8080 with the model that KServe mounts at /mnt/models."""
+    """Return the ServingRuntime: vLLM on port 8080 with the model that KServe mounts at /mnt/models."""
     from kserve import V1alpha1ServingRuntime, V1alpha1ServingRuntimeSpec, V1alpha1SupportedModelFormat
 
     runtime = V1alpha1ServingRuntime(
@@ -38,19 +38,19 @@ def vllm_runtime(args: VllmArgs) -> dict[str, Any]:
             volumes=_scratch(),
         ),
     )
-    return plain(runtime)
+    return to_plain(runtime)
 
 
-def plain(thing: object) -> dict[str, Any]:
-    """Return an object of the SDK as the API server takes it: camelCase, and nothing that is not set."""
+def to_plain(thing: object) -> dict[str, Any]:
+    """Return an SDK object as the API server expects it: camelCase, without unset fields."""
     from kubernetes.client import ApiClient
 
     data: dict[str, Any] = ApiClient().sanitize_for_serialization(thing)
     return data
 
 
-def hardened() -> Any:
-    """Return the security context that the level `restricted` wants."""
+def restricted_security_context() -> Any:
+    """Return the security context that Pod Security's level `restricted` requires."""
     from kubernetes import client
 
     return client.V1SecurityContext(
@@ -77,7 +77,7 @@ def _server(image: str) -> Any:
         ports=[client.V1ContainerPort(container_port=PORT, protocol="TCP")],
         readiness_probe=_probe(period=5, failures=2),
         startup_probe=_probe(period=10, failures=LOADING_SECONDS // 10),
-        security_context=hardened(),
+        security_context=restricted_security_context(),
         volume_mounts=[
             client.V1VolumeMount(name="tmp", mount_path="/tmp"),  # noqa: S108  a volume
             client.V1VolumeMount(name="shm", mount_path="/dev/shm"),  # noqa: S108  torch's processes share tensors there

@@ -1,4 +1,4 @@
-"""The base model as a Hugging Face checkpoint: the embedded GGUF converted once, or whatever the user names."""
+"""The base model as a Hugging Face checkpoint: the embedded GGUF, converted once, or the user's own."""
 
 import hashlib
 import json
@@ -19,10 +19,10 @@ ABOUT = "base.json"
 
 @dataclass(frozen=True, slots=True)
 class BaseModel:
-    """What an adapter is made for: a folder or hub name to load, a name to show, and the digest of its weights.
+    """The base model of an adapter: a folder or hub name to load, a display name, and the digest of its weights.
 
-    For the embedded model the digest is that of its GGUF file, so that who has the GGUF alone can compare it.
-    A name on a hub, which nobody here has read, has none ("").
+    For the embedded model it is the digest of the GGUF file, so that llama.cpp's backend can compare it.
+    A model on the hub, whose weights were not read, has none ("").
     """
 
     path: str
@@ -31,10 +31,10 @@ class BaseModel:
 
 
 def open_base_model(name: str = EMBEDDED, cache: Path | None = None) -> BaseModel:
-    """Return the base model: "embedded", a folder with a checkpoint, or a hub's name, which is passed on as it is.
+    """Return the base model: "embedded", a folder with a checkpoint, or a name on the hub, passed on unchanged.
 
     The embedded one is converted into the user's cache folder the first time: 25 s, 540 MB.
-    Raise ModelError where the weights' package is missing or the folder holds no checkpoint.
+    Raise ModelError if the weights' package is missing or the folder does not contain a checkpoint.
     """
     if name == EMBEDDED:
         return _converted(embedded_weights(), cache or platformdirs.user_cache_path("codeintel", appauthor=False))
@@ -47,12 +47,14 @@ def open_base_model(name: str = EMBEDDED, cache: Path | None = None) -> BaseMode
         return _about(folder)
     weights = sorted(folder.glob("*.safetensors"))
     if not weights or not (folder / "config.json").is_file():
-        raise ModelError(f"{name} holds no checkpoint", "set base_model to a folder with config.json and *.safetensors")
+        raise ModelError(
+            f"{name} does not contain a checkpoint", "set base_model to a folder with config.json and *.safetensors"
+        )
     return BaseModel(str(folder.resolve()), folder.resolve().name, file_digest(*weights))
 
 
 def file_digest(*paths: Path) -> str:
-    """Return the SHA-256 of one file, or that of several files' digests in the order given."""
+    """Return the SHA-256 of a file, or of the concatenated digests of several files in the given order."""
     digests = []
     for path in paths:
         with path.open("rb") as file:
@@ -84,7 +86,7 @@ def _converted(gguf: Path, cache: Path) -> BaseModel:
 
 
 def _move(part: Path, folder: Path) -> None:
-    """Put a finished folder in place; where another process was first, its copy is as good."""
+    """Move a finished folder into place, unless another process was first."""
     try:
         part.rename(folder)
     except OSError:
@@ -97,7 +99,7 @@ def _convert(gguf: Path, target: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name)
-    # The weights are plain numbers once they are read: without this they would be saved as GGUF-quantised.
+    # The weights are dequantised when read: without this they would be saved as GGUF-quantised.
     model.hf_quantizer = None
     del model.config.quantization_config
     model.save_pretrained(target)

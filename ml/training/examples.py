@@ -1,4 +1,4 @@
-"""Question-answer pairs as JSONL: the one form in which data sets are written, trained on and evaluated."""
+"""Question-answer pairs as JSONL, the one format in which data sets are written, trained on and evaluated."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ml.errors import DatasetError
 
-# The texts around an example in training; whoever trains for a service gives that service's own (ml.training.job).
+# The texts around an example in training; training for a service uses that service's own (ml.training.job).
 SYSTEM = (
     "You answer questions about code from the numbered pieces of evidence, and cite each with its number in brackets."
 )
@@ -19,14 +19,14 @@ TRAIN, HELD_OUT = "train.jsonl", "held_out.jsonl"  # of a data set's folder
 
 
 class Example(BaseModel):
-    """A question, the numbered evidence that it is asked over, and the answer wanted.
+    """A question, its numbered evidence, and the reference answer.
 
-    `repo`, `revision`, `file_path` and the 1-based inclusive lines are the link that the answer cites; `origin` says
-    where the pair comes from (a template's name, "feedback", "hand"). A question of origin ABSENT is about something
+    `repo`, `revision`, `file_path` and the 1-based inclusive lines are the link that the answer cites; `origin` is
+    the pair's source (a template's name, "feedback", "hand"). A question of origin ABSENT is about something
     that is not in the index: it has no link, and a refusal is the right answer.
 
-    `learn` is False for what evaluations ask but nothing is trained on and no loss measured on: absent things, and
-    questions that the service would not put to the LLM that the pairs are for.
+    `learn` is False for pairs that are used in evaluations only, not for training or its loss: absent features, and
+    questions that the service would not put to this LLM.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
@@ -45,12 +45,12 @@ class Example(BaseModel):
 
     @property
     def absent(self) -> bool:
-        """Return whether nothing in the index answers it."""
+        """Whether nothing in the index answers the question."""
         return self.origin == ABSENT
 
 
 def read_examples(path: Path) -> list[Example]:
-    """Read a JSONL file of examples. Raise DatasetError naming the first line that is none, or where all is empty."""
+    """Read a JSONL file of examples. Raise DatasetError naming the first invalid line, or if there are none."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -59,7 +59,7 @@ def read_examples(path: Path) -> list[Example]:
 
 
 def parse_examples(text: str, place: str) -> list[Example]:
-    """Read examples that came from a place, as `read_examples` does."""
+    """Parse examples as `read_examples` does; `place` names their source in errors."""
     lines = text.splitlines()
     examples = [_parse(line, f"{place}:{number}") for number, line in enumerate(lines, 1) if line.strip()]
     if not examples:
@@ -73,17 +73,17 @@ def _parse(line: str, place: str) -> Example:
     except ValidationError as error:
         first = error.errors()[0]
         what = ".".join(str(part) for part in first["loc"]) or "the line"
-        raise DatasetError(f"{place}: {what}: {first['msg']}", "mend or remove that line") from error
+        raise DatasetError(f"{place}: {what}: {first['msg']}", "fix or remove that line") from error
 
 
 def write_examples(path: Path, examples: Iterable[Example]) -> None:
-    """Write examples so that the same ones always give the same bytes, and so the same digest."""
+    """Write examples reproducibly: the same examples yield the same bytes, and so the same digest."""
     lines = (json.dumps(example.model_dump(exclude_defaults=True), ensure_ascii=False) for example in examples)
     path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
 
 
 def dataset_digest(*paths: Path) -> str:
-    """Return the SHA-256 of the files' bytes, in the order given: the data set's identity in runs and reports."""
+    """Return the SHA-256 of the files' bytes, in the given order: the data set's identity in runs and reports."""
     total = hashlib.sha256()
     for path in paths:
         total.update(hashlib.sha256(path.read_bytes()).digest())

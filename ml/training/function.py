@@ -1,16 +1,16 @@
-"""The training function. Kubeflow's CustomTrainer ships the source of this one function, so all it needs is inside it.
+"""The training function. Kubeflow's CustomTrainer ships the source of this one function, so it is self-contained.
 
 On Kubernetes the SDK writes that source through a bash heredoc that expands dollar signs, backquotes and doubled
-backslashes: there may be none of them in the function (tests/ml/test_function_source.py).
+backslashes: the function must not contain any of them (tests/ml/test_function_source.py).
 """
 
 
 def fine_tune(arguments: dict[str, object] | None = None, /, **named: object) -> None:  # noqa: C901  # ships as one
-    """Train a LoRA adapter and leaves adapter/ and result.json in the output folder.
+    """Train a LoRA adapter, and write adapter/ and result.json into the output folder.
 
     The arguments come as one dict (Trainer's local backend) or by name (its Kubernetes backend), every text
     percent-encoded: base, a Hugging Face folder or name; train and held_out, JSONL files of ml.training.examples;
-    output, a folder that may hold the checkpoints of a killed run, which is then gone on with; system and prompt,
+    output, a folder that may contain the checkpoints of a killed run, which is then resumed; system and prompt,
     the texts around an example; and the fields of ml.training.recipe.Recipe.
 
     On a CPU: peft and trl, autocast to bfloat16. With CUDA: unsloth, 4-bit weights (QLoRA, arXiv 2305.14314).
@@ -38,13 +38,13 @@ def fine_tune(arguments: dict[str, object] | None = None, /, **named: object) ->
         torch.set_num_threads(options["threads"])
     cuda = torch.cuda.is_available()
     if cuda:
-        import unsloth  # patches trl and transformers, hence before them
+        import unsloth  # patches trl and transformers, so it comes before them
     from datasets import Dataset
     from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback, set_seed
     from trl import SFTConfig, SFTTrainer
 
     def load_model() -> tuple[Any, Any, Any]:
-        """Return the model, its tokenizer, and the adapter's configuration for trl where trl is to add it."""
+        """Return the model, its tokenizer, and the adapter's configuration if trl has to add it."""
         if cuda:
             model, tokenizer = unsloth.FastLanguageModel.from_pretrained(
                 options["base"], max_seq_length=options["max_tokens"], dtype=None, load_in_4bit=True
@@ -76,7 +76,7 @@ def fine_tune(arguments: dict[str, object] | None = None, /, **named: object) ->
         }
 
     def read(path: str, tokenizer: Any) -> tuple[Any, int]:
-        """Return the conversations that fit, and how many did not: a cut answer would teach to stop in mid-sentence."""
+        """Return the conversations that fit, and the number left out: a truncated answer would teach to stop mid-sentence."""
         lines = Path(path).read_text(encoding="utf-8").splitlines()
         examples = [json.loads(line) for line in lines if line.strip()]
         rows = [conversation(example) for example in examples if example.get("learn", True)]
@@ -88,7 +88,7 @@ def fine_tune(arguments: dict[str, object] | None = None, /, **named: object) ->
         return Dataset.from_list(kept), len(rows) - len(kept)
 
     def last_checkpoint() -> str | None:
-        """Find the last checkpoint that was written to its end: its trainer state is written last."""
+        """Return the last complete checkpoint: the trainer state is written last."""
         steps = {}
         for state in output.glob("checkpoints/checkpoint-*/trainer_state.json"):
             try:
@@ -98,13 +98,13 @@ def fine_tune(arguments: dict[str, object] | None = None, /, **named: object) ->
         return str(steps[max(steps)]) if steps else None
 
     def write(name: str, content: dict[str, Any]) -> None:
-        """Write a file that is there whole or not at all."""
+        """Write a file atomically."""
         part = output / (name + ".part")
         part.write_text(json.dumps(content))
         part.replace(output / name)
 
-    class Progress(TrainerCallback):  # type: ignore[misc]  # transformers comes untyped
-        """Prints one line a step; the caller shows them."""
+    class Progress(TrainerCallback):  # type: ignore[misc]  # transformers is untyped
+        """Prints one line per step, which the caller shows."""
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
             if "loss" in (logs or {}):
@@ -153,7 +153,7 @@ def fine_tune(arguments: dict[str, object] | None = None, /, **named: object) ->
     if not baseline.exists():  # a new adapter changes nothing yet: this is the base model's own loss
         write("baseline.json", {"held_out_loss": trainer.evaluate()["eval_loss"]})
     checkpoint = last_checkpoint()
-    print(f"going on from {checkpoint}" if checkpoint else "training", flush=True)
+    print(f"resuming from {checkpoint}" if checkpoint else "training", flush=True)
     started = time.monotonic()
     first_step = trainer.state.global_step if checkpoint is None else int(checkpoint.rsplit("-", 1)[1])
     trainer.train(resume_from_checkpoint=checkpoint)
@@ -161,7 +161,7 @@ def fine_tune(arguments: dict[str, object] | None = None, /, **named: object) ->
     after = trainer.evaluate()["eval_loss"]
     losses = [(log["step"], log["loss"]) for log in trainer.state.log_history if "loss" in log]
     if not all(math.isfinite(loss) for _, loss in losses) or not math.isfinite(after):
-        raise SystemExit("the loss is no number any more: take a smaller learning rate")
+        raise SystemExit("the loss is not a number any more: use a smaller learning rate")
     trainer.save_model(str(output / "adapter"))
     tokens = next((log["num_tokens"] for log in reversed(trainer.state.log_history) if "num_tokens" in log), 0)
     write(

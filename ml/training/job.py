@@ -1,4 +1,4 @@
-"""The ML role: a training job from a plain Python function. Where it runs is a setting."""
+"""The ML engineer's part: a training job from a plain Python function. A setting chooses where it runs."""
 
 import json
 import os
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 JOB, LAST_LINES = "job.json", 15
 COMPLETE, FAILED = "Complete", "Failed"
-POLL, PATIENCE = 2.0, 300.0  # seconds between two looks at a job, and how long the cluster may be away meanwhile
+POLL, PATIENCE = 2.0, 300.0  # seconds between polls of a job, and how long the cluster may be unreachable
 Progress = Callable[[str], None]
 
 
@@ -44,23 +44,23 @@ class TrainingData:
 
     @classmethod
     def in_folder(cls, folder: Path, system: str = SYSTEM, prompt: str = PROMPT) -> Self:
-        """Return the pairs that lie in a data set's folder."""
+        """Return the pairs in a data set's folder."""
         return cls(folder / TRAIN, folder / HELD_OUT, system, prompt)
 
     @property
     def digest(self) -> str:
-        """The data set's identity, as it is logged."""
+        """The data set's identity, as logged."""
         return dataset_digest(self.train, self.held_out)
 
 
 def train(
     data: TrainingData, base: BaseModel, recipe: Recipe, output: Path, settings: Settings, progress: Progress = print
 ) -> TrainingResult:
-    """Train an adapter by Kubeflow Trainer and gives what came out; `progress` gets the job's lines as they come.
+    """Train an adapter with Kubeflow Trainer, and return the result; `progress` receives the job's lines.
 
-    `output` is kept: called again with the same arguments after a kill it goes on from the last checkpoint, and after
-    the end it gives the result at once. On a cluster all paths lie on a volume that is mounted here and there.
-    Raise DatasetError for data that can't be, TrainingError where the job fails or `output` holds another run.
+    Called again with the same `output` and arguments after a kill, it resumes from the last checkpoint; after a finished
+    run it returns the result at once. On a cluster all paths are on a volume mounted both here and in the job.
+    Raise DatasetError for invalid data, TrainingError if the job fails or `output` belongs to another run.
     """
     for file in (data.train, data.held_out):
         read_examples(file)
@@ -73,7 +73,8 @@ def train(
         result = read_result(output)
     if result is None:
         raise TrainingError(
-            f"the job ended, but {output} holds no result", "mount the job's volume at the same path here and there"
+            f"the job finished, but {output} has no result",
+            "mount the job's volume at the same path here and in the job",
         )
     write_about(result.adapter, about)
     return result
@@ -93,7 +94,7 @@ def _about(data: TrainingData, base: BaseModel, recipe: Recipe) -> dict[str, obj
 def _claim_output(output: Path, about: dict[str, object]) -> None:
     job = output / JOB
     if job.is_file() and json.loads(job.read_text()) != about:
-        raise TrainingError(f"{output} holds a run with another recipe or data set", "give another output folder")
+        raise TrainingError(f"{output} contains a run with another recipe or data set", "choose another output folder")
     output.mkdir(parents=True, exist_ok=True)
     part = job.with_suffix(".part")
     part.write_text(json.dumps(about))
@@ -122,7 +123,7 @@ def _custom_trainer(
 
 
 def _local_environment(base: BaseModel) -> dict[str, str]:
-    """Return the job's whole environment: this interpreter's packages instead of a second installation of torch."""
+    """Return the job's environment: this interpreter's packages instead of a second installation of torch."""
     packages = sysconfig.get_paths()
     kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR", "HF_HOME") if name in os.environ}
     return kept | {
@@ -140,7 +141,7 @@ def _path_with_this_python() -> str:
 
 @contextmanager
 def _this_python_first() -> Iterator[None]:
-    """Make the local backend, which takes the first `python` on the PATH, build its environment on this one."""
+    """Put this Python first on the PATH, because the local backend builds its environment on the first `python`."""
     before = os.environ.get("PATH", os.defpath)
     os.environ["PATH"] = _path_with_this_python()
     try:
@@ -150,7 +151,7 @@ def _this_python_first() -> Iterator[None]:
 
 
 def _run(trainer: "CustomTrainer", settings: Settings, progress: Progress) -> None:
-    cure = "look at the cluster, at trainer_runtime and at trainer_namespace"
+    cure = "check the cluster, trainer_runtime and trainer_namespace"
     with _cluster_errors_translated("no training job could be started", cure), _this_python_first():
         client = _client(settings)
         name = client.train(runtime=_runtime(client, settings), trainer=trainer)
@@ -159,27 +160,27 @@ def _run(trainer: "CustomTrainer", settings: Settings, progress: Progress) -> No
         job = _awaited(client, name, settings, lines)
         if job is None:
             client.delete_job(name)
-            raise TrainingError("the training job took too long", "set training_timeout higher")
+            raise TrainingError("the training job took too long", "increase training_timeout")
     except KeyboardInterrupt:
         client.delete_job(name)
         raise
     finally:
         _clear_up(name)
     if job.status == FAILED:
-        raise TrainingError("the training job failed\n" + lines.last(), "mend that and start it again: it will go on")
+        raise TrainingError("the training job failed\n" + lines.last(), "fix that and start it again: it will resume")
 
 
 def _awaited(client: "TrainerClient", name: str, settings: Settings, lines: "_Lines") -> "TrainJob | None":
-    """Return the job when it has ended; None where it takes too long.
+    """Return the job when it has finished, or None if it takes too long.
 
-    The SDK's own wait gives up where the cluster fails to answer once, though the job runs on. Here it is asked again, and
-    TrainingError comes where it stays away.
+    The SDK's own wait gives up when the cluster once fails to answer, though the job runs on. Here the request is retried,
+    and TrainingError is raised if the cluster stays unreachable.
     """
     seen = began = time.monotonic()
     while time.monotonic() < began + settings.training_timeout:
         try:
             with _cluster_errors_translated(
-                f"the training job {name} is out of sight", "look at the cluster, and start it again"
+                f"the training job {name} can't be reached", "check the cluster, and start it again"
             ):
                 job = client.get_job(name)
                 lines.show()
@@ -196,7 +197,7 @@ def _awaited(client: "TrainerClient", name: str, settings: Settings, lines: "_Li
 
 @contextmanager
 def _cluster_errors_translated(what: str, cure: str) -> Iterator[None]:
-    """Turn what Kubeflow's SDK raises where a cluster is away or lacks something into TrainingError."""
+    """Translate errors of Kubeflow's SDK, when a cluster is unreachable or lacks something, into TrainingError."""
     from kubernetes.client.exceptions import ApiException
     from kubernetes.config.config_exception import ConfigException
     from urllib3.exceptions import HTTPError
@@ -208,7 +209,7 @@ def _cluster_errors_translated(what: str, cure: str) -> Iterator[None]:
 
 
 class _Lines:
-    """Passes on each line of a job's log once; where the job was started again, those of its new pod too."""
+    """Passes on each line of a job's log once; after a restart of the job, those of its new pod too."""
 
     def __init__(self, client: "TrainerClient", name: str, progress: Progress) -> None:
         self._client, self._name, self._progress = client, name, progress
@@ -216,7 +217,7 @@ class _Lines:
 
     def show(self) -> None:
         lines = "\n".join(self._client.get_job_logs(self._name, follow=False)).splitlines()
-        if not lines:  # the new pod has not begun
+        if not lines:  # the new pod has not started
             return
         known = len(self._lines) if lines[: len(self._lines)] == self._lines else 0
         for line in lines[known:]:
@@ -239,13 +240,13 @@ def _runtime(client: "TrainerClient", settings: Settings) -> "Runtime":
     if settings.trainer == "kubernetes":
         return client.get_runtime(settings.trainer_runtime)
     runtime = client.get_runtime("torch-distributed")
-    # "torch" would call a torchrun that only a second installation of torch would bring.
+    # "torch" would call torchrun, which would need a second installation of torch.
     runtime.trainer.framework = "plain"
     return runtime
 
 
 def _clear_up(name: str) -> None:
-    """Wait until the local backend has put the working folder back, and removes what a failed job leaves behind."""
+    """Wait until the local backend has restored the working folder, and remove what a failed job leaves behind."""
     for thread in threading.enumerate():
         if thread.name == f"{name}-train":
             thread.join()

@@ -1,4 +1,4 @@
-"""What a training run leaves in its output folder."""
+"""The results that a training run writes into its output folder."""
 
 import json
 from dataclasses import dataclass
@@ -7,16 +7,16 @@ from pathlib import Path
 from ml.errors import TrainingError
 
 RESULT, ADAPTER, ABOUT = "result.json", "adapter", "codeintel.json"
-CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"  # of an adapter, as peft names them
+CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"  # of an adapter, as named by PEFT
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingResult:
-    """A finished run: the adapter's folder (peft's form), the loss at each step, and what it took.
+    """A finished run: the adapter's PEFT folder, the loss at each step, and the resources used.
 
     Losses are mean cross-entropies in nats over the answers' tokens; the held-out loss is that of the base model before
-    and with the adapter after. `first_step` is above 0 where the run went on from a checkpoint; tokens and seconds are
-    then those of the last stretch. `left_out` counts examples longer than the recipe's max_tokens.
+    and with the adapter after. `first_step` is above 0 if the run resumed from a checkpoint; tokens and seconds are
+    then those since that. `left_out` counts examples longer than the recipe's max_tokens.
     """
 
     adapter: Path
@@ -34,12 +34,12 @@ class TrainingResult:
 
     @property
     def tokens_per_second(self) -> float:
-        """How fast it trained, evaluation not counted."""
+        """The training speed, excluding evaluation."""
         return self.tokens / self.seconds if self.seconds else 0.0
 
 
 def read_result(output: Path) -> TrainingResult | None:
-    """Read the result from a run's output folder; None where the run has not finished."""
+    """Read the result from a run's output folder, or return None if the run has not finished."""
     file = output / RESULT
     if not file.is_file():
         return None
@@ -49,17 +49,17 @@ def read_result(output: Path) -> TrainingResult | None:
 
 
 def write_about(adapter: Path, about: dict[str, object]) -> None:
-    """Write beside an adapter what it was made from."""
+    """Write an adapter's provenance beside it."""
     (adapter / ABOUT).write_text(json.dumps(about, indent=1))
 
 
 def base_digest_of(adapter: Path) -> str:
-    """Return the digest of the base model that an adapter was trained on. Raise TrainingError where it does not say."""
+    """Return the digest of the base model that an adapter was trained on. Raise TrainingError if it is not recorded."""
     return _said(adapter, "base_digest", "which base model it is for")
 
 
 def texts_of(adapter: Path) -> tuple[str, str]:
-    """Return the system and prompt texts that an adapter was trained with. Raise TrainingError where it does not say."""
+    """Return the system and prompt texts that an adapter was trained with. Raise TrainingError if they are not recorded."""
     what = "which texts it was trained with"
     return _said(adapter, "system", what), _said(adapter, "prompt", what)
 

@@ -1,4 +1,4 @@
-"""The DevOps role: the TrainingRuntime in which jobs run on a cluster, as data that Pulumi hands to Kubernetes.
+"""The DevOps engineer's part: the TrainingRuntime in which jobs run on a cluster, as data that Pulumi applies.
 
 Schema: https://github.com/kubeflow/trainer, manifests/base/crds, v2.3.
 """
@@ -18,7 +18,7 @@ GPU = "nvidia.com/gpu"
 PACKAGES_MOUNT, MODELS_MOUNT, WORKSPACE_MOUNT = "/packages", "/models", "/workspace"
 TMP = "/tmp"  # noqa: S108  a volume of the pod's own
 NODE, NOBODY = "node", 65532
-PASSIVE = "PASSIVE"  # threads that spin while they wait: three times slower where cores are shared
+PASSIVE = "PASSIVE"  # threads that spin while they wait are three times slower on shared cores
 
 # Time-slices that a card is offered as, unless a stack says otherwise: Kubernetes counts them as GPUs. The one place.
 SLICES = 5
@@ -26,9 +26,9 @@ SLICES = 5
 
 @dataclass(frozen=True, slots=True)
 class RuntimeArgs:
-    """What the runtime is made of. Packages go on top of the image's own by an init container (none: baked in).
+    """The parts of the runtime. An init container adds packages to the image's own (none: baked in).
 
-    `gpus` are the time-slices: all of them, as a lock on the card. The claims are volumes that other objects create:
+    `gpus` are the time-slices: all of them, as a lock on the GPU. The claims are volumes that other objects create:
     the model cache, and the workspace with data sets, checkpoints and adapters.
     """
 
@@ -41,7 +41,7 @@ class RuntimeArgs:
     memory: str = "24Gi"
     node_selector: dict[str, str] = field(default_factory=lambda: {"nvidia.com/gpu.present": "true"})
     tolerated_taints: tuple[str, ...] = (GPU,)
-    runtime_class: str | None = "nvidia"  # without it a pod holds its slices and sees no card
+    runtime_class: str | None = "nvidia"  # without it a pod gets its slices but sees no GPU
     model_cache_claim: str = "model-cache"
     workspace_claim: str = "training-workspace"
     restarts: int = 3
@@ -50,9 +50,9 @@ class RuntimeArgs:
 def training_runtime(args: RuntimeArgs) -> dict[str, Any]:
     """Return the TrainingRuntime object as plain data, checked by Kubeflow's typed models.
 
-    A job that was killed is started again, `restarts` times, and goes on from its last checkpoint; one that gave up by itself
-    (Python's exit code 1) would only do so again. It is one plain process: torchrun, by which Trainer's policy for torch starts
-    it, makes one for each core where it sees no card, and all of them would write to the same output.
+    A killed job is restarted up to `restarts` times, and resumes from its last checkpoint; one that failed on its own
+    (Python's exit code 1) would only fail again. It is one plain process: torchrun, which Trainer's policy for torch uses,
+    starts one per core if it sees no GPU, and all of them would write to the same output.
     """
     from kubeflow_trainer_api import models
 
@@ -90,7 +90,7 @@ def training_runtime(args: RuntimeArgs) -> dict[str, Any]:
 
 
 def _gave_up() -> "IoK8sApiBatchV1PodFailurePolicy":
-    """Let a Job fail by the reason PodFailurePolicy where its code ended with an error of its own."""
+    """Fail a Job with the reason PodFailurePolicy if its code exited with an error."""
     from kubeflow_trainer_api import models
 
     own_error = models.IoK8sApiBatchV1PodFailurePolicyOnExitCodesRequirement(
@@ -101,7 +101,7 @@ def _gave_up() -> "IoK8sApiBatchV1PodFailurePolicy":
 
 
 def _pod(args: RuntimeArgs) -> "IoK8sApiCoreV1PodSpec":
-    """Return the pod as the Pod Security level `restricted` wants it; its user owns the volumes."""
+    """Return the pod as the Pod Security level `restricted` requires it; its user owns the volumes."""
     from kubeflow_trainer_api import models
 
     claims = {"models": args.model_cache_claim, "workspace": args.workspace_claim}
@@ -120,7 +120,7 @@ def _pod(args: RuntimeArgs) -> "IoK8sApiCoreV1PodSpec":
         runtimeClassName=args.runtime_class,
         automountServiceAccountToken=False,
         enableServiceLinks=False,
-        terminationGracePeriodSeconds=1,  # the shell that Trainer's client starts passes no signal on
+        terminationGracePeriodSeconds=1,  # the shell that Trainer's client starts does not forward signals
         securityContext=models.IoK8sApiCoreV1PodSecurityContext(
             runAsNonRoot=True,
             runAsUser=NOBODY,
@@ -151,7 +151,7 @@ def _node(args: RuntimeArgs) -> "IoK8sApiCoreV1Container":
     return models.IoK8sApiCoreV1Container(
         name=NODE,
         image=args.image,
-        workingDir=TMP,  # where Trainer's client lets the shell write the function
+        workingDir=TMP,  # where Trainer's client makes the shell write the function
         env=_environment(paths | {"OMP_WAIT_POLICY": PASSIVE}),
         resources=models.IoK8sApiCoreV1ResourceRequirements(limits=demand, requests=demand),
         securityContext=_confined(),
@@ -162,7 +162,7 @@ def _node(args: RuntimeArgs) -> "IoK8sApiCoreV1Container":
 
 
 def _packages(args: RuntimeArgs) -> "IoK8sApiCoreV1Container":
-    """Return the container that installs into Python's user base, which leaves what the image has (torch) in place."""
+    """Return the container that installs into Python's user base, which keeps the image's packages (torch)."""
     from kubeflow_trainer_api import models
 
     return models.IoK8sApiCoreV1Container(
@@ -176,7 +176,7 @@ def _packages(args: RuntimeArgs) -> "IoK8sApiCoreV1Container":
 
 
 def _confined() -> "IoK8sApiCoreV1SecurityContext":
-    """Return a container that can't gain rights, and writes only to what is mounted."""
+    """Return a security context without privilege escalation, and writable only where mounted."""
     from kubeflow_trainer_api import models
 
     return models.IoK8sApiCoreV1SecurityContext(

@@ -1,1 +1,1 @@
-"""From a question to an answer whose every citation holds: retrieve -> prompt -> generate -> cite."""
+"""Answer a question with verified citations: retrieve -> prompt -> generate -> cite."""

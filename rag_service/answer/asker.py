@@ -1,4 +1,4 @@
-"""Who asks."""
+"""The caller who asks a question."""
 
 import getpass
 import os
@@ -8,7 +8,7 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """A name for the audit log, and the trace that the question is part of (W3C `traceparent`), "" where not known."""
+    """The caller's name for the audit log and the question's parent trace (W3C `traceparent`), "" if unknown."""
 
     name: str = ""
     traceparent: str = ""

@@ -1,4 +1,4 @@
-"""From a question to an answer: retrieve -> compose -> generate -> cite -> record, as a stream of events."""
+"""Answer a question as a stream of events: retrieve -> compose -> generate -> cite -> record."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,15 +11,15 @@ from ml.adapters.in_force import LlmInForce
 from ml.errors import ModelError, RecordError
 from ml.index.store.base import Store, Where
 from rag_service.answer.asker import Asker
-from rag_service.answer.code.evidence import Numbered, stored_lines
+from rag_service.answer.code.evidence import Numbered, line_reader
 from rag_service.answer.composed.compose import Asked, Composer, nothing_found
 from rag_service.answer.composed.phrases import say
 from rag_service.answer.events import Answer, Event, Evidence, Notice
 from rag_service.answer.generated.cite import Citations
-from rag_service.answer.generated.write import add_sentence, cited, write_answer
-from rag_service.answer.question import checked
+from rag_service.answer.generated.write import add_sentence, cite_text, write_answer
+from rag_service.answer.question import check_question
 from rag_service.answer.run import Run
-from rag_service.record import about_answer, record_answer
+from rag_service.record import audit_entry, record_answer
 from rag_service.retrieve import THRESHOLD, Hit, Retriever, open_retriever
 from rag_service.tracing import open_tracer
 
@@ -31,9 +31,9 @@ NEAREST = 3
 
 
 class Assistant:
-    """Answers questions about what is indexed. Any number of threads may ask at once.
+    """Answers questions about the indexed code; thread-safe.
 
-    A context manager: it gives back the store.
+    A context manager that closes the store.
     """
 
     def __init__(
@@ -52,26 +52,26 @@ class Assistant:
         self._turns = Semaphore(store.searches_at_once)
 
     def ask(self, question: str, *, where: Where | None = None, asker: Asker | None = None) -> Iterator[Event]:
-        """Answer a question as a stream that ends with the Answer; see `rag_service.answer.events`.
+        """Yield events that end with the Answer; see `rag_service.answer.events`.
 
-        Raise QuestionError at once for a question that can't be asked; StoreError and EmbedderError come with the stream.
-        An LLM that fails is a Notice, and the answer is then composed from the evidence.
+        Raise QuestionError at once for an invalid question; StoreError and EmbedderError are raised by the iterator.
+        If the LLM fails, yield a Notice and compose the answer from the evidence.
         """
-        text = checked(question, self._settings.max_question_chars)
+        text = check_question(question, self._settings.max_question_chars)
         return self._recorded(Run(Asked.of(text, where or Where()), asker or Asker()))
 
     def answer(self, question: str, *, where: Where | None = None, asker: Asker | None = None) -> Answer:
-        """Answer a question and gives the whole answer. Raise what `ask` raises."""
+        """Answer a question and return the complete answer. Raise what `ask` raises."""
         answers = [event for event in self.ask(question, where=where, asker=asker) if isinstance(event, Answer)]
         return answers[-1]
 
     def trace_feedback(self, about: Mapping[str, Any], asker: Asker) -> None:
-        """Send what a reader thought of an answer (`record_feedback` gives it) to where the traces go, if anywhere."""
+        """Send feedback, as returned by `record_feedback`, to the tracing backend, if any."""
         if self._tracer:
             self._tracer.trace_feedback(about, asker)
 
     def close(self) -> None:
-        """Gives back the store's files and connections, once the last trace was sent."""
+        """Send the last traces, then close the store."""
         if self._tracer:
             self._tracer.close()
         self.store.close()
@@ -96,7 +96,7 @@ class Assistant:
         yield run.answer()
 
     def _record(self, run: Run, *, complete: bool) -> Notice | None:
-        about = about_answer(run, complete=complete)
+        about = audit_entry(run, complete=complete)
         if self._tracer:
             self._tracer.trace(run, about)
         try:
@@ -117,7 +117,7 @@ class Assistant:
 
     @contextmanager
     def _turn(self, run: Run) -> Iterator[None]:
-        with run.timed("retrieve"):  # so that a trace shows what an answer waited for
+        with run.timed("retrieve"):  # so that the trace shows where the time went
             self._turns.acquire()
         try:
             yield
@@ -132,7 +132,7 @@ class Assistant:
 
     def _compose(self, run: Run, hits: list[Hit]) -> tuple[Numbered, Composer, str]:
         with run.timed("compose"):
-            evidence = Numbered(hits, stored_lines(self.store))
+            evidence = Numbered(hits, line_reader(self.store))
             composer = Composer(run.asked, evidence, self.retriever)
             return evidence, composer, composer.compose()
 
@@ -150,16 +150,16 @@ class Assistant:
         if llm and llm.trusted:
             yield from write_answer(run, llm, evidence, composer, composed)
             return
-        yield from cited(run, composed)
+        yield from cite_text(run, composed)
         if llm and composer.leaves_unsaid:
             yield from add_sentence(run, llm, evidence, composer, composed)
 
 
 def open_assistant(settings: "Settings", adapter: Path | None = None) -> Assistant:
-    """Open the index, the embedder and the retriever that the settings name; a context manager.
+    """Open the configured index, embedder and retriever, as a context manager.
 
-    The LLM follows Production, or keeps to an `adapter` (a GGUF file for the embedded base model) that is to be measured.
-    Raise StoreError, EmbedderError or SettingsError, and for that adapter AdapterError.
+    The LLM uses the adapter in Production, or a given `adapter` (GGUF, for the embedded base model) to evaluate.
+    Raise StoreError, EmbedderError or SettingsError, and AdapterError for a bad adapter.
     """
     llm = LlmInForce(settings, adapter)
     if adapter:

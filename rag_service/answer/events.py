@@ -1,6 +1,6 @@
-"""What happens while a question is answered, in the order in which a caller sees it.
+"""The events of answering a question, in the order in which a caller receives them.
 
-    Evidence  ->  Text*  (and Notice, at any place)  ->  Answer
+    Evidence  ->  Text*  (and Notice, at any point)  ->  Answer
 
 The text of all Text events, joined, is `Answer.answer`.
 """
@@ -14,7 +14,7 @@ from ml.index.chunk import Chunk
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A numbered piece of evidence, as the text's `[n]` names it."""
+    """A numbered piece of evidence, referred to by `[n]` in the text."""
 
     n: int
     chunk: Chunk
@@ -23,7 +23,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """A resolved `[n]`: the lines it stands for and the text of those lines, word for word."""
+    """A resolved `[n]`: the cited lines and their exact text."""
 
     n: int
     repo: str
@@ -35,14 +35,14 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What was found, before a word is written. Empty when it is too weak to answer from."""
+    """The retrieved evidence, before any text; empty if it is too weak to answer from."""
 
     sources: Sequence[Source]
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """The next part of the answer (Markdown), its citations already checked."""
+    """The next part of the answer (Markdown), with verified citations."""
 
     text: str
 
@@ -57,11 +57,11 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The whole answer. `found` is False where the evidence was too weak.
+    """The complete answer. `found` is False if the evidence was too weak.
 
-    `id` is what feedback refers to. `model` names what wrote it ("evidence" where no LLM did), `timings` are seconds by
-    stage, `tokens` what the LLM read ("prompt") and wrote ("completion"), `dropped` counts citations, places and
-    quotations of an LLM that did not hold. `withheld` is what an LLM wrote that cites nothing: shown to nobody.
+    Feedback refers to `id`. `model` names the LLM that wrote it ("evidence" if none did), `timings` are seconds by
+    stage, `tokens` are what the LLM read ("prompt") and wrote ("completion"), `dropped` counts invalid citations,
+    locations and quotations of an LLM. `withheld` is LLM text without a valid citation, never shown to a reader.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""What an answer has to know of a question: that it can be asked, its language, and what it is after."""
+"""Check a question, and detect its language and intent."""
 
 import re
 from enum import Flag, auto
@@ -10,12 +10,12 @@ from ml.patterns import linear
 Language = Literal["en", "ru"]
 
 CYRILLIC = re.compile(r"[а-яё]", re.IGNORECASE)
-# The ends of a word in any alphabet: RE2's \b knows ASCII alone.
+# Word boundaries in any alphabet: RE2's \b is ASCII-only.
 START, END = r"(?:^|[^\pL\pN_])", r"(?:$|[^\pL\pN_])"
 
 
 class Intent(Flag):
-    """What a question is after. One can be after several things ("where is it set and why …")."""
+    """What a question asks for. It can have several intents ("where is it set and why …")."""
 
     WHAT = auto()
     WHERE = auto()
@@ -39,10 +39,10 @@ SIGNS = {
 }
 
 
-def checked(question: str, longest: int) -> str:
-    """Return the question on one line, control characters left out.
+def check_question(question: str, longest: int) -> str:
+    """Return the question on one line, without control characters.
 
-    Raise QuestionError for one that is empty, longer than `longest` characters, or holds no word.
+    Raise QuestionError if it is empty, longer than `longest` characters, or contains no word.
     """
     if len(question) > longest:
         raise QuestionError(
@@ -53,7 +53,9 @@ def checked(question: str, longest: int) -> str:
     if not line:
         raise QuestionError("the question is empty", 'ask something, for example "where is the retry policy set?"')
     if not any(letter.isalnum() for letter in line):
-        raise QuestionError("the question holds no word", 'ask something, for example "where is the retry policy set?"')
+        raise QuestionError(
+            "the question contains no word", 'ask something, for example "where is the retry policy set?"'
+        )
     return line
 
 
@@ -63,7 +65,7 @@ def language_of(question: str) -> Language:
 
 
 def intent_of(question: str) -> Intent:
-    """Return what the question is after, WHAT where nothing says otherwise."""
+    """Return what the question asks for; WHAT is the default."""
     found = Intent(0)
     for intent, sign in SIGNS.items():
         if sign.search(question):

@@ -1,4 +1,4 @@
-"""What is known of one answer while it is made."""
+"""The state of one answer while it is written."""
 
 import time
 from collections.abc import Generator, Iterator, Sequence
@@ -17,7 +17,7 @@ EVIDENCE = "evidence"
 
 @dataclass
 class Stage:
-    """A stage of an answer: the seconds that it took, and when it began and ended, in nanoseconds since 1970."""
+    """A stage of an answer: its duration in seconds, its start and end in nanoseconds since 1970."""
 
     seconds: float = 0.0
     began: int = 0
@@ -26,7 +26,7 @@ class Stage:
 
 @dataclass
 class TokenUsage:
-    """The tokens that an LLM read and wrote: what it says itself, and until then an estimate."""
+    """The tokens that an LLM read and wrote: an estimate until the LLM reports them."""
 
     prompt: int = 0
     completion: int = 0
@@ -34,7 +34,7 @@ class TokenUsage:
 
 @dataclass
 class Run:
-    """The text, the notices and the times so far; `answer` makes the whole of them."""
+    """The text, notices and timings so far; `answer` builds an Answer from them."""
 
     asked: Asked
     asker: Asker = field(default_factory=Asker)
@@ -54,18 +54,18 @@ class Run:
     _notices: list[str] = field(default_factory=list)
 
     def say(self, text: str) -> Text:
-        """Add to the text and gives the event for it."""
+        """Add to the text and return its event."""
         self._parts.append(text)
         return Text(text)
 
     def note(self, text: str, about: Literal["model", "adapter", "record"] = "model") -> Notice:
-        """Add a notice and gives the event for it."""
+        """Add a notice and return its event."""
         self._notices.append(text)
         return Notice(text, about)
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
-        """Add the time of a block to a stage."""
+        """Add the duration of a block to a stage."""
         timed, start = self.stages[stage], time.perf_counter()
         timed.began = timed.began or time.time_ns()
         try:
@@ -75,7 +75,7 @@ class Run:
             timed.ended = time.time_ns()
 
     def waited(self, stage: str, parts: Generator[str]) -> Iterator[str]:
-        """Yield the parts of a stream, adding the time that each is waited for to a stage."""
+        """Yield the parts of a stream, adding the time spent waiting for each to a stage."""
         with closing(parts):
             while True:
                 with self.timed(stage):
@@ -85,12 +85,12 @@ class Run:
                 yield part
 
     def answer(self) -> Answer:
-        """Return the answer as it stands now."""
+        """Return the answer in its current state."""
         return Answer(
             id=self.id,
             question=self.asked.text,
             answer="".join(self._parts),
-            citations=self.citations.resolved(),
+            citations=self.citations.resolve(),
             model=self.model,
             timings={name: stage.seconds for name, stage in self.stages.items()},
             found=self.found,

@@ -1,4 +1,4 @@
-"""The command line, `codeintel`. One command a file; importing them all must stay cheap (`--help` in 0.25 s)."""
+"""The `codeintel` command line: one command per file. Importing them all must stay cheap (`--help` in 0.25 s)."""
 
 import sys
 from itertools import takewhile
@@ -31,7 +31,7 @@ EPILOG = "First steps:  codeintel index PATH_OR_URL  then  codeintel ask 'where 
 
 
 class _AsListed(click.Group):
-    """Shows the commands in the order of a newcomer's way through them."""
+    """A group that lists its commands in the order in which a newcomer needs them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
@@ -66,16 +66,16 @@ for command in (
 
 
 def check_encoding(arguments: list[str]) -> None:
-    """Raise SettingsError for an argument with bytes that are not UTF-8, which no index could hold."""
+    """Raise SettingsError for an argument that is not UTF-8, since no index could store it."""
     for argument in arguments:
         if not is_unicode(argument):
-            raise SettingsError(f"the argument {argument} is not UTF-8", "write it so, and rename a file that is not")
+            raise SettingsError(f"the argument {argument} is not UTF-8", "pass it in UTF-8; rename files if needed")
 
 
 def main() -> None:
-    """Run the command line: an expected failure is one line on stderr, cause and cure, and a non-zero exit.
+    """Run the command line; an expected failure prints its cause and cure on one stderr line and exits non-zero.
 
-    With --json it is one JSON document on stdout too: {"error": {"cause": …, "cure": …}}.
+    With --json it also prints one JSON document on stdout: {"error": {"cause": …, "cure": …}}.
     """
     terminal.guard()
     try:
@@ -91,7 +91,7 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         _fail("stopped", "", 130)
     except BrokenPipeError:
-        terminal.drop_output()  # its reader (head, less) has gone
+        terminal.drop_output()  # the reader of the pipe (head, less) has exited
         sys.exit(141)
 
 

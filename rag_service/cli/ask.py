@@ -1,4 +1,4 @@
-"""`codeintel ask`: an answer, streamed, then its sources."""
+"""`codeintel ask`: stream an answer, then list its sources."""
 
 from typing import TYPE_CHECKING
 
@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     "sources",
     multiple=True,
     metavar="PATH_OR_URL",
-    help="Index this first, or what changed in it, and ask about it alone.",
+    help="Index this first (or update its index) and search only this.",
 )
-@click.option("--llm", type=options.SettingChoice("llm"), help="What writes.  [default: as set, see doctor]")
+@click.option(
+    "--llm", type=options.SettingChoice("llm"), help="The LLM backend.  [default: from the settings, see doctor]"
+)
 @options.filter_options
 @options.store_option
 @options.json_option
@@ -38,7 +40,7 @@ def ask(
     store: str | None,
     as_json: bool,
 ) -> None:
-    """Answer QUESTION from the indexed code; every [n] points at the lines that say so."""
+    """Answer QUESTION from the indexed code; every [n] points at the lines that support it."""
     settings = options.settings_with(store=store, llm=llm)
     if sources:
         from rag_service.cli.index import index_all
@@ -47,23 +49,23 @@ def ask(
     from rag_service.answer.assistant import open_assistant
 
     with open_assistant(settings) as assistant:
-        events = assistant.ask(question, where=options.where(repos, paths, languages), asker=Asker.local())
+        events = assistant.ask(question, where=options.build_filter(repos, paths, languages), asker=Asker.local())
         if as_json:
-            terminal.print_json(wire.answer(last(events)))
+            terminal.print_json(wire.answer(read_answer(events)))
             return
         answer = stream(events)
         known = {repository.name: repository.source for repository in assistant.store.repositories()}
     show_sources(answer, terminal.Places(known, settings.editor_link))
 
 
-def last(events: "Iterator[Event]") -> "Answer":
-    """Run a question to its end."""
+def read_answer(events: "Iterator[Event]") -> "Answer":
+    """Consume the events of a question and return its answer."""
     *_, answer = events
-    return answer  # type: ignore[return-value]  # the contract of Event: an Answer comes last
+    return answer  # type: ignore[return-value]  # the contract of Event: the last one is an Answer
 
 
 def stream(events: "Iterator[Event]") -> "Answer":
-    """Print the answer's text as it comes, notices on stderr; return the whole answer."""
+    """Print the answer as it streams, notices on stderr, and return the complete answer."""
     from rag_service.answer.events import Answer, Notice, Text
 
     printer = MarkdownPrinter()
@@ -76,11 +78,11 @@ def stream(events: "Iterator[Event]") -> "Answer":
             case Answer():
                 printer.close()
                 return event
-    raise AssertionError("an answer ends with an Answer")
+    raise AssertionError("the stream of events must end with an Answer")
 
 
 def show_sources(answer: "Answer", places: terminal.Places) -> None:
-    """Print the cited places, each once."""
+    """Print each cited location once."""
     if answer.citations:
         terminal.echo("\n", terminal.style("Sources", bold=True))
     seen = set()
@@ -91,5 +93,5 @@ def show_sources(answer: "Answer", places: terminal.Places) -> None:
             where = places.link(citation.repo, citation.file_path, citation.line_start, citation.line_end)
             terminal.echo(f"  [{citation.n}] ", where, "  ", terminal.style(citation.repo, dim=True))
     seconds = sum(answer.timings.values())
-    dropped = f", {answer.dropped} citations that did not hold were dropped" if answer.dropped else ""
+    dropped = f", {answer.dropped} invalid citations were dropped" if answer.dropped else ""
     terminal.echo("\n", terminal.style(f"{answer.model}, {seconds:.1f} s{dropped}", dim=True))

@@ -1,4 +1,4 @@
-"""`codeintel completion`: the shell's completion script."""
+"""`codeintel completion`: print a shell completion script."""
 
 import click
 from click.shell_completion import get_completion_class

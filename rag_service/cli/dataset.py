@@ -1,4 +1,4 @@
-"""`codeintel dataset`: question-answer pairs from what is indexed."""
+"""`codeintel dataset`: generate question-answer pairs from the index."""
 
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from ml.dataset.make import DatasetReport, Progress
 
 
-@click.command(short_help="Make question-answer pairs from what is indexed.")
+@click.command(short_help="Generate question-answer pairs from the index.")
 @click.argument("sources", nargs=-1, metavar="[PATH_OR_URL]...")
 @click.option(
     "--output",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="Where they go.  [default: learning/dataset in the data folder]",
+    help="Output folder.  [default: learning/dataset in the data folder]",
 )
-@click.option("--size", default=300, show_default=True, metavar="N", help="How many pairs, held-out ones among them.")
+@click.option("--size", default=300, show_default=True, metavar="N", help="Number of pairs, including held-out ones.")
 @click.option("--seed", default=7, show_default=True, metavar="N", help="The same seed and index give the same pairs.")
 @click.option("--repo", "repos", multiple=True, metavar="R", help="Only from this repository (repeatable).")
 @click.option(
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @click.option(
     "--form",
     type=click.Choice(["sentence", "evidence"]),
-    help="sentence: for an LLM that adds one; evidence: for one that writes answers.  [default: as base_model needs]",
+    help="sentence: for an LLM that adds a sentence; evidence: for one that writes answers.  [default: depends on base_model]",
 )
 @click.option(
     "--feedback",
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Folder of the service's audit log and feedback.  [default: Langfuse at langfuse_url, else the data folder]",
 )
-@click.option("--paraphrase", is_flag=True, help="Let the LLM that is set put the questions into other words.")
+@click.option("--paraphrase", is_flag=True, help="Rephrase the questions with the configured LLM.")
 @options.store_option
 @options.json_option
 def dataset(
@@ -58,10 +58,10 @@ def dataset(
     store: str | None,
     as_json: bool,
 ) -> None:
-    """Make pairs of question and answer, each with its code and its link, to fine-tune and to evaluate with.
+    """Generate question-answer pairs for fine-tuning and evaluation, each with its code and a link to it.
 
-    They come from everything that is indexed, or from PATH_OR_URL alone, which is indexed first; from answers of the
-    service that readers rated up; and from a file of your own.
+    Sources: all indexed repositories, or only PATH_OR_URL, which is indexed first; answers of the service that
+    readers rated up; and a file of your own.
     """
     from rag_service.learning.dataset import DatasetRequest, make_pairs
 
@@ -80,8 +80,8 @@ def dataset(
 
 
 def summary(report: "DatasetReport") -> terminal.Line:
-    """Return a report for a person."""
-    counts = f"{report.train} pairs to learn from, {report.held_out} held out"
+    """Format the report as text."""
+    counts = f"{report.train} training pairs, {report.held_out} held out"
     kinds = f"{report.held_out_learn} for the loss, {report.absent} about absent things"
     line: list[terminal.Part] = [terminal.style(report.output, bold=True), f"  {counts} ({kinds})"]
     for label, counted in (("from", report.origins), ("left out", report.dropped)):
@@ -93,6 +93,6 @@ def summary(report: "DatasetReport") -> terminal.Line:
 
 @contextmanager
 def _progress_bar() -> "Iterator[Progress | None]":
-    """Yield what draws how many pairs are made; None where stderr is no terminal."""
+    """Yield a progress callback, or None if stderr is not a terminal."""
     with progress.bar("choosing pairs") as draw:
         yield (lambda done, total: draw("choosing pairs", done, total)) if draw else None

@@ -1,4 +1,4 @@
-"""`codeintel doctor`: what is configured, reachable and missing."""
+"""`codeintel doctor`: report what is configured, reachable and missing."""
 
 import shutil
 import sys
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at. `state`: ok, note (works, but worth knowing) or fail; `cure` is empty when ok."""
+    """The result of one check. `state`: ok, note (works, but worth knowing) or fail; `cure` is empty when ok."""
 
     name: str
     state: str
@@ -27,27 +27,27 @@ class Check:
     cure: str = ""
 
 
-@click.command(short_help="Check the settings and what they name.")
+@click.command(short_help="Check the settings and what they refer to.")
 @options.store_option
 @options.json_option
 def doctor(store: str | None, as_json: bool) -> None:
-    """Check the settings and everything they name; exits with 1 when something that is needed fails."""
+    """Check the settings and everything they refer to; exit with 1 when something required fails."""
     settings = options.settings_with(store=store)
     checks = list(run_checks(settings))
     if as_json:
-        terminal.print_json({"settings": masked(settings), "checks": [asdict(check) for check in checks]})
+        terminal.print_json({"settings": mask_secrets(settings), "checks": [asdict(check) for check in checks]})
     else:
         show(settings, checks)
     sys.exit(any(check.state == "fail" for check in checks))
 
 
-def masked(settings: "Settings") -> dict[str, Any]:
-    """Return every setting, secrets masked and passwords in addresses left out."""
+def mask_secrets(settings: "Settings") -> dict[str, Any]:
+    """Return every setting, with secrets masked and passwords removed from URLs."""
     return settings.model_dump(mode="json")
 
 
 def run_checks(settings: "Settings") -> Iterator[Check]:
-    """Look at one thing after another; no address is called that is not in the settings."""
+    """Run all checks; only addresses in the settings are contacted."""
     for name, look in CHECKS.items():
         try:
             yield look(settings)
@@ -58,12 +58,12 @@ def run_checks(settings: "Settings") -> Iterator[Check]:
 
 
 def check_python(_: "Settings") -> Check:
-    """Name the interpreter."""
+    """Report the Python interpreter."""
     return Check("python", "ok", f"{sys.version.split()[0]} at {sys.executable}")
 
 
 def check_settings_file(_: "Settings") -> Check:
-    """Name the settings file in force."""
+    """Report the settings file in use."""
     from ml.settings import FILE_NAME, config_file
 
     file = config_file()
@@ -71,7 +71,7 @@ def check_settings_file(_: "Settings") -> Check:
 
 
 def check_git(_: "Settings") -> Check:
-    """Look for git, which URLs and revisions need."""
+    """Check that git is installed; URLs and revisions need it."""
     found = shutil.which("git")
     return (
         Check("git", "ok", found)
@@ -81,14 +81,14 @@ def check_git(_: "Settings") -> Check:
 
 
 def check_languages(_: "Settings") -> Check:
-    """Count the languages that are split by their grammar."""
+    """Report the languages that are parsed by grammar."""
     from ml.index.languages import LANGUAGES
 
     return Check("languages", "ok", f"{len(LANGUAGES)} by grammar: {', '.join(sorted(LANGUAGES))}")
 
 
 def check_embedder(settings: "Settings") -> Check:
-    """Open the embedder; one at an address is called."""
+    """Check that the embedder opens; a remote one is contacted."""
     from ml.index.embedder import open_embedder
 
     embedder = open_embedder(settings)
@@ -96,7 +96,7 @@ def check_embedder(settings: "Settings") -> Check:
 
 
 def check_store(settings: "Settings") -> Check:
-    """Open the index and counts what is in it."""
+    """Check that the index opens, and count its contents."""
     from ml.index import open_index
 
     store, _ = open_index(settings)
@@ -109,37 +109,37 @@ def check_store(settings: "Settings") -> Check:
 
 
 def check_disk(settings: "Settings") -> Check:
-    """Look at the room left where an embedded index lies."""
+    """Check the free disk space of an embedded index."""
     if "://" in settings.store:
-        return Check("disk", "ok", "the index lies on a server")
+        return Check("disk", "ok", "the index is on a server")
     folder = Path(settings.store).absolute()
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free / 1e9
     if free < 1:
         return Check(
-            "disk", "note", f"{free:.1f} GB free at {folder}", "make room, or name another folder with --store"
+            "disk", "note", f"{free:.1f} GB free at {folder}", "free some space, or choose another folder with --store"
         )
     return Check("disk", "ok", f"{free:.0f} GB free at {folder}")
 
 
 def check_llm(settings: "Settings") -> Check:
-    """Look for the LLM; one at an address is asked for its models."""
+    """Check that the LLM is available; a remote one is asked for its models."""
     from ml.adapters.status import describe_llm
 
     return Check("llm", "ok", describe_llm(settings))
 
 
 def check_records(settings: "Settings") -> Check:
-    """Return where answers and feedback are read from; Langfuse, where it is set, is called with its keys."""
+    """Report where answers and feedback are read from; check Langfuse's keys if it is configured."""
     from ml.records import open_records
 
     return Check("records", "ok", open_records(settings).place())
 
 
 def check_tracing(_: "Settings") -> Check:
-    """Return that nothing is sent anywhere, and names the libraries that could."""
-    loaded = "present, held off" if find_spec("langsmith") else "absent"
+    """Report that no telemetry is sent, and name the installed libraries that could send some."""
+    loaded = "installed, disabled" if find_spec("langsmith") else "absent"
     return Check("network", "ok", f"only the addresses set above are called (LangSmith tracing: {loaded})")
 
 
@@ -158,9 +158,9 @@ CHECKS: dict[str, Callable[["Settings"], Check]] = {
 
 
 def show(settings: "Settings", checks: list[Check]) -> None:
-    """Print settings and checks for a person."""
+    """Print settings and checks as text."""
     terminal.echo(terminal.style("Settings", bold=True), "  (each is CODEINTEL_NAME in the environment)")
-    for name, value in masked(settings).items():
+    for name, value in mask_secrets(settings).items():
         changed = name in settings.model_fields_set
         terminal.echo(f"  {name:<24} ", terminal.style(str(value), bold=changed, dim=not changed))
     terminal.echo("\n", terminal.style("Checks", bold=True))

@@ -1,4 +1,4 @@
-"""`codeintel drift`: whether people still ask what is evaluated, and how the answers fare."""
+"""`codeintel drift`: compare real questions with the evaluation set, and count refusals and bad ratings."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,22 +11,22 @@ if TYPE_CHECKING:
     from ml.evaluation.drift import Drift, Period, Population
 
 
-@click.command(short_help="Compare what is asked with what is evaluated.")
+@click.command(short_help="Compare real questions with the evaluation set.")
 @click.option(
     "--dataset",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="Folder with held_out.jsonl.  [default: what `dataset` made, else what the last run at mlflow_url was trained with]",
+    help="Folder with held_out.jsonl.  [default: output of `dataset`, else the data set of the last run at mlflow_url]",
 )
-@click.option("--days", default=28, show_default=True, type=click.IntRange(1), help="How far back questions count.")
+@click.option("--days", default=28, show_default=True, type=click.IntRange(1), help="Number of days to look back.")
 @options.json_option
 def drift(dataset: Path | None, days: int, as_json: bool) -> None:
-    """Compare the questions that were asked with those of the evaluation set, and count refusals and bad ratings.
+    """Compare recent questions with the evaluation set, and count refusals and bad ratings.
 
-    They are read from the audit log in the data folder, or from Langfuse where langfuse_url is set.
+    Questions are read from the audit log in the data folder, or from Langfuse if langfuse_url is set.
 
-    Drift is said where the difference is beyond chance (p ≤ 0.01) and a fifth of the questions or more are unlike any
-    that is evaluated; where nothing changed, a twentieth are. The service shows the last figures at /metrics.
+    Drift is reported if the difference is statistically significant (p ≤ 0.01) and at least 20 % of the questions are
+    unlike any in the evaluation set (without drift, 5 % are). The service exposes the latest figures at /metrics.
     """
     from ml.settings import get_settings
     from rag_service.evaluation.drift import drift as measured
@@ -43,7 +43,7 @@ def drift(dataset: Path | None, days: int, as_json: bool) -> None:
 
 
 def population(found: "Population") -> terminal.Line:
-    """Return the comparison in one line."""
+    """Format the comparison as one line."""
     word = terminal.style("drifted", fg="yellow", bold=True) if found.drifted else "no drift"
     return [
         word,
@@ -52,7 +52,7 @@ def population(found: "Population") -> terminal.Line:
 
 
 def table(found: "Drift") -> terminal.Line:
-    """Return a line a week: answers, refused, rated down."""
+    """Format one line per week: answers, refused, rated down."""
     head = f"{'week of':<12}{'answers':>8}{'refused':>9}{'rated':>7}{'down':>6}"
     return [terminal.style(head, dim=True), *(f"\n{_week(period)}" for period in found.periods)]
 

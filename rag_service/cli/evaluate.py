@@ -1,4 +1,4 @@
-"""`codeintel evaluate`: how good the answers are, and whether an adapter makes them better."""
+"""`codeintel evaluate`: measure the quality of answers, with and without an adapter."""
 
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Measure the answers, and an adapter against its base.")
-@click.option("--dataset", metavar="DIR", help="Folder with held_out.jsonl.  [default: what `dataset` made]")
+@click.option("--dataset", metavar="DIR", help="Folder with held_out.jsonl.  [default: output of `dataset`]")
 @click.option(
     "--adapter",
     metavar="PATH",
     help="An adapter (GGUF, or the folder that `train` left), measured beside what is in force; `none` is the base alone.  "
     "[default: the one trained last]",
 )
-@click.option("--judge", type=options.SettingChoice("judge"), help="Who judges.  [default: as set]")
-@click.option("--limit", default=100, show_default=True, type=click.IntRange(1), help="How many held-out questions.")
-@click.option("--html", metavar="FILE", help="Where the report goes.  [default: in the data folder]")
+@click.option("--judge", type=options.SettingChoice("judge"), help="The judge.  [default: from the settings]")
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1), help="Number of held-out questions.")
+@click.option("--html", metavar="FILE", help="Output file of the report.  [default: in the data folder]")
 @options.store_option
 @options.json_option
 def evaluate(
@@ -37,10 +37,10 @@ def evaluate(
     store: str | None,
     as_json: bool,
 ) -> None:
-    """Ask the held-out questions, score the answers, and write a report with pictures.
+    """Answer the held-out questions, score the answers, and write a report with charts.
 
-    With an adapter the base model, and the adapter that is Production, answer the same questions, and the gate says
-    whether the new one would be promoted; `codeintel promote` does it.
+    With an adapter, the base model and the adapter in Production answer the same questions, and the gate decides
+    whether the new one would be promoted; `codeintel promote` promotes it.
     """
     from ml.handover import last_run
     from rag_service.learning.evaluate import evaluate_adapter
@@ -58,7 +58,7 @@ def evaluate(
 
 
 def summary(measured: "Measured") -> terminal.Line:
-    """Return what was measured for a person: a line a metric, the judge, the decision."""
+    """Format the measurements as text: one line per metric, the judge, the decision."""
     from ml.evaluation.report import label
 
     against = measured.against
@@ -79,6 +79,6 @@ def summary(measured: "Measured") -> terminal.Line:
 
 @contextmanager
 def progress_bar() -> "Iterator[Progress | None]":
-    """Yield what draws how many questions are answered; None where stderr is no terminal."""
+    """Yield a progress callback, or None if stderr is not a terminal."""
     with progress.bar("opening") as draw:
         yield (lambda stage, done, total: draw(f"asking: {stage}", done, total)) if draw else None

@@ -1,4 +1,4 @@
-"""`codeintel index`: builds or updates the index."""
+"""`codeintel index`: build or update the index."""
 
 import time
 from contextlib import contextmanager
@@ -20,13 +20,13 @@ MOST_NAMED = 20
 
 @click.command(short_help="Build or update the index.")
 @click.argument("sources", nargs=-1, metavar="PATH_OR_URL...")
-@click.option("--name", metavar="N", help="Name of the repository.  [default: the folder's or the URL's last part]")
-@click.option("--revision", metavar="REV", help="A commit, branch or tag instead of the files as they lie there.")
+@click.option("--name", metavar="N", help="Name of the repository.  [default: last part of the path or URL]")
+@click.option("--revision", metavar="REV", help="A commit, branch or tag instead of the working tree.")
 @click.option(
     "--pinned",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Index the repositories of a manifest (TOML), each at the revision that it is pinned to.",
+    help="Index the repositories of a manifest (TOML), each at its pinned revision.",
 )
 @click.option(
     "--git-folder",
@@ -37,7 +37,7 @@ MOST_NAMED = 20
     help="A folder of yours outside of the source where its git data may lie (git init --separate-git-dir, git clone "
     "--reference). Linked worktrees and submodules need none; any other is not read.",
 )
-@click.option("--prune", is_flag=True, help="With --pinned: remove all others from the index.")
+@click.option("--prune", is_flag=True, help="With --pinned: remove all other repositories from the index.")
 @options.store_option
 @options.json_option
 def index(
@@ -50,9 +50,9 @@ def index(
     store: str | None,
     as_json: bool,
 ) -> None:
-    """Build the index of folders, git repositories, git URLs or archives, or update it where it is there already.
+    """Build the index of folders, git repositories, git URLs or archives, or update an existing one.
 
-    Only what changed is read into the index; a run that was killed goes on where it stopped.
+    Only changes are indexed; a run that was killed resumes where it stopped.
     """
     from rag_service.learning.index import IndexRequest, as_dict, build_indexes
 
@@ -66,7 +66,7 @@ def index(
 
 
 def index_all(sources: tuple[str, ...], settings: "Settings") -> "list[IndexReport]":
-    """Index sources, a progress bar on stderr where a person looks, and return a report on each."""
+    """Index sources, with a progress bar on stderr if it is a terminal, and return a report on each."""
     from rag_service.learning.index import IndexRequest, build_indexes
 
     return build_indexes(settings, IndexRequest(sources), progress_bar)
@@ -74,7 +74,7 @@ def index_all(sources: tuple[str, ...], settings: "Settings") -> "list[IndexRepo
 
 @contextmanager
 def progress_bar(source: str) -> "Iterator[Progress | None]":
-    """Yield what draws files done, chunks a second and time left; None where stderr is no terminal."""
+    """Yield a progress callback (files, chunks/s, time left), or None if stderr is not a terminal."""
     words = {"read": f"indexing {source[-40:]}", "publish": "writing the index"}
     begun = time.monotonic()
     with progress.bar(f"reading {source[-40:]}") as draw:
@@ -88,7 +88,7 @@ def progress_bar(source: str) -> "Iterator[Progress | None]":
 
 
 def summary(report: "IndexReport") -> terminal.Line:
-    """Return a report for a person: a line, and one each for what was left out, redacted and too slow."""
+    """Format a report: a summary line, then one line each for skipped, redacted and slow files."""
     name = terminal.style(report.repository.name, bold=True)
     counts = f"{report.files:,} files, {report.chunks:,} chunks"
     if report.changed or report.removed:

@@ -1,4 +1,4 @@
-"""Shows streamed Markdown in a terminal, a line at a time: bold, code, fenced code in colours."""
+"""Render streamed Markdown in a terminal, line by line: bold, code, highlighted fenced code."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from rag_service.cli import terminal
 
 FENCE = re.compile(r"^\s*```(\w*)")
 SPANS = re.compile(r"\*\*(?P<bold>[^*\n]+)\*\*|`(?P<code>[^`\n]+)`|(?P<citation>\[\d{1,4}\])")
-LONGEST_COLOURED = 500  # a lexer may take long over a longer line, which nobody reads
+LONGEST_COLOURED = 500  # longer lines can make a lexer slow, and nobody reads them
 COLOURS: dict[str, dict[str, Any]] = {
     "c": {"fg": "bright_black"},
     "s": {"fg": "yellow"},
@@ -23,14 +23,14 @@ COLOURS: dict[str, dict[str, Any]] = {
 
 
 class MarkdownPrinter:
-    """Prints Markdown as it comes. In a pipe it stays as it is; in a terminal each finished line is styled."""
+    """Prints Markdown as it arrives: unchanged in a pipe, styled line by line in a terminal."""
 
     def __init__(self) -> None:
         self._line = ""
         self._language: str | None = None
 
     def write(self, text: str) -> None:
-        """Take the next part, which may end anywhere."""
+        """Add the next part of the text, which may end anywhere."""
         if terminal.is_plain():
             terminal.echo(text, nl=False)
             return
@@ -39,7 +39,7 @@ class MarkdownPrinter:
             self._print(line)
 
     def close(self) -> None:
-        """Print what is left of the last line."""
+        """Print the rest of the last line."""
         if self._line:
             self._print(self._line)
             self._line = ""
@@ -51,7 +51,7 @@ class MarkdownPrinter:
         if fence:
             self._language = None if self._language is not None else fence.group(1)
         elif self._language is not None:
-            terminal.echo("  ", *coloured(line, self._language))
+            terminal.echo("  ", *highlight(line, self._language))
         else:
             terminal.echo(*_spans(line))
 
@@ -73,11 +73,11 @@ def _span(match: re.Match[str]) -> terminal.Styled:
     return terminal.style(match["citation"], fg="cyan")
 
 
-def coloured(line: str, language: str) -> terminal.Line:
-    """Return a line of code in colours; one in a language that Pygments does not know, or a long one, has none."""
-    from rag_service.http.highlight import coloured as in_classes
+def highlight(line: str, language: str) -> terminal.Line:
+    """Return a line of code highlighted; plain if it is too long or Pygments does not know the language."""
+    from rag_service.http.highlight import highlight_lines
 
     if len(line) > LONGEST_COLOURED or "\r" in line:
         return [line]
-    [spans] = in_classes(line, language or "text")
+    [spans] = highlight_lines(line, language or "text")
     return [terminal.style(text, **COLOURS[kind]) if kind in COLOURS else text for kind, text in spans]

@@ -45,12 +45,12 @@ def store_option(command: Command) -> Command:
     return click.option(
         "--store",
         metavar="DIR_OR_URL",
-        help="The index: a folder, or a Qdrant server's URL. [default: as set, see doctor]",
+        help="The index: a folder, or a Qdrant server's URL. [default: from the settings, see doctor]",
     )(command)
 
 
 def filter_options(command: Command) -> Command:
-    """Add --repo, --path and --language, each repeatable."""
+    """Add the repeatable options --repo, --path and --language."""
     for option in (
         click.option("--language", "languages", multiple=True, metavar="L", help="Only this language (repeatable)."),
         click.option(
@@ -68,14 +68,14 @@ def json_option(command: Command) -> Command:
 
 
 def settings_with(**changes: Any) -> "Settings":
-    """Return the settings with what the command line says over them; None changes nothing."""
+    """Return the settings, overridden by the command line; None overrides nothing."""
     from ml.settings import get_settings
 
     return get_settings().model_copy(update={name: value for name, value in changes.items() if value is not None})
 
 
-def where(repos: tuple[str, ...], paths: tuple[str, ...], languages: tuple[str, ...]) -> "Where":
-    """Make the filter of what filter_options gave."""
+def build_filter(repos: tuple[str, ...], paths: tuple[str, ...], languages: tuple[str, ...]) -> "Where":
+    """Create a filter from the values of `filter_options`."""
     from ml.index.store.base import Where
 
     return Where(repos or None, paths or None, languages or None)

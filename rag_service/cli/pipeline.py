@@ -1,4 +1,4 @@
-"""`codeintel pipeline`: the whole learning loop in one go, here or compiled for a cluster."""
+"""`codeintel pipeline`: run the learning loop locally, or compile it for a cluster."""
 
 import time
 from contextlib import closing, contextmanager
@@ -18,20 +18,24 @@ if TYPE_CHECKING:
     from ml.settings import Settings
 
 
-@click.group(short_help="Run the whole learning loop, or compile it.")
+@click.group(short_help="Run the learning loop, or compile it.")
 def pipeline() -> None:
-    """The learning loop as one pipeline: index, dataset, train, evaluate, promote."""
+    """Run the learning loop as one pipeline: index, dataset, train, evaluate, promote."""
 
 
 @pipeline.command()
 @click.argument("sources", nargs=-1, metavar="[PATH_OR_URL]...")
 @click.option("--pinned", metavar="FILE", type=click.Path(path_type=Path), help="A manifest of pinned repositories.")
-@click.option("--by-hand", metavar="FILE", type=click.Path(path_type=Path), help="Pairs of your own, see `dataset`.")
-@click.option("--size", default=300, show_default=True, help="How many pairs.")
-@click.option("--seed", default=7, show_default=True, help="The same seed and code give the same pairs.")
-@click.option("--epochs", default=1.0, show_default=True, help="How often each pair is seen.")
-@click.option("--max-steps", default=-1, show_default=True, help="Stops the training after so many steps; -1: none.")
-@click.option("--questions", default=100, show_default=True, help="How many held-out questions are asked.")
+@click.option(
+    "--by-hand", metavar="FILE", type=click.Path(path_type=Path), help="Pairs written by hand, see `dataset`."
+)
+@click.option("--size", default=300, show_default=True, help="Number of pairs.")
+@click.option("--seed", default=7, show_default=True, help="The same seed and code produce the same pairs.")
+@click.option("--epochs", default=1.0, show_default=True, help="Number of passes over the pairs.")
+@click.option(
+    "--max-steps", default=-1, show_default=True, help="Stop the training after this many steps; -1: no limit."
+)
+@click.option("--questions", default=100, show_default=True, help="Number of held-out questions.")
 @options.store_option
 @options.json_option
 def run(
@@ -46,15 +50,15 @@ def run(
     store: str | None,
     as_json: bool,
 ) -> None:
-    """Go from repositories (PATH_OR_URL or --pinned; by default those that are indexed) to a promoted or refused adapter.
+    """Train an adapter on repositories (PATH_OR_URL or --pinned; default: those indexed) and promote or reject it.
 
-    Each stage is a process on this machine, and its artifacts are files in the data folder. A stopped run is started again.
+    Each stage is a process on this machine; its artifacts are files in the data folder. To resume a run, start it again.
     """
     from ml.handover import pipelines_folder
     from ml.pipelines.local import run_learning
 
     if sources and pinned:
-        raise SettingsError("there are repositories and a manifest", "give PATH_OR_URL, or --pinned FILE alone")
+        raise SettingsError("both repositories and a manifest are given", "pass either PATH_OR_URL or --pinned FILE")
     settings = options.settings_with(store=store)
     arguments = {
         "sources": [_absolute(source) for source in sources] or ([] if pinned else _indexed(settings)),
@@ -66,7 +70,7 @@ def run(
         "max_steps": max_steps,
         "questions": questions,
     }
-    with shown() as show:
+    with show_stages() as show:
         outcome = run_learning(settings, pipelines_folder(settings), arguments, show)
     if as_json:
         terminal.print_json({"promoted": outcome.promoted, "reasons": outcome.reasons, "report": outcome.report})
@@ -76,7 +80,9 @@ def run(
 
 @pipeline.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), required=False)
-@click.option("--registry", metavar="PREFIX", default="", help="Where `make images` pushed the stages' image.")
+@click.option(
+    "--registry", metavar="PREFIX", default="", help="Registry to which `make images` pushed the image of the stages."
+)
 @click.option(
     "--slices",
     type=click.IntRange(min=1),
@@ -85,7 +91,7 @@ def run(
     help="How many `nvidia.com/gpu` the cluster offers; training takes all.",
 )
 def compile(folder: Path | None, registry: str, slices: int) -> None:  # noqa: A001  # the command's name
-    """Write the pipelines as IR YAML into FOLDER, for Kubeflow Pipelines on a cluster."""
+    """Write the pipelines for Kubeflow Pipelines into FOLDER, as IR YAML."""
     from ml.pipelines.compile import compile_pipelines
 
     for file in compile_pipelines(folder or Path.cwd(), registry, slices):
@@ -93,8 +99,8 @@ def compile(folder: Path | None, registry: str, slices: int) -> None:  # noqa: A
 
 
 @contextmanager
-def shown() -> "Iterator[Progress]":
-    """Yield what shows the stages: a line each with its seconds, and where a person looks what it does just now."""
+def show_stages() -> "Iterator[Progress]":
+    """Yield a callback that prints each stage's duration and, in a terminal, its current output."""
     begun: dict[str, float] = {}
 
     def finish() -> None:
@@ -115,13 +121,13 @@ def shown() -> "Iterator[Progress]":
 
 
 def summary(outcome: "Outcome") -> terminal.Line:
-    """Return the end of a run for a person."""
+    """Format the outcome of a run as text."""
     word = terminal.style("promoted", fg="green") if outcome.promoted else terminal.style("not promoted", fg="yellow")
     return [word, f": {'; '.join(outcome.reasons)}\nThe report: ", terminal.style(outcome.report, fg="cyan")]
 
 
 def _absolute(source: str) -> str:
-    """Return a path that a stage, which runs in a folder of its own, finds too."""
+    """Return an absolute path, because stages run in other folders."""
     return str(Path(source).resolve()) if Path(source).exists() else source
 
 

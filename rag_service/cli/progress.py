@@ -1,4 +1,4 @@
-"""Progress bars, where a person looks. Their text comes from outside: it is no markup, and its controls are shown."""
+"""Progress bars for terminals. Their text is untrusted: no markup, and control characters are made visible."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,15 +9,15 @@ from rag_service.cli import terminal
 
 
 class Draw(Protocol):
-    """Draws a bar's new state."""
+    """A callback that draws a bar's new state."""
 
     def __call__(self, text: str, done: int, total: int | None, note: str = "") -> None:
-        """Show `text` before the bar, `done/total` and `note` behind it."""
+        """Show `text` before the bar, `done/total` and `note` after it."""
 
 
 @contextmanager
 def bar(text: str) -> Iterator[Draw | None]:
-    """Yield what draws a bar on stderr; None where that is no terminal."""
+    """Yield a callback that draws a bar on stderr, or None if that is not a terminal."""
     if terminal.is_plain(err=True):
         yield None
         return
@@ -48,7 +48,7 @@ def bar(text: str) -> Iterator[Draw | None]:
 
 @contextmanager
 def status() -> Iterator[Callable[[str], None]]:
-    """Yield what shows the line that a running job is at, on stderr; in a pipe nothing is shown."""
+    """Yield a callback that shows a job's latest line on stderr; it does nothing in a pipe."""
     if terminal.is_plain(err=True):
         yield lambda text: None
         return

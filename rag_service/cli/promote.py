@@ -1,4 +1,4 @@
-"""`codeintel promote`: the gate's decision carried out, or the last one taken back."""
+"""`codeintel promote`: carry out the gate's decision, or roll the last promotion back."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from rag_service.learning.promote import PromotionReport
 
 
-@click.command(short_help="Put an adapter in force if it is better.")
+@click.command(short_help="Deploy an adapter if it is better.")
 @click.argument("run", required=False, metavar="[RUN]")
-@click.option("--rollback", is_flag=True, help="Back to the adapter before this one, or to the base model.")
+@click.option("--rollback", is_flag=True, help="Return to the previous adapter, or to the base model.")
 @options.json_option
 def promote(run: str | None, rollback: bool, as_json: bool) -> None:
-    """Register the adapter of RUN, a folder that `train` left, and make it Production if the gate lets it pass.
+    """Register the adapter of RUN, a folder written by `train`, and make it Production if it passes the gate.
 
-    By default the run that finished last. The figures are those of `evaluate`. A refusal is a result, not a failure.
+    RUN defaults to the last finished run. The metrics come from `evaluate`. Exit with 0 even if the gate rejects it.
     """
     from rag_service.learning.promote import promote_run, roll_back
 
@@ -31,9 +31,9 @@ def promote(run: str | None, rollback: bool, as_json: bool) -> None:
 
 
 def summary(report: "PromotionReport") -> terminal.Line:
-    """Return an outcome for a person."""
+    """Format the outcome as text."""
     word = terminal.style("promoted", fg="green") if report.promoted else terminal.style("not promoted", fg="yellow")
     parts: list[terminal.Part] = [word, f": {'; '.join(report.reasons)}"]
     parts += [f"\n  {name:<22}{figures}" for name, figures in report.figures.items()]
     number = report.in_force
-    return [*parts, f"\nin force: {f'adapter {number}' if number else 'the base model alone'}"]
+    return [*parts, f"\ndeployed: {f'adapter {number}' if number else 'only the base model'}"]

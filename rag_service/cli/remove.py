@@ -1,4 +1,4 @@
-"""`codeintel remove`: forget a repository."""
+"""`codeintel remove`: remove repositories from the index."""
 
 import click
 
@@ -9,7 +9,7 @@ from rag_service.cli import options, terminal
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @options.store_option
 def remove(names: tuple[str, ...], store: str | None) -> None:
-    """Remove repositories from the index; nothing of their code stays in it."""
+    """Remove repositories and all their code from the index."""
     from ml.errors import SourceError
     from ml.index import open_index
 

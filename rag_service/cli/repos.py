@@ -1,4 +1,4 @@
-"""`codeintel repos`: what is indexed."""
+"""`codeintel repos`: list the indexed repositories."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ml.index.store.base import Repository
 
 
-@click.command(short_help="List what is indexed.")
+@click.command(short_help="List the indexed repositories.")
 @options.store_option
 @options.json_option
 def repos(store: str | None, as_json: bool) -> None:
@@ -28,7 +28,7 @@ def repos(store: str | None, as_json: bool) -> None:
 
 
 def line(repository: "Repository") -> terminal.Line:
-    """Return a repository on one line."""
+    """Format a repository as one line."""
     name = terminal.style(repository.name, bold=True)
     counts = f"{repository.files:,} files  {repository.chunks:,} chunks"
     note = terminal.style(f"{repository.revision[:12]}  {repository.indexed_at}  {repository.source}", dim=True)

@@ -1,4 +1,4 @@
-"""`codeintel search`: ranked chunks."""
+"""`codeintel search`: print ranked chunks."""
 
 import json
 from collections.abc import Iterator
@@ -19,11 +19,14 @@ SHOWN_LINES = 6
 
 @click.command(short_help="Find code: ranked chunks.")
 @click.argument("query", required=False)
-@click.option("--limit", "-n", default=10, show_default=True, type=click.IntRange(1, 1000), help="How many chunks.")
+@click.option("--limit", "-n", default=10, show_default=True, type=click.IntRange(1, 1000), help="Number of chunks.")
 @click.option(
-    "--queries", type=click.File("rb"), metavar="FILE", help='Many: a file of {"id": …, "query": …} lines; - is stdin.'
+    "--queries",
+    type=click.File("rb"),
+    metavar="FILE",
+    help='Run many queries: a file of {"id": …, "query": …} lines; - is stdin.',
 )
-@click.option("--spread/--no-spread", default=True, help="Let further hits of one file count less.  [default: spread]")
+@click.option("--spread/--no-spread", default=True, help="Rank further hits in the same file lower.  [default: spread]")
 @options.filter_options
 @options.store_option
 @options.json_option
@@ -38,17 +41,17 @@ def search(
     store: str | None,
     as_json: bool,
 ) -> None:
-    """Find the code that QUERY (a question, a symbol, words) is about.
+    """Find the code that best matches QUERY (a question, a symbol or words).
 
-    With --queries, prints one line a query: {"id": …, "results": […]}.
+    With --queries, print one line per query: {"id": …, "results": […]}.
     """
     if (query is None) == (queries is None):
-        raise click.UsageError("give a QUERY or --queries FILE, one of them")
+        raise click.UsageError("pass either QUERY or --queries FILE")
     from rag_service.retrieve import open_retriever
 
     settings = options.settings_with(store=store)
     retriever = open_retriever(settings)
-    where = options.where(repos, paths, languages)
+    where = options.build_filter(repos, paths, languages)
     if queries is not None:
         answer_all(retriever, queries, where, limit, spread)
         return
@@ -61,7 +64,7 @@ def search(
 
 
 def read_queries(lines: IO[bytes]) -> Iterator[tuple[Any, str]]:
-    """Yield the id and the query of each `{"id": …, "query": …}` line. Raise UsageError for a bad one, by its number."""
+    """Yield the id and query of each `{"id": …, "query": …}` line. Raise UsageError with the number of a bad line."""
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -76,14 +79,14 @@ def read_queries(lines: IO[bytes]) -> Iterator[tuple[Any, str]]:
 
 
 def answer_all(retriever: "Retriever", queries: IO[bytes], where: "Where", limit: int, spread: bool) -> None:
-    """Print one JSON line a query."""
+    """Print one JSON line per query."""
     for query_id, query in read_queries(queries):
         hits = retriever.search(query, where=where, limit=limit, spread=spread)
         terminal.print_json({"id": query_id, "results": [wire.hit(hit) for hit in hits]})
 
 
 def show(hits: list["Hit"], places: terminal.Places) -> None:
-    """Print hits for a person: the place, the symbol, the first lines."""
+    """Print hits as text: location, symbol and first lines."""
     if not hits:
         terminal.echo("nothing found")
     for number, hit in enumerate(hits, start=1):

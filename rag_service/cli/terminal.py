@@ -1,7 +1,7 @@
-"""What the commands print: colours and links where a person looks, plain text in a pipe.
+"""Output of the commands: colours and links in a terminal, plain text in a pipe.
 
-Everything goes through `echo`. A string may come from outside, so its control characters are shown, never sent; what
-the terminal is to obey is a `Styled`, which a string cannot forge.
+Everything goes through `echo`. Strings are untrusted, so their control characters are made visible, never sent; only
+a `Styled`, which a string cannot forge, may control the terminal.
 """
 
 import logging
@@ -23,15 +23,15 @@ from ml.visible import VisibleFormatter, json_text, visible
 
 @dataclass(frozen=True, slots=True)
 class Styled:
-    """Text of one line with its colours, and the address it links to. It is no string: pass it to `echo`."""
+    """A line of text with its colours and link target. It is not a string: pass it to `echo`."""
 
     text: str
     styles: Mapping[str, Any] = field(default_factory=dict)
     address: str = ""
 
     def __str__(self) -> str:
-        """Refuse to lose the style, or to carry it into a string unseen."""
-        raise TypeError("a Styled is printed by terminal.echo, as a part of its own")
+        """Raise TypeError: a string would lose the style, or smuggle it in."""
+        raise TypeError("pass a Styled to terminal.echo as an argument of its own")
 
 
 Part: TypeAlias = str | Styled
@@ -39,14 +39,14 @@ Line: TypeAlias = Sequence[Part]
 
 
 def is_plain(*, err: bool = False) -> bool:
-    """Tell whether stdout (or stderr) wants no colours: no terminal, NO_COLOR, or a dumb terminal."""
+    """Return whether stdout (or stderr) is to be plain: not a terminal, NO_COLOR, or a dumb terminal."""
     stream = sys.stderr if err else sys.stdout
     is_terminal = stream is not None and stream.isatty()
     return not is_terminal or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
 
 
 def echo(*parts: Part, err: bool = False, nl: bool = True) -> None:
-    """Print the parts, one after the other, on stdout (or stderr)."""
+    """Print the parts, joined, on stdout (or stderr)."""
     plain = is_plain(err=err)
     text = "".join(_plain(part) if plain else _coloured(part) for part in parts)
     _write(text, err=err, nl=nl, color=not plain)
@@ -63,7 +63,7 @@ def _write(text: str, **options: Any) -> None:
 
 
 def drop_output() -> None:
-    """Let stdout lead nowhere, where it can't be written to: the interpreter would complain again as it closes."""
+    """Redirect a broken stdout to /dev/null, so that the interpreter does not fail again when it flushes it at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -79,36 +79,36 @@ def _coloured(part: Part) -> str:
 
 
 def _reversed(shown: str) -> str:
-    """Set a shown character apart by reverse video, which leaves the colours around it."""
+    """Show a control character in reverse video, which keeps the surrounding colours."""
     return f"\x1b[7m{shown}\x1b[27m"
 
 
 def fail(message: str, exit_code: int) -> NoReturn:
-    """Print an error as one line on stderr and end the process."""
+    """Print an error as one line on stderr and exit."""
     print_aside(f"error: {' '.join(message.split())}", fg="red")
     sys.exit(exit_code)
 
 
 def print_aside(line: str, **styles: Any) -> None:
-    """Print a line on stderr, coloured where that is a terminal."""
+    """Print a line on stderr, coloured if it is a terminal."""
     echo(Styled(line, styles), err=True)
 
 
 def style(text: str, **styles: Any) -> Styled:
-    """Return text of one line that is coloured where stdout is a terminal."""
+    """Return a line of text that is coloured if stdout is a terminal."""
     return Styled(text, styles)
 
 
 def print_json(value: object) -> None:
-    """Print one JSON document on a line of its own; letters of any language stay readable."""
+    """Print a JSON document on one line, without escaping non-ASCII letters."""
     _write(json_text(value))
 
 
 def guard() -> None:
-    """Make what Python itself prints harmless too: log records and tracebacks of failures nobody foresaw."""
+    """Escape what Python itself prints, too: log records and tracebacks of unexpected errors."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # never a raw byte, and no failure in a narrow encoding
+            stream.reconfigure(errors="backslashreplace")  # never a raw byte, and never an error in a narrow encoding
     logging.lastResort = logging.StreamHandler()
     logging.lastResort.setLevel(logging.WARNING)
     logging.lastResort.setFormatter(VisibleFormatter())
@@ -120,19 +120,19 @@ def _show_failure(kind: type[BaseException], error: BaseException, trace: Traceb
 
 
 class Places:
-    """Where the repositories of the index lie on this machine, so that a place can be a link."""
+    """Local folders of the indexed repositories, so that locations can be links."""
 
     def __init__(self, sources: Mapping[str, str], template: str) -> None:
         self._sources = sources
         self._template = template
 
     def link(self, repo: str, file_path: str, line_start: int, line_end: int) -> Styled:
-        """Return `path:start-end`, as a link (OSC 8) where the repository is a folder here."""
+        """Return `path:start-end`, as a link (OSC 8) if the repository is a local folder."""
         file = Path(self._sources.get(repo, "")) / file_path
         return Styled(f"{file_path}:{line_start}-{line_end}", {"fg": "cyan"}, self._address(file, line_start))
 
     def _address(self, file: Path, line: int) -> str:
-        """Return the address of a line of a file; the template holds {host}, {path} and {line}."""
+        """Return the URL of a line of a file; the template contains {host}, {path} and {line}."""
         if not file.is_absolute():
             return ""
         address = self._template.format(host=socket.gethostname(), path=quote(str(file), errors="replace"), line=line)

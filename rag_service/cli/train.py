@@ -1,4 +1,4 @@
-"""`codeintel train`: an adapter from the pairs."""
+"""`codeintel train`: train an adapter on the pairs."""
 
 import re
 from contextlib import contextmanager
@@ -23,21 +23,21 @@ WIDTH = 60
 
 @click.command(short_help="Fine-tune the LLM on the pairs.")
 @click.option(
-    "--dataset", metavar="DIR", help="Folder with train.jsonl and held_out.jsonl.  [default: what `dataset` made]"
+    "--dataset", metavar="DIR", help="Folder with train.jsonl and held_out.jsonl.  [default: output of `dataset`]"
 )
-@click.option("--output", metavar="DIR", help="Where the run goes.  [default: one of its own in the data folder]")
-@click.option("--epochs", type=float, help="How often each pair is seen.")
-@click.option("--max-steps", type=int, help="Stops after so many steps; -1: none.")
-@click.option("--batch", type=int, help="Pairs in a step.")
-@click.option("--rank", type=int, help="LoRA's r: how much the adapter can hold.")
+@click.option("--output", metavar="DIR", help="Folder of the run.  [default: a new one in the data folder]")
+@click.option("--epochs", type=float, help="Number of passes over the pairs.")
+@click.option("--max-steps", type=int, help="Stop after this many steps; -1: no limit.")
+@click.option("--batch", type=int, help="Pairs per step.")
+@click.option("--rank", type=int, help="LoRA rank: the capacity of the adapter.")
 @click.option("--learning-rate", type=float, help="Learning rate.")
-@click.option("--seed", type=int, help="The same seed and pairs give the same adapter.")
-@click.option("--repeat", metavar="RUN_ID", help="Train again with what MLflow holds of a run, and compare the loss.")
+@click.option("--seed", type=int, help="The same seed and pairs produce the same adapter.")
+@click.option("--repeat", metavar="RUN_ID", help="Repeat a run from its record in MLflow, and compare the loss.")
 @options.json_option
 def train(dataset: str | None, output: str | None, repeat: str | None, as_json: bool, **given: Any) -> None:
     """Fine-tune the base model (LoRA) on question-answer pairs, and log the run in MLflow.
 
-    A run that was killed goes on from its last checkpoint; one that is finished is not trained again.
+    A run that was killed resumes from its last checkpoint; a finished one is not trained again.
     """
     from ml.training.recipe import Recipe
     from rag_service.learning.train import repeat_run, train_adapter
@@ -45,9 +45,11 @@ def train(dataset: str | None, output: str | None, repeat: str | None, as_json: 
     settings = options.settings_with()
     chosen = {name: value for name, value in given.items() if value is not None}
     if repeat and (dataset or chosen):
-        raise SettingsError("--repeat takes data set and recipe from the run", "leave the other options out")
+        raise SettingsError(
+            "--repeat takes the data set and hyperparameters from the run", "leave the other options out"
+        )
     folder = Path(output) if output else None
-    with shown() as show:
+    with show_progress() as show:
         if repeat:
             repeated = repeat_run(settings, repeat, folder, show)
         else:
@@ -60,7 +62,7 @@ def train(dataset: str | None, output: str | None, repeat: str | None, as_json: 
 
 
 def summary(report: "TrainingReport") -> terminal.Line:
-    """Return a finished run for a person: where it lies, and the loss, which should fall."""
+    """Format a finished run as text: its folder and its losses."""
     return [
         terminal.style(str(report.folder), bold=True),
         f"  (MLflow run {report.run_id})\n",
@@ -69,9 +71,9 @@ def summary(report: "TrainingReport") -> terminal.Line:
 
 
 def repetition(report: "RepetitionReport") -> terminal.Line:
-    """Return a repeated run for a person: whether the loss came out the same, and which packages differ."""
+    """Format a repeated run as text: whether the loss is the same, and which packages differ."""
     again = report.repetition
-    word = terminal.style("the same", fg="green") if again.agrees() else terminal.style("another loss", fg="yellow")
+    word = terminal.style("the same", fg="green") if again.agrees() else terminal.style("a different loss", fg="yellow")
     packages = [f"\n  {name} {then}, now {now or 'not installed'}" for name, (then, now) in again.packages.items()]
     return [
         terminal.style(str(report.folder), bold=True),
@@ -86,7 +88,7 @@ def repetition(report: "RepetitionReport") -> terminal.Line:
 
 def _figures(result: "TrainingResult") -> terminal.Line:
     before, after = result.held_out_loss_before, result.held_out_loss_after
-    longest = f", {result.left_out} left out as too long" if result.left_out else ""
+    longest = f", {result.left_out} skipped as too long" if result.left_out else ""
     return [
         f"  loss           {curve([loss for _, loss in result.losses])}\n",
         f"  held-out loss  {before:.3f} before, ",
@@ -98,7 +100,7 @@ def _figures(result: "TrainingResult") -> terminal.Line:
 
 
 def curve(losses: list[float]) -> str:
-    """Return losses as a line of bars, the first and the last as numbers."""
+    """Return losses as a sparkline between the first and the last value."""
     if not losses:
         return "no step"
     step = max(1, len(losses) // WIDTH)
@@ -109,8 +111,8 @@ def curve(losses: list[float]) -> str:
 
 
 @contextmanager
-def shown() -> "Iterator[Callable[[str], None]]":
-    """Yield what takes the job's lines: a bar with the loss where a person looks, the lines themselves elsewhere."""
+def show_progress() -> "Iterator[Callable[[str], None]]":
+    """Yield a callback for the job's lines: a progress bar with the loss in a terminal, the lines themselves elsewhere."""
     with progress.bar("starting") as draw:
         yield (lambda line: _draw(draw, line)) if draw else (lambda line: terminal.echo(line, err=True))
 

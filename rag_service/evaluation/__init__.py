@@ -1,1 +1,1 @@
-"""The service as an evaluation asks it, and what becomes of the figures: reports in the data folder."""
+"""Evaluation of the service: asking it questions, and the reports in the data folder."""

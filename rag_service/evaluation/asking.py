@@ -1,4 +1,4 @@
-"""The service as an evaluation sees it: it is asked as its readers ask it."""
+"""Ask the service the questions of an evaluation, exactly as readers do."""
 
 from typing import TYPE_CHECKING
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from ml.index.chunk import Chunk
 
 
-def asker(assistant: Assistant, llm: Llm | None) -> Ask:
-    """Return the function by which an evaluation asks the service."""
+def make_asker(assistant: Assistant, llm: Llm | None) -> Ask:
+    """Return a function that asks the service one question."""
 
     def ask(question: str) -> Reply:
         events = list(assistant.ask(question))
@@ -38,16 +38,16 @@ def asker(assistant: Assistant, llm: Llm | None) -> Ask:
             ),
             contexts=tuple(source.chunk.text for source in sources),
             places=tuple(_place(hit.chunk) for hit in assistant.retriever.search(question, limit=DEPTH)),
-            written=_written_whole(answer) if llm and llm.trusted and answer.found else None,
+            written=_written_answer(answer) if llm and llm.trusted and answer.found else None,
         )
 
     return ask
 
 
-def writer(assistant: Assistant, llm: Llm) -> Write:
-    """Return the function that lets a small LLM write its sentence about an example's own code.
+def make_writer(assistant: Assistant, llm: Llm) -> Write:
+    """Return a function that lets a small LLM write its sentence about an example's own code.
 
-    As the service does it, but for the time it may take, which is this machine's, and for what the answer says already.
+    This is what the service does, but without its time limit and without the text of the composed answer.
     """
 
     def write(example: Example) -> Written:
@@ -60,10 +60,10 @@ def writer(assistant: Assistant, llm: Llm) -> Write:
     return write
 
 
-def _written_whole(answer: Answer) -> Written:
-    """Return what a trusted LLM wrote: it stands where it cites something and all its citations and quotations hold.
+def _written_answer(answer: Answer) -> Written:
+    """Return a trusted LLM's text, which is supported if it cites something and all its citations and quotations hold.
 
-    Where it cites nothing that holds, the service shows what it composed itself, which does not count.
+    If no citation holds, the service shows its composed answer instead, which does not count.
     """
     if answer.model.startswith(EVIDENCE):
         return Written(answer.withheld, supported=False)
@@ -75,12 +75,12 @@ def _place(chunk: "Chunk") -> Place:
 
 
 def _piece(assistant: Assistant, example: Example) -> Piece:
-    """Return the indexed code that an example is about."""
+    """Return the indexed code for an example."""
     for chunk in assistant.store.chunks(example.repo, example.file_path):
         if chunk.line_start <= example.line_start <= chunk.line_end:
             return Piece(chunk, chunk)
     place = f"{example.file_path}:{example.line_start}-{example.line_end}"
     raise EvaluationError(
-        f"the index does not hold {place} of {example.repo or 'no repository'}, which an example is about",
-        "make the data set again with `codeintel dataset`",
+        f"the index does not contain {place} of {example.repo or 'no repository'}, which an example refers to",
+        "regenerate the data set with `codeintel dataset`",
     )

@@ -1,4 +1,4 @@
-"""The questions that were asked against those of the evaluation set, and what readers thought of the answers."""
+"""Compare recent questions with the evaluation set, and count ratings of the answers."""
 
 import json
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 def drift(settings: "Settings", dataset: Path | None, days: int) -> Drift:
-    """Measure the drift of the last `days` days' questions (MOST_QUESTIONS at most) and keeps it for the metrics.
+    """Measure the drift of the questions of the last `days` days (at most MOST_QUESTIONS) and store it for the metrics.
 
-    Raise what `held_out` raises, RecordError where the records can't be read, EmbedderError, and EvaluationError where the
+    Raise what `held_out` raises, RecordError if the records can't be read, EmbedderError, and EvaluationError if the
     data folder can't be written.
     """
     now = datetime.now(UTC)
@@ -38,7 +38,7 @@ def drift(settings: "Settings", dataset: Path | None, days: int) -> Drift:
 
 
 def _embedded(settings: "Settings", questions: Sequence[str]) -> "Rows":
-    """Embed questions as the search does, Russian ones by their translation."""
+    """Embed questions as the search does, Russian ones in translation."""
     import numpy as np
 
     from ml.index.embedder import open_embedder
@@ -58,5 +58,5 @@ def _keep(file: Path, figures: dict[str, Any]) -> None:
         part.replace(file)
     except OSError as error:
         raise EvaluationError(
-            f"{file} can't be written ({error.strerror})", "make room there, or set data_dir"
+            f"{file} can't be written ({error.strerror})", "free some space there, or set data_dir"
         ) from error

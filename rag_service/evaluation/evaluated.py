@@ -1,4 +1,4 @@
-"""The questions that were evaluated: those of the data set here, else of the run that an MLflow server took in last."""
+"""The questions of the evaluation set: from the local data set, else from the last run on an MLflow server."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def held_out(settings: "Settings", dataset: Path | None = None) -> "list[Example]":
-    """Return the held-out examples of the data set that is named, or was made here, or else was trained with last.
+    """Return the held-out examples of the given data set, else of the local one, else of the last training run.
 
-    The last is what the MLflow server of mlflow_url knows: none before the first run. Raise DatasetError where there is
-    no data set, RegistryError where the server is away.
+    The last run comes from the MLflow server at mlflow_url; there are no examples before the first run. Raise
+    DatasetError if there is no data set, RegistryError if the server is unavailable.
     """
     file = (dataset or dataset_folder(settings)) / HELD_OUT
     url = mlflow_http.server_url(settings)

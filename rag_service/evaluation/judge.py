@@ -1,9 +1,9 @@
-"""The judge of an evaluation that the settings name."""
+"""Open the judge of an evaluation that is configured in the settings."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ml.control_tokens import broken
+from ml.control_tokens import break_control_tokens
 from ml.errors import JudgeError, ModelError, SettingsError
 from ml.evaluation.judge import Judge
 from ml.evaluation.judge.base import JsonSchema
@@ -19,7 +19,7 @@ CONTEXT = 8192
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedJudge:
-    """A GGUF model in process, held to a schema by llama.cpp's grammar; `timeout` is in seconds, for its next token."""
+    """A GGUF model in process, constrained to a schema by llama.cpp's grammar; `timeout` is in seconds per token."""
 
     path: str
     name: str
@@ -28,7 +28,7 @@ class EmbeddedJudge:
     def complete(self, prompt: str, schema: JsonSchema) -> str:
         """Return the reply; see Judge."""
         request = {
-            "messages": [{"role": "user", "content": broken(prompt)}],
+            "messages": [{"role": "user", "content": break_control_tokens(prompt)}],
             "temperature": 0,
             "max_tokens": REPLY_TOKENS,
             "response_format": {"type": "json_schema", "json_schema": {"name": "reply", "schema": dict(schema)}},
@@ -36,11 +36,11 @@ class EmbeddedJudge:
         try:
             return "".join(runtime(self.path, CONTEXT).stream(request, self.timeout))
         except ModelError as error:
-            raise JudgeError(f"the judge {self.name}: {error.cause}", "take another judge_model") from error
+            raise JudgeError(f"the judge {self.name}: {error.cause}", "choose another judge_model") from error
 
 
 def open_judge(settings: "Settings") -> Judge | None:
-    """Return the judge that the settings name, or None for judge="none". Raise ModelError where its file can't be read."""
+    """Return the configured judge, or None for judge="none". Raise ModelError if its file can't be read."""
     match settings.judge:
         case "none":
             return None
@@ -51,8 +51,6 @@ def open_judge(settings: "Settings") -> Judge | None:
             return EmbeddedJudge(file.path, file.name, settings.judge_timeout)
         case "openai":
             if not (settings.judge_url and settings.judge_model):
-                raise SettingsError(
-                    "the judge at an endpoint has no address or no model", "set judge_url and judge_model"
-                )
+                raise SettingsError("the remote judge has no URL or no model", "set judge_url and judge_model")
             key = settings.judge_api_key.get_secret_value() if settings.judge_api_key else None
             return EndpointJudge(settings.judge_url, settings.judge_model, settings.judge_timeout, key)

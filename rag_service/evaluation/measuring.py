@@ -1,4 +1,4 @@
-"""Measures the model that the settings name, and an adapter beside it."""
+"""Evaluate the configured model, with and without an adapter."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -15,11 +15,11 @@ from ml.evaluation.evaluate import Progress, evaluate
 from ml.evaluation.judge import Judge, check_judge
 from ml.evaluation.page import Losses
 from ml.evaluation.report import JudgeVerdict, Report
-from ml.registry.gate import Decision, above_thresholds, better
+from ml.registry.gate import Decision, check_thresholds, compare_reports
 from ml.training.examples import Example
 from rag_service.answer.assistant import Assistant, open_assistant
 from rag_service.answer.run import EVIDENCE
-from rag_service.evaluation.asking import asker, writer
+from rag_service.evaluation.asking import make_asker, make_writer
 from rag_service.evaluation.judge import open_judge
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What was measured: a model, and where that has an adapter, what it is held against, and what the gate says.
+    """The results of an evaluation: of a model and, if it has an adapter, of its baseline, and the gate's decision.
 
-    It is held against what is in force: `production`, the adapter of that version, or else the `base` model.
+    The baseline is what is deployed: `production`, the adapter of that version, or else the `base` model.
     """
 
     report: Report
@@ -42,17 +42,17 @@ class Measured:
 
     @property
     def against(self) -> Report | None:
-        """The report of what is in force, None where nothing was compared."""
+        """The report of the baseline, None if nothing was compared."""
         return self.production or self.base
 
 
 def measure(
     settings: "Settings", examples: Sequence[Example], adapter: Path | None = None, progress: Progress | None = None
 ) -> Measured:
-    """Evaluate the base model and, where an adapter is given, that one and the one that is Production beside it.
+    """Evaluate the base model and, if an adapter is given, that one and the one in Production.
 
-    `adapter` is a GGUF file, peft's folder or a training run's output. The judge that the settings name is checked once;
-    one that is away or unfit leaves the metrics that need none. Raise what evaluate_model and Backend.offer raise.
+    `adapter` is a GGUF file, a PEFT folder or a training run's output. The configured judge is checked once; if it is
+    unavailable or unfit, its metrics are left out. Raise what evaluate_model and Backend.offer raise.
     """
     judge = open_judge(settings)
     told = progress or (lambda stage, done, total: None)
@@ -80,12 +80,12 @@ def _named(told: Progress, stage: str, _: str, done: int, total: int) -> None:
 
 def decide(report: Report, present: Report) -> Decision:
     """Return what the gate says of a candidate: whether it is above the thresholds, and if so, better than the present."""
-    registered = above_thresholds(report)
-    return better(report, present) if registered.passed else registered
+    registered = check_thresholds(report)
+    return compare_reports(report, present) if registered.passed else registered
 
 
 def sample(examples: Sequence[Example], limit: int) -> list[Example]:
-    """Return `limit` examples at even distances, the same ones each time; all where there are no more."""
+    """Return `limit` evenly spaced examples, always the same ones, or all if there are fewer."""
     count = min(limit, len(examples))
     return [examples[number * len(examples) // count] for number in range(count)]
 
@@ -99,19 +99,19 @@ def evaluate_model(
     verdict: JudgeVerdict | None = None,
     progress: Progress | None = None,
 ) -> Report:
-    """Evaluate the service with the LLM that the settings name, or with an adapter on it (GGUF), over their index.
+    """Evaluate the service with the configured LLM and index, with or without an adapter (GGUF).
 
-    What is Production is left aside. Raise AdapterError for an adapter that can't be used, EvaluationError where the
-    index does not hold what an example is about, StoreError, EmbedderError, and ModelError where the LLM fails.
+    The adapter in Production is ignored. Raise AdapterError for an adapter that can't be used, EvaluationError if the
+    index does not contain the code of an example, StoreError, EmbedderError, and ModelError if the LLM fails.
     """
-    with _apart(settings) as own, open_assistant(own, adapter) as assistant:
+    with _isolate_records(settings) as own, open_assistant(own, adapter) as assistant:
         _check_index(assistant, examples)
         llm = assistant.llm.get()
         return evaluate(
             examples,
-            asker(assistant, llm),
+            make_asker(assistant, llm),
             model=llm.name if llm else EVIDENCE,
-            write=writer(assistant, llm) if llm and not llm.trusted else None,
+            write=make_writer(assistant, llm) if llm and not llm.trusted else None,
             judge=judge,
             verdict=verdict,
             progress=progress,
@@ -119,10 +119,10 @@ def evaluate_model(
 
 
 @contextmanager
-def _apart(settings: "Settings") -> "Iterator[Settings]":
-    """Yield settings whose records go into a folder that is gone afterwards, and whose traces go nowhere.
+def _isolate_records(settings: "Settings") -> "Iterator[Settings]":
+    """Yield settings that write records into a temporary folder and send no traces.
 
-    Without an adapter, the base model answers: not what is Production.
+    Without an adapter the base model answers, not the adapter in Production.
     """
     with tempfile.TemporaryDirectory(prefix="codeintel-evaluation-") as scratch:
         yield settings.model_copy(update={"data_dir": scratch, "otlp_url": None, "llm_adapter": "none"})
@@ -133,5 +133,5 @@ def _check_index(assistant: Assistant, examples: Sequence[Example]) -> None:
     missing = {example.repo for example in examples if example.repo} - indexed
     if missing:
         raise EvaluationError(
-            f"the index does not hold {', '.join(sorted(missing))}", "index what the data set is about"
+            f"the index does not contain {', '.join(sorted(missing))}", "index the repositories of the data set"
         )

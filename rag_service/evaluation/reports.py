@@ -1,4 +1,4 @@
-"""What comes out of an evaluation: the reports as JSON, and the page."""
+"""Write the results of an evaluation: reports as JSON, and an HTML page."""
 
 import socket
 from collections.abc import Callable
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 def write_reports(measured: Measured, folder: Path, page: Path, settings: "Settings") -> None:
-    """Write the reports as JSON into a folder, BASE and, with an adapter, CANDIDATE and Production's, and the page.
+    """Write the HTML page, and the reports as JSON: BASE and, with an adapter, CANDIDATE and Production's.
 
-    A candidate's report of an earlier evaluation does not stay. Raise EvaluationError where that can't be.
+    A candidate's report from an earlier evaluation is deleted. Raise EvaluationError if writing fails.
     """
     made = f"made {datetime.now(UTC):%Y-%m-%d %H:%M} UTC by codeintel {version()}"
     html = render(
@@ -50,13 +50,13 @@ def write_reports(measured: Measured, folder: Path, page: Path, settings: "Setti
 
 
 def thresholds(report: Report) -> dict[str, float]:
-    """Return the gate's thresholds that count for a report."""
+    """Return the gate's thresholds that apply to a report."""
     judged = bool(report.judge and report.judge.passed)
     return dict(DEFAULT.least) if judged else {**DEFAULT.least, **DEFAULT.least_without_judge}
 
 
 def links(settings: "Settings") -> Callable[[str], str]:
-    """Return the function that links a place of the report to the editor, where its repository lies here."""
+    """Return a function that links a location to the editor if its repository is a local folder."""
     from rag_service.retrieve import open_retriever
 
     with closing(open_retriever(settings).store) as store:

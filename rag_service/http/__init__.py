@@ -1,1 +1,1 @@
-"""The HTTP service: the project's own API, OpenAI's, and the web page."""
+"""The HTTP service: the project's own API, the OpenAI-compatible API, and the web page."""

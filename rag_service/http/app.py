@@ -1,4 +1,4 @@
-"""The application: the routes, what stands before them, and what lives as long as it does."""
+"""The application: routes, middleware and lifespan."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from ml.settings import Settings
 from rag_service.http import errors
 from rag_service.http.limits.admission import Admission
-from rag_service.http.limits.bodies import Bodies
+from rag_service.http.limits.bodies import BodyBuffer
 from rag_service.http.limits.security import LocalHosts, RequireKey, SecurityHeaders
 from rag_service.http.metrics import RequestMetrics
 from rag_service.http.routes import api, chat, health, page
@@ -21,7 +21,7 @@ ABOUT = "Questions about your repositories, answered with links to `path:line`."
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Make the application. Index and LLM are opened in the background once it starts, and closed when it stops."""
+    """Create the application. It opens index and LLM in the background on startup and closes them on shutdown."""
     service = Service(settings)
 
     @asynccontextmanager
@@ -51,7 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(router)
     app.mount("/assets", page.assets())
     errors.install(app)
-    app.add_middleware(Bodies)
+    app.add_middleware(BodyBuffer)
     app.add_middleware(RequireKey, settings=settings)
     app.add_middleware(LocalHosts, settings=settings)
     app.add_middleware(SecurityHeaders)

@@ -1,4 +1,4 @@
-"""What goes wrong, as JSON: `{"error": {cause, cure}}`, and OpenAI's form of it under /v1."""
+"""Errors as JSON: `{"error": {cause, cure}}`, or OpenAI's form under /v1."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,14 +13,14 @@ from ml.errors import CodeIntelError, QuestionError, SourceError
 
 OPENAI_PREFIX = "/v1/"
 CURES = {
-    400: "see /docs for what this service takes",
-    401: "send the header `Authorization: Bearer KEY` with the key that the service was started with",
+    400: "see /docs for the requests that this service accepts",
+    401: "send the header `Authorization: Bearer KEY` with the service's key",
     403: "call it as localhost, or start it with a key (CODEINTEL_API_KEY)",
-    404: "see /docs for what there is",
-    405: "see /docs for what there is",
+    404: "see /docs for the available paths",
+    405: "see /docs for the available methods",
     413: "send less at once",
-    429: "ask again once the seconds in Retry-After are over",
-    500: "look at the service's log",
+    429: "retry after the number of seconds in Retry-After",
+    500: "see the service's log",
     503: "ask again in a moment",
 }
 CLIENT_LEFT = 499
@@ -29,7 +29,7 @@ OPENAI_CODES = {401: "invalid_api_key", 404: "model_not_found"}
 
 
 def status_of(error: CodeIntelError) -> int:
-    """Return the HTTP status of one of our errors: the caller's fault, nothing there, or the service can't now."""
+    """Return the HTTP status of one of our errors: bad request, not found, or service unavailable."""
     match error:
         case QuestionError():
             return 400
@@ -40,7 +40,7 @@ def status_of(error: CodeIntelError) -> int:
 
 
 def error_body(path: str, status: int, cause: str, cure: str) -> dict[str, Any]:
-    """Return the body of an error, in the form that callers of this path know."""
+    """Return the body of an error, in the form that clients of this path expect."""
     if not path.startswith(OPENAI_PREFIX):
         return {"error": {"cause": cause, "cure": cure}}
     kind = OPENAI_TYPES.get(status, "invalid_request_error")
@@ -50,38 +50,38 @@ def error_body(path: str, status: int, cause: str, cure: str) -> dict[str, Any]:
 def error_response(
     path: str, status: int, cause: str, cure: str | None = None, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
-    """Make the response for an error; without a cure, the one that goes with the status."""
+    """Return the response for an error; the default cure depends on the status."""
     body = error_body(path, status, cause, cure or CURES.get(status, CURES[400]))
     return JSONResponse(body, status, headers={"WWW-Authenticate": "Bearer"} if status == 401 else headers)
 
 
 def install(app: FastAPI) -> None:
-    """Let the application answer every error with one line of JSON."""
-    app.exception_handler(CodeIntelError)(_expected)
-    app.exception_handler(HTTPException)(_refused)
-    app.exception_handler(RequestValidationError)(_invalid)
-    app.exception_handler(ClientDisconnect)(_left)
-    app.exception_handler(Exception)(_unexpected)
+    """Make the application answer every error with one line of JSON."""
+    app.exception_handler(CodeIntelError)(_handle_expected)
+    app.exception_handler(HTTPException)(_handle_http)
+    app.exception_handler(RequestValidationError)(_handle_invalid)
+    app.exception_handler(ClientDisconnect)(_handle_disconnect)
+    app.exception_handler(Exception)(_handle_unexpected)
 
 
-def _expected(request: Request, error: CodeIntelError) -> JSONResponse:
+def _handle_expected(request: Request, error: CodeIntelError) -> JSONResponse:
     return error_response(request.url.path, status_of(error), error.cause, error.cure)
 
 
-def _refused(request: Request, error: HTTPException) -> JSONResponse:
+def _handle_http(request: Request, error: HTTPException) -> JSONResponse:
     return error_response(request.url.path, error.status_code, error.detail, headers=error.headers)
 
 
-def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+def _handle_invalid(request: Request, error: RequestValidationError) -> JSONResponse:
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"] if part != "body") or "the body"
     status = 400 if request.url.path.startswith(OPENAI_PREFIX) else 422
     return error_response(request.url.path, status, f"{place}: {first['msg']}", CURES[400])
 
 
-def _left(_request: Request, _error: ClientDisconnect) -> Response:
-    return Response(status_code=CLIENT_LEFT)  # which nobody reads: for the metrics
+def _handle_disconnect(_request: Request, _error: ClientDisconnect) -> Response:
+    return Response(status_code=CLIENT_LEFT)  # nobody reads it: for the metrics
 
 
-def _unexpected(request: Request, error: Exception) -> JSONResponse:
+def _handle_unexpected(request: Request, error: Exception) -> JSONResponse:
     return error_response(request.url.path, 500, f"internal error ({type(error).__name__})")

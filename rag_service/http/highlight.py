@@ -1,4 +1,4 @@
-"""Colours code on the server: a line is a list of [class, text] pairs, which the page sets as text, never as HTML.
+"""Highlight code on the server: a line is a list of [class, text] pairs, which the page sets as text, never as HTML.
 
 Classes: c comment, s string, n number, k keyword, f function, t type, d decorator, b built-in name or constant,
 m markup, g a line's number in a quoted block, "" everything else.
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 Line = list[tuple[str, str]]
 
-LONGEST = 300_000  # characters, of a text that is coloured
-SECONDS = 1.0  # for a text; what is left then stays plain
+LONGEST = 300_000  # characters of a text
+SECONDS = 1.0  # per text; the rest stays plain
 
-QUOTED_LINE = re.compile(r"(?P<number>[ ]*+\d++)(?:[ ]{2}(?P<code>.*))?")  # as the answer quotes code
+QUOTED_LINE = re.compile(r"(?P<number>[ ]*+\d++)(?:[ ]{2}(?P<code>.*))?")  # the form in which answers quote code
 OPENING = re.compile(r"[ \t]*(?:`{3,}|~{3,})[ \t]*([\w+#-]*)")
 
 
-def coloured(text: str, language: str, path: str = "") -> list[Line]:
-    """Return the lines of a text as spans; plain in a language that Pygments does not know, and where it takes long."""
+def highlight_lines(text: str, language: str, path: str = "") -> list[Line]:
+    """Return the lines of a text as spans, plain if Pygments does not know the language or takes too long."""
     if len(text) > LONGEST:
         return plain(text)
     lines: list[Line] = [[]]
@@ -41,12 +41,12 @@ def coloured(text: str, language: str, path: str = "") -> list[Line]:
 
 
 def plain(text: str) -> list[Line]:
-    """Return the lines of a text without colours."""
+    """Return the lines of a text as plain spans."""
     return [[("", line)] if line else [] for line in text.split("\n")]
 
 
-def coloured_blocks(markdown: str, colour: Callable[[str, str], list[Line]] = coloured) -> list[list[Line]]:
-    """Return the code of each fenced block of an answer, in order, coloured."""
+def highlight_blocks(markdown: str, colour: Callable[[str, str], list[Line]] = highlight_lines) -> list[list[Line]]:
+    """Return the code of each fenced block of an answer, in order, highlighted."""
     return [_block(part.text.rstrip("\n"), colour) for part in segments(iter([markdown])) if part.is_code]
 
 
@@ -68,7 +68,7 @@ def _append(lines: list[Line], css: str, text: str) -> None:
 
 
 def _add(line: Line, css: str, text: str) -> None:
-    """Append a span, or lengthens the one before; blanks take any colour."""
+    """Append a span, or extend the previous one; whitespace takes any class."""
     if line and (line[-1][0] == css or not text.strip()):
         line[-1] = (line[-1][0], line[-1][1] + text)
     else:

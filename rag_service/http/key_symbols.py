@@ -1,4 +1,4 @@
-"""The names a repository turns around, for example questions: defined at top level and used in most files."""
+"""Find a repository's key symbols, for example questions: defined at top level and used in most files."""
 
 import re
 from collections import Counter
@@ -11,13 +11,13 @@ from ml.patterns import bounded, linear
 
 FILES = 120
 SYMBOLS = 6
-REPOSITORIES = 64  # whose symbols are kept
+REPOSITORIES = 64  # files whose symbols are cached
 IDENTIFIER = re.compile(r"[^\W\d]\w{2,}")
-# Called, subscripted, inherited from, imported or a type: a name in use, not a word in a sentence. Each run of letters is
-# read from its start alone, and no name is longer than 100 of them.
+# A name that is called, subscripted, inherited from, imported or used as a type, not a word in a sentence. Each run of
+# letters is matched only from its start, and no name is longer than 100 letters.
 USE = bounded(
     r"(?=\w)(?<!\w)(?:(?<=: )|(?<=> )|(?<=import )|(?<=new )|(?<=extends )|\d{0,99}+(?=[^\W\d]\w{2,99}+[(\[<)]))([^\W\d]\w{2,99}+)",
-    longest=200_000,  # of a chunk
+    longest=200_000,  # characters of a chunk
 )
 ASIDE = linear(
     r"(^|/)((tests?|docs?|examples?|benchmarks?|scripts?|vendor|migrations)(_[\pL\pN_]+)?/|test_|conftest)|\.md$"
@@ -26,36 +26,38 @@ KINDS = frozenset({"class", "function"})
 
 
 class KeySymbols:
-    """Finds the central symbols of repositories and keeps them until a repository is indexed again."""
+    """Finds the key symbols of repositories and caches them until a repository is indexed again."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._found: Memo[tuple[str, str], list[str]] = Memo(REPOSITORIES)
 
     def of(self, repository: Repository) -> list[str]:
-        """Gives up to SYMBOLS names, the most used first, judged by a sample of FILES files."""
+        """Return up to SYMBOLS names, most used first, estimated from a sample of FILES files."""
         return self._found.get((repository.name, repository.indexed_at), self._find)
 
     def _find(self, version: tuple[str, str]) -> list[str]:
         repo, _ = version
         sample = _spaced(sorted(self._store.files(repo)), FILES)
-        return central(self._store.chunks(repo, path) for path in sample)
+        return rank_symbols(self._store.chunks(repo, path) for path in sample)
 
 
 def _spaced(paths: Sequence[str], count: int) -> Iterable[str]:
-    """Gives up to `count` of the paths that are no tests or documents, evenly chosen."""
+    """Return up to `count` evenly spaced paths that are not tests or documents."""
     chosen = [path for path in paths if not ASIDE.search(path)] or paths
     return chosen[:: -(-len(chosen) // count) or 1]
 
 
-def central(files: Iterable[Sequence[Chunk]]) -> list[str]:
-    """Return the public top-level symbols of these files by the number of files that name them."""
+def rank_symbols(files: Iterable[Sequence[Chunk]]) -> list[str]:
+    """Return the public top-level symbols of these files, ordered by the number of files that use them."""
     mentions: Counter[str] = Counter()
     defined: Counter[str] = Counter()
     for chunks in files:
         mentions.update({use[1] for chunk in chunks for use in USE.finditer(chunk.text)})
         defined.update(set(_symbols(chunks)))
-    own = [name for name in defined if defined[name] == 1]  # what many files define (main, Config) is nobody's name
+    own = [
+        name for name in defined if defined[name] == 1
+    ]  # a name that many files define (main, Config) is not distinctive
     return sorted(own, key=lambda name: (-mentions[name], name))[:SYMBOLS]
 
 

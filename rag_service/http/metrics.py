@@ -1,4 +1,4 @@
-"""What Prometheus sees: requests, seconds by stage, answers, citations, the index's size and age."""
+"""Prometheus metrics: requests, seconds by stage, answers, citations, the index's size and age."""
 
 import json
 import time
@@ -19,14 +19,14 @@ from rag_service.answer.events import Answer, Event, Notice
 from rag_service.http.errors import CLIENT_LEFT
 from rag_service.http.limits.admission import Admission
 
-MODEL = "What writes the answers: the LLM with its adapter"
+MODEL = "The LLM that writes the answers, with its adapter"
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
 class Metrics:
-    """The service's own registry. `repositories` gives what is indexed; where it raises CodeIntelError, that is not shown.
+    """The service's registry. `repositories` returns the indexed ones; their metrics are omitted if it raises CodeIntelError.
 
-    `model` names what writes.
+    `model` returns the name of the LLM.
     """
 
     def __init__(self, repositories: Callable[[], Sequence[Repository]], model: Callable[[], str]) -> None:
@@ -37,37 +37,41 @@ class Metrics:
         counter = partial(Counter, registry=self._registry)
         seconds = partial(Histogram, registry=self._registry, buckets=SECONDS)
         self._requests = counter("codeintel_requests", "HTTP requests, by route and status", ["route", "status"])
-        self._request_seconds = seconds("codeintel_request_seconds", "Seconds until a reply was sent whole", ["route"])
+        self._request_seconds = seconds(
+            "codeintel_request_seconds", "Seconds until a response was sent completely", ["route"]
+        )
         self._stage_seconds = seconds("codeintel_stage_seconds", "Seconds of each stage of an answer", ["stage"])
         self._answers = counter("codeintel_answers", "Answers, by whether there was evidence to answer from", ["found"])
-        self._citations = counter("codeintel_citations", "Citations that held (kept) or did not (dropped)", ["result"])
-        self._adapter_refused = counter(
-            "codeintel_adapter_refused", "Answers without the adapter that should be in force"
+        self._citations = counter(
+            "codeintel_citations", "Citations that were valid (kept) or not (dropped)", ["result"]
         )
-        self._model_away = counter("codeintel_model_away", "Times that the LLM was away while a question was answered")
+        self._adapter_refused = counter("codeintel_adapter_refused", "Answers written without the deployed adapter")
+        self._model_away = counter(
+            "codeintel_model_away", "Times that the LLM was unavailable while answering a question"
+        )
         self._feedback = counter("codeintel_feedback", "Readers' verdicts", ["verdict"])
         self._questions = Gauge("codeintel_questions", "Questions now", ["state"], registry=self._registry)
 
     def watch_drift(self, file: Path) -> None:
-        """Show the figures that `codeintel drift` left in a file, read at each scrape."""
+        """Export the figures that `codeintel drift` wrote to a file, read at each scrape."""
         self._registry.register(_Drift(file))
 
     def watch_places(self, admission: Admission) -> None:
-        """Show how many questions run and wait at each scrape."""
+        """Export the number of running and waiting questions."""
         self._questions.labels("running").set_function(lambda: admission.running)
         self._questions.labels("waiting").set_function(lambda: admission.waiting)
 
     def request(self, route: str, status: int, seconds: float) -> None:
-        """Count a request that was replied to."""
+        """Count an answered request."""
         self._requests.labels(route, str(status)).inc()
         self._request_seconds.labels(route).observe(seconds)
 
     def feedback(self, verdict: str) -> None:
-        """Count a reader's verdict."""
+        """Count a reader's feedback."""
         self._feedback.labels(verdict).inc()
 
     def watch(self, events: Iterator[Event]) -> Iterator[Event]:
-        """Pass events on and counts the answer among them."""
+        """Pass events on and count the answer among them."""
         for event in events:
             if isinstance(event, Answer):
                 self._answer(event)
@@ -78,7 +82,7 @@ class Metrics:
             yield event
 
     def text(self) -> bytes:
-        """Return all of it in Prometheus' text form."""
+        """Return all metrics in Prometheus' text format."""
         return generate_latest(self._registry)
 
     def _answer(self, answer: Answer) -> None:
@@ -90,32 +94,32 @@ class Metrics:
 
 
 class _Model(Collector):
-    """Names what writes, with its adapter, at each scrape."""
+    """Exports the name of the LLM and its adapter, read at each scrape."""
 
     def __init__(self, model: Callable[[], str]) -> None:
         self._model = model
 
     def describe(self) -> Iterable[InfoMetricFamily]:
-        """Name the metric without opening anything."""
+        """Describe the metric without opening anything."""
         return [InfoMetricFamily("codeintel_model", MODEL)]
 
     def collect(self) -> Iterable[InfoMetricFamily]:
-        """Return the name as a label."""
+        """Yield the name as a label."""
         return [InfoMetricFamily("codeintel_model", MODEL, {"model": self._model()})]
 
 
 class _Index(Collector):
-    """Reads the index's size and age at each scrape."""
+    """Exports the index's size and age, read at each scrape."""
 
     def __init__(self, repositories: Callable[[], Sequence[Repository]]) -> None:
         self._repositories = repositories
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
-        """Name the gauges without opening the index."""
+        """Describe the gauges without opening the index."""
         return _gauges([])
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        """Return the gauges: zero where there is no index, none where it can't be read now."""
+        """Return the gauges: zero if there is no index, none if it can't be read now."""
         try:
             return _gauges(self._repositories())
         except CodeIntelError:
@@ -129,13 +133,13 @@ def _gauges(repositories: Sequence[Repository]) -> list[GaugeMetricFamily]:
         GaugeMetricFamily("codeintel_index_files", "Files in the index", sum(r.files for r in repositories)),
         GaugeMetricFamily("codeintel_index_chunks", "Chunks in the index", sum(r.chunks for r in repositories)),
         GaugeMetricFamily(
-            "codeintel_index_age_seconds", "Age of the repository indexed longest ago", max(ages, default=0.0)
+            "codeintel_index_age_seconds", "Age of the least recently indexed repository", max(ages, default=0.0)
         ),
     ]
 
 
 def age_seconds(repository: Repository) -> float | None:
-    """Return how long ago a repository was indexed, None where that is not known."""
+    """Return how long ago a repository was indexed, None if unknown."""
     if not repository.indexed_at:
         return None
     indexed = datetime.fromisoformat(repository.indexed_at)
@@ -143,17 +147,17 @@ def age_seconds(repository: Repository) -> float | None:
 
 
 class _Drift(Collector):
-    """Reads what `codeintel drift` found last; it computes nothing itself."""
+    """Exports the latest result of `codeintel drift`; it computes nothing itself."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
-        """Name the gauges without reading the file."""
+        """Describe the gauges without reading the file."""
         return _drift_gauges({})
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        """Yield the gauges of which there are figures."""
+        """Yield the gauges for which there are figures."""
         try:
             figures = json.loads(self._file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -169,27 +173,27 @@ def _drift_gauges(figures: dict[str, Any]) -> list[GaugeMetricFamily]:
         for name, about, value in (
             (
                 "detected",
-                "Whether the questions asked differ from those evaluated, beyond chance and by much",
+                "Whether real questions differ significantly and widely from the evaluation set",
                 figures.get("drifted"),
             ),
-            ("new_share", "Share of questions unlike any evaluated one", population.get("new_share")),
-            ("p", "Chance of such a difference where nothing changed", population.get("p")),
+            ("new_share", "Share of questions unlike any in the evaluation set", population.get("new_share")),
+            ("p", "Probability of such a difference without drift (p-value)", population.get("p")),
             ("refused_share", "Share of answers that were refusals", figures.get("refused_share")),
             ("down_share", "Share of rated answers that were rated down", figures.get("down_share")),
-            ("measured_timestamp_seconds", "When `codeintel drift` ran last", made),
+            ("measured_timestamp_seconds", "Time of the last run of `codeintel drift`", made),
         )
     ]
 
 
 class RequestMetrics:
-    """Counts and times every request under its route's template; what matches no route is "other"."""
+    """Counts and times every request by its route's template; requests without a route are "other"."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and count it once it is replied to, or its client has left."""
+        """Pass the request on, and count it once it is answered or its client has disconnected."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

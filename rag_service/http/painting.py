@@ -1,7 +1,7 @@
-"""Colours code in a process of its own, which is ended where it takes too long.
+"""Highlight code in a separate process, which is killed if it takes too long.
 
-Pygments' expressions backtrack, hold the interpreter lock and can't be interrupted: 2,000 blanks after `int ` in C take
-half a second in one step, and each doubling eight times as long. So they never run where questions are answered.
+Pygments' patterns backtrack, hold the GIL and can't be interrupted: 2,000 spaces after `int ` in C take
+half a second in one step, and eight times as long per doubling. So they never run in the process of the service.
 """
 
 import json
@@ -16,30 +16,30 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import IO, Any, cast
 
-from rag_service.http.highlight import Line, coloured, coloured_blocks, plain
+from rag_service.http.highlight import Line, highlight_blocks, highlight_lines, plain
 
-SECONDS = 2.0  # for all texts of a request; those that are not done then stay plain
+SECONDS = 2.0  # for all texts of a request; unfinished ones stay plain
 SECONDS_TO_START = 10.0
 
 
 class Painter:
-    """The process that colours, started at the first need and again after it was ended."""
+    """The highlighting process, started on first use and restarted after it was killed."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
     def lines(self, texts: Sequence[tuple[str, str, str]]) -> list[list[Line]]:
-        """Return the lines of each text (text, language, path), plain where colouring takes too long."""
+        """Return the lines of each text (text, language, path), plain if highlighting takes too long."""
         return self._ask({"texts": texts}) or [plain(text) for text, _, _ in texts]
 
     def blocks(self, markdown: str) -> list[list[Line]]:
-        """Return the code of each fenced block of an answer, in order, plain where colouring takes too long."""
+        """Return the code of each fenced block of an answer, in order, plain if highlighting takes too long."""
         painted = self._ask({"markdown": markdown}) if "```" in markdown or "~~~" in markdown else []
-        return coloured_blocks(markdown, lambda text, _: plain(text)) if painted is None else painted
+        return highlight_blocks(markdown, lambda text, _: plain(text)) if painted is None else painted
 
     def close(self) -> None:
-        """End the process."""
+        """Stop the process."""
         with self._lock:
             self._end()
 
@@ -85,7 +85,7 @@ def _write(process: "subprocess.Popen[bytes]", data: bytes) -> None:
 
 
 def _read_line(process: "subprocess.Popen[bytes]", end: float) -> bytes:
-    """Return the next line that the process writes, nothing where it does not come in time."""
+    """Return the next line of the process's output, b"" if it does not arrive in time."""
     file, parts = cast("IO[bytes]", process.stdout).fileno(), [b""]
     with selectors.DefaultSelector() as selector:
         selector.register(file, selectors.EVENT_READ)
@@ -97,19 +97,19 @@ def _read_line(process: "subprocess.Popen[bytes]", end: float) -> bytes:
     return b"".join(parts)
 
 
-def _painted(request: dict[str, Any]) -> Iterable[list[Line]]:
+def _highlight(request: dict[str, Any]) -> Iterable[list[Line]]:
     if "markdown" in request:
-        return coloured_blocks(request["markdown"])
-    return [coloured(*text) for text in request["texts"]]
+        return highlight_blocks(request["markdown"])
+    return [highlight_lines(*text) for text in request["texts"]]
 
 
 def main() -> None:
-    """Answer a line of JSON with a line of JSON until there is none: what the process does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the service, which ends this process
+    """Answer each line of JSON on stdin with one on stdout: the main function of the process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the service handles Ctrl+C and stops this process
     with suppress(BrokenPipeError):
         print("ready", flush=True)
         for line in sys.stdin:
-            print(json.dumps(_painted(json.loads(line))), flush=True)
+            print(json.dumps(_highlight(json.loads(line))), flush=True)
 
 
 if __name__ == "__main__":

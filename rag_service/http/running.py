@@ -1,4 +1,4 @@
-"""Runs what a question gives, which blocks, in threads, and ends it when the caller goes away."""
+"""Run the blocking work of questions in threads, and stop it when the caller disconnects."""
 
 import math
 import threading
@@ -20,20 +20,22 @@ from rag_service.http.limits.admission import Admission
 Item = TypeVar("Item")
 
 SECONDS_TO_CLOSE = 1.0
-SELDOM = 0.1  # seconds between two looks whether the caller of a whole answer is still there
+SELDOM = 0.1  # seconds between checks whether the caller of a complete answer is still connected
 
 
 class QuestionExecutor:
-    """The threads that questions run in, for those who are admitted."""
+    """Runs admitted questions in threads."""
 
     def __init__(self, admission: Admission, threads: int) -> None:
         self._admission = admission
-        self._limiter = anyio.CapacityLimiter(threads)  # its own: questions never keep the other routes waiting
+        self._limiter = anyio.CapacityLimiter(
+            threads
+        )  # its own limiter, so that questions never block the other routes
         self._is_stopped = False
         self._awaiting: set[anyio.CancelScope] = set()
 
     def stop(self) -> None:
-        """End at once what is running, because the service stops."""
+        """Stop running questions at once, because the service stops."""
         self._is_stopped = True
         for scope in list(self._awaiting):
             scope.cancel()
@@ -41,16 +43,16 @@ class QuestionExecutor:
     async def start(
         self, items: Generator[Item], asker: Asker, farewell: Callable[[CodeIntelError], Item]
     ) -> AsyncGenerator[Item]:
-        """Wait for the first item, so that a question that can't be asked is refused before the reply begins.
+        """Wait for the first item, so that an invalid question is rejected before the response begins.
 
-        Where the service stops before the last item, `farewell` makes the one that says so.
+        If the service stops before the last item, `farewell` creates the final one.
         """
         stream = self._stream(items, asker)
         return _after(await anext(stream), stream, farewell)
 
     async def answer(self, events: Generator[Event], asker: Asker, request: Request) -> Answer:
-        """Return the answer. Raise ClientDisconnect, and end the question, when the caller goes away meanwhile."""
-        async with aclosing(self._stream(_seldom(events), asker)) as stream:
+        """Return the answer. Raise ClientDisconnect, and stop the question, if the caller disconnects meanwhile."""
+        async with aclosing(self._stream(_throttle(events), asker)) as stream:
             async for event in stream:
                 if isinstance(event, Answer):
                     return event
@@ -59,19 +61,19 @@ class QuestionExecutor:
         raise _stopping()
 
     async def run(self, work: Callable[[], Item], asker: Asker) -> Item:
-        """Run what takes one step."""
+        """Run a blocking function in one step."""
         async with self._admission.place(asker.name):
             return await run_sync(work, limiter=self._limiter)
 
     async def _stream(self, items: Generator[Item], asker: Asker) -> AsyncGenerator[Item]:
-        """Yield the items. Raise ServeError where the service stops before the last."""
+        """Yield the items. Raise ServeError if the service stops before the last."""
         guarded = _Guarded(items)
         async with self._admission.place(asker.name):
             try:
                 while (item := await self._await(guarded.next)) is not None:
                     yield item
             finally:
-                # What waits for an LLM ends when that does. The service that stops says so before.
+                # close waits for an LLM's next part; a service that is stopping does not wait that long.
                 with anyio.move_on_after(SECONDS_TO_CLOSE if self._is_stopped else math.inf, shield=True):
                     await run_sync(guarded.close, limiter=self._limiter, abandon_on_cancel=True)
 
@@ -91,9 +93,9 @@ def _stopping() -> ServeError:
 
 
 class _Guarded(Generic[Item]):
-    """A generator that can be closed while its next item is awaited elsewhere: the close waits for it.
+    """A generator that can be closed while another thread awaits its next item: close waits for that item.
 
-    A task that asyncio cancels leaves its thread running.
+    Cancelling an asyncio task does not stop its thread.
     """
 
     def __init__(self, items: Generator[Item]) -> None:
@@ -109,8 +111,8 @@ class _Guarded(Generic[Item]):
             self._items.close()
 
 
-def _seldom(events: Generator[Event]) -> Generator[Event]:
-    """Yield the answer, and until then an event every SELDOM seconds: each costs a change of threads and back."""
+def _throttle(events: Generator[Event]) -> Generator[Event]:
+    """Yield the answer, and before it one event per SELDOM seconds: each costs two thread switches."""
     with closing(events):
         last = time.monotonic()
         for event in events:

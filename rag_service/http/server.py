@@ -1,4 +1,4 @@
-"""Runs the service: `codeintel serve`."""
+"""Run the service: `codeintel serve`."""
 
 import logging
 import socket
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Server(ResilientServer):
-    """Says where it listens once it does, and lets answers under way come to their end when it stops."""
+    """Announces its address once it listens, and finishes answers in progress when it stops."""
 
     def __init__(self, app: FastAPI, url: str, *, open_browser: bool = False) -> None:
         settings: Settings = app.state.settings
@@ -32,16 +32,16 @@ class Server(ResilientServer):
         self._open_browser = open_browser
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, tells the address, and opens it if that was asked for."""
+        """Start, print the address, and open it in a browser if requested."""
         await super().startup(sockets)
-        click.echo(f"codeintel listens at {self._url} (Ctrl+C stops it)", err=True)
+        click.echo(f"codeintel is listening on {self._url} (press Ctrl+C to stop)", err=True)
         if self._open_browser:
             import webbrowser
 
             webbrowser.open(self._url)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Take no new questions, waits for the answers under way, and cuts those short that take too long."""
+        """Reject new questions, wait for answers in progress, and cut off those that take too long."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._cut_short)
             await super().shutdown(sockets)
@@ -55,18 +55,18 @@ class Server(ResilientServer):
 def serve(settings: "Settings", *, open_browser: bool = False, allow_anonymous: bool = False) -> None:
     """Serve the page and the APIs until stopped.
 
-    Raise ServeError where the address can't be listened at, or would let other machines in without a key.
+    Raise ServeError if the address can't be used, or other machines could access the service without a key.
     """
     check_exposure(settings, settings.host, allow_anonymous=allow_anonymous)
     with listen(settings.host, settings.port) as listening:
         logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
         server = Server(create_app(settings), address(settings.host, settings.port), open_browser=open_browser)
-        with suppress(KeyboardInterrupt):  # uvicorn raises it again once all is closed
+        with suppress(KeyboardInterrupt):  # uvicorn raises it again after closing everything
             server.run(sockets=[listening])
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Open the listening socket. Raise ServeError for a port in use, or an address that is not this machine's."""
+    """Open the listening socket. Raise ServeError if the port is in use or the address is not local."""
     try:
         family, kind, protocol, _, place = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, kind, protocol)
@@ -75,7 +75,7 @@ def listen(host: str, port: int) -> socket.socket:
         listening.listen(BACKLOG)
     except OSError as error:
         raise ServeError(
-            f"can't listen at {host} port {port} ({error.strerror})", "choose another with --port, or --host"
+            f"can't listen on {host} port {port} ({error.strerror})", "choose another with --port, or --host"
         ) from error
     return listening
 

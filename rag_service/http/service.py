@@ -1,4 +1,4 @@
-"""The assistant as the routes share it: opened at the first need, and asked with what is measured about it."""
+"""The assistant shared by the routes: opened on first use, with metrics."""
 
 import threading
 from collections.abc import Generator
@@ -6,7 +6,7 @@ from contextlib import ExitStack, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ml.adapters.follow import follower
+from ml.adapters.follow import open_follower
 from ml.errors import CodeIntelError, ServeError, StoreMissingError
 from ml.handover import drift_file
 from ml.index.store.base import Repository, Where
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Service:
-    """One index, one LLM, many callers. An index that is not there yet is looked for again at each call."""
+    """One index and one LLM for many callers. A missing index is looked for again at each call."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -37,16 +37,16 @@ class Service:
         self._resources = ExitStack()
         self._is_warm = threading.Event()
         self._last_ready: list[Repository] = []
-        self._follower = follower(settings)
+        self._follower = open_follower(settings)
 
     @cached_property
     def key_symbols(self) -> KeySymbols:
-        """The names that each repository turns around."""
+        """The key symbols of each repository."""
         return KeySymbols(self.assistant.store)
 
     @property
     def assistant(self) -> "Assistant":
-        """The open assistant. Raise what opening the index or the LLM raises."""
+        """The open assistant. Raises what opening the index or the LLM raises."""
         from rag_service.answer.assistant import open_assistant
 
         with self._opening:
@@ -55,25 +55,25 @@ class Service:
             return self._open
 
     def ask(self, question: str, where: Where, asker: Asker) -> Generator[Event]:
-        """Answer a question; the events are counted as they pass. Nothing is opened before the first is asked for."""
+        """Answer a question and count its events. Nothing is opened before the first event is requested."""
         yield from self.metrics.watch(self.assistant.ask(question, where=where, asker=asker))
 
     def take_feedback(self, body: "FeedbackRequest", asker: Asker) -> None:
-        """Record and counts what a reader thought of an answer. Raise RecordError."""
+        """Record and count a reader's feedback on an answer. Raise RecordError."""
         about = record_feedback(self.settings, body.answer_id, body.verdict, body.comment, caller=asker.name)
         self.metrics.feedback(body.verdict)
-        with suppress(CodeIntelError):  # without an index there is no assistant, which sends traces
+        with suppress(CodeIntelError):  # without an index there is no assistant to send traces
             self.assistant.trace_feedback(about, asker)
 
     def repositories(self) -> list[Repository]:
-        """Return the indexed repositories, none where there is no index."""
+        """Return the indexed repositories, none if there is no index."""
         try:
             return self.assistant.store.repositories()
         except StoreMissingError:
             return []
 
     def model(self) -> str:
-        """Name what writes: the LLM with its adapter, or "evidence" where none does."""
+        """Return the name of the LLM with its adapter, or "evidence" if there is none."""
         with suppress(CodeIntelError):
             llm = self.assistant.llm.get()
             if llm:
@@ -81,21 +81,21 @@ class Service:
         return EVIDENCE
 
     def check_ready(self, *, exclude_store: bool = False) -> list[Repository]:
-        """Return the indexed repositories. Raise ServeError while all is being loaded, StoreMissingError without any.
+        """Return the indexed repositories. Raise ServeError during loading, StoreMissingError if there are none.
 
-        With `exclude_store` one that was ready stays so, whatever becomes of the store, which is not asked.
+        With `exclude_store`, a service that was ready stays ready without contacting the store.
         """
         if exclude_store and self._last_ready:
             return self._last_ready
         if not self._is_warm.is_set():
-            raise ServeError("index and LLM are being loaded", "ask again in a moment")
+            raise ServeError("index and LLM are still loading", "ask again in a moment")
         self._last_ready = self.repositories()
         if not self._last_ready:
             raise StoreMissingError(f"nothing is indexed in {self.settings.store}", "run `codeintel index PATH_OR_URL`")
         return self._last_ready
 
     def warm_up(self) -> threading.Thread:
-        """Load index and LLM in the background, so that the first question does not wait for them."""
+        """Load index and LLM in the background, so that the first question need not wait for them."""
         thread = threading.Thread(target=self._warm_up, name="warm-up")
         thread.start()
         if self._follower:
@@ -103,7 +103,7 @@ class Service:
         return thread
 
     def _warm_up(self) -> None:
-        with suppress(CodeIntelError), ExitStack() as end:  # who asks is told
+        with suppress(CodeIntelError), ExitStack() as end:  # callers get the error
             end.callback(self._is_warm.set)
             self.assistant.retriever.search("main", limit=1)
             for repository in self.repositories():
@@ -118,7 +118,7 @@ class Service:
             llm.load()
 
     def close(self) -> None:
-        """Give back index, LLM and the process that colours."""
+        """Close the index, the LLM and the highlighting process."""
         self.painter.close()
         if self._follower:
             self._follower.stop()

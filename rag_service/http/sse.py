@@ -1,4 +1,4 @@
-"""Server-sent events: what happens while a question is answered, as the page reads it."""
+"""Server-sent events: the events of an answer, as the page reads them."""
 
 import json
 from collections.abc import Generator, Iterator
@@ -11,11 +11,11 @@ from rag_service.http.highlight import Line
 from rag_service.http.painting import Painter
 
 MEDIA_TYPE = "text/event-stream"
-HEADERS = {"X-Accel-Buffering": "no"}  # a proxy passes each event on at once
+HEADERS = {"X-Accel-Buffering": "no"}  # proxies must not buffer events
 
 
 def frame(data: object, name: str | None = None) -> str:
-    """Return one event: its name, where it has one, and its data as one line of JSON."""
+    """Return one event: its name, if any, and its data as one line of JSON."""
     head = f"event: {name}\n" if name else ""
     return f"{head}data: {json.dumps(data, ensure_ascii=False)}\n\n"
 
@@ -35,7 +35,7 @@ def frames(events: Iterator[Event], painter: Painter) -> Generator[str]:
 
 
 def failure(error: CodeIntelError) -> str:
-    """Return the event that ends a stream which can't go on."""
+    """Return the event that ends a failed stream."""
     return frame({"cause": error.cause, "cure": error.cure}, "error")
 
 

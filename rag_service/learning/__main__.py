@@ -1,6 +1,6 @@
 """Run one stage: `python -m rag_service.learning STAGE ARGUMENTS`, ARGUMENTS a JSON object.
 
-stdout holds one JSON document: the report, or {"error": {"cause": …, "cure": …}} with an exit status above 0.
+Print one JSON document on stdout: the report, or {"error": {"cause": …, "cure": …}} with a non-zero exit status.
 """
 
 import json
@@ -11,7 +11,7 @@ from rag_service.learning.stages import run_stage
 
 
 def main() -> None:
-    """Run the stage that the command line names."""
+    """Run the stage named on the command line."""
     try:
         report, status = run_stage(sys.argv[1], json.loads(sys.argv[2])), 0
     except CodeIntelError as error:

@@ -1,4 +1,4 @@
-"""The second stage: question-answer pairs from what is indexed."""
+"""The second stage: generate question-answer pairs from the index."""
 
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DatasetRequest:
-    """How many pairs to make of which repositories (all by default), and where they go.
+    """How many pairs to generate, from which repositories (default: all), and the output folder.
 
-    `by_hand` is a file of further pairs, `feedback` a folder of answers that readers rated, `form` as base_model needs.
+    `by_hand` is a file of further pairs, `feedback` a folder of rated answers; the default `form` depends on base_model.
     """
 
     output: Path | None = None
@@ -30,7 +30,7 @@ class DatasetRequest:
 
 
 def make_pairs(settings: "Settings", request: DatasetRequest, progress: "Progress | None" = None) -> "DatasetReport":
-    """Make the pairs and return the report. Raise what `make_dataset` raises, SettingsError and ModelError."""
+    """Generate the pairs and return the report. Raise what `make_dataset` raises, SettingsError and ModelError."""
     from ml.dataset.make import Plan, make_dataset
     from ml.records import open_records
     from rag_service.answer.generated.teaching import form_for, paraphraser

@@ -1,4 +1,4 @@
-"""The fourth stage: the held-out questions answered and scored, by an adapter beside what is in force."""
+"""The fourth stage: evaluate an adapter and what is deployed on the held-out questions."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,13 +17,13 @@ QUESTIONS = 100
 
 @dataclass(frozen=True, slots=True)
 class EvaluationReport:
-    """What was measured, and the page that shows it."""
+    """The results, and the HTML page that shows them."""
 
     measured: "Measured"
     page: Path
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it for programs, without the cases, which stand in the reports."""
+        """Return it as JSON values, without the cases, which are in the report files."""
         measured, decision = self.measured, self.measured.decision
         return {
             "model": measured.report.model,
@@ -47,9 +47,9 @@ def evaluate_adapter(
     page: Path | None = None,
     progress: "Progress | None" = None,
 ) -> EvaluationReport:
-    """Evaluate the base model and, where one is given, an adapter and what is Production beside it; write the reports.
+    """Evaluate the base model and, if given, an adapter and the one in Production; write the reports.
 
-    Raise what `measure` and `write_reports` raise, and DatasetError where there are no held-out questions.
+    Raise what `measure` and `write_reports` raise, and DatasetError if there are no held-out questions.
     """
     from ml.training.examples import HELD_OUT, read_examples
     from rag_service.evaluation.measuring import measure, sample

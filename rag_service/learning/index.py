@@ -1,4 +1,4 @@
-"""The first stage: the index of folders, git repositories, git URLs and archives."""
+"""The first stage: index folders, git repositories, git URLs and archives."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from ml.settings import Settings
 
 Shown = Callable[[str], "AbstractContextManager[Progress | None]"]
-"""Returns what shows the progress of one source."""
+"""Returns a context manager that shows the progress of one source."""
 
 
 @dataclass(frozen=True, slots=True)
 class IndexRequest:
-    """What to index: sources, or a manifest of pinned ones; `name` and `revision` are for one source.
+    """What to index: sources, or a manifest of pinned ones; `name` and `revision` apply to a single source.
 
-    With `prune` all that the manifest does not pin leaves the index. In `git_folders`, outside of a source, its git data
-    may lie.
+    With `prune`, repositories that the manifest does not pin are removed. `git_folders` are trusted folders outside a
+    source that may contain its git data.
     """
 
     sources: tuple[str, ...] = ()
@@ -38,13 +38,15 @@ class IndexRequest:
             raise SettingsError("--name and --revision are for one source", "index the sources one by one")
         pinned_and_more = self.pinned and (self.sources or self.name or self.revision)
         if not (self.sources or self.pinned) or pinned_and_more or (self.prune and not self.pinned):
-            raise SettingsError("there is nothing to index, or two things", "give PATH_OR_URL, or --pinned FILE alone")
+            raise SettingsError(
+                "neither or both of sources and a manifest are given", "pass either PATH_OR_URL or --pinned FILE"
+            )
 
 
 def build_indexes(
     settings: "Settings", request: IndexRequest, shown: Shown = lambda source: nullcontext()
 ) -> "list[IndexReport]":
-    """Build or update the index of each source, and return a report on each. Raise the errors of sources and store."""
+    """Build or update the index of each source and return a report on each. Raise the errors of sources and store."""
     if not request.pinned:
         return _build(settings, request, shown)
     from ml.index.pinned import read_pins
@@ -63,16 +65,16 @@ def build_indexes(
 
 
 def as_dict(report: "IndexReport") -> dict[str, Any]:
-    """Return a report for programs."""
+    """Return a report as JSON values."""
     return asdict(report) | {"repository": report.repository.name, "revision": report.repository.revision}
 
 
 def check_sources(sources: Sequence[str]) -> None:
-    """Raise SourceError for a folder whose whole path is not UTF-8: no index could hold it."""
+    """Raise SourceError for a folder whose full path is not UTF-8, since no index could store it."""
     for source in sources:
         path = os.path.realpath(source)
         if not is_unicode(path) and Path(source).exists():
-            raise SourceError(f"the path {path} is not UTF-8", "rename the folder, or those that it lies in")
+            raise SourceError(f"the path {path} is not UTF-8", "rename the folder or its parent folders")
 
 
 def _build(settings: "Settings", request: IndexRequest, shown: Shown) -> "list[IndexReport]":

@@ -1,4 +1,4 @@
-"""The last stage: the gate's decision carried out, or the last one taken back, and what is Production deployed."""
+"""The last stage: carry out the gate's decision, or roll back the last promotion, and deploy what is Production."""
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PromotionReport:
-    """Whether a run's adapter was promoted and why; `version` is its number where it was registered.
+    """Whether a run's adapter was promoted and why; `version` is its number if it was registered.
 
-    `in_force` is the version that answers now, None for the base model alone.
+    `in_force` is the deployed version, None for the base model alone.
     """
 
     promoted: bool
@@ -27,15 +27,15 @@ class PromotionReport:
     figures: dict[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it for programs."""
+        """Return it as JSON values."""
         return asdict(self)
 
 
 def promote_run(settings: "Settings", run: Path | None = None) -> PromotionReport:
-    """Register the adapter of a run (by default the last), make it Production if the gate lets it pass, and deploy.
+    """Register the adapter of a run (by default the last), make it Production if it passes the gate, and deploy.
 
-    Raise EvaluationError where there is no run or no report on it, RegistryError where it was not logged or MLflow is
-    away, and what `deploy` raises. A refusal is a result.
+    Raise EvaluationError if there is no run or no report on it, RegistryError if it was not logged or MLflow is
+    unavailable, and what `deploy` raises. A rejection is a result, not an error.
     """
     from ml.registry.logged import run_id_of
     from ml.registry.mlflow_client import tracking_address
@@ -44,7 +44,7 @@ def promote_run(settings: "Settings", run: Path | None = None) -> PromotionRepor
 
     folder = run or last_run(settings)
     if folder is None:
-        raise EvaluationError("no adapter was trained", "make one with `codeintel train`")
+        raise EvaluationError("no adapter has been trained", "train one with `codeintel train`")
     address, reports = tracking_address(settings), reports_folder(settings)
     run_id = run_id_of(folder, address)
     candidate, base = _reports_of(folder, reports)
@@ -61,7 +61,7 @@ def promote_run(settings: "Settings", run: Path | None = None) -> PromotionRepor
 
 
 def roll_back(settings: "Settings") -> PromotionReport:
-    """Make the version before the present one Production again, and deploy it. Raise RegistryError where none was."""
+    """Make the previous version Production again and deploy it. Raise RegistryError if there is none."""
     from ml.registry.mlflow_client import tracking_address
     from ml.registry.versions import Registry
 
@@ -79,7 +79,7 @@ def _deploy(registry: "Registry", settings: "Settings") -> int | None:
 
 
 def _reports_of(run: Path, reports: Path) -> "tuple[Report, Report]":
-    """Return what was measured of a run's adapter and of its base. Raise EvaluationError where it was of another."""
+    """Return the reports of a run's adapter and of its base. Raise EvaluationError if they are about another adapter."""
     from ml.evaluation.report import read_report
     from ml.training.base_model import file_digest
     from ml.training.result import ADAPTER, WEIGHTS
@@ -87,14 +87,14 @@ def _reports_of(run: Path, reports: Path) -> "tuple[Report, Report]":
     candidate = read_report(reports / CANDIDATE)
     if candidate.adapter != file_digest(run / ADAPTER / WEIGHTS):
         raise EvaluationError(
-            f"the report in {reports} is of another adapter than that of {run}",
-            f"measure it: codeintel evaluate --adapter {run}",
+            f"the report in {reports} is about another adapter than that of {run}",
+            f"evaluate it: codeintel evaluate --adapter {run}",
         )
     return candidate, read_report(reports / BASE)
 
 
 def _add_present(registry: "Registry", reports: Path) -> None:
-    """Keep what `evaluate` measured of the version that is Production, which the candidate has to beat."""
+    """Keep the report of the version in Production, which the candidate has to beat."""
     from ml.evaluation.report import read_report
 
     present = registry.production()

@@ -1,4 +1,4 @@
-"""The stages as a pipeline calls them: arguments and report are plain JSON. The settings are those of the process."""
+"""The stages as a pipeline calls them: arguments and report are JSON; settings come from the process's environment."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 
 def index(settings: "Settings", sources: list[str], pinned: str) -> list[dict[str, Any]]:
-    """Index sources, or what the manifest `pinned` names ("": none)."""
+    """Index sources, or the repositories of the manifest `pinned` ("": none)."""
     request = IndexRequest(tuple(sources), Path(pinned) if pinned else None)
     return [as_dict(report) for report in build_indexes(settings, request)]
 
 
 def dataset(settings: "Settings", output: str, size: int, seed: int, repos: list[str], by_hand: str) -> dict[str, Any]:
-    """Make pairs of the repositories, with those of the file `by_hand` ("": none)."""
+    """Generate pairs from the repositories, and add those of the file `by_hand` ("": none)."""
     request = DatasetRequest(Path(output), size, seed, tuple(repos), Path(by_hand) if by_hand else None)
     return make_pairs(settings, request).as_dict()
 
 
 def train(settings: "Settings", dataset: str, epochs: float, max_steps: int) -> dict[str, Any]:
-    """Fine-tune on a data set's pairs, the job's lines on stderr."""
+    """Fine-tune on the pairs of a data set; the job's output goes to stderr."""
     from ml.training.recipe import Recipe
 
     recipe = Recipe(epochs=epochs, max_steps=max_steps)
@@ -37,12 +37,12 @@ def train(settings: "Settings", dataset: str, epochs: float, max_steps: int) -> 
 
 
 def evaluate(settings: "Settings", dataset: str, adapter: str, questions: int) -> dict[str, Any]:
-    """Evaluate an adapter beside its base and what is in force."""
+    """Evaluate an adapter, its base and what is deployed."""
     return evaluate_adapter(settings, Path(adapter), Path(dataset), questions).as_dict()
 
 
 def promote(settings: "Settings", run: str) -> dict[str, Any]:
-    """Promote a run's adapter if the gate lets it pass."""
+    """Promote a run's adapter if it passes the gate."""
     return promote_run(settings, Path(run)).as_dict()
 
 
@@ -52,11 +52,11 @@ STAGES: dict[str, Callable[..., Any]] = {
 
 
 def run_stage(name: str, arguments: Mapping[str, Any]) -> Any:
-    """Run a stage with the settings of this process, and return its report. Raise the stage's errors."""
+    """Run a stage with the settings of this process and return its report. Raise the stage's errors."""
     from ml.settings import get_settings
 
     if name not in STAGES:
-        raise PipelineError(f"there is no stage {name}", f"name one of {', '.join(STAGES)}")
+        raise PipelineError(f"there is no stage {name}", f"choose one of {', '.join(STAGES)}")
     return STAGES[name](get_settings(), **arguments)
 
 

@@ -1,4 +1,4 @@
-"""The third stage: an adapter from the pairs, logged in MLflow, or a logged run repeated."""
+"""The third stage: train an adapter on the pairs and log it in MLflow, or repeat a logged run."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True, slots=True)
 class TrainingReport:
-    """A finished run: its folder, its id in MLflow, and what came out."""
+    """A finished run: its folder, its id in MLflow, and the result."""
 
     folder: Path
     run_id: str
@@ -34,7 +34,7 @@ class TrainingReport:
 
 @dataclass(frozen=True, slots=True)
 class RepetitionReport:
-    """A logged run beside its repetition."""
+    """A logged run and its repetition."""
 
     run_id: str
     repetition: "Repetition"
@@ -47,7 +47,7 @@ class RepetitionReport:
     def as_dict(self) -> dict[str, Any]:
         """Return it for programs.
 
-        `agrees`: the held-out loss came out the same within a hundredth. `packages` are those whose version differs, as
+        `agrees`: the held-out losses differ by 1 % at most. `packages` are those whose versions differ, as
         (then, now).
         """
         again = self.repetition
@@ -68,10 +68,10 @@ def train_adapter(
     output: Path | None = None,
     progress: Callable[[str], None] = print,
 ) -> TrainingReport:
-    """Fine-tune the base model on a data set's pairs and log the run; `progress` takes the job's lines.
+    """Fine-tune the base model on the pairs of a data set and log the run; `progress` receives the job's lines.
 
-    A run that was killed goes on, a finished one is not trained again. Raise what `ml.training.job.train` raises,
-    ModelError for a base model that is not there, and RegistryError where MLflow is away.
+    A run that was killed resumes; a finished one is not trained again. Raise what `ml.training.job.train` raises,
+    ModelError if there is no base model, and RegistryError if MLflow is unavailable.
     """
     from ml.registry.logged import log_once
     from ml.registry.mlflow_client import tracking_address
@@ -91,7 +91,7 @@ def train_adapter(
 def repeat_run(
     settings: "Settings", run_id: str, output: Path | None = None, progress: Callable[[str], None] = print
 ) -> RepetitionReport:
-    """Train again with what MLflow holds of a run, and compare. Raise what `ml.registry.repeat.repeat` raises."""
+    """Repeat a run from its record in MLflow and compare. Raise what `ml.registry.repeat.repeat` raises."""
     from ml.registry.mlflow_client import tracking_address
     from ml.registry.repeat import repeat
 
@@ -100,7 +100,7 @@ def repeat_run(
 
 
 def run_name(data: "TrainingData", base_digest: str, recipe: "Recipe") -> str:
-    """Return a run's name, made of all that goes into it, so that the same run is found again."""
+    """Return a run's name, derived from all its inputs, so that the same run is found again."""
     about = json.dumps([data.digest, data.system, data.prompt, base_digest, recipe.as_dict()], sort_keys=True)
     return hashlib.sha256(about.encode()).hexdigest()[:12]
 

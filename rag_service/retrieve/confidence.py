@@ -1,8 +1,8 @@
-"""How far what was found can bear an answer.
+"""How well the retrieved code supports an answer.
 
-One of the best hits has to hold most of the question's terms (in its path, symbol or text, in any form of the word, in
-any translation), helped by the cosine; a symbol or file that the question names and that is there settles it. Where
-something is not there, the question's telling words are missing, which the cosine alone does not show.
+One of the best hits has to contain most of the question's terms (in its path, symbol or text, in any form of the word,
+in any translation), helped by the cosine; an indexed symbol or file that the question names settles it. If something is
+not in the index, the question's distinctive words are missing, which the cosine alone does not show.
 """
 
 from collections.abc import Sequence
@@ -15,12 +15,12 @@ from rag_service.retrieve.rules import path_is_named, symbol_is_named
 BEST = 5
 MEANING = 0.5
 NAMED = 0.8
-# Chosen on the "dev" questions of benchmarks/retrieval (one false answer in 20, a refusal in 30): below it, one refuses.
+# Chosen on the "dev" questions of benchmarks/retrieval (one false answer in 20, one refusal in 30).
 THRESHOLD = 0.46
 
 
 def confidence(question: Question, found: Sequence[Candidate]) -> float:
-    """Return 0..1 for a question and its best candidates, the best first; answers are worth giving from THRESHOLD on."""
+    """Return 0..1 for a question and its best candidates, best first; below THRESHOLD a question should be refused."""
     best = found[:BEST]
     if not best or not question.terms:
         return 0.0
@@ -31,7 +31,7 @@ def confidence(question: Question, found: Sequence[Candidate]) -> float:
 
 
 def coverage(terms: Sequence[Term], found: Sequence[Candidate]) -> float:
-    """Return the greatest share of the terms that one candidate holds."""
+    """Return the largest share of the terms that a single candidate contains."""
     return max(sum(_holds(parts, term) for term in terms) for parts in map(_parts, found)) / len(terms)
 
 

@@ -1,13 +1,15 @@
-"""A glossary: words of a question -> the words that the code uses for them. Data, one line an entry:
+"""A glossary that maps words of a question to the words of the code.
+
+It is a data file with one entry per line:
 
     авторизация: authorization authorize auth
     внедрение зависимостей: dependency injection
     процессинг: payments-core billing
 
-Left of the colon stand a word or a phrase, or several with commas between; right of it words, the best one first. A
-line with nothing on the right names words that say nothing ("где"). A Russian word is found by its Snowball stem or,
-failing that, by the longest key that it begins with ("авторизованный": "авториз"); a Latin one by its English stem.
-`ru.glossary` beside this module is for Russian in general; a team's own file in the same form goes before it.
+Left of the colon are words or phrases, separated by commas; right of it translations, best first. A line without
+translations lists stop words ("где"). A Russian word is looked up by its Snowball stem or, failing that, by the
+longest key that is a prefix of it ("авторизованный": "авториз"); a Latin one by its English stem.
+`ru.glossary` beside this module covers general Russian; a team's own file takes precedence over it.
 """
 
 import re
@@ -34,16 +36,16 @@ Drawer = dict[str, list[tuple[list[str], tuple[str, ...]]]]
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A word or phrase of a question and what the code may call it; `words` is empty for one that says nothing."""
+    """A word or phrase of a question and what the code may call it; `words` is empty for a stop word."""
 
     source: str
     words: tuple[str, ...]
 
 
 class Glossary:
-    """Entries by their keys; of two entries with one key the first counts.
+    """Entries by key; the first of two entries with the same key wins.
 
-    Stemming thousands of keys takes a fifth of a second: only those that begin like a word of the question are stemmed.
+    Stemming thousands of keys takes 0.2 s, so only those that begin like a word of the question are stemmed.
     """
 
     def __init__(self, entries: Iterable[tuple[str, tuple[str, ...]]]) -> None:
@@ -57,11 +59,11 @@ class Glossary:
 
     @classmethod
     def read(cls, *texts: str) -> Self:
-        """Read glossary files' texts, the most important first. Raise SettingsError for a line without a colon."""
+        """Parse the texts of glossary files, highest precedence first. Raise SettingsError for a line without a colon."""
         return cls(entry for text in texts for entry in _entries(text))
 
     def term(self, words: Sequence[str]) -> tuple[Term, int] | None:
-        """Return the entry for the longest phrase that `words` begin with, and how many words it takes; or None."""
+        """Return the entry for the longest phrase at the start of `words`, and its length in words; or None."""
         words = [_plain(word) for word in words[:MAX_PHRASE]]
         drawer = self._drawer(words[0][:DRAWER])
         fitting = [entry for key in _keys(words[0]) for entry in drawer.get(key, ()) if _follows(words, entry[0])]
@@ -88,13 +90,13 @@ def stem(word: str) -> str:
 
 
 def transliterate(word: str) -> str:
-    """Write a Russian word's stem in Latin letters as a programmer would ("парсеры" -> "parser")."""
+    """Transliterate a Russian word's stem as a programmer would ("парсеры" -> "parser")."""
     return stem(word).translate(TRANSLITERATION)
 
 
 @cache
 def load_glossary(own: str | None = None) -> Glossary:
-    """Load the general Russian glossary, after a team's own file where one is named.
+    """Load the general Russian glossary and, before it, a team's own file if there is one.
 
     Raise SettingsError for a file that can't be read.
     """
@@ -104,7 +106,7 @@ def load_glossary(own: str | None = None) -> Glossary:
     try:
         return Glossary.read(Path(own).expanduser().read_text(encoding="utf-8"), general)
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"the glossary {own} can't be read ({error})", "mend the setting `glossary`") from error
+        raise SettingsError(f"the glossary {own} can't be read ({error})", "fix the setting `glossary`") from error
 
 
 def _entries(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -120,7 +122,7 @@ def _entries(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def _keys(word: str) -> Iterator[str]:
-    """Yield what an entry for the word may be filed under, the closest first."""
+    """Yield the keys under which an entry for the word may be found, closest first."""
     yield stem(word)
     if not CYRILLIC.search(word):
         return
@@ -133,7 +135,7 @@ def _keys(word: str) -> Iterator[str]:
 
 
 def _follows(words: Sequence[str], parts: Sequence[str]) -> bool:
-    """Return whether the words begin with the parts of a key; the first part is known to fit."""
+    """Return whether the words begin with the parts of a key; the first part is known to match."""
     rest = zip(words[1:], parts[1:], strict=False)
     return len(parts) <= len(words) and all({part, stem(part)} & set(_keys(word)) for word, part in rest)
 
@@ -146,7 +148,7 @@ _stemmers = threading.local()
 
 
 def _stemmer(language: str) -> Any:
-    """Return this thread's stemmer: it keeps the word that it is at in itself."""
+    """Return this thread's stemmer; Snowball stemmers are stateful."""
     import snowballstemmer
 
     mine: dict[str, Any] = _stemmers.__dict__

@@ -1,4 +1,4 @@
-"""What a question asks for: its terms in the code's words, the symbols and files it names, what it wants to see."""
+"""Parse a question: its terms in the words of the code, the symbols and files it names, what it wants to see."""
 
 import re
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ WANTS = {
 
 @dataclass(frozen=True, slots=True)
 class PathReference:
-    """A file that the question names, and the line where it names one."""
+    """A file that the question names, and a line if it names one."""
 
     path: str
     line: int | None
@@ -48,9 +48,9 @@ class PathReference:
 
 @dataclass(frozen=True)
 class Question:
-    """A question, understood. `terms` are in the order of the text, without those that say nothing.
+    """A parsed question. `terms` are in the order of the text, without stop words.
 
-    `symbols` are names as `normal_name` writes them; `is_name` says that the question is nothing but one.
+    `symbols` are names as `normalize_name` returns them; `is_name` means that the question is just a name.
     """
 
     text: str
@@ -62,22 +62,22 @@ class Question:
 
     @cached_property
     def english(self) -> str:
-        """The question as it is embedded: its own text, or where a glossary had a say, the code's words."""
+        """The text to embed: the question itself or, if a glossary translated it, the words of the code."""
         if all(term.words == (term.source,) for term in self.terms):
             return self.text
         return " ".join(word for term in self.terms for word in term.words[:EMBEDDED])
 
     @cached_property
     def stems(self) -> frozenset[str]:
-        """The stems of all its words and of their parts ("getUserById" -> get, user, by, id), translations included."""
+        """The stems of all words and their parts ("getUserById" -> get, user, by, id), including translations."""
         return frozenset(part for term in self.terms for word in term.words for part in name_parts(word))
 
 
 @lru_cache(maxsize=256)
 def understand(text: str, glossary: Glossary | None = None) -> Question:
-    """Read a question. `glossary` translates its words; None leaves all of them as they are.
+    """Parse a question. `glossary` translates its words; None translates none.
 
-    One answer asks for it several times, hence the cache.
+    Cached, because one answer parses its question several times.
     """
     words = [word for word in (match.group().rstrip(".:/-+*'’") for match in WORD.finditer(text)) if word]
     references = tuple(reference for word in words if (reference := _path(word)))
@@ -86,7 +86,7 @@ def understand(text: str, glossary: Glossary | None = None) -> Question:
     return Question(
         text=text,
         terms=terms,
-        symbols=frozenset(map(normal_name, _symbols(words, quoted))),
+        symbols=frozenset(map(normalize_name, _symbols(words, quoted))),
         is_name=len(words) <= NAME_WORDS,
         paths=references,
         wants=frozenset(kind for kind, signs in WANTS.items() if any(map(signs.fullmatch, words))),
@@ -94,7 +94,7 @@ def understand(text: str, glossary: Glossary | None = None) -> Question:
 
 
 def name_parts(name: str) -> tuple[str, ...]:
-    """Return the stems of the words that a name is made of: "HTTPServer_v2" -> ("http", "server", "v", "2")."""
+    """Return the stems of the words in a name: "HTTPServer_v2" -> ("http", "server", "v", "2")."""
     return tuple(stem(part) for identifier in tokens.identifiers(name) for part in tokens.parts_of(identifier))
 
 
@@ -105,13 +105,13 @@ def stems_of(line: str) -> frozenset[str]:
 
 
 def last_component(name: str) -> str:
-    """Return what stands after the last dot, `::`, `#` or slash: "Base" of "Sinatra::Base"."""
+    """Return the part after the last dot, `::`, `#` or slash: "Base" of "Sinatra::Base"."""
     return SEPARATOR.split(name.rstrip("()"))[-1]
 
 
 @lru_cache(maxsize=65_536)
-def normal_name(name: str) -> str:
-    """Return a name as names are compared: its last component, in lower case and without underscores."""
+def normalize_name(name: str) -> str:
+    """Return a name in the form used for comparison: its last component in lower case, without underscores."""
     return last_component(name).lower().replace("_", "").replace("-", "")
 
 
@@ -132,13 +132,13 @@ def _plain(word: str) -> Term:
 
 def _path(word: str) -> PathReference | None:
     found = PATH.match(word)
-    if not found or ("/" not in word and normal_name(word).isdigit()):
+    if not found or ("/" not in word and normalize_name(word).isdigit()):
         return None
     return PathReference(found["path"], int(found["line"]) if found["line"] else None)
 
 
 def _symbols(words: list[str], quoted: list[str]) -> Iterator[str]:
-    """Names in the question: quoted ones, those written as identifiers, and the words of a query of one or two."""
+    """Return the names in a question: quoted ones, identifiers, and all words of a query of one or two words."""
     yield from (name for name in quoted if " " not in name)
     yield from (word for word in words if IDENTIFIER.search(word))
     if len(words) <= NAME_WORDS:

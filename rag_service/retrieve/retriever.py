@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from ml.settings import Settings
 
 CANDIDATES = 50
-LONGEST = 20_000  # characters of a query; what is behind them can add nothing to its meaning
-# Half would do as well for finding files (±0.0005 NDCG@10) and find lines less well (−0.02).
+LONGEST = 20_000  # characters of a query; text beyond them adds nothing to its meaning
+# Half as many find files equally well (±0.0005 NDCG@10) but lines less well (−0.02).
 FURTHER_HIT = 0.6
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A chunk that was found, its score (comparable within one search only) and the vectors' own scores."""
+    """A retrieved chunk, its score (comparable only within one search) and the scores of each vector."""
 
     chunk: Chunk
     score: float
@@ -33,7 +33,7 @@ class Hit:
 
 
 class Retriever:
-    """Finds the chunks that a question is about."""
+    """Finds the chunks that best match a question."""
 
     def __init__(
         self, store: Store, embedder: Embedder, glossary: str | None = None, rules: Sequence[Rule] = RULES
@@ -44,9 +44,9 @@ class Retriever:
         self._rules = rules
 
     def search(self, question: str, *, where: Where | None = None, limit: int = 10, spread: bool = True) -> list[Hit]:
-        """Return the best chunks, best first; equal ones in the order of repository, path and line.
+        """Return the best chunks, best first; ties in the order of repository, path and line.
 
-        `spread` lets each further hit of one file count FURTHER_HIT of what it would have.
+        `spread` multiplies the score of each further hit in a file by FURTHER_HIT.
         """
         asked = self.understand(question)
         candidates = self.store.query(self._encode(asked), where or Where(), max(CANDIDATES, limit))
@@ -54,7 +54,7 @@ class Retriever:
         return (_spread(ranked) if spread else ranked)[:limit]
 
     def mentions(self, word: str, *, where: Where, limit: int) -> list[Chunk]:
-        """Return the chunks whose text has a word (or its parts, as a name has them), by BM25 alone; best first."""
+        """Return the chunks that contain a word (or the parts of a name), ranked by BM25 alone; best first."""
         import numpy as np
 
         meaningless = np.zeros(self._embedder.dimension, np.float32)
@@ -63,7 +63,7 @@ class Retriever:
         return [candidate.chunk for candidate in sorted(found, key=lambda candidate: -candidate.text)]
 
     def understand(self, question: str) -> Question:
-        """Read a question with this retriever's glossary: LONGEST characters of it, of which UTF-8 knows all."""
+        """Parse the first LONGEST characters of a question with this retriever's glossary, ignoring lone surrogates."""
         question = question[:LONGEST].encode("utf-8", "replace").decode("utf-8")
         needed = self._glossary is not None or CYRILLIC.search(question.lower())
         return understand(question, load_glossary(self._glossary) if needed else None)
@@ -87,7 +87,7 @@ class Retriever:
 
 
 def open_retriever(settings: "Settings") -> Retriever:
-    """Open the index and the embedder that the settings name."""
+    """Open the configured index and embedder."""
     from ml.index import open_index
 
     store, embedder = open_index(settings)
@@ -97,7 +97,7 @@ def open_retriever(settings: "Settings") -> Retriever:
 def sparse_query(question: Question) -> SparseVector:
     """Return the question's words as a sparse vector: a term's best word with weight 1, its i-th best with 1/i.
 
-    So a term with many translations does not drown the others. Russian words stay, for comments in Russian.
+    So a term with many translations does not drown the others. Russian words are kept, for comments in Russian.
     """
     weights: defaultdict[int, float] = defaultdict(float)
     for term in question.terms:
@@ -112,7 +112,7 @@ def sparse_query(question: Question) -> SparseVector:
 
 
 def _beginnings_first(question: Question, hits: Iterable[Hit]) -> Iterator[Hit]:
-    """Let the first of the pieces that a named symbol was cut into have the best score among them."""
+    """Give the first chunk of a named symbol the best score among the chunks of that symbol."""
     pieces: defaultdict[tuple[str, str, str], list[Hit]] = defaultdict(list)
     for hit in hits:
         if symbol_is_named(question, hit.chunk):
@@ -130,7 +130,7 @@ def _order(hit: Hit) -> tuple[float, str, str, int]:
 
 
 def _spread(hits: list[Hit]) -> list[Hit]:
-    """Lower the score of each further hit of a file and sorts again."""
+    """Lower the score of each further hit in a file and sort again."""
     seen: Counter[tuple[str, str]] = Counter()
     spread = []
     for hit in hits:

@@ -1,6 +1,6 @@
 """The rules by which candidates are ranked, each with its weight, in one table at the end.
 
-A rule gives 0..1 for a candidate; the score is the weighted sum. The weights are set by hand: tuned ones gained on the
+A rule returns 0..1 for a candidate; the score is the weighted sum. The weights are set by hand: tuned ones gained on the
 repositories that they were tuned on and lost on others. `python -m benchmarks.retrieval --ablations` tries each rule.
 """
 
@@ -13,12 +13,12 @@ from typing import Self
 from ml.index.asides import asides
 from ml.index.chunk import Chunk
 from ml.index.store.base import Candidate
-from rag_service.retrieve.question import Question, last_component, name_parts, normal_name
+from rag_service.retrieve.question import Question, last_component, name_parts, normalize_name
 
 
 @dataclass(frozen=True, slots=True)
 class Best:
-    """The highest score of each vector among a query's candidates, by which the scores are normalised."""
+    """The highest score of each vector among a query's candidates, used to normalise the scores."""
 
     dense: float
     text: float
@@ -26,7 +26,7 @@ class Best:
 
     @classmethod
     def of(cls, candidates: Iterable[Candidate]) -> Self:
-        """Find the highest scores; a vector that found nothing gets 1, so that dividing by it is safe."""
+        """Return the highest scores; a vector that found nothing gets 1, to avoid a division by zero."""
         scores = [(candidate.dense, candidate.text, candidate.names) for candidate in candidates] or [(0.0, 0.0, 0.0)]
         return cls(*(max(column) or 1.0 for column in zip(*scores, strict=True)))
 
@@ -41,54 +41,54 @@ class Rule:
 
 
 def meaning(question: Question, candidate: Candidate, best: Best) -> float:
-    """The chunk means what the question means: cosine against the best one's."""
+    """Return the cosine with the question, relative to the best candidate's."""
     return max(candidate.dense, 0.0) / best.dense
 
 
 def words(question: Question, candidate: Candidate, best: Best) -> float:
-    """The chunk's text has the question's words: BM25 against the best one's."""
+    """Return the BM25 score of the text, relative to the best candidate's."""
     return candidate.text / best.text
 
 
 def names(question: Question, candidate: Candidate, best: Best) -> float:
-    """The chunk's names and path have the question's words: BM25 against the best one's."""
+    """Return the BM25 score of names and path, relative to the best candidate's."""
     return candidate.names / best.names
 
 
 def symbol_asked(question: Question, candidate: Candidate, best: Best) -> float:
-    """The question is nothing but a name and the chunk defines it; a type before its constructor or a method."""
+    """Return above 0 if the question is just a name and the chunk defines it; types rank above constructors and methods."""
     kind = 1.0 if candidate.chunk.kind == "class" else 0.6
     return kind * (question.is_name and symbol_named(question, candidate, best))
 
 
 def symbol_named(question: Question, candidate: Candidate, best: Best) -> float:
-    """The chunk defines a symbol that the question names."""
+    """Return 1 if the chunk defines a symbol that the question names."""
     return float(symbol_is_named(question, candidate.chunk))
 
 
 def symbol_words(question: Question, candidate: Candidate, best: Best) -> float:
-    """The question has the words that the chunk's symbol is made of: all of them, or a share. Headings do not count."""
+    """Return the share of the words in the chunk's symbol that the question contains; headings do not count."""
     chunk = candidate.chunk
     return share(symbol_parts(chunk.symbol), question.stems) if chunk.kind != "section" else 0.0
 
 
 def stem_named(question: Question, candidate: Candidate, best: Best) -> float:
-    """The question has the words of the file's name: all of them, or a share."""
+    """Return the share of the words in the file's name that the question contains."""
     return share(file_parts(candidate.chunk.file_path), question.stems)
 
 
 def folder_named(question: Question, candidate: Candidate, best: Best) -> float:
-    """The question has the name of a folder that the file lies in."""
+    """Return 1 if the question contains the name of one of the file's folders."""
     return float(any(folder <= question.stems for folder in folders(candidate.chunk.file_path) if folder))
 
 
 def path_named(question: Question, candidate: Candidate, best: Best) -> float:
-    """The question names the file; with a line, the chunk has to hold it."""
+    """Return 1 if the question names the file and the chunk contains the named line, if any."""
     return float(path_is_named(question, candidate.chunk))
 
 
 def aside(question: Question, candidate: Candidate, best: Best) -> float:
-    """The file is a test, documentation, an example, vendored or a list of names, and the question wants none such.
+    """Return above 0 for tests, documentation, examples, vendored files and lists of names the question did not ask for.
 
     0.6 for one of these reasons, 1 for more.
     """
@@ -98,11 +98,11 @@ def aside(question: Question, candidate: Candidate, best: Best) -> float:
 
 def symbol_is_named(question: Question, chunk: Chunk) -> bool:
     """Return whether the chunk defines a symbol that the question names."""
-    return bool(chunk.symbol) and chunk.kind != "section" and normal_name(chunk.symbol) in question.symbols
+    return bool(chunk.symbol) and chunk.kind != "section" and normalize_name(chunk.symbol) in question.symbols
 
 
 def path_is_named(question: Question, chunk: Chunk) -> bool:
-    """Return whether the question names the chunk's file and, where it names a line, one of the chunk's."""
+    """Return whether the question names the chunk's file and, if it names a line, one of the chunk's."""
     return any(
         f"/{chunk.file_path}".endswith(f"/{reference.path}")
         and (reference.line is None or chunk.line_start <= reference.line <= chunk.line_end)
@@ -111,7 +111,7 @@ def path_is_named(question: Question, chunk: Chunk) -> bool:
 
 
 def share(parts: frozenset[str], words: frozenset[str]) -> float:
-    """Return the share of the parts that are among the words; 0 for no parts."""
+    """Return the share of the parts that are among the words; 0 if there are no parts."""
     return len(parts & words) / len(parts) if parts else 0.0
 
 
@@ -129,7 +129,7 @@ def file_parts(path: str) -> frozenset[str]:
 
 @lru_cache(maxsize=65_536)
 def folders(path: str) -> tuple[frozenset[str], ...]:
-    """Return the same for each folder above it."""
+    """Return the stems of the words in the name of each parent folder."""
     return tuple(frozenset(name_parts(folder)) for folder in PurePosixPath(path).parts[:-1])
 
 

@@ -1,4 +1,4 @@
-// One question and its answer: asks, shows it as it comes, takes the reader's verdict.
+// One question and its answer: ask, show the answer as it streams, take the reader's feedback.
 
 import { ask, away, sendFeedback } from "./api.js";
 import { $, announce, copyButton, el, icon, setText } from "./dom.js";
@@ -9,14 +9,14 @@ import { nodes } from "./visible.js";
 
 let running = null;
 
-/** Says whether an answer is being written. */
+/** Returns whether an answer is being written. */
 export const isRunning = () => running !== null;
 
 export function stop() {
   running?.abort();
 }
 
-/** Asks and shows the answer as it comes; gives what has to be kept of it. Errors are thrown once they are shown. */
+/** Asks, shows the answer as it streams and returns what to store of it. Errors are shown, then rethrown. */
 export async function run(question, filter) {
   stop();
   const control = (running = new AbortController());
@@ -40,7 +40,7 @@ export async function run(question, filter) {
   }
 }
 
-/** Shows an answer that was kept. */
+/** Shows a stored answer. */
 export function restore(state) {
   stop();
   running = null;
@@ -89,7 +89,7 @@ function finish(state, body) {
   if (!answer.found) $("notices").append(el("p", { class: "nothing" }, icon("empty"), t("nothingHint")));
 }
 
-/** An answer may cite what turned up while it was written: its quotation stands for a source. */
+/** An answer may cite code found while it was written: its quotation serves as the source. */
 function withCited({ sources, answer }) {
   const known = new Set(sources.map(({ n }) => n));
   const plain = (text) => text.split("\n").map((line) => [["", line]]);

@@ -1,10 +1,10 @@
-// Talks to the service that this page came from, and to nobody else.
+// Client of the service that served this page; it contacts no other host.
 
 import { t } from "./i18n.js";
 
 const KEY = "codeintel.key";
 
-/** An error that the service explains: what is wrong, and what to do about it. */
+/** An error reported by the service, with its cause and cure. */
 export class ServiceError extends Error {
   constructor(cause, cure, status) {
     super(cause);
@@ -14,7 +14,7 @@ export class ServiceError extends Error {
 
 export const setKey = (key) => sessionStorage.setItem(KEY, key);
 
-/** Says that the service is gone, for what the browser throws then. Being stopped by the reader is no such thing. */
+/** Turns the browser's network errors into a ServiceError, except an abort by the reader. */
 export function away(error) {
   if (error?.name === "AbortError") throw error;
   throw new ServiceError(t("offline"), t("offlineCure"), 0);
@@ -41,7 +41,7 @@ export async function getFile(repo, path) {
 
 export const sendFeedback = (answer_id, verdict, comment) => call("api/feedback", { body: { answer_id, verdict, comment } });
 
-/** Asks, and gives each event as {name, data} as it comes. */
+/** Asks a question and yields each event as {name, data}. */
 export async function* ask(body, signal) {
   const response = await call("api/ask", { body, accept: "text/event-stream", signal });
   let rest = "";

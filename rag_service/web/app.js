@@ -1,4 +1,4 @@
-// The page: which view is shown, what the keys do, where the parts meet.
+// The page: views, keyboard shortcuts, and the wiring of the parts.
 
 import { isRunning, restore, run, stop } from "./answer.js";
 import { getRepos, ServiceError, setKey } from "./api.js";
@@ -12,11 +12,11 @@ import { plain } from "./visible.js";
 
 const POLL = 4000;
 const STEPS = { j: 1, k: -1, ArrowDown: 1, ArrowUp: -1 };
-const KEYS = { KeyJ: "j", KeyK: "k", Slash: "/" }; // where they lie, for a Cyrillic layout
+const KEYS = { KeyJ: "j", KeyK: "k", Slash: "/" }; // physical keys, for a Cyrillic layout
 const NARROW = matchMedia("(max-width: 1000px)");
-let current = null; // the question that is shown: {question, filter}
+let current = null; // the question on display: {question, filter}
 
-// ---- where we are ----
+// ---- routing ----
 
 function go(address, replace = false) {
   history[replace ? "replaceState" : "pushState"]({ inner: !replace || history.state?.inner }, "", address);
@@ -52,7 +52,7 @@ function askedOf(url) {
   return { question, filter };
 }
 
-// ---- the views ----
+// ---- views ----
 
 function view(name) {
   $("main").dataset.view = name;
@@ -134,7 +134,7 @@ function askKey(again, wasWrong) {
   input.focus();
 }
 
-// ---- what is indexed ----
+// ---- indexed repositories ----
 
 async function loadRepos() {
   let repos;
@@ -172,7 +172,7 @@ function showFilter() {
   return $("filter-note").replaceChildren(button);
 }
 
-// ---- the questions of this session ----
+// ---- questions of this session ----
 
 function showHistory() {
   const entries = history_.all();
@@ -201,7 +201,7 @@ function submit() {
   return show(asked);
 }
 
-/** Makes the box as high as its text. */
+/** Fits the height of the text box to its text. */
 function fit() {
   const box = $("question");
   box.style.height = "auto";
@@ -228,7 +228,7 @@ function onQuestionKey(event) {
     event.preventDefault();
     submit();
   } else if (event.key === "ArrowUp" && !$("question").value && current) {
-    $("question").value = current.question; // as in a shell: the last one again, to be changed
+    $("question").value = current.question; // as in a shell: recall the last question to edit it
     fit();
   } else if (event.key === "Escape") $("question").blur();
 }

@@ -1,12 +1,12 @@
-// Shows code that the service has coloured: lines of [class, text] spans.
+// Renders code highlighted by the service: lines of [class, text] spans.
 
 import { el } from "./dom.js";
 import { count } from "./i18n.js";
 
 const CLASSES = new Set(["c", "s", "n", "k", "f", "t", "d", "b", "m", "g"]);
-const LONGEST = 5000; // characters of a line: laying out a minified file in one holds the tab up
+const LONGEST = 5000; // characters of a line: a minified file on one line would freeze the tab
 
-/** Gives the nodes of one line; of a very long one the beginning, and how much more there is. */
+/** Returns the nodes of one line; of a very long one, its beginning and the number of omitted characters. */
 export function spans(line) {
   const length = line.reduce((sum, [, text]) => sum + text.length, 0);
   const shown = length > LONGEST ? cutRight(line, LONGEST) : line;
@@ -24,7 +24,7 @@ function cutRight(line, room) {
   return cut;
 }
 
-/** Gives lines as one block with their numbers. */
+/** Returns lines as one block with line numbers. */
 export function block(lines, first) {
   const rows = lines.map((line, index) =>
     el("span", { class: "row" }, el("span", { class: "t-g" }, String(first + index)), el("span", { class: "text" }, spans(line))),

@@ -1,4 +1,4 @@
-// Shows /openapi.json: every route with what it takes, what it gives, and a call to copy.
+// Renders /openapi.json: every route with its parameters, responses and a sample call to copy.
 
 import { $, el } from "./dom.js";
 import { inline } from "./markdown.js";
@@ -7,7 +7,7 @@ const api = await (await fetch("openapi.json")).json();
 const ABOUT = `Where a key is set, send \`Authorization: Bearer KEY\`. Errors are \`{"error": {"cause": …, "cure": …}}\`, under /v1 in OpenAI's form.`;
 const prose = (text) => text.split("\n\n").map((part) => el("p", {}, inline(part, () => null)));
 
-function resolved(schema) {
+function resolve(schema) {
   const name = schema?.$ref?.split("/").pop();
   return name ? api.components.schemas[name] : (schema ?? {});
 }
@@ -23,7 +23,7 @@ function typeOf(schema) {
 }
 
 function example(schema) {
-  const full = resolved(schema);
+  const full = resolve(schema);
   if (full.examples) return full.examples[0];
   if (full.properties) return Object.fromEntries((full.required ?? []).map((name) => [name, example(full.properties[name])]));
   if (full.type === "array") return [example(full.items)];
@@ -31,7 +31,7 @@ function example(schema) {
 }
 
 function fields(schema) {
-  const { properties = {}, required = [] } = resolved(resolved(schema).type === "array" ? schema.items : schema);
+  const { properties = {}, required = [] } = resolve(resolve(schema).type === "array" ? schema.items : schema);
   const needed = ([name]) => (required.includes(name) ? 0 : 1);
   const rows = Object.entries(properties).sort((a, b) => needed(a) - needed(b)).map(([name, of]) =>
     row(name, typeOf(of), required.includes(name), of.description));

@@ -1,14 +1,14 @@
-// Builds the page's elements. Text is always set as text: nothing here, or anywhere, parses HTML. What is invisible in it
-// is marked.
+// Builds the page's elements. Text is always set as text: nothing on this page parses HTML. Invisible characters in text
+// are made visible.
 
 import { nodes, plain } from "./visible.js";
 
-const READ = new Set(["title", "aria-label"]); // attributes that people read
+const READ = new Set(["title", "aria-label"]); // attributes shown to people
 const SVG = "http://www.w3.org/2000/svg";
 
 export const $ = (id) => document.getElementById(id);
 
-/** Makes an element: attributes by name, `on…` as listeners, false and null left out; children are nodes or text. */
+/** Creates an element: attributes by name, `on…` as listeners, false and null ignored; children are nodes or text. */
 export function el(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -21,12 +21,12 @@ export function el(tag, attributes = {}, ...children) {
 
 const content = (child) => (child instanceof Node ? [child] : nodes(String(child)));
 
-/** Puts a text in place of what an element holds. */
+/** Replaces the content of an element with a text. */
 export function setText(id, text) {
   $(id).replaceChildren(...nodes(text));
 }
 
-/** Makes an icon that is drawn in index.html. */
+/** Creates an icon from a symbol in index.html. */
 export function icon(name) {
   const svg = document.createElementNS(SVG, "svg");
   const use = document.createElementNS(SVG, "use");
@@ -37,12 +37,12 @@ export function icon(name) {
   return svg;
 }
 
-/** Makes a button that copies a text and says so for a moment. */
+/** Creates a button that copies a text and briefly confirms it. */
 export function copyButton(text, label, done) {
   const button = el("button", { class: "quiet", type: "button", title: label, "aria-label": label }, icon("copy"));
   button.addEventListener("click", async (event) => {
     event.preventDefault();
-    await copy(plain(typeof text === "function" ? text() : text)); // it may be pasted into a terminal, which obeys
+    await copy(plain(typeof text === "function" ? text() : text)); // a terminal would interpret control characters
     button.replaceChildren(icon("check"));
     announce(done);
     setTimeout(() => button.replaceChildren(icon("copy")), 1200);
@@ -52,7 +52,7 @@ export function copyButton(text, label, done) {
 
 async function copy(text) {
   if (navigator.clipboard) return navigator.clipboard.writeText(text);
-  // Without https the browser gives no clipboard, but still copies a selection.
+  // Without HTTPS the browser has no clipboard API, but can still copy a selection.
   const area = el("textarea", { class: "hidden" });
   area.value = text;
   (document.querySelector("dialog[open]") ?? document.body).append(area);
@@ -61,7 +61,7 @@ async function copy(text) {
   area.remove();
 }
 
-/** Says something to those who do not see the page. */
+/** Announces a text to screen readers. */
 export function announce(text) {
   $("announcer").textContent = text;
 }

@@ -1,4 +1,4 @@
-// The questions of this tab with their answers, so that going back does not ask again.
+// The questions and answers of this tab, so that going back does not ask again.
 
 const KEY = "codeintel.history";
 const KEPT = 20;
@@ -7,12 +7,12 @@ export function all() {
   return JSON.parse(sessionStorage.getItem(KEY) ?? "[]");
 }
 
-/** Finds the kept answer to a question that was asked with this filter. */
+/** Returns the stored answer to a question asked with this filter. */
 export const find = (question, filter) => all().find((entry) => isSame(entry, { question, filter }));
 
 const isSame = (one, other) => one.question === other.question && JSON.stringify(one.filter) === JSON.stringify(other.filter);
 
-/** Keeps an answer; where the browser has no room, older ones go. */
+/** Stores an answer; if the browser's storage is full, drops older ones. */
 export function keep(entry) {
   const others = all().filter((other) => !isSame(entry, other));
   for (let count = KEPT - 1; count >= 0; count = Math.floor(count / 2) - (count ? 0 : 1)) {

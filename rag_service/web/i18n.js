@@ -1,4 +1,4 @@
-// The interface's words. Answers come in the language of their question.
+// The texts of the user interface. Answers are in the language of their question.
 
 const WORDS = {
   en: {
@@ -10,12 +10,12 @@ const WORDS = {
     language: "Русский",
     newQuestion: "New question",
     headline: "What do you want to know about this code?",
-    tagline: "Every claim points at the lines that say so.",
+    tagline: "Every claim links to the lines that support it.",
     placeholder: "Ask about the code, or name a symbol…",
     question: "Question",
     ask: "Ask",
     stop: "Stop",
-    hint: "Enter asks · Shift+Enter new line",
+    hint: "Enter to ask · Shift+Enter for a new line",
     examples: "For example",
     repositories: "Repositories",
     filters: "Filters",
@@ -35,7 +35,7 @@ const WORDS = {
     nothing: "Nothing found",
     nothingHint: "Name a symbol or a file, use the code's own words, or clear the filters.",
     byEvidence: "composed from the code itself",
-    dropped: "left out, they did not hold",
+    dropped: "dropped as invalid",
     copyAnswer: "Copy the answer",
     copyPlace: "Copy path:line",
     copied: "Copied.",
@@ -43,24 +43,24 @@ const WORDS = {
     down: "Bad answer",
     comment: "What should we know? (optional)",
     send: "Send",
-    thanks: "Thank you, noted.",
+    thanks: "Thank you for your feedback.",
     close: "Close",
     loading: "Loading…",
-    error: "That did not work",
+    error: "Something went wrong",
     retry: "Try again",
     emptyTitle: "Nothing is indexed yet",
-    emptyText: "Index a folder, an archive or a git URL. This page notices by itself when it is done.",
+    emptyText: "Index a folder, an archive or a git URL. This page updates when it is done.",
     key: "This service needs a key",
     keyText: "Ask whoever runs it. It is kept in this tab only.",
     keyLabel: "Key",
     unlock: "Continue",
-    keyWrong: "This key is not right.",
+    keyWrong: "The key is wrong.",
     indexed: "indexed",
     hiddenCharacter: "An invisible or control character",
     moreCharacters: { one: "… {n} more character", other: "… {n} more characters" },
     lines: "Lines",
     offline: "The service does not answer",
-    offlineCure: "start it again with `codeintel serve`",
+    offlineCure: "restart it with `codeintel serve`",
     keyAsk: "ask",
     keySources: "sources",
     keyClose: "close",
@@ -155,14 +155,14 @@ export const language = wanted in WORDS ? wanted : "en";
 
 export const t = (key) => WORDS[language][key];
 
-/** Gives a count in words, "1,234 chunks". */
+/** Returns a count with its noun, "1,234 chunks". */
 export function count(key, n) {
   const forms = WORDS[language][key];
   const form = forms[new Intl.PluralRules(language).select(n)] ?? forms.other ?? forms.many;
   return form.replace("{n}", n.toLocaleString(language));
 }
 
-/** Gives how long ago a moment was, "3 min ago". */
+/** Returns a relative time, "3 min ago". */
 export function ago(iso) {
   const seconds = Math.min(0, (Date.parse(iso) - Date.now()) / 1000);
   const format = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" });
@@ -171,7 +171,7 @@ export function ago(iso) {
   return format.format(unit === "second" && seconds > -45 ? 0 : Math.round(seconds / size), unit);
 }
 
-/** Fills in the words of what is written in index.html. */
+/** Translates the texts of index.html. */
 export function translate(root = document) {
   document.documentElement.lang = language;
   document.title = `codeintel · ${t("title")}`;
@@ -183,7 +183,7 @@ export function translate(root = document) {
   for (const node of root.querySelectorAll("[data-t-placeholder]")) node.placeholder = t(node.dataset.tPlaceholder);
 }
 
-/** Changes to the other language; the page is built anew. */
+/** Switches to the other language and reloads the page. */
 export function switchLanguage() {
   localStorage.setItem("codeintel.language", language === "en" ? "ru" : "en");
   location.reload();

@@ -1,18 +1,18 @@
-// A small Markdown reader that makes elements, never HTML: paragraphs, headings, lists, quotations, code, bold, italic, [n].
+// A small Markdown renderer that creates elements, never HTML: paragraphs, headings, lists, quotes, code, bold, italic, [n].
 
 import { spans } from "./code.js";
 import { el } from "./dom.js";
 
-// Each of these takes time that grows with the text alone: what a mark may span is bounded, and whole lines are matched
-// with [^], which leaves no second way to match them.
+// Each of these runs in linear time: the span of a mark is bounded, and whole lines are matched with [^], which leaves
+// only one way to match them.
 const FENCE = /^\s*(`{3,}|~{3,})\s*([\w+#-]*)/;
 const CLOSING = /^\s*(`{3,}|~{3,})\s*$/;
 const ITEM = /^(\s*)([-*+]|\d{1,4}[.)])\s+([^]*)$/;
 const HEADING = /^(#{1,6})\s+([^]*)$/;
 const QUOTE = /^>\s?/;
 const RULE = /^\s*([-*_])(\s*\1){2,}\s*$/;
-const LONGEST = 20_000; // characters of a paragraph; a longer one is no prose, and is shown as it is
-const DEEPEST = 10; // levels of a list
+const LONGEST = 20_000; // characters of a paragraph; a longer one is not prose and is shown unchanged
+const DEEPEST = 10; // nesting levels of a list
 const INLINE = new RegExp(
   [
     "(?<!`)(?<ticks>`{1,8})(?!`)(?<code>.{1,1000}?)(?<!`)\\k<ticks>(?!`)",
@@ -25,7 +25,7 @@ const INLINE = new RegExp(
   "g",
 );
 
-/** Cuts a text into blocks: {kind, source, …}. Equal sources make equal elements. */
+/** Splits a text into blocks: {kind, source, …}. Equal sources create equal elements. */
 export function blocks(text) {
   const lines = text.split("\n");
   const found = [];
@@ -69,7 +69,7 @@ function endOfFence(lines, at) {
   return lines.length;
 }
 
-/** Makes the element of a block. `cite(n)` gives the link for [n], or null; `coloured` the spans of a code block. */
+/** Creates the element of a block. `cite(n)` returns the link for [n], or null; `coloured` has a code block's spans. */
 export function element({ kind, source }, cite, coloured) {
   switch (kind) {
     case "code":
@@ -100,7 +100,7 @@ function codeBlock(source, coloured) {
   return el("pre", { tabindex: 0, "aria-label": FENCE.exec(opening)[2] || "code" }, el("code", { class: "rows" }, rows));
 }
 
-/** Takes the number of a quoted line apart from its code, as the service does for coloured ones. */
+/** Separates the number of a quoted line from its code, as the service does for highlighted ones. */
 function plain(line) {
   const numbered = /^( *\d+)(?: {2}(.*))?$/.exec(line);
   return numbered ? [["g", numbered[1]], ["", numbered[2] ?? ""]] : [["", line]];
@@ -122,14 +122,14 @@ function list(lines, cite, level = 1) {
   }));
 }
 
-/** Gives the nodes of a text without blocks. */
+/** Returns the nodes of inline Markdown. */
 export function inline(text, cite) {
   if (text.length > LONGEST) return [text];
   const nodes = [];
   let at = 0;
   for (const match of text.matchAll(INLINE)) {
     const before = text.slice(at, match.index);
-    nodes.push(match.groups.n ? before.replace(/ $/, "\u00a0") : before, span(match, cite)); // [n] stays with its words
+    nodes.push(match.groups.n ? before.replace(/ $/, "\u00a0") : before, span(match, cite)); // no line break before [n]
     at = match.index + match[0].length;
   }
   nodes.push(text.slice(at));
@@ -142,24 +142,24 @@ function span(match, cite) {
   if (n !== undefined) return cite(Number(n)) ?? match[0];
   if (bold !== undefined) return el("strong", {}, inline(bold, cite));
   if (italic !== undefined) return el("em", {}, inline(italic, cite));
-  return label ?? escaped; // a link leads nowhere here but by a citation
+  return label ?? escaped; // only citations become links
 }
 
-let frame; // in which what has come is shown
+let frame; // animation frame that shows the text received so far
 
-/** Shows Markdown that grows, and touches only the blocks that changed. */
+/** Renders growing Markdown, updating only the blocks that changed. */
 export class Growing {
   constructor(root, cite) {
-    cancelFrame(); // one that an answer before left
+    cancelFrame(); // left by a previous answer
     Object.assign(this, { root, cite, shown: [], text: "" });
   }
 
   append(text) {
     this.text += text;
-    frame ??= requestAnimationFrame(() => this.show()); // reading it anew for each word would take the square
+    frame ??= requestAnimationFrame(() => this.show()); // parsing again for each word would be quadratic
   }
 
-  /** Shows all of it again, with the coloured code of each block. */
+  /** Renders everything again, with the highlighted code of each block. */
   finish(text, coloured) {
     cancelFrame();
     Object.assign(this, { text, shown: [] });

@@ -1,4 +1,4 @@
-// What is indexed, how fresh it is, and which part of it is asked.
+// The indexed repositories, how fresh they are, and the filters of a question.
 
 import { $, copyButton, el } from "./dom.js";
 import { ago, count, t } from "./i18n.js";
@@ -6,7 +6,7 @@ import { ago, count, t } from "./i18n.js";
 const LANGUAGES = 10;
 const chosen = { repos: new Set(), languages: new Set() };
 
-/** Shows the repositories with their freshness, and the filters that they allow. */
+/** Shows the repositories with their freshness, and the available filters. */
 export function showRepos(repos, changed) {
   $("repo-list").replaceChildren(...repos.map((repo) => el("li", {}, repository(repo, repos.length > 1, changed))));
   const totals = {};
@@ -20,7 +20,7 @@ export function showRepos(repos, changed) {
   $("fresh").replaceChildren(el("span", {}, oldest ? `${repoNames} · ${t("indexed")} ${ago(oldest)}` : repoNames));
 }
 
-/** Gives a commit as people name it; a folder that is no repository has none. */
+/** Returns a commit's short form; a folder that is not a repository has none. */
 export const shortRevision = (revision) => (/^[0-9a-f]{7,}$/.test(revision) ? revision.slice(0, 7) : "");
 
 function box(kind, name, changed) {
@@ -46,14 +46,14 @@ function repository(repo, canChoose, changed) {
   return el("label", { class: "repo" }, box("repos", repo.name, changed), name, about);
 }
 
-/** Gives the filter as the service takes it. */
+/** Returns the filter in the service's form. */
 export function currentFilter() {
   const paths = $("path-filter").value.split(",").map((glob) => glob.trim()).filter(Boolean);
   const filter = { repos: [...chosen.repos], languages: [...chosen.languages], paths };
   return Object.fromEntries(Object.entries(filter).filter(([, values]) => values.length));
 }
 
-/** Takes a filter over, as it stood when a question was asked. */
+/** Restores the filter of an earlier question. */
 export function setFilter({ repos = [], languages = [], paths = [] }) {
   chosen.repos = new Set(repos);
   chosen.languages = new Set(languages);
@@ -62,7 +62,7 @@ export function setFilter({ repos = [], languages = [], paths = [] }) {
   for (const input of document.querySelectorAll("#language-list input")) input.checked = chosen.languages.has(input.value);
 }
 
-/** Gives questions to begin with, about the names that the repositories turn around. */
+/** Returns example questions about the repositories' key symbols. */
 export function examples(repos) {
   const names = [0, 1, 2, 3, 4, 5].flatMap((rank) => repos.map((repo) => repo.central_symbols[rank])).filter(Boolean);
   const templates = t("examplesOf");
@@ -70,7 +70,7 @@ export function examples(repos) {
   return templates.map((text, index) => text.replace(/\{\w\}/, () => names[index]));
 }
 
-/** Says what to do where nothing is indexed. */
+/** Explains what to do if nothing is indexed. */
 export function emptyIndex() {
   const command = "codeintel index PATH_OR_URL";
   return el("section", { class: "notice-card", role: "status" },

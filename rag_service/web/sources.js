@@ -1,4 +1,4 @@
-// The pieces of code that an answer stands on, as cards.
+// The pieces of code that support an answer, as cards.
 
 import { block } from "./code.js";
 import { $, copyButton, el } from "./dom.js";
@@ -6,7 +6,7 @@ import { t } from "./i18n.js";
 
 const SNIPPET = 9;
 
-/** Gives the address of a file's lines on this page; it can be shared. */
+/** Returns a shareable address of lines of a file on this page. */
 export function fileUrl({ repo, file_path, line_start, line_end }) {
   const lines = line_start ? `#L${line_start}${line_end > line_start ? `-L${line_end}` : ""}` : "";
   return `file?${new URLSearchParams({ repo, path: file_path })}${lines}`;
@@ -14,7 +14,7 @@ export function fileUrl({ repo, file_path, line_start, line_end }) {
 
 export const place = ({ file_path, line_start, line_end }) => `${file_path}:${line_start}${line_end > line_start ? `-${line_end}` : ""}`;
 
-/** Shows the sources; once the answer is whole, those that it cites come first, at the lines that it cites. */
+/** Shows the sources; once the answer is complete, cited ones come first, at the cited lines. */
 export function showSources(sources, citations = null) {
   const cited = new Map((citations ?? []).map((citation) => [citation.n, citation]));
   const first = citations ? sources.filter(({ n }) => cited.has(n)) : sources;
@@ -50,7 +50,7 @@ function card(source, citation) {
   );
 }
 
-/** Gives the first lines that are cited, their common indentation left out. */
+/** Returns the first cited lines, without their common indentation. */
 function snippet(source, { line_start }) {
   const from = Math.max(0, line_start - source.line_start);
   const lines = source.lines.slice(from, from + SNIPPET);
@@ -71,14 +71,14 @@ function cutLeft(line, count) {
   return cut;
 }
 
-/** Moves the focus to the next (1) or the one before (-1) of the sources. */
+/** Moves the focus to the next (1) or previous (-1) source. */
 export function stepSource(step) {
   const links = [...document.querySelectorAll("#source-list .place")].filter((link) => link.checkVisibility());
   const at = links.indexOf(document.activeElement);
   links[at < 0 ? (step > 0 ? 0 : links.length - 1) : Math.min(links.length - 1, Math.max(0, at + step))]?.focus();
 }
 
-/** Marks the card of a source, while its citation is pointed at. */
+/** Highlights the card of a source while its citation is hovered or focused. */
 export function markSource(n, marked) {
   $(`source-${n}`)?.classList.toggle("marked", marked);
 }

@@ -1,4 +1,4 @@
-// Shows a file at its highlighted lines, over the page. The address names both, so that it can be shared.
+// A dialog that shows a file with highlighted lines. The address contains both, so it can be shared.
 
 import { getFile } from "./api.js";
 import { spans } from "./code.js";
@@ -7,14 +7,14 @@ import { t } from "./i18n.js";
 import { shortRevision } from "./repos.js";
 import { fileUrl, place } from "./sources.js";
 
-const MOST = 5_000; // rows that are shown at once, around the lines that are asked for
-const SLICE = 30; // milliseconds of work, after which keys and clicks have their turn
+const MOST = 5_000; // rows shown at once, around the requested lines
+const SLICE = 30; // milliseconds of work before yielding to keys and clicks
 const NONE = { first: 1, last: 0 };
 let shown = null; // {repo, file_path, line_start, line_end}
-let lines = []; // of the file that is shown
-let rows = NONE; // which of them are
+let lines = []; // of the displayed file
+let rows = NONE; // the range of lines on display
 
-/** Reads a file's address; null for another one. */
+/** Parses a file's address; null for any other address. */
 export function fileOf(url) {
   if (!url.pathname.endsWith("/file")) return null;
   const asked = /^#L(\d{1,15})(?:-L(\d{1,15}))?$/.exec(url.hash);
@@ -30,7 +30,7 @@ export function fileOf(url) {
 
 const isShown = ({ repo, file_path }) => shown?.repo === repo && shown.file_path === file_path;
 
-/** Opens a file. What the service says against it is shown in its place. */
+/** Opens a file, or shows the service's error in its place. */
 export async function openFile(file) {
   const isSame = isShown(file);
   shown = file;
@@ -73,7 +73,7 @@ async function fill(file) {
   return showRows();
 }
 
-/** Shows the rows around the lines that are asked for; of a very long file the others are a click away. */
+/** Shows the rows around the requested lines; the rest of a very long file is a click away. */
 async function showRows() {
   const start = Math.min(shown.line_start, lines.length) - MOST / 2;
   const first = Math.max(1, Math.min(start, lines.length - MOST + 1));
@@ -89,7 +89,7 @@ async function showRows() {
     code.append(row(lines[n - 1], n, address));
     if (performance.now() < pause) continue;
     await new Promise((resolve) => setTimeout(resolve));
-    if (rows !== here) return; // others are wanted by now
+    if (rows !== here) return; // superseded by newer rows
     pause = performance.now() + SLICE;
   }
 }
@@ -99,13 +99,13 @@ function row(line, n, address) {
   return el("span", { class: "row", id: `L${n}` }, link, el("span", { class: "text" }, spans(line)));
 }
 
-/** Gives the link to the lines that are not shown; nothing where there are none. */
+/** Returns the link to the hidden lines, if any. */
 function beyond(from, to, target, address) {
   return from > to ? "" : el("a", { class: "beyond", href: `${address}#L${target}`, "data-file": true }, `${t("lines")} ${from}–${to}`);
 }
 
 async function show() {
-  if (!shown || !lines.length) return; // it is closed again, or still to come
+  if (!shown || !lines.length) return; // closed again, or still loading
   const line_start = Math.min(shown.line_start, lines.length);
   Object.assign(shown, { line_start, line_end: Math.min(shown.line_end, lines.length) });
   if (line_start && (line_start < rows.first || line_start > rows.last)) await showRows();
@@ -128,7 +128,7 @@ function scrollTo(top, bottom) {
   body.scrollTop = height ? top.offsetTop - Math.max(48, (body.clientHeight - height) / 3) : 0;
 }
 
-/** Lets line numbers select: a click one line, with Shift all up to it. `go` shows the new address. */
+/** Makes line numbers selectable: a click selects one line, Shift+click a range. `go` shows the new address. */
 export function installViewer(go) {
   $("viewer-body").addEventListener("click", (event) => {
     const line = Number(event.target.dataset?.line);

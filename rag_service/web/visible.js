@@ -1,5 +1,5 @@
-// Shows control and invisible characters as what they are, <U+202E>: code that hides or reorders itself deceives its
-// reader ("Trojan Source"). The rules are those of ml/visible.py; a test holds the two together.
+// Makes control and invisible characters visible, <U+202E>: code that hides or reorders itself deceives its
+// reader ("Trojan Source"). The rules are those of ml/visible.py; a test keeps the two in sync.
 
 import { t } from "./i18n.js";
 
@@ -12,18 +12,18 @@ const EACH = new RegExp(`[${CHARACTERS}]`, "gu");
 const EMOJI =
   /[\xa9\xae\u203c\u2049\u2122\u2139\u2190-\u23ff\u24c2\u25a0-\u27bf\u2900-\u297f\u2b00-\u2bff\u3030\u303d\u3297\u3299\u{1f000}-\u{1faff}]/u;
 const JOINED_LETTER = /[\u0620-\u06ff\u0750-\u077f\u0870-\u0dff]/;
-const MOST_MARKED = 400; // pieces of a text: each mark is an element to lay out
+const MOST_MARKED = 400; // marks in a text: each is an element to lay out
 const KEYCAP = "\u20e3";
 const VARIATION = ["\ufe0e", "\ufe0f"];
 const NON_JOINER = "\u200c";
 const JOINER = "\u200d";
 
-/** Returns a text with such characters shown, for what can hold no element: a title, a label, the clipboard. */
+/** Returns a text with such characters made visible, where elements are impossible: a title, a label, the clipboard. */
 export function plain(text) {
   return HIDDEN.test(text) ? pieces(text).map(({ text, hidden }) => (hidden ? label(hidden) : text)).join("") : text;
 }
 
-/** Returns the nodes of a text, such characters marked; where there are very many, they are shown without. */
+/** Returns the nodes of a text with such characters marked, or only made visible if there are very many. */
 export function nodes(text) {
   if (!HIDDEN.test(text)) return [text];
   const found = pieces(text);
@@ -63,7 +63,7 @@ function pieces(text) {
 const firstOf = (text) => [...text][0] ?? "";
 const lastOf = (text) => [...text].at(-1) ?? "";
 
-/** Tells whether a character is part of an emoji or of a word that is written with it. */
+/** Returns whether a character is part of an emoji, or of a word whose spelling requires it. */
 function belongs(character, before, after) {
   if (VARIATION.includes(character)) return EMOJI.test(before) || (after === KEYCAP && /[\d#*]/.test(before));
   if (character === JOINER && EMOJI.test(after)) return VARIATION.includes(before) || EMOJI.test(before);

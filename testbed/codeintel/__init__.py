@@ -1,1 +1,1 @@
-"""This project on the test cluster: its models, stores, assistant and training, as its own program writes them."""
+"""The project itself on the test cluster: its models, stores, assistant and training, as its own program writes them."""

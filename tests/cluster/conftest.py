@@ -1,4 +1,4 @@
-"""A real Kubernetes for the tests: started once a run, or the one that KUBECONFIG_TEST names."""
+"""Fixtures: a real Kubernetes, started once per run, or the one that KUBECONFIG_TEST names."""
 
 import itertools
 import os
@@ -24,19 +24,19 @@ Cluster = TypeVar("Cluster", RealCluster, ServingCluster)
 
 
 def given_kubeconfig() -> Path | None:
-    """Return the kubeconfig of the user's own cluster; None where the tests start theirs."""
+    """Return the kubeconfig of the user's own cluster, or None if the tests start one."""
     given = os.environ.get("KUBECONFIG_TEST")
     return Path(given) if given else None
 
 
 def run_of(session: pytest.Session) -> AbstractContextManager[Path]:
-    """Return a folder for files and logs, which stay until the next run where a test failed."""
+    """Yield a folder for files and logs, which is kept until the next run if a test failed."""
     return run_folder(CACHE / "runs", lambda: session.testsfailed > 0, remove_cable)
 
 
 @contextmanager
 def started(kind: Callable[[Path], Cluster], session: pytest.Session) -> Iterator[Cluster]:
-    """Start a cluster of nodes of its own, and stops it at the end."""
+    """Start a cluster with nodes of its own, and stop it at the end."""
     with run_of(session) as folder:
         cluster = kind(folder)
         try:
@@ -48,7 +48,7 @@ def started(kind: Callable[[Path], Cluster], session: pytest.Session) -> Iterato
 
 @pytest.fixture(scope="session")
 def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
-    """This run's files and logs."""
+    """Yield the folder of this run's files and logs."""
     with run_of(request.session) as folder:
         yield folder
 
@@ -74,7 +74,7 @@ def api(kubeconfig: Path) -> Api:
 
 @pytest.fixture(scope="session")
 def nodes(api: Api, folder: Path) -> Iterator[SimulatedNodes]:
-    """One GPU node with five slices and one without, both only promised."""
+    """Create two fake nodes: one GPU node with five slices, and one without a GPU."""
     nodes = SimulatedNodes(api, folder)
     try:
         nodes.start()
@@ -87,7 +87,7 @@ def nodes(api: Api, folder: Path) -> Iterator[SimulatedNodes]:
 
 @pytest.fixture(scope="session")
 def serving(request: pytest.FixtureRequest) -> Iterator[ServingCluster]:
-    """Real nodes that serve models and train them; started for the first test that wants them."""
+    """Yield real nodes that serve models and train them, started for the first test that needs them."""
     if given_kubeconfig():
         pytest.skip("nodes lose their power only where they were started here, without KUBECONFIG_TEST")
     with started(ServingCluster, request.session) as cluster:
@@ -96,7 +96,7 @@ def serving(request: pytest.FixtureRequest) -> Iterator[ServingCluster]:
 
 @pytest.fixture
 def namespace(api: Api) -> Iterator[Namespace]:
-    """Make namespaces with labels, and removes them."""
+    """Yield a function that creates labelled namespaces, and remove them at the end."""
     made: list[Object] = []
     numbers = itertools.count()
 
@@ -114,6 +114,6 @@ def namespace(api: Api) -> Iterator[Namespace]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Return what was left out, and why."""
+    """Print which tests were skipped, and why."""
     for report in terminalreporter.stats.get("skipped", []):
-        terminalreporter.write_line(f"left out: {report.nodeid}: {report.longrepr[2]}")
+        terminalreporter.write_line(f"skipped: {report.nodeid}: {report.longrepr[2]}")

@@ -1,4 +1,4 @@
-"""What the API server refuses: by Pod Security, by RBAC, by a quota."""
+"""What the API server rejects by Pod Security, by RBAC and by a quota."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.cluster.conftest import Namespace
 
 
 def may(api: Api, user: str, verb: str, resource: str, namespace: str, group: str = "") -> bool:
-    """Ask the API server whether a user may do something, by a SubjectAccessReview."""
+    """Ask the API server by a SubjectAccessReview whether a user may do something."""
     attributes = {"verb": verb, "resource": resource, "namespace": namespace, "group": group}
     review = {
         "apiVersion": "authorization.k8s.io/v1",
@@ -23,7 +23,7 @@ def restricted(namespace: Namespace) -> str:
     return namespace({"pod-security.kubernetes.io/enforce": "restricted"})
 
 
-def test_a_restricted_namespace_takes_a_restricted_pod(api: Api, restricted: str) -> None:
+def test_a_restricted_namespace_accepts_a_restricted_pod(api: Api, restricted: str) -> None:
     assert api.create(pod("good", restricted))["metadata"]["uid"]
 
 
@@ -31,12 +31,14 @@ def test_a_restricted_namespace_takes_a_restricted_pod(api: Api, restricted: str
     ("context", "words"),
     [({"privileged": True}, "privileged"), ({"runAsUser": 0}, "runAsUser=0"), ({}, "allowPrivilegeEscalation")],
 )
-def test_a_restricted_namespace_refuses(api: Api, restricted: str, context: Object, words: str) -> None:
+def test_a_restricted_namespace_rejects_an_unrestricted_pod(
+    api: Api, restricted: str, context: Object, words: str
+) -> None:
     with pytest.raises(RefusedError, match=rf'violates PodSecurity "restricted:latest".*{words}'):
         api.create(pod("bad", restricted, securityContext=context))
 
 
-def test_an_account_may_only_what_its_role_says(api: Api, namespace: Namespace) -> None:
+def test_an_account_may_do_only_what_its_role_allows(api: Api, namespace: Namespace) -> None:
     space, other = namespace(), namespace()
     rules = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list"]}]
     inside = {"name": "reader", "namespace": space}

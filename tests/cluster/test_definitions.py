@@ -1,4 +1,4 @@
-"""The definitions of the charts' kinds: the API server serves them all, and checks objects by their schemas."""
+"""The charts' custom resource definitions: the API server serves them all, and checks objects by their schemas."""
 
 from collections.abc import Iterator
 
@@ -24,7 +24,7 @@ def inference_service(namespace: str, **predictor: object) -> Object:
     }
 
 
-def test_charts_bring_their_kinds_and_take_them_away(api: Api) -> None:
+def test_charts_install_their_kinds_and_remove_them(api: Api) -> None:
     def program() -> None:
         labels = {"pod-security.kubernetes.io/enforce": "restricted"}
         space = k8s.core.v1.Namespace("space", metadata={"name": "test-charts", "labels": labels})
@@ -52,7 +52,7 @@ def test_charts_bring_their_kinds_and_take_them_away(api: Api) -> None:
 
 @pytest.fixture(scope="module")
 def served(api: Api) -> Iterator[list[Object]]:
-    """All of them, Established."""
+    """Install all of the definitions and wait until they are Established."""
     whole = [thing for things in arrivals().values() for thing in things]
     before = len(api.warnings)
     for thing in whole:
@@ -79,7 +79,7 @@ def test_each_kind_can_be_listed(api: Api, served: list[Object]) -> None:
 
 
 @pytest.mark.usefixtures("served")
-def test_a_misspelt_or_mistyped_field_is_refused(api: Api, namespace: Namespace) -> None:
+def test_a_misspelt_or_mistyped_field_is_rejected(api: Api, namespace: Namespace) -> None:
     space = namespace()
     with pytest.raises(RefusedError, match="maxReplica"):
         api.apply(inference_service(space, maxReplica=5))
@@ -89,7 +89,7 @@ def test_a_misspelt_or_mistyped_field_is_refused(api: Api, namespace: Namespace)
 
 
 @pytest.mark.usefixtures("served")
-def test_a_training_runtime_is_taken_and_a_misspelt_field_refused(api: Api, namespace: Namespace) -> None:
+def test_a_training_runtime_is_accepted_and_a_misspelt_field_rejected(api: Api, namespace: Namespace) -> None:
     space = namespace()
     for packages in ((), ("unsloth", "peft")):
         made = training_runtime(RuntimeArgs("example.org/trainer:1", namespace=space, packages=packages))

@@ -1,4 +1,4 @@
-"""Real nodes: pods run, reach each other through a Service, and the kubelet offers what the device plugin says."""
+"""Real nodes: pods run, reach each other through a Service, and the kubelet offers the device plugin's slices."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -27,7 +27,7 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[RealCluster]:
 
 
 def running(api: Api, thing: Object, node: str = "", **container: Any) -> Object:
-    """Make a pod and gives the live one when it runs."""
+    """Create a pod and return the live object once it runs."""
     if node:
         thing["spec"]["nodeName"] = node
     api.create(thing)
@@ -40,7 +40,7 @@ def running(api: Api, thing: Object, node: str = "", **container: Any) -> Object
 
 
 def ended(api: Api, thing: Object) -> str:
-    """Make a pod that ends by itself and gives what it printed."""
+    """Create a pod that runs to completion and return its output."""
     api.create({**thing, "spec": {**thing["spec"], "restartPolicy": "Never"}})
     done = ("Succeeded", "Failed")
     api.wait("the pod's end", lambda: (api.get(thing) or {})["status"].get("phase") in done, 90)
@@ -63,7 +63,7 @@ def offered(api: Api) -> str:
     return str(node["status"]["allocatable"].get(GPU))
 
 
-def test_a_pod_with_two_slices_is_given_them(cluster: RealCluster) -> None:
+def test_a_pod_with_two_slices_gets_them(cluster: RealCluster) -> None:
     cluster.api.wait("the slices", lambda: offered(cluster.api) == str(SLICES))
     printed = ended(cluster.api, shell("two-slices", "echo card $NVIDIA_VISIBLE_DEVICES as $(id -u)", slices=2))
     assert printed.startswith("card 0")
@@ -77,7 +77,7 @@ def test_a_broken_slice_is_no_longer_offered(cluster: RealCluster) -> None:
     cluster.api.wait("five slices", lambda: offered(cluster.api) == str(SLICES))
 
 
-def test_a_service_is_reached_from_the_other_node(cluster: RealCluster) -> None:
+def test_a_service_is_reachable_from_the_other_node(cluster: RealCluster) -> None:
     serve = "echo hello from $(cat /etc/hostname) >/tmp/index.html; httpd -f -p 8080 -h /tmp"
     running(cluster.api, shell("web", serve), node="gpu")
     service = {
@@ -95,7 +95,7 @@ def test_a_service_is_reached_from_the_other_node(cluster: RealCluster) -> None:
     assert (cluster.api.get(client) or {})["spec"]["nodeName"] == "node-2"
 
 
-def test_a_node_without_power_is_seen_and_comes_back(cluster: RealCluster) -> None:
+def test_a_node_that_loses_power_is_noticed_and_comes_back(cluster: RealCluster) -> None:
     lost = cluster.nodes[1]
     lost.cut_power()
     thing = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": lost.name}}

@@ -1,4 +1,4 @@
-"""The platform's program, whole, on a real API server: it goes up, stays, is what it should be, and goes away."""
+"""The whole platform program on a real API server: it goes up, stays unchanged, is as it should be, and is destroyed."""
 
 from collections.abc import Callable, Iterator
 
@@ -31,7 +31,7 @@ def double(api: Api) -> Iterator[Double]:
     double.destroy()
 
 
-def test_it_goes_up_without_a_warning_stays_and_goes_away(double: Double, api: Api) -> None:
+def test_it_goes_up_without_warnings_stays_unchanged_and_is_destroyed(double: Double, api: Api) -> None:
     before = everything(api)
     state = goes_up(double, program())
     assert {"assistant", "langfuse", "grafana", "mlflow", "pipelines", "qdrant"} == set(state.outputs)
@@ -39,7 +39,7 @@ def test_it_goes_up_without_a_warning_stays_and_goes_away(double: Double, api: A
     goes_away(double, before)
 
 
-def test_with_every_chart_off_what_remains_goes_up_and_away(double: Double, api: Api) -> None:
+def test_without_any_chart_the_rest_goes_up_and_is_destroyed(double: Double, api: Api) -> None:
     before = everything(api)
     without = program(dict.fromkeys(with_charts(), False))
     state = goes_up(double, without)
@@ -49,8 +49,8 @@ def test_with_every_chart_off_what_remains_goes_up_and_away(double: Double, api:
     goes_away(double, before)
 
 
-def test_with_any_component_off_what_remains_goes_up(double: Double, api: Api) -> None:
-    """One after another on the same cluster: each run also takes away what the component before brought back."""
+def test_without_any_one_component_the_rest_goes_up(double: Double, api: Api) -> None:
+    """All on the same cluster: each run also removes what re-enabling the previous component added."""
     before = everything(api)
     for name in COMPONENTS:
         state = goes_up(double, program({name: False}))
@@ -60,7 +60,7 @@ def test_with_any_component_off_what_remains_goes_up(double: Double, api: Api) -
 
 @pytest.fixture(scope="module")
 def up(api: Api, nodes: SimulatedNodes) -> Iterator[State]:
-    """The platform, standing, on a cluster with a GPU node."""
+    """Bring the platform up on a cluster with a GPU node."""
     assert nodes
     double = Double(api, arrivals=arrivals())
     yield goes_up(double, program())
@@ -72,7 +72,7 @@ def live(state: State, kind: str, name: str) -> Object:
 
 
 def model_pod(state: State, name: str, number: int = 0) -> Object:
-    """Return the pod that KServe would make of an InferenceService, as far as the scheduler looks at it."""
+    """Return the pod that KServe would create for an InferenceService, as far as the scheduler cares."""
     predictor = live(state, "InferenceService", name)["spec"]["predictor"]
     return pod(f"{name}-{number}", "codeintel-models") | {
         "spec": {
@@ -92,7 +92,7 @@ def model_pod(state: State, name: str, number: int = 0) -> Object:
 
 @pytest.fixture
 def started(api: Api) -> Iterator[Callable[[Object], Object]]:
-    """Make pods, and gives their slices back at the end."""
+    """Yield a function that creates pods; remove them at the end to free their slices."""
     made: list[Object] = []
 
     def start(thing: Object) -> Object:
@@ -105,7 +105,7 @@ def started(api: Api) -> Iterator[Callable[[Object], Object]]:
     api.wait("free slices", lambda: not any(api.get(each) for each in made))
 
 
-def test_the_production_model_keeps_the_autoscaling_test_off_the_card(
+def test_the_production_model_keeps_the_autoscaling_test_off_the_gpu(
     api: Api, up: State, started: Callable[[Object], Object]
 ) -> None:
     production = started(model_pod(up, "code-assistant"))
@@ -121,10 +121,8 @@ def test_five_pods_of_the_autoscaling_test_fit_and_the_sixth_waits(
     assert "Insufficient nvidia.com/gpu" in waits(api, started(model_pod(up, "autoscaling-test", SLICES)))
 
 
-def test_a_download_of_the_model_cache_comes_onto_the_gpu_node(
-    api: Api, up: State, started: Callable[[Object], Object]
-) -> None:
-    """KServe's agent makes a pod for its own node, without a toleration: an admission policy of ours adds it."""
+def test_the_model_cache_downloads_on_the_gpu_node(api: Api, up: State, started: Callable[[Object], Object]) -> None:
+    """KServe's agent creates a pod for its own node, without a toleration: our admission policy adds it."""
     assert live(up, "MutatingAdmissionPolicy", "codeintel-downloads-tolerate-gpu")
     download = pod("download", "kserve-localmodel-jobs")
     download["spec"]["nodeSelector"] = {"kubernetes.io/hostname": "promised-gpu"}
@@ -134,11 +132,11 @@ def test_a_download_of_the_model_cache_comes_onto_the_gpu_node(
 
 
 def _tolerating(thing: Object) -> list[Object]:
-    """Return its tolerations of a GPU node: a new policy holds after a moment."""
+    """Return the pod's tolerations of a GPU node, once the new policy takes effect."""
     return [each for each in thing["spec"].get("tolerations") or [] if each.get("key") == GPU]
 
 
-def test_training_takes_the_whole_card_too(up: State) -> None:
+def test_training_takes_the_whole_gpu_too(up: State) -> None:
     [jobs] = live(up, "TrainingRuntime", "codeintel-lora")["spec"]["template"]["spec"]["replicatedJobs"]
     [node] = jobs["template"]["spec"]["template"]["spec"]["containers"]
     assert int(node["resources"]["limits"][GPU]) == SLICES
@@ -155,14 +153,14 @@ def test_a_gate_may_try_its_own_kind_and_nothing_else(api: Api, up: State) -> No
 
 
 @pytest.mark.parametrize("space", ["codeintel", "codeintel-data", "codeintel-models"])
-def test_nobody_in_our_namespaces_may_read_anything_of_the_api(api: Api, up: State, space: str) -> None:
+def test_no_account_in_our_namespaces_may_read_the_api(api: Api, up: State, space: str) -> None:
     assert live(up, "Namespace", space)
     user = f"system:serviceaccount:{space}:default"
     assert not [what for what in ("secrets", "pods", "configmaps") if may(api, user, "get", what, space)]
 
 
 @pytest.mark.parametrize("space", ["codeintel", "codeintel-data", "codeintel-gates"])
-def test_our_namespaces_refuse_a_pod_that_asks_for_more(api: Api, up: State, space: str) -> None:
+def test_our_namespaces_reject_a_privileged_pod(api: Api, up: State, space: str) -> None:
     assert live(up, "Namespace", space)
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": space}}
     api.wait("the namespace's account", lambda: api.get(account))
@@ -170,8 +168,8 @@ def test_our_namespaces_refuse_a_pod_that_asks_for_more(api: Api, up: State, spa
         api.create(pod("bad", space, securityContext={"privileged": True}))
 
 
-def test_each_pod_of_ours_is_let_in_where_it_belongs(api: Api, up: State) -> None:
-    """A StatefulSet of pods that Pod Security refuses is taken; so its pods themselves are tried."""
+def test_each_pod_of_ours_is_admitted_to_its_namespace(api: Api, up: State) -> None:
+    """The API server accepts a StatefulSet whose pods Pod Security rejects, so each pod itself is tried."""
     tried = []
     for each in up.objects:
         spec = each.get("spec", {})
@@ -187,7 +185,7 @@ def test_each_pod_of_ours_is_let_in_where_it_belongs(api: Api, up: State) -> Non
 
 
 def _without_claims(spec: Object) -> Object:
-    """Return a pod's specification with what its StatefulSet would add: a volume for each mount."""
+    """Return a pod specification with what its StatefulSet would add: a volume for each mount."""
     named = {each["name"] for each in spec.get("volumes") or []}
     mounts = {mount["name"] for each in spec["containers"] for mount in each.get("volumeMounts") or []}
     added = [{"name": name, "emptyDir": {}} for name in sorted(mounts - named)]

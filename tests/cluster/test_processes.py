@@ -1,4 +1,4 @@
-"""No process and no cable outlives a run, even one that is killed; and what is wrong is said in one line."""
+"""No process and no virtual cable outlives a run, even a killed one; errors are one line."""
 
 import os
 import subprocess
@@ -59,7 +59,7 @@ def test_logs_stay_where_something_failed(tmp_path: Path, capfd: pytest.CaptureF
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may make network links")
-def test_two_clusters_have_cables_of_their_own(tmp_path: Path) -> None:
+def test_two_clusters_have_separate_virtual_cables(tmp_path: Path) -> None:
     folders = [tmp_path / "one", tmp_path / "two"]
     for folder in folders:
         folder.mkdir()
@@ -74,13 +74,13 @@ def test_two_clusters_have_cables_of_their_own(tmp_path: Path) -> None:
     assert not Path(f"/sys/class/net/{one.bridge}").exists()
 
 
-def test_without_go_the_cure_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_go_is_an_error_with_a_cure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda name, path=None: None)
     with pytest.raises(ClusterError, match=r"Go is not on the PATH: install Go 1\.26 .*KUBECONFIG_TEST"):
         binary("etcd")
 
 
-def test_a_cluster_that_is_away_or_no_cluster_is_said(tmp_path: Path) -> None:
+def test_an_unreachable_or_wrong_cluster_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ClusterError, match="is no kubeconfig"):
         Api(tmp_path / "missing")
     away = Authority(tmp_path).kubeconfig("https://127.0.0.1:9", "nobody")

@@ -1,4 +1,4 @@
-"""The same program by the real Pulumi CLI and its Kubernetes provider, where both are on the PATH, on a file backend."""
+"""The same program run by the real Pulumi CLI and its Kubernetes provider (if both are on the PATH), on a file backend."""
 
 import json
 import os
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"the real CLI: {' and '.j
 
 
 class Stack:
-    """A stack of the project, whose folder is stood in for by links: the CLI writes a stack's file beside Pulumi.yaml."""
+    """A stack of the project in a folder of links to it, as the CLI writes a stack's file beside Pulumi.yaml."""
 
     def __init__(self, kubeconfig: Path, folder: Path) -> None:
         self.state, self.project, home = folder / "state", folder / "project", folder / "home"
@@ -38,7 +38,7 @@ class Stack:
         }
 
     def set(self, config: dict[str, object]) -> None:
-        """Write the stack's settings; what the CLI wrote of its own into that file stays."""
+        """Write the stack's settings, keeping what the CLI wrote into that file."""
         kept = [line for line in self.settings.read_text().splitlines() if line.startswith("encryptionsalt")]
         self.settings.write_text("\n".join([*kept, f"config: {json.dumps(config)}", ""]))  # JSON is YAML
 
@@ -49,7 +49,7 @@ class Stack:
         )
 
     def up(self, *arguments: str) -> dict[str, int]:
-        """Return how many resources were created, updated, unchanged, …"""
+        """Run `pulumi up` and return how many resources were created, updated, unchanged, …"""
         done = self.run("up", "--yes", "--skip-preview", "--json", *arguments)
         assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
         lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
@@ -69,7 +69,7 @@ def stack(kubeconfig: Path, tmp_path: Path) -> Stack:
     return made
 
 
-def test_it_goes_up_stays_and_goes_away(stack: Stack, api: Api) -> None:
+def test_it_goes_up_stays_unchanged_and_is_destroyed(stack: Stack, api: Api) -> None:
     before = everything(api)
     foreseen = stack.run("preview")
     assert foreseen.returncode == 0, foreseen.stdout
@@ -89,7 +89,7 @@ def test_it_goes_up_stays_and_goes_away(stack: Stack, api: Api) -> None:
 secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "qdrant", "namespace": "codeintel-data"}}
 
 
-def test_a_misspelt_setting_ends_in_one_line_before_anything_is_changed(stack: Stack, api: Api) -> None:
+def test_a_misspelt_setting_is_a_one_line_error_before_any_change(stack: Stack, api: Api) -> None:
     before = everything(api)
     stack.set({"codeintel:gup": {"slices": 5}})
     done = stack.run("up", "--yes", "--skip-preview")

@@ -40,7 +40,7 @@ Program = Callable[[], None]
 
 
 def program(watts: int = 40, extra: bool = True) -> Program:
-    """A namespace, a chart that brings a kind, an object of it, and a map with a secret in it."""
+    """Return a program: a namespace, a chart with a kind, an object of that kind, and a ConfigMap with a secret in it."""
 
     def run() -> None:
         space = k8s.core.v1.Namespace("space", metadata={"name": SPACE, "labels": {"tier": "test"}})
@@ -72,7 +72,7 @@ def double(api: Api) -> Iterator[Double]:
     assert api.get({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SPACE}}) is None
 
 
-def test_objects_are_live_and_secrets_open(double: Double, api: Api) -> None:
+def test_objects_exist_and_secrets_are_decrypted(double: Double, api: Api) -> None:
     state = double.up(program())
     secret, lamp = (next(each for each in state.objects if each["kind"] == kind) for kind in ("Secret", "Lamp"))
     assert api.get(secret) == secret | {"metadata": (api.get(secret) or {})["metadata"]}
@@ -93,13 +93,13 @@ def test_a_second_run_changes_nothing_and_destroy_leaves_nothing(double: Double,
     goes_away(double, before)
 
 
-def test_what_the_program_no_longer_makes_is_deleted(double: Double, api: Api) -> None:
+def test_an_object_removed_from_the_program_is_deleted(double: Double, api: Api) -> None:
     (secret,) = (each for each in double.up(program()).objects if each["kind"] == "Secret")
     double.up(program(extra=False))
     assert api.get(secret) is None
 
 
-def test_a_preview_tells_and_changes_nothing(double: Double, api: Api) -> None:
+def test_a_preview_reports_and_changes_nothing(double: Double, api: Api) -> None:
     def plan(program: Program) -> dict[str, str]:
         return {urn.rsplit("::", 1)[1]: what for urn, what in double.preview(program).items()}
 
@@ -122,7 +122,7 @@ def test_an_object_before_its_kind_fails_the_run(double: Double) -> None:
     assert [each.type for each in double.state.resources.values() if each.name == "space"]
 
 
-def test_what_the_api_server_refuses_fails_the_run(double: Double) -> None:
+def test_an_object_that_the_api_server_rejects_fails_the_run(double: Double) -> None:
     def misspelt() -> None:
         program()()
         k8s.core.v1.ConfigMap("map", metadata={"name": "map", "labels": {"a b": "not a label"}})

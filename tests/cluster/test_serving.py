@@ -1,7 +1,7 @@
 """The platform's models and its assistant on real nodes: a rollout without a free slice, scaling by KPA, the loss of a node.
 
 On a cluster of one's own (KUBECONFIG_TEST) INGRESS_TEST=http://… names the ingress, and the image of `python -m
-testbed.machines.python_image FILE` has to be on its nodes, which lose their power only where they are ours.
+testbed.machines.python_image FILE` has to be on its nodes, which lose their power only if they are ours.
 """
 
 import os
@@ -42,7 +42,7 @@ QUESTION = "How is an adapter promoted?"
 
 @pytest.fixture(scope="module")
 def models(request: pytest.FixtureRequest) -> Models:
-    """The models' cluster: ours, or the one that KUBECONFIG_TEST and INGRESS_TEST name."""
+    """Yield the models' cluster: ours, or the one that KUBECONFIG_TEST and INGRESS_TEST name."""
     given = given_kubeconfig()
     if given is None:
         cluster: ServingCluster = request.getfixturevalue("serving")
@@ -60,18 +60,18 @@ def models(request: pytest.FixtureRequest) -> Models:
 def switch(serving: ServingCluster) -> Iterator[PowerSwitch]:
     with power_switch(serving.cluster) as switch:
         yield switch
-        serving.stop()  # before the switch, whose thread the returned nodes hang on
+        serving.stop()  # before the switch: the returned nodes belong to its thread
 
 
 @pytest.fixture(scope="module")
 def assistants(serving: ServingCluster) -> str:
-    """An assistant on each node without a card, watched by Prometheus, and the production model; gives their address."""
+    """Run the production model, and an assistant on each node without a GPU, watched by Prometheus; yield their address."""
     address = serving.bring_assistants()
     serving.models.bring(production())
     return address
 
 
-def test_the_production_model_has_the_whole_card_and_explains(serving: ServingCluster, assistants: str) -> None:
+def test_the_production_model_has_the_whole_gpu_and_explains(serving: ServingCluster, assistants: str) -> None:
     (pod,) = serving.models.pods(PRODUCTION)
     assert pod["spec"]["tolerations"][0]["key"] == GPU
     assert pod["spec"]["nodeName"] == "gpu"
@@ -82,7 +82,7 @@ def test_the_production_model_has_the_whole_card_and_explains(serving: ServingCl
     assert not answer["notices"]
 
 
-def test_prometheus_reads_what_the_platform_monitors(serving: ServingCluster, assistants: str) -> None:
+def test_prometheus_scrapes_what_the_platform_monitors(serving: ServingCluster, assistants: str) -> None:
     ask = serving.prometheus.ask
     assistant.ask(assistants, assistant.key(serving.api), QUESTION)
     seen = serving.api.wait("the model's metrics", lambda: ask("vllm:request_success_total > 0"))
@@ -95,7 +95,7 @@ def test_prometheus_reads_what_the_platform_monitors(serving: ServingCluster, as
 
 @contextmanager
 def reader(url: str, key: str) -> Iterator[tuple[set[str], list[str]]]:
-    """Ask all the time; gives the ids of the answers that came, and what came instead of the others."""
+    """Ask continuously; yield the ids of the answers received, and the errors in place of the others."""
     answered, failed, ended = set[str](), list[str](), threading.Event()
 
     def ask_for_ever() -> None:
@@ -115,7 +115,7 @@ def reader(url: str, key: str) -> Iterator[tuple[set[str], list[str]]]:
 
 
 @pytest.mark.parametrize("lost", ["gpu", "node-3"])
-def test_a_lost_node_costs_no_answer_that_was_given(
+def test_a_lost_node_loses_no_recorded_answer(
     serving: ServingCluster, switch: PowerSwitch, assistants: str, tmp_path: Path, lost: str
 ) -> None:
     began = time.monotonic()
@@ -140,18 +140,18 @@ def test_a_killed_model_costs_explanations_and_no_answers(
     print(f"model killed: {verdict}")
 
 
-def test_an_object_store_that_is_away_is_not_missed(serving: ServingCluster, assistants: str, tmp_path: Path) -> None:
+def test_an_outage_of_the_object_store_goes_unnoticed(serving: ServingCluster, assistants: str, tmp_path: Path) -> None:
     print(f"object-store-away: {experiment('object-store-away', serving, assistants, tmp_path)}")
 
 
-def test_a_qdrant_that_is_away_is_named_for_longer_than_a_probe_bears(
+def test_answers_name_a_qdrant_that_is_down_for_longer_than_probes_tolerate(
     serving: ServingCluster, assistants: str, tmp_path: Path
 ) -> None:
     print(f"qdrant-away: {experiment('qdrant-away', serving, assistants, tmp_path, hold='20')}")
 
 
 def experiment(name: str, serving: ServingCluster, url: str, folder: Path, **variables: str) -> str:
-    """Run an experiment on the cluster and gives what its page says of it."""
+    """Run an experiment on the cluster and return its report's verdict."""
     page = folder / "page.html"
     asked = {"url": url, "api_key": assistant.key(serving.api), "question": QUESTION, "page": str(page)}
     chaos_run(name, folder, {"KUBECONFIG": str(serving.api.kubeconfig)}, 600, **asked, **variables)
@@ -160,7 +160,7 @@ def experiment(name: str, serving: ServingCluster, url: str, folder: Path, **var
     return verdict[0]
 
 
-def test_a_new_production_model_replaces_the_old_one_because_beside_it_there_is_no_slice(models: Models) -> None:
+def test_a_new_production_model_replaces_the_old_one_for_want_of_a_free_slice(models: Models) -> None:
     changed = production(context_tokens=1024)
     models.bring(production())
     models.api.apply(changed, force=True)  # what Pulumi does not do: see ADR 0011
@@ -179,7 +179,7 @@ def _second(pod: Object) -> bool:
     return "-predictor-00002" in pod["metadata"]["name"]
 
 
-def test_kserve_makes_of_a_model_what_knative_scales(models: Models) -> None:
+def test_kserve_creates_a_knative_service_for_a_model(models: Models) -> None:
     models.bring(autoscaled())
     place = {"name": f"{AUTOSCALED}-predictor", "namespace": SPACE}
     made = models.api.get({"apiVersion": "serving.knative.dev/v1", "kind": "Service", "metadata": place})

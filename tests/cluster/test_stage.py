@@ -1,7 +1,7 @@
-"""A stage of the learning pipeline as it is compiled, as a pod on a real node with what the platform makes for it.
+"""A compiled stage of the learning pipeline, as a pod on a real node with the objects the platform creates for it.
 
-In the place of Kubeflow's driver and launcher, which need its whole installation, stands what they make of a stage: the pod, and
-the arguments that say where its artifacts lie. The stage's image is that of this Python; what it lacks is mounted: this
+Kubeflow's driver and launcher need its whole installation; the test creates what they make of a stage: the pod, and
+the arguments that say where its artifacts are. The stage's image is that of this Python; what it lacks is mounted: this
 environment, in which kfp is where `make setup-ml` ran, and this machine's /usr with a shell.
 """
 
@@ -26,9 +26,9 @@ from testbed.machines import python_image
 from tests.infra.recorder import recorded
 
 SPACE = Namespace.PIPELINES
-VOLUME = f"{SPACE}-{WORKSPACE_CLAIM}"  # that of training jobs has the claim's name
+VOLUME = f"{SPACE}-{WORKSPACE_CLAIM}"  # the training jobs' volume has the claim's name
 OUTPUT = "/tmp/stage"
-# The interpreter's folder too, for the links by which this environment names it.
+# The interpreter's folder too, as this environment links to it.
 MOUNTED = {
     "stage-packages": sys.prefix,
     "stage-python": str(Path(python_image.INTERPRETER).parent),
@@ -41,7 +41,7 @@ pytestmark = pytest.mark.skipif(find_spec("kfp") is None, reason="kfp is not ins
 
 @pytest.fixture(scope="module")
 def api(serving: ServingCluster) -> Api:
-    """The cluster with Qdrant, and in Kubeflow's namespace what the program makes for the stages."""
+    """Return the API of the cluster with Qdrant, and with the stages' objects in Kubeflow's namespace."""
     stores.apply(serving.api, serving.node(STEADY))
     state = recorded({"langfuse": False, "models": False})
     made = [each.inputs for each in state.resources.values() if "name" in each.inputs.get("metadata", {})]
@@ -65,7 +65,7 @@ def api(serving: ServingCluster) -> Api:
 
 
 def _keys(api: Api) -> Object:
-    """Return the stages' secret with the keys of the Qdrant that runs."""
+    """Return the stages' secret with the keys of the running Qdrant."""
     place = {"name": QDRANT.name, "namespace": QDRANT.namespace}
     live = api.get({"apiVersion": "v1", "kind": "Secret", "metadata": place})
     assert live
@@ -110,7 +110,7 @@ def stage(name: str, arguments: dict[str, Any]) -> Object:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
 
-def test_the_stage_that_indexes_runs_as_it_is_compiled(serving: ServingCluster, api: Api) -> None:
+def test_the_indexing_stage_runs_as_compiled(serving: ServingCluster, api: Api) -> None:
     sources = [f"/{python_image.PACKAGES}/{CODE}/pipelines"]
     arguments = {
         "inputs": {"parameterValues": {"sources": sources, "pinned": ""}},
@@ -129,12 +129,12 @@ def test_the_stage_that_indexes_runs_as_it_is_compiled(serving: ServingCluster, 
     assert folder.stat().st_gid == 65532
 
 
-def test_the_stage_that_trains_sees_the_card(api: Api) -> None:
+def test_the_training_stage_sees_the_gpu(api: Api) -> None:
     training, indexing = stage("fine-tune-llm", {}), stage("build-code-index", {})
     indexing["metadata"]["name"] = "another"
 
     def runtime(pod: Object) -> str | None:
-        """Return the runtime class of a pod as the API server would make it."""
+        """Return the runtime class of a pod as the API server would create it."""
         name: str | None = api.apply(pod, dry_run=True)["spec"].get("runtimeClassName")
         return name
 

@@ -1,8 +1,8 @@
 """Training under Kubeflow Trainer's and JobSet's own controllers: the client of ml.training starts jobs on a real node.
 
-What holds the card beside it is a pod with a slice: that the production model is one, test_serving.py shows.
+Here any pod with a slice occupies the GPU; test_serving.py shows that the production model is such a pod.
 
-In the place of the training function, which needs torch, stands a small one; where torch is installed (`make setup-ml`) the
+A small function replaces the training function, which needs torch; where torch is installed (`make setup-ml`) the
 real one runs too.
 """
 
@@ -39,7 +39,7 @@ from tests.ml.support import CACHE, TINY, facts
 
 @dataclass
 class Client:
-    """Starts jobs whose files lie in a folder that it shares with them."""
+    """Starts jobs whose files are in a folder that it shares with them."""
 
     shared: Path
     data: TrainingData
@@ -47,7 +47,7 @@ class Client:
     recipe: Recipe = TINY
 
     def output(self, name: str) -> Path:
-        """Make the folder of a job, which is nobody where its client is root."""
+        """Create a job's folder, writable for the job: it runs as nobody if the client is root."""
         folder = self.shared / name
         folder.mkdir()
         folder.chmod(0o777)
@@ -60,7 +60,7 @@ class Client:
 
 @pytest.fixture(scope="module")
 def shared(serving: ServingCluster) -> Path:
-    """Where clients and jobs see the same files; Trainer is there, and the platform's runtime."""
+    """Return the folder that clients and jobs share, with Trainer and the platform's runtime installed."""
     return serving.bring_trainer()
 
 
@@ -76,7 +76,7 @@ def client(serving: ServingCluster, shared: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def training_pod(api: Api, phase: str) -> Object:
-    """Return the pod that trains as soon as it is in a phase."""
+    """Return the training pod as soon as it is in the given phase."""
 
     def found() -> Object | None:
         pods = api.find("v1", "Pod", SPACE, labelSelector=POD, fieldSelector=f"status.phase={phase}")
@@ -87,14 +87,14 @@ def training_pod(api: Api, phase: str) -> Object:
 
 
 def restarts(api: Api) -> int:
-    """Return how often the last job was started again."""
+    """Return how often the last job was restarted."""
     sets = api.find("jobset.x-k8s.io/v1alpha2", "JobSet", SPACE)
     last = max(sets, key=lambda each: each["metadata"]["creationTimestamp"])
     return int(last["status"].get("restarts", 0))
 
 
 @pytest.mark.usefixtures("shared")
-def test_the_webhook_takes_what_the_gate_tries_and_refuses_a_runtime_that_trains_nothing(
+def test_the_webhook_accepts_the_gates_object_and_rejects_a_runtime_without_a_trainer(
     serving: ServingCluster,
 ) -> None:
     serving.api.apply(written("Namespace", Namespace.GATES))
@@ -107,7 +107,7 @@ def test_the_webhook_takes_what_the_gate_tries_and_refuses_a_runtime_that_trains
         serving.api.apply(sample, dry_run=True)
 
 
-def test_training_waits_for_the_card_and_then_has_it_whole(serving: ServingCluster, client: Client) -> None:
+def test_training_waits_for_the_gpu_and_then_has_all_of_it(serving: ServingCluster, client: Client) -> None:
     api, output = serving.api, client.output("exclusive")
     (output / HOLD).touch()
     model = api.create(pod("model", SPACE, slices=1))
@@ -127,14 +127,14 @@ def test_training_waits_for_the_card_and_then_has_it_whole(serving: ServingClust
     api.delete(model)
 
 
-def test_a_job_that_gives_up_says_why_and_is_not_started_again(serving: ServingCluster, client: Client) -> None:
+def test_a_failed_job_reports_the_reason_and_is_not_restarted(serving: ServingCluster, client: Client) -> None:
     lost = replace(client, base=BaseModel(str(client.shared / "nowhere"), "nowhere", ""))
     with pytest.raises(TrainingError, match=r"failed\nno checkpoint in .*/nowhere"):
         lost.train(client.output("lost"))
     assert restarts(serving.api) == 0
 
 
-def test_a_killed_job_goes_on_from_its_checkpoint(serving: ServingCluster, client: Client) -> None:
+def test_a_killed_job_resumes_from_its_checkpoint(serving: ServingCluster, client: Client) -> None:
     output, lines = client.output("killed"), list[str]()
     (output / HOLD).touch()
 
@@ -145,15 +145,17 @@ def test_a_killed_job_goes_on_from_its_checkpoint(serving: ServingCluster, clien
             (output / HOLD).unlink()
 
     assert client.train(output, kill_at_step_3).first_step == 3
-    ours = [line.partition("/")[0] for line in lines if "Killed" not in line]  # what the shell says, if it is seen
+    ours = [
+        line.partition("/")[0] for line in lines if "Killed" not in line
+    ]  # what the shell reports, if it gets that far
     assert ours == [
-        "training", "step 1", "step 2", "step 3", "going on from 3", "step 4", "step 5", "step 6"
+        "training", "step 1", "step 2", "step 3", "resuming from 3", "step 4", "step 5", "step 6"
     ]  # fmt: skip
     assert restarts(serving.api) == 1
 
 
 def kill_training(node: int) -> None:
-    """Kill the function's process on a node, as the kernel does where memory runs out."""
+    """Kill the function's process on a node, as the kernel does when memory runs out."""
     script = Path(small_training.__code__.co_filename).name
     for process in psutil.Process(node).children(recursive=True):
         with suppress(psutil.NoSuchProcess):

@@ -1,3 +1,3 @@
-"""What the hostile tests of the service share with its other tests: the index of the shop."""
+"""Fixtures that the hostile tests share with the service's: the index of the shop."""
 
 from tests.service.conftest import indexed as indexed

@@ -1,4 +1,4 @@
-"""Damages the files of a store, each a little differently, and tells how a reader takes it."""
+"""Damage the files of a store, each a little differently, and record how a reader copes."""
 
 import os
 import random
@@ -11,16 +11,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 60
-# Reads all of a store in a process of its own, as damage may end it; prints one line.
+# Reads a whole store in a process of its own, as damage may crash it; prints one line.
 READ = """
 import sys
 from ml.errors import CodeIntelError
 from ml.index.store import open_store
 from ml.index.store.base import Where
-from tests.support.chunks import EMBEDDER, asked
+from tests.support.chunks import EMBEDDER, encode_query
 try:
     store = open_store(sys.argv[1], EMBEDDER.name, EMBEDDER.dimension)
-    found = store.query(asked("anything"), Where(), 10_000)
+    found = store.query(encode_query("anything"), Where(), 10_000)
     held = [chunk for path in store.files("r") for chunk in store.chunks("r", path)]
     texts = sorted(one.chunk.text for one in found)
     assert texts == sorted(chunk.text for chunk in held)
@@ -41,13 +41,13 @@ class Outcome:
 
     @property
     def is_clean(self) -> bool:
-        """Return whether the reader was right, or said what is wrong in one line."""
+        """Return whether the reader was right, or reported the damage in one line."""
         one_line = self.output.count("\n") == 1 and self.output.startswith(("right ", "error "))
         return one_line and not self.errors and self.status == 0
 
 
 def damages(folder: Path, rounds: int, seed: int) -> Iterator[Outcome]:
-    """Yield what a reader makes of a copy of a store with one damaged file, `rounds` times."""
+    """Yield the outcome of reading a copy of a store with one damaged file, `rounds` times."""
     chance = random.Random(seed)
     names = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file() and path.stat().st_size)
     copy = folder.with_name("damaged")
@@ -59,7 +59,7 @@ def damages(folder: Path, rounds: int, seed: int) -> Iterator[Outcome]:
 
 
 def _damage(path: Path, chance: random.Random) -> str:
-    """Damage a file and return how; half the time it keeps its time of change, as bytes that went bad do."""
+    """Damage a file and return how; half the time keep its modification time, as bit rot does."""
     before = path.stat()
     kind = chance.choice(["flip", "flip", "truncate", "zero", "random", "remove", "folder", "pipe"])
     match kind:

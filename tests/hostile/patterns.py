@@ -120,8 +120,9 @@ def compiled_in_functions() -> list[str]:
         f"{file.relative_to(ROOT)}:{call.lineno}"
         for file, tree in trees().items()
         if file.name != "patterns.py"
+        for compilers in [_compilers(tree)]
         for call in _calls_in_functions(tree)
-        if _is_of_re(call.func, _compilers(tree))
+        if _is_of_re(call.func, compilers)
     )
 
 

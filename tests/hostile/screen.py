@@ -1,4 +1,4 @@
-"""Runs a command as a person or a pipe sees it: every byte that it would send to a terminal."""
+"""Run a command as a person or a pipe sees it: capture every byte that it would send to a terminal."""
 
 import fcntl
 import logging
@@ -20,9 +20,9 @@ from ml.visible import HIDDEN, label
 from rag_service.cli import main
 
 ROWS, COLUMNS = 50, 240
-# What we send on purpose: colours, links to files of this machine, and what a progress bar needs.
+# What we send on purpose: colours, links to local files, and what a progress bar needs.
 OURS = re.compile(r"\x1b\[[\d;]*m|\x1b\]8;;(?:file://[!-~]*)?\x1b\\|\x1b\[\?25[lh]|\x1b\[[12]?[AK]|\r+(?=[\n\x1b])")
-# Colours, which an attacker may not have either: no style of ours blinks.
+# Colours, which an attacker may not send either: no style of ours blinks.
 FORGED = "\x1b[31;5m"
 ATTACK = (
     "\x1b]52;c;cm0gLXJmIH4=\x07\x1b]0;owned\x07\x1b]8;;http://evil.example\x1b\\here\x1b]8;;\x1b\\\x1b[2J\x1b[1;1H"
@@ -32,18 +32,18 @@ ATTACK = (
 
 @dataclass(frozen=True)
 class Screen:
-    """All that a command wrote, on stdout and stderr together, and its exit status."""
+    """Everything a command wrote, stdout and stderr together, and its exit status."""
 
     text: str
     code: int
 
     def attacks(self) -> list[str]:
-        """Return what a terminal would obey, or hide from its reader, and that is not ours."""
+        """Return what a terminal would obey or hide from its reader, except what is ours."""
         return [label(found) for found in HIDDEN.findall(OURS.sub("", self.text))] + [FORGED] * (FORGED in self.text)
 
 
 def run(monkeypatch: pytest.MonkeyPatch, arguments: list[str], *, on_terminal: bool) -> Screen:
-    """Run the command line in this process, its output led to a terminal or into a pipe."""
+    """Run the command line in this process, with its output to a terminal or a pipe."""
     get_settings.cache_clear()
     monkeypatch.setattr(sys, "argv", ["codeintel", *arguments])
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
@@ -78,5 +78,5 @@ def _read(source: int, parts: list[bytes]) -> None:
     try:
         while part := os.read(source, 65_536):
             parts.append(part)
-    except OSError:  # how a terminal says that its other end is closed
+    except OSError:  # how a terminal reports that its other end is closed
         return

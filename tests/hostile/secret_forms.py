@@ -66,6 +66,7 @@ class _Maker:
             "secret40": self.of(LETTERS + "/+", 40), "key33": self.of(LETTERS, 33), "key20": self.of(LETTERS, 20),
         }  # fmt: skip
         made["pin"] = self.of("567890", 4)
+        made["letters16"] = self.of("bcdfghjkmnpqrstvwxz", 16)
         rest = {"id": "7" + self.of("98765", 9), "upper16": self.of(string.ascii_uppercase + string.digits, 16)}
         rest |= {"hex": self.of("0123456789abcdef", 32), "six": self.of(LETTERS, 6), "имя": next(PLACES)}
         rest |= {"name": name, "Name": name.title(), "NAME": name.upper()}

@@ -1,4 +1,4 @@
-"""The real service as a process, raw connections to it, and a watch that its pulse goes on."""
+"""The real service as a process, raw connections to it, and a check of its pulse."""
 
 import os
 import resource
@@ -40,12 +40,12 @@ class Served:
 
     @property
     def memory(self) -> int:
-        """Byte of memory in use."""
+        """Memory in use, in bytes."""
         size: int = psutil.Process(self.process.pid).memory_info().rss
         return size
 
     def stop(self, seconds: float) -> int:
-        """Send SIGTERM and return the exit status; fail where it takes longer."""
+        """Send SIGTERM and return the exit status; fail if stopping takes longer."""
         self.process.terminate()
         return self.process.wait(seconds)
 
@@ -54,7 +54,7 @@ class Served:
 def serve(
     settings: Settings, folder: Path, more: Mapping[str, str] | None = None, *, open_files: int = 0
 ) -> Iterator[Served]:
-    """Run the service, with a limit of open files where one is given, until the block ends."""
+    """Run the service until the block ends, with a limit of open files if one is given."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -89,7 +89,7 @@ def wait_ready(port: int, seconds: float = 60) -> None:
 
 @contextmanager
 def pulse(url: str) -> Iterator[list[float]]:
-    """Ask /healthz over new connections during the block. Fail where one is not answered within PATIENCE."""
+    """Query /healthz over new connections during the block; fail if one is not answered within PATIENCE."""
     ended = threading.Event()
     seconds: list[float] = []
     failures: list[str] = []
@@ -117,7 +117,7 @@ def pulse(url: str) -> Iterator[list[float]]:
 
 @contextmanager
 def many_connections(port: int, count: int, sends: tuple[bytes, ...]) -> Iterator[list[socket.socket]]:
-    """Open connections that each send one of the texts, and keep them open during the block."""
+    """Open connections that each send one of the texts; keep them open during the block."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     with ExitStack() as all_open:
@@ -133,7 +133,7 @@ def many_connections(port: int, count: int, sends: tuple[bytes, ...]) -> Iterato
 
 
 def talk(port: int, *parts: bytes, pause: float = 0.0, seconds: float = 10) -> bytes:
-    """Send the parts one after another and return what comes back until the peer closes, or is silent so long."""
+    """Send the parts one after another and return the response, read until the peer closes or the timeout."""
     with socket.create_connection(("127.0.0.1", port), seconds) as connection:
         got = b""
         for part in parts:

@@ -2,7 +2,7 @@
 
 
 def spin(item: int) -> int:
-    """Return the item, or take for ever over the number 3."""
+    """Return the item, but spin forever on the number 3."""
     while item == 3:
         pass
     return item

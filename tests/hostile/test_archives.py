@@ -1,4 +1,4 @@
-"""Archives that were made to do harm: what can't be unpacked within bounds is one error, and nothing is written outside."""
+"""Hostile archives: what cannot be unpacked within bounds is one error, and nothing is written outside."""
 
 import io
 import random
@@ -48,8 +48,8 @@ def outside(tmp_path: Path) -> set[str]:
     return {path.name for path in tmp_path.iterdir()} - {"cache", "archives"}
 
 
-def whole(folder: Path, kind: str) -> bytes:
-    """Return a sound archive: two files, a link and a folder."""
+def pack_archive(folder: Path, kind: str) -> bytes:
+    """Return a valid archive: two files, a link and a folder."""
     path = folder / f"whole.{kind}"
     if kind == "zip":
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -90,13 +90,13 @@ def mutated(data: bytes, seed: int) -> Iterator[bytes]:
 def test_mutated_archives(tmp_path: Path, kind: str, cache: Path) -> None:
     folder = tmp_path / "archives"
     folder.mkdir()
-    for number, data in enumerate(mutated(whole(folder, kind), seed=len(kind))):
+    for number, data in enumerate(mutated(pack_archive(folder, kind), seed=len(kind))):
         path = folder / f"{number}.{kind}"
         path.write_bytes(data)
         try:
             assert all(len(text) < 100_000 for text in texts(path).values())
         except SourceError as error:
-            assert str(error).isprintable()  # noqa: PT017  # either is right, what it may not be is anything else
+            assert str(error).isprintable()  # noqa: PT017  # either outcome is right, any other is not
     assert outside(tmp_path) == set()
     assert not list((cache / "scratch").iterdir())
 
@@ -130,7 +130,7 @@ def test_a_link_to_a_link_is_not_written_through(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE, tarfile.LNKTYPE, b"Z"])
-def test_what_is_no_plain_file_is_left_out(tmp_path: Path, kind: bytes) -> None:
+def test_special_files_are_left_out(tmp_path: Path, kind: bytes) -> None:
     path = tar(tmp_path / "a.tar", (member("odd.py", kind, "/etc/passwd"), b""), (member("a.py"), b"x = 1\n"))
     assert {name: text for name, text in texts(path).items() if name != "odd.py"} == {"a.py": "x = 1\n"}
     assert texts(path).get("odd.py", "") == ""
@@ -153,8 +153,8 @@ def test_a_bomb_of_many_small_files(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         texts(path)
 
 
-def test_zip_members_that_lie_over_each_other(tmp_path: Path) -> None:
-    """A bomb without nesting: every entry of the directory names the same compressed bytes."""
+def test_overlapping_zip_members(tmp_path: Path) -> None:
+    """A bomb without nesting: every directory entry refers to the same compressed bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a", "\0" * 5_000_000)

@@ -42,13 +42,13 @@ CODE = f'''class PaymentGateway:
         return {ATTACK!r}
 '''
 ASKED = f"What does send_payment do? {ATTACK}"
-SECONDS = 15_000  # on a busy machine; a tab that is frozen takes minutes
+SECONDS = 15_000  # enough on a busy machine; a frozen tab takes minutes
 HUNDRED_THOUSAND = 100_000
 
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The service over a repository whose name, paths, code and symbols attack the page."""
+    """Yield the address of a service over a repository whose name, paths, code and symbols attack the page."""
     made = Settings(
         store=str(tmp_path_factory.mktemp("store")), data_dir=str(tmp_path_factory.mktemp("data")), llm="none"
     )
@@ -61,7 +61,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def responds(page: Page) -> bool:
-    """Tell whether the tab still runs what it is asked to."""
+    """Return whether the tab still runs scripts."""
     page.set_default_timeout(SECONDS)
     return bool(page.evaluate("new Promise((resolve) => setTimeout(() => resolve(true)))"))
 
@@ -83,7 +83,7 @@ def test_nothing_in_an_index_runs_or_hides(open_page: OpenPage, watch: Watch, ur
 
 
 def answer(text: str, part: int = 4_000) -> str:
-    """Return an answer of the service as server-sent events, its text in parts."""
+    """Return an answer of the service as server-sent events, with its text in parts."""
     cited = {"n": 1, "repo": ATTACK, "file_path": ATTACK, "line_start": 1, "line_end": 2, "quote": ATTACK}
     source = cited | {
         "symbol": ATTACK,
@@ -112,7 +112,7 @@ def replying(page: Page, pattern: str, **reply: Any) -> None:
     page.route(pattern, fulfill)
 
 
-def test_a_hostile_answer_is_text(open_page: OpenPage) -> None:  # noqa: F811
+def test_a_hostile_answer_is_shown_as_text(open_page: OpenPage) -> None:  # noqa: F811
     page = open_page()
     text = f"# {ATTACK}\n\n{ATTACK} **{ATTACK}** [1]\n\n- {ATTACK}\n  - {ATTACK}\n\n> {ATTACK}\n\n```{RUN}\n{ATTACK}\n```\n"
     replying(page, "**/api/ask", body=answer(text), content_type="text/event-stream")
@@ -125,7 +125,7 @@ def test_a_hostile_answer_is_text(open_page: OpenPage) -> None:  # noqa: F811
         expect(page.locator(place).first).to_contain_text("<U+202E>txt.exe")
 
 
-def test_a_hostile_error_is_text(open_page: OpenPage, watch: Watch) -> None:  # noqa: F811
+def test_a_hostile_error_is_shown_as_text(open_page: OpenPage, watch: Watch) -> None:  # noqa: F811
     page = open_page()
     replying(page, "**/api/ask", status=422, json={"error": {"cause": ATTACK, "cure": f"`{ATTACK}`"}})
     page.fill("#question", "why?")
@@ -135,7 +135,7 @@ def test_a_hostile_error_is_text(open_page: OpenPage, watch: Watch) -> None:  # 
     watch.errors = [error for error in watch.errors if "422" not in error]
 
 
-def test_what_is_copied_holds_no_escape(open_page: OpenPage) -> None:  # noqa: F811
+def test_copied_text_contains_no_escape(open_page: OpenPage) -> None:  # noqa: F811
     page = open_page(permissions=["clipboard-read", "clipboard-write"])
     replying(page, "**/api/ask", body=answer(f"It runs {HIDING} [1]."), content_type="text/event-stream")
     ask(page)
@@ -195,7 +195,7 @@ def test_no_file_freezes_the_tab(open_page: OpenPage) -> None:  # noqa: F811
         assert page.locator("#viewer .row").count() == min(len(lines), 5_000), name
 
 
-def test_a_long_file_opens_where_it_is_asked_for(open_page: OpenPage) -> None:  # noqa: F811
+def test_a_long_file_opens_at_the_requested_line(open_page: OpenPage) -> None:  # noqa: F811
     page = open_page()
     replying(page, "**/api/file?*", json=file([[["", f"line {n + 1}"]] for n in range(12_000)]))
     show(page, "file?repo=r&path=p#L6000-L6002")
@@ -246,7 +246,7 @@ def test_no_answer_freezes_the_tab(open_page: OpenPage) -> None:  # noqa: F811
         assert responds(page), name
 
 
-def test_an_answer_that_comes_in_many_parts_does_not_freeze_the_tab(open_page: OpenPage) -> None:  # noqa: F811
+def test_an_answer_in_many_parts_does_not_freeze_the_tab(open_page: OpenPage) -> None:  # noqa: F811
     page = open_page()
     replying(page, "**/api/ask", body=answer("word " * 30_000, part=20), content_type="text/event-stream")
     ask(page)

@@ -1,4 +1,4 @@
-"""Connections that cost their owner nothing cost the service nothing: no key, half a head, half a body, unread answers."""
+"""Cheap connections must not cost the service: no key, half a head, half a body, unread answers."""
 
 import socket
 import time
@@ -29,7 +29,7 @@ def small(indexed: Settings, tmp_path: Path) -> Iterator[Served]:
 
 
 def test_half_open_connections_leave_it_alive(small: Served) -> None:
-    """More than it has open files: it answers meanwhile, logs little, and stops when told."""
+    """More connections than open files: it answers meanwhile, logs little, and stops on request."""
     with pulse(small.url), many_connections(small.port, 1_500, HALF_OPEN):
         found = httpx.post(f"{small.url}/api/search", json={"query": "shopping cart"}, timeout=20)
         assert found.json()[0]["file_path"] == "web/cart.ts"
@@ -40,7 +40,7 @@ def test_half_open_connections_leave_it_alive(small: Served) -> None:
     assert "Traceback" not in small.log.read_text()
 
 
-def test_large_bodies_share_a_limit_and_memory_comes_back(indexed: Settings, tmp_path: Path) -> None:
+def test_large_bodies_share_a_limit_and_memory_is_freed(indexed: Settings, tmp_path: Path) -> None:
     head = HALF_BODY.replace(b"900", str(LARGEST).encode())
     with serve(indexed, tmp_path) as served:
         httpx.post(f"{served.url}/api/search", json={"query": "shopping cart"})
@@ -56,14 +56,14 @@ def test_large_bodies_share_a_limit_and_memory_comes_back(indexed: Settings, tmp
 
 @pytest.fixture
 def hasty(indexed: Settings) -> Iterator[int]:
-    """The port of a service that wants heads and bodies within a second."""
+    """Yield the port of a service that expects heads and bodies within a second."""
     with serving(indexed.model_copy(update={"head_timeout": 1.0, "body_timeout": 1.0})) as url:
         yield int(url.rpartition(":")[2])
 
 
 @pytest.mark.parametrize("begun", [HALF_HEAD, HALF_BODY])
-def test_a_request_that_trickles_is_ended(hasty: int, begun: bytes) -> None:
-    """The time is for the whole: a byte now and then does not lengthen it."""
+def test_a_trickling_request_is_cut_off(hasty: int, begun: bytes) -> None:
+    """The timeout is for the whole request: a byte now and then does not extend it."""
     started = time.monotonic()
     reply = talk(hasty, begun, *[b"x"] * 100, pause=0.2, seconds=30)
     assert time.monotonic() - started < 10
@@ -73,7 +73,7 @@ def test_a_request_that_trickles_is_ended(hasty: int, begun: bytes) -> None:
 @pytest.mark.parametrize(
     ("begun", "status"), [(b"", b""), (HALF_HEAD, b"HTTP/1.1 408 "), (HALF_BODY, b"HTTP/1.1 408 ")]
 )
-def test_a_request_that_stops_coming_is_told_so(hasty: int, begun: bytes, status: bytes) -> None:
+def test_a_request_that_stalls_gets_a_timeout(hasty: int, begun: bytes, status: bytes) -> None:
     assert talk(hasty, begun).startswith(status)
 
 
@@ -89,7 +89,7 @@ def test_an_answered_request_whose_body_never_ends_is_closed(
     assert not reply or reply.startswith(b"HTTP/1.1 413 ")
 
 
-def test_an_answer_that_nobody_reads_is_given_up(indexed: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_nobody_reads_is_aborted(indexed: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "IDLE_SECONDS", 1.0)
     with serving(indexed) as url, socket.socket() as deaf:
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -102,7 +102,7 @@ def test_an_answer_that_nobody_reads_is_given_up(indexed: Settings, monkeypatch:
 
 
 def test_the_key_is_asked_for_before_the_body(indexed: Settings) -> None:
-    """The refusal comes though the body never does."""
+    """The rejection comes even if the body never does."""
     with serving(indexed.model_copy(update={"api_key": SecretStr("right-key")})) as url:
         port = int(url.rpartition(":")[2])
         for path in (b"/api/ask", b"/v1/chat/completions", b"/nothing", b"/api/file"):

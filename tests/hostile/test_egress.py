@@ -1,4 +1,4 @@
-"""Nothing but this machine is ever called: each command runs where every attempt to is written down."""
+"""No command calls another machine: each runs where every attempt is recorded."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CODEINTEL = str(Path(sys.executable).with_name("codeintel"))
-# What Python connects to or resolves, of every process: native code has no network of its own to call.
+# Record what Python connects to or resolves in every process; native code runs without any network.
 HOOK = """
 import os, sys
 def note(event, arguments):
@@ -29,7 +29,7 @@ COMMANDS = [
 LOCAL = ("127.0.0.1", "::1", "localhost", "/")
 
 
-def test_no_command_calls_anybody(tmp_path: Path) -> None:
+def test_no_command_calls_another_machine(tmp_path: Path) -> None:
     tree, hooks, log = tmp_path / "tree", tmp_path / "hooks", tmp_path / "calls"
     tree.mkdir()
     hooks.mkdir()
@@ -62,14 +62,14 @@ def _answer(environment: dict[str, str], at: Path) -> str:
 
 
 def _without_network() -> list[str]:
-    """Return the command that leaves a process no network, its loopback included; none where that is not permitted."""
+    """Return the command that denies a process any network, loopback included; empty where that is not permitted."""
     unshare = ["unshare", "--net"]
     allowed = subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode == 0
     return unshare if allowed else []
 
 
 @pytest.mark.skipif(not _without_network(), reason="only root can take a process's network away")
-def test_a_process_without_a_network_is_one(tmp_path: Path) -> None:
+def test_the_sandbox_really_has_no_network(tmp_path: Path) -> None:
     probe = "import socket; socket.create_connection(('127.0.0.1', 9), 1)"
     done = subprocess.run(
         [*_without_network(), sys.executable, "-c", probe], capture_output=True, text=True, check=False

@@ -1,4 +1,4 @@
-"""Files and folders that were made to do harm: nothing outside is opened, nothing is waited for, all is counted."""
+"""Hostile files and folders: nothing outside is opened, nothing blocks, everything is counted."""
 
 import ast
 import os
@@ -23,7 +23,7 @@ from rag_service.cli.index import summary
 from tests.support.chunks import EMBEDDER
 from tests.support.git import git, write_files
 
-OWN_FILES = {"archive.py", "files.py", "scratch.py", "unpacking.py"}  # of the user, or of this program
+OWN_FILES = {"archive.py", "files.py", "scratch.py", "unpacking.py"}  # the user's own files, or this program's
 OPENING = {"open", "read_text", "read_bytes", "write_text", "write_bytes", "fdopen"}
 
 
@@ -32,7 +32,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
-def walked(folder: Path) -> list[SourceFile | Skipped]:
+def walk_source(folder: Path) -> list[SourceFile | Skipped]:
     with open_source(str(folder)) as source:
         return list(source.walk())
 
@@ -43,7 +43,7 @@ def build(folder: Path, tmp_path: Path, workers: int = 1) -> IndexReport:
 
 
 def test_nothing_else_opens_files_of_a_source() -> None:
-    """Who needs a file's bytes takes `files.read_regular`; a second place that opens is a second place to get wrong."""
+    """A file's bytes are read by `files.read_regular` alone; a second place that opens is a second place to get wrong."""
     found = {
         (file.name, node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id)
         for file in (Path(ml.index.__path__[0]) / "sources").glob("*.py")
@@ -51,12 +51,12 @@ def test_nothing_else_opens_files_of_a_source() -> None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name)
     }
     assert {(name, called) for name, called in found if called in OPENING and name not in OWN_FILES} == {
-        ("opening.py", "open")  # whether the archive that the user named may be read
+        ("opening.py", "open")  # checks that the user's archive is readable
     }
 
 
 @pytest.mark.parametrize("name", ["..", "../a", "/a", "a/../b", "a/..", ".", "./a", "a//b", "a/", "", "a\0b"])
-def test_names_that_lead_elsewhere(name: str) -> None:
+def test_names_that_lead_outside(name: str) -> None:
     assert parts_inside(name) is None
 
 
@@ -74,7 +74,7 @@ def test_paths_that_are_not_opened(path: str) -> None:
 def test_a_folder_that_becomes_a_link_between_listing_and_opening(tmp_path: Path) -> None:
     outside = write_files(tmp_path / "outside", {"a.py": "secret = 1\n", "deep/b.py": "secret = 2\n"})
     tree = write_files(tmp_path / "tree", {"x/a.py": "a = 1\n", "x/deep/b.py": "b = 1\n"})
-    files = [file for file in walked(tree) if isinstance(file, SourceFile)]
+    files = [file for file in walk_source(tree) if isinstance(file, SourceFile)]
     assert [file.path for file in files] == ["x/a.py", "x/deep/b.py"]
     shutil.rmtree(tree / "x")
     (tree / "x").symlink_to(outside)
@@ -101,7 +101,7 @@ def test_ignore_files_that_are_links(tmp_path: Path) -> None:
     (tree / ".codeintelignore").symlink_to(outside / "rules")
     (tree / ".gitignore").symlink_to(outside / "rules")
     (tree / ".git").symlink_to(outside)
-    assert SourceFile("a.py", str(tree / "a.py")) in walked(tree)
+    assert SourceFile("a.py", str(tree / "a.py")) in walk_source(tree)
 
 
 SLOW_RULES = [
@@ -124,7 +124,7 @@ def test_an_ignore_rule_can_not_be_made_slow(tmp_path: Path, line: str, name: st
     assert rule is None or not rule.matches(name)
     assert time.thread_time() - started < 0.05
     tree = write_files(tmp_path / "tree", {".codeintelignore": f"{line}\n", name: "x = 1\n"})
-    assert [file.path for file in walked(tree) if isinstance(file, SourceFile)] == [".codeintelignore", name]
+    assert [file.path for file in walk_source(tree) if isinstance(file, SourceFile)] == [".codeintelignore", name]
 
 
 def test_rules_that_take_too_long_together_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,11 +133,11 @@ def test_rules_that_take_too_long_together_are_an_error(tmp_path: Path, monkeypa
     rules = "".join(f"*{'a' * 120}{number}\n" for number in range(7_000))
     tree = write_files(tmp_path / "tree", {".codeintelignore": rules, "a" * 255: "x = 1\n"})
     with pytest.raises(SourceError, match=r"ignore rules .* take too long"):
-        walked(tree)
+        walk_source(tree)
 
 
-def test_ignore_rules_are_those_of_git_also_where_they_are_odd(tmp_path: Path) -> None:
-    """git's own answer for random rules and paths, brackets, escapes and runs of stars among them."""
+def test_odd_ignore_rules_match_as_in_git(tmp_path: Path) -> None:
+    """Compare with git's own answer for random rules and paths with brackets, escapes and runs of stars."""
     rng = random.Random(11)
     bits = [
         *(
@@ -225,11 +225,11 @@ def test_odd_contents_are_indexed_or_counted(tmp_path: Path) -> None:
 
 def test_names_that_differ_in_case_alone(tmp_path: Path) -> None:
     tree = write_files(tmp_path / "tree", {"a.py": "a = 1\n", "A.py": "a = 2\n", "readme": "x y\n", "README": "z\n"})
-    assert [file.path for file in walked(tree)] == sorted(path.name for path in tree.iterdir())
+    assert [file.path for file in walk_source(tree)] == sorted(path.name for path in tree.iterdir())
 
 
-def test_a_tree_that_can_not_be_named_in_one_path(tmp_path: Path) -> None:
-    """Deeper than a path may be long: it is counted, and what is beside it is read."""
+def test_a_tree_deeper_than_a_path_may_be_long(tmp_path: Path) -> None:
+    """The deep tree is counted, and its siblings are read."""
     tree = write_files(tmp_path / "tree", {"a.py": "a = 1\n"})
     folder = os.open(tree, os.O_RDONLY)
     for _ in range(30):
@@ -238,15 +238,15 @@ def test_a_tree_that_can_not_be_named_in_one_path(tmp_path: Path) -> None:
         os.close(folder)
         folder = below
     os.close(folder)
-    *_, last = walked(tree)
-    assert walked(tree)[0] == SourceFile("a.py", str(tree / "a.py"))
+    *_, last = walk_source(tree)
+    assert walk_source(tree)[0] == SourceFile("a.py", str(tree / "a.py"))
     assert isinstance(last, Skipped)
     assert last.reason == "unreadable"
     shutil.rmtree(tree)
 
 
 def as_nobody(path: Path) -> SourceError:
-    """Return the error of opening a source without the rights of root."""
+    """Return the error of opening a source without root's privileges."""
     is_root = os.geteuid() == 0
     try:
         if is_root:
@@ -259,7 +259,7 @@ def as_nobody(path: Path) -> SourceError:
     return failure.value
 
 
-def test_what_may_not_be_read_is_an_error(tmp_path: Path) -> None:
+def test_an_unreadable_source_is_an_error(tmp_path: Path) -> None:
     for folder in (tmp_path, *list(tmp_path.parents)[:2]):
         folder.chmod(0o755)
     closed = write_files(tmp_path / "closed", {"a.py": "a = 1\n"})
@@ -278,7 +278,7 @@ def test_what_may_not_be_read_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["\udcff"], ["--pinned", "\udcff"], [".", "--revision", "\udcff"], ["a\nb"]])
-def test_arguments_that_are_not_utf8_are_one_line(
+def test_arguments_that_are_not_utf8_are_a_one_line_error(
     tmp_path: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(write_files(tmp_path / "tree", {"a.py": "a = 1\n"}))

@@ -1,4 +1,4 @@
-"""Git repositories that were made to do harm: none leads out of its tree, runs a program or holds the run up."""
+"""Hostile git repositories: none leads out of its tree, runs a program or blocks the run."""
 
 import os
 import shutil
@@ -21,18 +21,18 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def victim(tmp_path: Path) -> Path:
-    """Another repository of the machine, whose files nobody asked for."""
+    """Return another repository on the machine, whose files nobody asked for."""
     return make_repository(tmp_path / "victim", {"secret.py": "SECRET = 1\n"})
 
 
 @pytest.fixture
 def copied(tmp_path: Path) -> Path:
-    """A repository that was copied from elsewhere, git data and all."""
+    """Return a repository copied from elsewhere, git data included."""
     return make_repository(tmp_path / "copied", {"a.py": "a = 1\n"})
 
 
-def walked(folder: Path, revision: str | None = None, **options: object) -> tuple[str, list[str], list[Skipped]]:
-    """Return the revision, the paths of the files and what is left out."""
+def walk_source(folder: Path, revision: str | None = None, **options: object) -> tuple[str, list[str], list[Skipped]]:
+    """Return the revision, the paths of the files and what was skipped."""
     with open_source(str(folder), revision=revision, **options) as source:  # type: ignore[arg-type]
         found = list(source.walk())
     files = [one.path for one in found if isinstance(one, SourceFile)]
@@ -40,13 +40,13 @@ def walked(folder: Path, revision: str | None = None, **options: object) -> tupl
 
 
 def poison_index(repository: Path, path: str) -> None:
-    """Put a name into the index that git itself would refuse: one of the same length is overwritten."""
+    """Put a name that git itself would reject into the index, by overwriting one of the same length."""
     harmless = "x" * len(path)
     blob = git(repository, "rev-parse", "HEAD:a.py")
     git(repository, "update-index", "--add", "--cacheinfo", f"100644,{blob},{harmless}")
     index = repository / ".git/index"
     data = index.read_bytes().replace(harmless.encode(), path.encode())
-    index.write_bytes(data[:-20] + b"\0" * 20)  # a checksum of zeros is not looked at
+    index.write_bytes(data[:-20] + b"\0" * 20)  # a checksum of zeros is not verified
     git(repository, "config", "index.skipHash", "true")
 
 
@@ -56,18 +56,18 @@ def poison_index(repository: Path, path: str) -> None:
 def test_a_name_in_the_index_that_leads_elsewhere(copied: Path, path: str) -> None:
     write_files(copied.parent, {"secret.py": "SECRET = 1\n"})
     poison_index(copied, path)
-    _, files, skipped = walked(copied)
+    _, files, skipped = walk_source(copied)
     assert files == ["a.py"]
-    assert skipped in ([Skipped(path, "outside")], [])  # some versions of git refuse the whole index
+    assert skipped in ([Skipped(path, "outside")], [])  # some versions of git reject the whole index
 
 
 def test_a_name_that_leads_elsewhere_is_counted(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever git lists: its own checks of an index differ from version to version."""
+    """The name is counted whatever git lists: its own checks of an index differ between versions."""
     write_files(copied.parent, {"secret.py": "SECRET = 1\n"})
     monkeypatch.setattr(
         "ml.index.sources.tree.walking.list_files", lambda folder: ["../secret.py", "a.py", "/etc/passwd"]
     )
-    _, files, skipped = walked(copied)
+    _, files, skipped = walk_source(copied)
     assert files == ["a.py"]
     assert skipped == [Skipped("../secret.py", "outside"), Skipped("/etc/passwd", "outside")]
 
@@ -138,33 +138,33 @@ LURES = [
 @pytest.mark.parametrize("lure", LURES)
 def test_git_data_elsewhere_is_not_used(copied: Path, victim: Path, lure: Callable[[Path, Path], None]) -> None:
     lure(copied, victim)
-    assert walked(copied) == ("tree", ["a.py"], [Skipped(".git", "outside")])
+    assert walk_source(copied) == ("tree", ["a.py"], [Skipped(".git", "outside")])
     for revision in ("HEAD", git(victim, "rev-parse", "HEAD")):
         with pytest.raises(SourceError, match=r"not its own: .*--git-folder"):
-            walked(copied, revision)
+            walk_source(copied, revision)
     holder = copied.parent / "holder"
     holder.mkdir()
     copied.rename(holder / "within")
-    assert walked(holder) == ("tree", ["within/a.py"], [Skipped("within/.git", "outside")])
+    assert walk_source(holder) == ("tree", ["within/a.py"], [Skipped("within/.git", "outside")])
 
 
-def test_git_data_elsewhere_tells_nothing_of_a_line(copied: Path, victim: Path) -> None:
+def test_git_data_elsewhere_is_not_asked_about_lines(copied: Path, victim: Path) -> None:
     head = git(victim, "rev-parse", "HEAD")
     assert git_folder(Repository("copied", str(copied), head)) == copied
     by_git_file(copied, victim)
     assert git_folder(Repository("copied", str(copied), head)) is None
 
 
-def test_git_data_elsewhere_is_used_where_the_user_names_it(copied: Path, victim: Path) -> None:
+def test_git_data_elsewhere_is_used_if_the_user_allows_it(copied: Path, victim: Path) -> None:
     head = git(victim, "rev-parse", "HEAD")
     by_alternates(copied, victim)
-    assert walked(copied, head, git_folders=[victim])[1] == ["secret.py"]
+    assert walk_source(copied, head, git_folders=[victim])[1] == ["secret.py"]
     (copied / ".git/objects/info/alternates").unlink()
     by_git_file(copied, victim)
-    assert walked(copied, git_folders=[victim])[:2] == (f"{head}-dirty", ["a.py"])
-    assert walked(copied, "HEAD", git_folders=[victim / ".git"])[1] == ["secret.py"]
+    assert walk_source(copied, git_folders=[victim])[:2] == (f"{head}-dirty", ["a.py"])
+    assert walk_source(copied, "HEAD", git_folders=[victim / ".git"])[1] == ["secret.py"]
     with pytest.raises(SourceError, match="not its own"):
-        walked(copied, "HEAD", git_folders=[victim.parent / "elsewhere"])
+        walk_source(copied, "HEAD", git_folders=[victim.parent / "elsewhere"])
 
 
 def test_what_git_itself_puts_elsewhere_needs_no_option(copied: Path, victim: Path) -> None:
@@ -172,9 +172,9 @@ def test_what_git_itself_puts_elsewhere_needs_no_option(copied: Path, victim: Pa
     git(copied, "submodule", "--quiet", "add", str(victim), "sub")
     git(copied, "commit", "--quiet", "--message=sub")
     for revision in (None, "HEAD"):
-        assert walked(copied.parent / "side", revision)[1] == ["a.py"]
-        assert walked(copied / "sub", revision)[1] == ["secret.py"]
-    assert walked(copied)[1] == [".gitmodules", "a.py", "sub/secret.py"]
+        assert walk_source(copied.parent / "side", revision)[1] == ["a.py"]
+        assert walk_source(copied / "sub", revision)[1] == ["secret.py"]
+    assert walk_source(copied)[1] == [".gitmodules", "a.py", "sub/secret.py"]
 
 
 def test_a_bare_repository_that_borrows(victim: Path, tmp_path: Path) -> None:
@@ -182,23 +182,23 @@ def test_a_bare_repository_that_borrows(victim: Path, tmp_path: Path) -> None:
     other = make_repository(tmp_path / "other", {"o.py": "o = 1\n"})
     (tmp_path / "bare.git/commondir").write_text(f"{other}/.git\n")
     with pytest.raises(SourceError, match="not its own"):
-        walked(tmp_path / "bare.git")
+        walk_source(tmp_path / "bare.git")
 
 
 @pytest.mark.parametrize("is_tracked", [False, True])
-def test_a_bare_repository_within_is_data(copied: Path, victim: Path, is_tracked: bool) -> None:
+def test_a_bare_repository_within_a_tree_is_data(copied: Path, victim: Path, is_tracked: bool) -> None:
     git(victim.parent, "clone", "--quiet", "--bare", str(victim), "copied/x.git")
     if is_tracked:
         commit(copied, {})
-    assert walked(copied)[1:] == (["a.py"], [Skipped("x.git/", "bare repository")])
+    assert walk_source(copied)[1:] == (["a.py"], [Skipped("x.git/", "bare repository")])
     shutil.rmtree(copied / ".git")
-    assert walked(copied)[1:] == (["a.py"], [Skipped("x.git/", "bare repository")])
+    assert walk_source(copied)[1:] == (["a.py"], [Skipped("x.git/", "bare repository")])
 
 
-def test_git_data_by_another_spelling(tmp_path: Path) -> None:
-    """Where the disk does not tell large letters from small ones, this is git's own folder."""
+def test_git_data_in_another_case(tmp_path: Path) -> None:
+    """On a case-insensitive disk this is git's own folder."""
     write_files(tmp_path / "tree", {".GIT/config": "[remote]\n", "a.py": "a = 1\n"})
-    assert walked(tmp_path / "tree")[1] == ["a.py"]
+    assert walk_source(tmp_path / "tree")[1] == ["a.py"]
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_a_fifo_among_what_git_reads(copied: Path, place: str, monkeypatch: pyte
     (copied / place).unlink(missing_ok=True)
     (copied / place).parent.mkdir(exist_ok=True)
     os.mkfifo(copied / place)
-    assert walked(copied)[1] == ["a.py"]
+    assert walk_source(copied)[1] == ["a.py"]
 
 
 @pytest.mark.parametrize(
@@ -228,16 +228,16 @@ def test_settings_that_name_other_files(
     header = f'[{section} "{subsection}"]' if subsection else f"[{section}]"
     with (copied / ".git/config").open("a") as config:
         config.write(f"{header}\n\t{key} = {target}\n")
-    assert walked(copied)[1] == ["a.py"]
+    assert walk_source(copied)[1] == ["a.py"]
 
 
 def test_replace_refs_and_grafts(copied: Path) -> None:
-    """What a repository shows in place of a commit is what git shows: nothing of it comes from elsewhere."""
+    """A repository's replacements for a commit are shown as git shows them: nothing comes from elsewhere."""
     first = git(copied, "rev-parse", "HEAD")
     commit(copied, {"b.py": "b = 1\n"})
     git(copied, "replace", first, git(copied, "commit-tree", "-m", "other", git(copied, "rev-parse", "HEAD^{tree}")))
     write_files(copied, {".git/info/grafts": f"{first} {'0' * 40}\n"})
-    assert set(walked(copied, first)[1]) <= {"a.py", "b.py"}
+    assert set(walk_source(copied, first)[1]) <= {"a.py", "b.py"}
 
 
 def test_a_submodule_with_an_odd_url_is_not_fetched(copied: Path) -> None:
@@ -249,7 +249,7 @@ def test_a_submodule_with_an_odd_url_is_not_fetched(copied: Path) -> None:
     git(copied, "add", ".gitmodules")
     git(copied, "commit", "--quiet", "--message=x")
     for revision in (None, "HEAD"):
-        assert walked(copied, revision)[1] == [".gitmodules", "a.py"]
+        assert walk_source(copied, revision)[1] == [".gitmodules", "a.py"]
     assert not trap.exists()
 
 

@@ -1,4 +1,4 @@
-"""The globs of a question: what they match stays as it was, and no glob takes long."""
+"""The globs of a question match as in .gitignore, and none takes long."""
 
 from time import thread_time
 
@@ -12,7 +12,7 @@ from ml.index.store.globs import LONGEST_GLOB, LONGEST_TOGETHER, MOST_GLOBS, mat
 from ml.index.store.selection import FileIndex
 
 SECONDS_A_PATH = 0.05
-ATTACK = "**/*/**/*/**/*/**/*/**/*/**/*!"  # of a link: the page asks by itself
+ATTACK = "**/*/**/*/**/*/**/*/**/*/**/*!"  # in a link: the page asks on its own
 HOSTILE = [
     ATTACK,
     "*a*a*a*a*a*a*a*a*a*a*z",
@@ -21,7 +21,11 @@ HOSTILE = [
     "**/*a*?/" * (LONGEST_GLOB // 8),
     "*a" * (LONGEST_GLOB // 4) + "?" * (LONGEST_GLOB // 2 - 1),
 ]
-LONG_PATHS = ["a/" * 2_048, "/".join(["a" * 255] * 16), "/".join(["ab" * 127] * 16)]  # as long as the system allows
+LONG_PATHS = [
+    "a/" * 2_048,
+    "/".join(["a" * 255] * 16),
+    "/".join(["ab" * 127] * 16),
+]  # as long as the system allows a path to be
 
 parts = st.sampled_from(
     ["a", "ab", "b.py", "*", "**", "*.py", "?", "a*", "*b*", "[ab]", "[!a]b", r"\*", "a b", "é", "[]a]", "+("]
@@ -40,7 +44,7 @@ paths = st.lists(
 
 @given(st.lists(globs, max_size=5), st.lists(paths, min_size=1, max_size=8, unique=True))
 def test_ordinary_globs_match_what_gitignore_says(wanted: list[str], files: list[str]) -> None:
-    """Hold the matcher to pathspec's engine for Python's own expressions."""
+    """Compare the matcher with pathspec's engine on Python's regular expressions."""
     everything = ["*"] if wanted and all(glob.startswith("!") for glob in wanted) else []
     reference = PathSpec.from_lines("gitignore", [*everything, *wanted], backend="simple")
 
@@ -62,14 +66,14 @@ def test_a_hostile_glob_over_many_files() -> None:
 
 
 @pytest.mark.parametrize("glob", ["\\", "!", "a\\", "[z-a]", "\ud800", "x" * (LONGEST_GLOB + 1)])
-def test_what_is_not_a_glob_is_refused_with_a_cure(glob: str) -> None:
+def test_an_invalid_glob_is_rejected_with_a_cure(glob: str) -> None:
     with pytest.raises(QuestionError) as caught:
         list(match([glob], ["a.py"]))
     assert caught.value.cure
     assert str(caught.value).isprintable()
 
 
-def test_too_many_globs_are_refused_before_they_are_read() -> None:
+def test_too_many_globs_are_rejected_before_they_are_read() -> None:
     for globs in (["*.py"] * (MOST_GLOBS + 1), ["x" * LONGEST_GLOB] * (LONGEST_TOGETHER // LONGEST_GLOB + 1)):
         with pytest.raises(QuestionError, match="at most"):
             FileIndex([("r", "a.py")]).matching(globs)

@@ -1,4 +1,4 @@
-"""Requests that mean harm: what freezes, smuggles, forges or climbs. None gets through, /healthz answers meanwhile."""
+"""Hostile requests that freeze, smuggle, forge or traverse: none succeeds, and /healthz answers meanwhile."""
 
 import json
 import logging
@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from ml.index.chunk import Chunk
 from ml.settings import Settings
 from rag_service.http.app import create_app
-from rag_service.http.key_symbols import central
+from rag_service.http.key_symbols import rank_symbols
 from rag_service.http.limits.bodies import MAX_BODY_BYTES, MAX_VALUES
 from rag_service.http.limits.security import OPEN_FOLDER, OPEN_PATHS
 from tests.hostile.serving import CODEINTEL, environment, pulse, serve, talk
@@ -72,7 +72,7 @@ FREEZING = {
 
 
 @pytest.mark.parametrize("name", FREEZING)
-def test_no_request_holds_the_others_up(url: str, name: str) -> None:
+def test_no_request_blocks_the_others(url: str, name: str) -> None:
     path, body = FREEZING[name]
     assert len(body) <= MAX_BODY_BYTES
     with pulse(url):
@@ -83,15 +83,15 @@ def test_no_request_holds_the_others_up(url: str, name: str) -> None:
     assert {reply.status_code for reply in replies} <= {200, 400, 413, 422}
 
 
-def test_a_file_with_one_long_word_holds_nothing_up() -> None:
+def test_a_file_with_one_long_word_blocks_nothing() -> None:
     text = "DATA = 0x" + "deadbeef" * 12_000 + "\nimport shutil\nOpener(DATA)\n"
     chunks = [Chunk("r", "1", "a.py", 1, 3, "python", "Opener", "class", text, "")]
     started = time.thread_time()
-    assert central([chunks]) == ["Opener"]
+    assert rank_symbols([chunks]) == ["Opener"]
     assert time.thread_time() - started < 1
 
 
-def test_a_body_of_many_values_is_refused(url: str) -> None:
+def test_a_body_of_many_values_is_rejected(url: str) -> None:
     headers = {"Content-Type": "application/json"}
     for value, status in ((b'"[,{\\"[", ', 200), (b"{},", 413)):
         body = b'{"query": "order", "more": [' + value * (MAX_VALUES if status == 413 else 15_000) + b"1]}"
@@ -118,8 +118,8 @@ SMUGGLED = {
 
 
 @pytest.mark.parametrize("name", SMUGGLED)
-def test_no_request_hides_in_another(url: str, name: str) -> None:
-    """The connection ends with the refusal: what follows is never read as a request."""
+def test_no_request_is_smuggled_in_another(url: str, name: str) -> None:
+    """The connection ends with the rejection: what follows is never read as a request."""
     reply = talk(port_of(url), SMUGGLED[name], seconds=2)
     assert reply.startswith(b"HTTP/1.1 4"), reply[:100]
     assert reply.count(b"HTTP/1.1 ") == 1
@@ -143,14 +143,14 @@ def test_no_request_hides_in_another(url: str, name: str) -> None:
         b"/v1/models/..%2f..%2fetc",
     ],
 )
-def test_no_path_climbs(url: str, target: bytes) -> None:
+def test_no_path_escapes_its_root(url: str, target: bytes) -> None:
     reply = talk(port_of(url), b"GET " + target + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
     assert reply.startswith(b"HTTP/1.1 4"), reply[:100]
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
-def test_what_a_page_may_send_without_asking_is_not_taken(url: str, content_type: str) -> None:
-    """A browser sends these to another site without a preflight; JSON it does not."""
+def test_cross_site_requests_without_preflight_are_rejected(url: str, content_type: str) -> None:
+    """A browser sends these across sites without a preflight, unlike JSON."""
     headers = {"Content-Type": content_type, "Origin": "https://evil.example"}
     body = b'{"answer_id": "a", "verdict": "up"}'
     assert httpx.post(f"{url}/api/feedback", content=body, headers=headers).status_code == 422
@@ -216,8 +216,8 @@ def metrics(url: str) -> list[str]:
     return httpx.get(f"{url}/metrics").text.splitlines()
 
 
-def test_who_leaves_leaves_no_traceback(indexed: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """At any point: in the head, in the body, while the answer is written, whole or as a stream."""
+def test_a_disconnect_leaves_no_traceback(indexed: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """At any point: in the head, in the body, or during the answer, whole or streamed."""
     with llm_server(trickles("The charger retries. ", seconds=3)) as llm:
         more = {"llm": "openai", "llm_url": llm.url, "llm_model": "m", "data_dir": str(tmp_path)}
         with serving(indexed.model_copy(update=more)) as url, caplog.at_level(logging.WARNING):
@@ -231,7 +231,7 @@ def test_who_leaves_leaves_no_traceback(indexed: Settings, tmp_path: Path, caplo
                         time.sleep(0.4)
             end = time.monotonic() + 30
             while 'codeintel_questions{state="running"} 0.0' not in (lines := metrics(url)):
-                assert time.monotonic() < end  # every place gets free again
+                assert time.monotonic() < end  # every slot becomes free again
                 time.sleep(0.2)
     assert [record.getMessage() for record in caplog.records if record.name.startswith("uvicorn")] == []
     assert [line for line in lines if 'status="500"' in line] == []
@@ -244,7 +244,9 @@ def test_who_leaves_leaves_no_traceback(indexed: Settings, tmp_path: Path, caplo
         (CHAT, {"messages": [{"role": "user", "content": QUESTION}], "stream": True}, "data: [DONE]"),
     ],
 )
-def test_a_stream_that_is_cut_says_so(indexed: Settings, tmp_path: Path, path: str, body: Any, end: str) -> None:
+def test_a_truncated_stream_reports_the_error(
+    indexed: Settings, tmp_path: Path, path: str, body: Any, end: str
+) -> None:
     never = threading.Event()
     with llm_server(says_once(never, "It says nothing.")) as llm:
         more = {"CODEINTEL_LLM": "openai", "CODEINTEL_LLM_URL": llm.url, "CODEINTEL_LLM_MODEL": "m"}
@@ -258,14 +260,14 @@ def test_a_stream_that_is_cut_says_so(indexed: Settings, tmp_path: Path, path: s
                 served.process.terminate()
                 with suppress(httpx.HTTPError):
                     for part in parts:
-                        said += part  # what came before the connection ended
+                        said += part  # what arrived before the connection ended
             never.set()
             served.process.wait(20)
     assert "the service is stopping" in said
     assert end in said
 
 
-def test_a_service_that_is_open_to_others_without_a_key_does_not_start(indexed: Settings, tmp_path: Path) -> None:
+def test_a_public_service_without_a_key_does_not_start(indexed: Settings, tmp_path: Path) -> None:
     for host in ("0.0.0.0", "::", "192.0.2.1"):
         done = subprocess.run(
             [CODEINTEL, "serve", "--host", host], env=environment(indexed, tmp_path), capture_output=True, timeout=60

@@ -1,4 +1,4 @@
-"""No link, image or HTML tag that sends anybody anywhere gets from an LLM, or from a repository, into an answer."""
+"""No link, image or HTML tag gets from an LLM or a repository into an answer."""
 
 import re
 from collections.abc import Iterator
@@ -11,13 +11,13 @@ from ml.index.chunk import Chunk, digest
 from rag_service.answer.composed.prose import plain
 from rag_service.answer.events import Source
 from rag_service.answer.generated.cite import Citations
-from rag_service.answer.generated.links import unlinked
+from rag_service.answer.generated.links import strip_links
 from rag_service.answer.generated.quotes import Quotations
 from rag_service.answer.generated.segments import Segment, segments
 
 CODE = 'def pay(order):\n    """See https://shop.example/docs."""\n    return handlers[name](order)'
 PAY = Chunk("shop", "r1", "shop/pay.py", 10, 12, "python", "pay", "function", CODE, digest(CODE.encode()))
-# Outside code: what makes a Markdown reader link, load, define or parse.
+# What makes a Markdown reader link, load, define or parse, outside code.
 LIVE = re.compile(
     r"\]\(|!\[\D|^[ >*+-]{0,9}\[[^\]]+\]:[ \t]*\S+[ \t]*$|://(?!shop\.example/docs\W)|\bwww\.|\bjavascript:|\bdata:[a-z]+/|"
     r"<(?:/?(?:img|a|iframe|script|svg|b|video|object)\b|[!?]|[a-z]\w*:|[a-z]\w*\s[^<>]*=)",
@@ -73,8 +73,8 @@ SCRAPS = ["[", "]", "(", ")", "!", "<", ">", "`", ":", "\n", "\t", " ", "\\", "a
 SCRAPS += ["![", "<b>", "~~~", "[9]", "[1]", "&#91;", "www.evil.example", "]:", "\u200b", "javascript:x", '"t"']
 
 
-def answered(*parts: str) -> str:
-    """Return what a reader sees of what an LLM wrote in these parts."""
+def show_answer(*parts: str) -> str:
+    """Return what a reader sees after an LLM wrote these parts."""
     source = Source(1, PAY, 1.0)
     quotations = Quotations([source], "What does `pay` do?", "(own code)")
     citations = Citations([source], lambda repo, path: dict(enumerate(CODE.split("\n"), start=10)))
@@ -83,11 +83,11 @@ def answered(*parts: str) -> str:
 
 def _shown(quotations: Quotations, citations: Citations, segment: Segment) -> str:
     text = citations.check(Segment(quotations.check(segment), segment.is_code))
-    return text if segment.is_code else quotations.without_links(text)
+    return text if segment.is_code else quotations.strip_links(text)
 
 
 def outside_code(markdown: str) -> Iterator[str]:
-    """Yield what stands in no code by CommonMark's rules: spans may cross lines, a backslash makes no span."""
+    """Yield the text outside code by CommonMark's rules: spans may cross lines, an escaped backtick opens none."""
     lines, fence, kept = markdown.split("\n"), "", []
     for line in lines:
         opened = re.match(r" {0,3}(`{3,}|~{3,})(.*)", line)
@@ -108,7 +108,7 @@ def outside_code(markdown: str) -> Iterator[str]:
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_nothing_that_an_llm_writes_links_or_loads(attack: str) -> None:
     for parts in ([f"It pays [1]. {attack} So [1].\n"], [f"{attack}\n"], [*f"It pays [1]. {attack}\n"]):
-        shown = answered(*parts)
+        shown = show_answer(*parts)
         assert [live for text in outside_code(shown) if (live := LIVE.search(text) or re.search("evil", text))] == [], (
             shown
         )
@@ -116,24 +116,24 @@ def test_nothing_that_an_llm_writes_links_or_loads(attack: str) -> None:
 
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.sampled_from(SCRAPS), max_size=30), st.integers(1, 9))
-def test_no_combination_does(scraps: list[str], size: int) -> None:
+def test_no_combination_links_or_loads(scraps: list[str], size: int) -> None:
     text = "".join(scraps)
-    shown = answered(*(text[at : at + size] for at in range(0, len(text), size)))
+    shown = show_answer(*(text[at : at + size] for at in range(0, len(text), size)))
     assert [live for text in outside_code(shown) if (live := LIVE.search(text))] == [], shown
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.recursive(st.just("a"), lambda inner: st.builds("{}[{}{}]({})".format, st.sampled_from(["", "!"]), inner, st.sampled_from(["", " ", "\\"]), inner), max_leaves=40))  # fmt: skip
 def test_nested_links_go_however_deep(nested: str) -> None:
-    once = unlinked(nested, lambda address: False)
+    once = strip_links(nested, lambda address: False)
     assert "](" not in once
-    assert unlinked(once, lambda address: False) == once
+    assert strip_links(once, lambda address: False) == once
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.text(alphabet="aB1 .,;:()[]'\"*_-=>/\nж", max_size=80).filter(lambda text: not re.search(r"\]\(|\]\[|\]:|://", text)))  # fmt: skip
 def test_text_without_links_is_unchanged(text: str) -> None:
-    assert unlinked(text, lambda address: False) == text
+    assert strip_links(text, lambda address: False) == text
 
 
 @pytest.mark.parametrize(
@@ -145,13 +145,13 @@ def test_text_without_links_is_unchanged(text: str) -> None:
         "```python\nreturn handlers[name](order)\n```\n",
     ],
 )
-def test_code_and_addresses_of_the_evidence_stay(text: str) -> None:
-    assert answered(text) == text
+def test_code_and_urls_of_the_evidence_stay(text: str) -> None:
+    assert show_answer(text) == text
 
 
-def test_a_docstring_brings_no_image_into_a_composed_answer() -> None:
+def test_a_docstring_adds_no_image_to_a_composed_answer() -> None:
     assert plain("Pays. [![build](http://evil.example/b.svg)](http://evil.example) <img src=x>") == "Pays. build"
 
 
 def test_a_million_brackets_take_no_time() -> None:
-    assert "](" not in unlinked("[a](" * 100_000 + "![" * 100_000, lambda address: False)
+    assert "](" not in strip_links("[a](" * 100_000 + "![" * 100_000, lambda address: False)

@@ -1,4 +1,4 @@
-"""Frames that are no messages are answered, and the key is asked for over HTTP."""
+"""Invalid frames are answered, and HTTP needs the key."""
 
 import json
 import socket
@@ -30,7 +30,7 @@ def search(number: object, query: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def ask(indexed: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Any]]:
-    """Send a line over stdio and return the answer to it."""
+    """Send a line over stdio and return the answer."""
     process = subprocess.Popen(
         [CODEINTEL, "mcp"],
         env=environment(indexed, tmp_path_factory.mktemp("mcp")),
@@ -74,7 +74,7 @@ def ask(indexed: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     ],
     ids=lambda value: str(value)[:30].encode("ascii", "replace").decode(),
 )
-def test_a_line_that_is_no_message_is_answered(ask: Callable[[str], Any], line: str, number: Any, code: int) -> None:
+def test_an_invalid_message_is_answered(ask: Callable[[str], Any], line: str, number: Any, code: int) -> None:
     refused = ask(line)
     assert (refused["id"], refused["error"]["code"]) == (number, code)
     assert ask(json.dumps(search(8, "shopping cart")))["result"]["structuredContent"]
@@ -103,7 +103,7 @@ def locked(indexed: Settings, tmp_path: Path) -> Iterator[str]:
         process.wait(20)
 
 
-def test_over_http_the_key_is_asked_for(locked: str) -> None:
+def test_http_needs_the_key(locked: str) -> None:
     headers = {"Accept": "application/json, text/event-stream"}
     for key in (None, "Bearer wrong", "Basic right-key"):
         given = headers | ({"Authorization": key} if key else {})
@@ -123,7 +123,7 @@ def test_over_http_the_key_is_asked_for(locked: str) -> None:
 
 @pytest.mark.parametrize("command", [["serve"], ["mcp", "--http"]])
 @pytest.mark.parametrize("key", ["ключ", "", "a b", "key\n"])
-def test_a_key_that_no_header_can_carry_is_refused(
+def test_a_key_that_no_header_can_carry_is_rejected(
     indexed: Settings, tmp_path: Path, command: list[str], key: str
 ) -> None:
     more = environment(indexed, tmp_path, CODEINTEL_API_KEY=key)

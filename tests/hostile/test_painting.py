@@ -1,4 +1,4 @@
-"""Colouring ends in time, whatever the code, and never where it can hold a question up."""
+"""Highlighting finishes in time, whatever the code, and never blocks a question."""
 
 import os
 import time
@@ -9,7 +9,7 @@ import pytest
 
 from ml.settings import Settings
 from rag_service.http import painting
-from rag_service.http.highlight import LONGEST, Line, coloured
+from rag_service.http.highlight import LONGEST, Line, highlight_lines
 from rag_service.http.painting import Painter
 from tests.hostile.serving import pulse
 from tests.support.indexing import index_folder
@@ -30,27 +30,27 @@ def text_of(lines: list[Line]) -> str:
 
 
 @pytest.mark.parametrize("text", SLOW, ids=lambda text: repr(text[:6]))
-def test_what_takes_long_stays_plain(painter: Painter, text: str) -> None:
+def test_slow_code_stays_plain(painter: Painter, text: str) -> None:
     for language in ("c", "cpp", "typescript"):
         started = time.monotonic()
         (lines,) = painter.lines([(text, language, "")])
         assert time.monotonic() - started < painting.SECONDS_TO_START + painting.SECONDS
         assert text_of(lines) == text
     (lines,) = painter.lines([("def f(): pass", "python", "")])
-    assert lines[0][0][0] == "k"  # it is there again
+    assert lines[0][0][0] == "k"  # it is back
 
 
-def test_what_is_very_long_stays_plain() -> None:
+def test_very_long_code_stays_plain() -> None:
     text = "def f(): pass\n" * (LONGEST // 10)
-    assert coloured(text, "python")[0] == [("", "def f(): pass")]
+    assert highlight_lines(text, "python")[0] == [("", "def f(): pass")]
 
 
-def test_a_block_that_takes_long_keeps_its_text(painter: Painter) -> None:
+def test_a_slow_block_keeps_its_text(painter: Painter) -> None:
     (lines,) = painter.blocks("```c\nint " + " " * 20_000 + "\n```\n")
     assert text_of(lines) == "int " + " " * 20_000
 
 
-def test_a_painter_that_was_killed_is_replaced(painter: Painter) -> None:
+def test_a_killed_highlighter_is_replaced(painter: Painter) -> None:
     painter.lines([("", "python", "")])
     assert painter._process
     os.kill(painter._process.pid, 9)
@@ -59,7 +59,7 @@ def test_a_painter_that_was_killed_is_replaced(painter: Painter) -> None:
     assert painter.lines([("def f(): pass", "python", "")])[0][0][0][0] == "k"
 
 
-def test_such_a_file_leaves_the_service_alive(tmp_path: Path) -> None:
+def test_a_slow_file_leaves_the_service_alive(tmp_path: Path) -> None:
     import httpx
 
     settings = Settings(store=str(tmp_path / "store"), data_dir=str(tmp_path / "data"), llm="none")

@@ -1,4 +1,4 @@
-"""Texts that were made to hold the indexing up: a file takes its time at most, then it is left out, named and counted."""
+"""Texts crafted to block indexing: a file over its time limit is left out, named and counted."""
 
 import random
 import time
@@ -23,8 +23,8 @@ from tests.hostile.spinning import spin
 from tests.support.chunks import EMBEDDER
 from tests.support.git import write_files
 
-SLOW_BLOCK = ("SELECT " * 10 + "\n") * 200 + "{" * 100  # 14 KB that a query of HCL took three minutes over
-# A scanner of Dart reads to the end from each of the marks, in one call that nothing interrupts.
+SLOW_BLOCK = ("SELECT " * 10 + "\n") * 200 + "{" * 100  # 14 KB on which an HCL query took three minutes
+# Dart's scanner reads to the end from each of these marks, in one call that nothing can interrupt.
 SLOW_SCANNER = "`" * 50_000 + "\n" + "// x\n" * 11_000
 SECONDS = 2.0
 TOKENS = [
@@ -94,8 +94,8 @@ def test_a_file_that_takes_too_long_is_left_out_named_and_counted(
     assert "too slow: lib/slow.dart" in summary(report)
 
 
-def test_a_short_file_over_its_time_is_left_out_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In this process, where there is no other to be stopped: between the stages."""
+def test_a_short_file_over_its_time_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Indexing in this process, where no worker can be killed: the time is checked between stages."""
     monkeypatch.setattr("ml.index.prepare.FILE_SECONDS", 0.0)
     tree = write_files(tmp_path / "tree", {"a.py": "a = 1\n"})
     prepared = Preparation("tree", "tree", 1_000).prepare(SourceFile("a.py", str(tree / "a.py")))
@@ -111,7 +111,7 @@ def test_a_block_of_many_names(tmp_path: Path) -> None:
     assert isinstance(prepared, Prepared)
 
 
-def test_a_query_is_bounded_and_finds_all_in_a_large_file() -> None:
+def test_a_query_is_bounded_yet_complete_in_a_large_file() -> None:
     text = "".join(f"class A{number}:\n    def f(self):\n        return [{'0, ' * 50}]\n" for number in range(2_000))
     root = parse(LANGUAGES["python"], text.encode())
     assert root is not None
@@ -120,7 +120,7 @@ def test_a_query_is_bounded_and_finds_all_in_a_large_file() -> None:
 
 
 def test_the_outline_of_a_long_line_is_not_read() -> None:
-    """It is read while a user waits."""
+    """The outline is read while a user waits."""
     started = time.thread_time()
     found = outline(Chunk("r", "tree", "a.dart", 7, 7, "dart", "", "module", SLOW_SCANNER, ""))
     assert time.thread_time() - started < 0.1
@@ -128,8 +128,8 @@ def test_the_outline_of_a_long_line_is_not_read() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(LANGUAGES))
-def test_random_texts_are_split_in_time_and_whole(name: str) -> None:
-    """Every line that is not blank is in exactly one piece, whatever the text."""
+def test_random_texts_are_split_completely_and_in_time(name: str) -> None:
+    """Every non-blank line is in exactly one piece, whatever the text."""
     rng = random.Random(name)
     for size in (20, 200, 1_000):
         for _ in range(4):

@@ -1,4 +1,4 @@
-"""Whatever is asked gets an answer, or one line that says why not, and soon."""
+"""Every question soon gets an answer, or one line that says why not."""
 
 import subprocess
 import sys
@@ -45,7 +45,7 @@ QUESTIONS = {
 
 @pytest.fixture(scope="module")
 def indexed(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Return settings whose store holds a shop."""
+    """Return settings whose store contains the shop."""
     root = tmp_path_factory.mktemp("shop")
     write_shop(root)
     stored = Settings(
@@ -63,7 +63,7 @@ def assistant(indexed: Settings) -> Iterator[Assistant]:
 
 @pytest.mark.parametrize("question", QUESTIONS.values(), ids=list(QUESTIONS))
 @pytest.mark.timeout(20)
-def test_a_question_is_answered_or_refused(assistant: Assistant, question: str) -> None:
+def test_a_question_is_answered_or_rejected(assistant: Assistant, question: str) -> None:
     try:
         said = assistant.answer(question).answer
     except QuestionError as error:
@@ -79,7 +79,7 @@ def test_a_query_is_searched(assistant: Assistant, question: str) -> None:
 
 @pytest.mark.parametrize("command", ["search", "ask"])
 @pytest.mark.parametrize("argument", [b"charge \xff", b"(a+)+$", b"a" * 100_000, b" "])
-def test_the_command_says_one_line_at_most(indexed: Settings, command: str, argument: bytes) -> None:
+def test_the_command_prints_one_line_of_error_at_most(indexed: Settings, command: str, argument: bytes) -> None:
     program = Path(sys.executable).with_name("codeintel")
     run: list[str | bytes | Path] = [program, command, argument, "--store", indexed.store]
     run += ["--llm", "none"] if command == "ask" else []

@@ -1,4 +1,4 @@
-"""Secrets in 230 forms are gone, harmless lines stay as they are, and no text makes redaction slow."""
+"""Secrets in 300 forms are gone, harmless lines stay as they are, and no text makes redaction slow."""
 
 import json
 from importlib.metadata import files
@@ -11,7 +11,7 @@ import pytest
 
 from ml.index.redact import redact
 from ml.index.redact.fold import fold
-from rag_service.record import record_feedback, without_secrets
+from rag_service.record import record_feedback, redact_value
 from tests.hostile.secret_forms import Form, forms
 
 FORMS = list(forms())
@@ -79,14 +79,14 @@ UNITS = [
     "'", '"', "\\", "mysql -p", "sshpass -p", "curl -u ", "redis-cli -a", 'auth=("a",', "getConnection(", "Структура(\"Пароль, ",
     "AKIA", "AC0123456789abcdef0123456789abcdef ", "dadata ", "<tr><th>password", "<td>", "login/pass: x ", "kind: Secret\n",
     '"kind":"Secret"', "machine a login b password ", "/N a /P b ", "echo a|", "bindpw ", "PASSWORD=", "\u200bп", "п\u0306", "aа",
-    "eyJ", "sk-", " t.", "uthorization: ", "earer ", "=== ===\npassword  token\n", " ", "a ", "=", "A=' ", "a:b:c:d:", "x=1\n",
+    "eyJ", "sk-", " t.", "uthorization: ", "earer ", "=== ===\npassword  token\n", " ", "a ", "=", "A=' ", '"ApiKeys": ["', '"password", "', "secret=a&", "klkod", "8Q~", "12345678:AA", "test_", "MT", "a:b:c:d:", "x=1\n",
 ]  # fmt: skip
 SPECIAL = (".env", ".netrc", "secret.yaml", "a.tfstate", ".pgpass", ".htpasswd", "id_rsa")
 
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_a_repetition_is_read_in_time(unit: str) -> None:
-    assert _seconds_a_mb("a.md", unit * (SIZE // len(unit)) + "!") < SECONDS_A_MB
+    assert _is_quick("a.md", unit * (SIZE // len(unit)) + "!")
 
 
 @pytest.mark.parametrize("path", SPECIAL)
@@ -94,18 +94,18 @@ def test_a_repetition_is_read_in_time(unit: str) -> None:
     "unit", ["A='", "A=x ", "password ", "a:", "data:\n  a: b\n", '"result": "', "machine ", " ", "a"]
 )
 def test_special_files_are_read_in_time(path: str, unit: str) -> None:
-    assert _seconds_a_mb(path, unit * (SIZE // len(unit)) + "!") < SECONDS_A_MB
+    assert _is_quick(path, unit * (SIZE // len(unit)) + "!")
 
 
 def test_blanks_in_an_env_file_are_read_in_time() -> None:
     text = f"A=x{' ' * 99_000}y"
-    assert _seconds_a_mb(".env", text) < SECONDS_A_MB
+    assert _is_quick(".env", text)
     assert "x" not in redact(".env", text).text.removeprefix("A=").replace("[REDACTED:env-value]", "")
 
 
-def _seconds_a_mb(path: str, text: str) -> float:
-    """Return the processor time of the quickest of three runs, for a text of a million characters."""
-    return min(_seconds(path, text) for _ in range(3)) * 1_000_000 / len(text)
+def _is_quick(path: str, text: str) -> bool:
+    """Tell whether one of three runs is within the limit: a neighbour on the same core can slow one."""
+    return any(_seconds(path, text) < SECONDS_A_MB * len(text) / 1_000_000 for _ in range(3))
 
 
 def _seconds(path: str, text: str) -> float:
@@ -117,9 +117,7 @@ def _seconds(path: str, text: str) -> float:
 def test_every_text_of_a_record_is_redacted(tmp_path: Path) -> None:
     secret = next(form.secret for form in FORMS if "DB_PASS" in form.text)
     line = f"DB_PASS={secret}"
-    about = without_secrets(
-        {"where": {"paths": (line, "src/**"), "repos": None}, "answer": line, "tokens": {"prompt": 3}}
-    )
+    about = redact_value({"where": {"paths": (line, "src/**"), "repos": None}, "answer": line, "tokens": {"prompt": 3}})
     assert secret not in json.dumps(about)
     assert about["where"]["paths"][1] == "src/**"
     assert about["tokens"] == {"prompt": 3}

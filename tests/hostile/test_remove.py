@@ -1,4 +1,4 @@
-"""What a first run staged before it ended can be removed: no secret or foreign code has to stay."""
+"""Staged data of a failed first run can be removed: no secret or foreign code has to stay."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ SECRET = "a_line_that_has_to_go"
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A store in which one repository was begun and never published."""
+    """Return the folder of a store in which one repository was staged and never published."""
     folder = tmp_path / "store"
     monkeypatch.setenv("CODEINTEL_STORE", str(folder))
     get_settings.cache_clear()
@@ -31,7 +31,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def stop(stage: str, files: int, total: int, chunks: int) -> None:
-    """Stop the run when all of it is staged and nothing published."""
+    """Stop the run once everything is staged and nothing published."""
     if stage == "publish":
         raise KeyboardInterrupt
 
@@ -40,7 +40,7 @@ def holds(folder: Path, text: str) -> bool:
     return any(text.encode() in file.read_bytes() for file in folder.rglob("*") if file.is_file())
 
 
-def test_what_a_failed_first_run_left_is_removed(store: Path) -> None:
+def test_leftovers_of_a_failed_first_run_are_removed(store: Path) -> None:
     done = CliRunner().invoke(cli, ["remove", "shop"], catch_exceptions=False)
     assert done.output == "removed shop\n"
     assert not holds(store, SECRET)

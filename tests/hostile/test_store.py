@@ -1,4 +1,4 @@
-"""What an attacker found about the embedded store: who may read it, what a refusal is called, what lingers."""
+"""An attacker's findings about the embedded store: who may read it, how errors are reported, what lingers."""
 
 import errno
 import gc
@@ -21,18 +21,18 @@ from ml.index.store.embedded.files import REWRITTEN, disk_errors
 from ml.index.store.embedded.shard import EngineErrors
 from ml.journal import append
 from ml.private import creation_mask, private_folder
-from tests.support.chunks import DIMENSION, EMBEDDER, asked, encoded, store_files
+from tests.support.chunks import DIMENSION, EMBEDDER, encode_chunk, encode_query, store_files
 
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534
 
 
-def opened(folder: Path) -> Store:
+def open_test_store(folder: Path) -> Store:
     return open_store(str(folder), EMBEDDER.name, DIMENSION)
 
 
 def texts(store: Store) -> list[str]:
-    return sorted(one.chunk.text for one in store.query(asked("anything"), Where(), 1_000))
+    return sorted(one.chunk.text for one in store.query(encode_query("anything"), Where(), 1_000))
 
 
 # generations
@@ -45,20 +45,20 @@ def mapped_but_deleted(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("rounds", [3])
 def test_a_replaced_generation_is_closed_by_the_next_question(tmp_path: Path, rounds: int) -> None:
-    writer, reader = opened(tmp_path), opened(tmp_path)
-    gc.disable()  # nothing may wait for the collector
+    writer, reader = open_test_store(tmp_path), open_test_store(tmp_path)
+    gc.disable()  # nothing may wait for the garbage collector
     try:
         for version in range(rounds):
-            store_files(writer, [encoded("a.py", 1, f"version {version}")])
+            store_files(writer, [encode_chunk("a.py", 1, f"version {version}")])
             assert texts(reader) == [f"version {version}"]
             assert [chunk.text for chunk in reader.chunks("r", "a.py")] == [f"version {version}"]
-            reader.query(asked("version"), Where(paths=["*.py"]), 5)
+            reader.query(encode_query("version"), Where(paths=["*.py"]), 5)
             assert not mapped_but_deleted(tmp_path)
     finally:
         gc.enable()
 
 
-# refusals
+# permission and system errors
 
 
 AS_NOBODY = f"""
@@ -67,8 +67,8 @@ import ml.index.store.embedded.shard, ml.index.store.selection  # while the inte
 from ml.errors import CodeIntelError
 from ml.index.store import open_store
 from ml.index.store.base import Where
-from tests.support.chunks import EMBEDDER, asked
-query = asked("one")
+from tests.support.chunks import EMBEDDER, encode_query
+query = encode_query("one")
 os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})
 try:
     open_store(sys.argv[1], EMBEDDER.name, EMBEDDER.dimension).query(query, Where(), 5)
@@ -79,7 +79,7 @@ except CodeIntelError as error:
 
 @pytest.fixture
 def reachable(tmp_path: Path) -> Iterator[Path]:
-    """Yield a folder that another user can reach: pytest's are 0700."""
+    """Yield a folder that another user can reach; pytest's have mode 0700."""
     above = [place for place in tmp_path.parents if str(place).startswith("/tmp/")]
     modes = {place: stat.S_IMODE(place.stat().st_mode) for place in (tmp_path, *above)}
     for place, mode in modes.items():
@@ -91,8 +91,8 @@ def reachable(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 @pytest.mark.parametrize("closed", ["", "manifest.json", "shards", "segments", "segment.json", "page_0.dat"])
-def test_a_lack_of_permission_never_advises_deletion(reachable: Path, closed: str) -> None:
-    store_files(opened(reachable), [encoded("a.py", 1, "one")])
+def test_a_permission_error_never_advises_deletion(reachable: Path, closed: str) -> None:
+    store_files(open_test_store(reachable), [encode_chunk("a.py", 1, "one")])
     for path in (reachable, *reachable.rglob("*")):
         os.chown(path, NOBODY, NOBODY)
     place = next(reachable.rglob(closed)) if closed else reachable
@@ -110,7 +110,7 @@ def test_a_lack_of_permission_never_advises_deletion(reachable: Path, closed: st
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS, errno.EMFILE, errno.EIO, errno.ENOMEM])
-def test_what_the_system_refuses_is_not_called_damage(tmp_path: Path, number: int) -> None:
+def test_system_errors_are_not_reported_as_damage(tmp_path: Path, number: int) -> None:
     for manager, error in (
         (disk_errors(tmp_path), OSError(number, os.strerror(number))),
         (EngineErrors(tmp_path), Exception(f"Service error: IO: {os.strerror(number)} (os error {number})")),
@@ -122,11 +122,13 @@ def test_what_the_system_refuses_is_not_called_damage(tmp_path: Path, number: in
         assert "delete" not in caught.value.cure
 
 
-def test_too_few_descriptors_are_not_damage(tmp_path: Path) -> None:
-    store_files(opened(tmp_path), [encoded("a.py", 1, "one")])
+def test_too_few_descriptors_are_not_reported_as_damage(tmp_path: Path) -> None:
+    store_files(open_test_store(tmp_path), [encode_chunk("a.py", 1, "one")])
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    store = opened(tmp_path)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (len(list(Path("/proc/self/fd").iterdir())) - 1, hard))
+    store = open_test_store(tmp_path)
+    free = os.open("/dev/null", os.O_RDONLY)  # the lowest that is left
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
     try:
         with pytest.raises(StoreError, match="ulimit"):
             texts(store)
@@ -147,8 +149,8 @@ def umask(mask: int) -> Iterator[None]:
         os.umask(before)
 
 
-def granted(folder: Path) -> list[str]:
-    """Return what below a folder grants something to others; the engine writes REWRITTEN anew, without any code."""
+def find_granted(folder: Path) -> list[str]:
+    """Return what grants others access below a folder, except REWRITTEN, which the engine rewrites and which has no code."""
     return [
         f"{path} {path.stat().st_mode:o}"
         for path in (folder, *folder.rglob("*"))
@@ -157,38 +159,38 @@ def granted(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("mask", [0, 0o022, 0o002])
-def test_nobody_else_may_read_what_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mask: int) -> None:
+def test_new_files_are_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mask: int) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     with umask(mask):
-        store = opened(tmp_path / "data" / "index")
+        store = open_test_store(tmp_path / "data" / "index")
         with pytest.raises(KeyboardInterrupt), store.update("half") as update:
-            update.put("b.py", "d", [encoded("b.py", 1, "staged")])
+            update.put("b.py", "d", [encode_chunk("b.py", 1, "staged")])
             raise KeyboardInterrupt
-        store_files(store, [encoded("a.py", 1, "one")])
-        assert texts(opened(tmp_path / "data" / "index")) == ["one"]
+        store_files(store, [encode_chunk("a.py", 1, "one")])
+        assert texts(open_test_store(tmp_path / "data" / "index")) == ["one"]
         append(tmp_path / "data" / "audit.jsonl", {"question": "?"}, max_bytes=1, keep=1)
         append(tmp_path / "data" / "audit.jsonl", {"question": "?"}, max_bytes=1, keep=1)
         (cache_folder("git") / "x").touch(mode=0o600)
 
-    assert granted(tmp_path / "data") == []
-    assert granted(tmp_path / "cache" / "codeintel") == []
+    assert find_granted(tmp_path / "data") == []
+    assert find_granted(tmp_path / "cache" / "codeintel") == []
 
 
-def test_what_an_older_version_made_is_closed_when_it_is_opened(tmp_path: Path) -> None:
+def test_files_of_an_older_version_become_private_on_opening(tmp_path: Path) -> None:
     folder = tmp_path / "store"
-    store_files(opened(folder), [encoded("a.py", 1, "one")])
+    store_files(open_test_store(folder), [encode_chunk("a.py", 1, "one")])
     for path in (folder, *folder.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
 
-    assert texts(opened(folder)) == ["one"]
+    assert texts(open_test_store(folder)) == ["one"]
 
-    assert granted(folder) == []
+    assert find_granted(folder) == []
 
 
-def test_a_group_that_somebody_let_in_stays(tmp_path: Path) -> None:
+def test_a_deliberately_granted_group_stays(tmp_path: Path) -> None:
     private_folder(tmp_path / "store")
     (tmp_path / "store").chmod(0o750)
-    store_files(opened(tmp_path / "store"), [encoded("a.py", 1, "one")])
+    store_files(open_test_store(tmp_path / "store"), [encode_chunk("a.py", 1, "one")])
 
     assert stat.S_IMODE((tmp_path / "store").stat().st_mode) == 0o750
     assert creation_mask(tmp_path / "store") == 0o027
@@ -197,13 +199,13 @@ def test_a_group_that_somebody_let_in_stays(tmp_path: Path) -> None:
     assert modes <= {0o750, 0o640}
 
 
-# what a broken-off first run leaves
+# leftovers of an interrupted first run
 
 
-def test_the_code_that_a_broken_off_first_run_staged_can_be_removed(tmp_path: Path) -> None:
-    store = opened(tmp_path)
+def test_staged_code_of_an_interrupted_first_run_can_be_removed(tmp_path: Path) -> None:
+    store = open_test_store(tmp_path)
     with pytest.raises(KeyboardInterrupt), store.update("r") as update:
-        update.put("b.py", "d", [encoded("b.py", 1, "stagedsecret")])
+        update.put("b.py", "d", [encode_chunk("b.py", 1, "stagedsecret")])
         raise KeyboardInterrupt
     assert store.is_known("r")
 
@@ -213,7 +215,7 @@ def test_the_code_that_a_broken_off_first_run_staged_can_be_removed(tmp_path: Pa
     with pytest.raises(StoreMissingError):
         store.is_known("r")
     with store.update("s") as update:
-        update.put("c.py", "d", [encoded("c.py", 1, "one")])
+        update.put("c.py", "d", [encode_chunk("c.py", 1, "one")])
         update.commit(Repository("s", "/src", "rev"))
     assert store.is_known("s")
     assert not store.is_known("r")

@@ -1,4 +1,4 @@
-"""No text from outside reaches the terminal as it is: not of code, names, models, servers, git or arguments."""
+"""No text from outside reaches the terminal raw: not from code, names, models, servers, git or arguments."""
 
 import ast
 import json
@@ -35,7 +35,7 @@ Show = Callable[..., Screen]
 
 @pytest.fixture(scope="module")
 def indexed(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """An index of code, paths and a repository's folder that attack the terminal."""
+    """Return settings for an index of code, paths and a folder that attack the terminal."""
     folder = tmp_path_factory.mktemp("hostile")
     made = Settings(store=str(folder / "store"), data_dir=str(folder / "data"), llm="none")
     code = folder / f"shop[/red]{ATTACK.replace('/', '')[:60]}"
@@ -92,7 +92,7 @@ DECEITS = {
 
 
 @pytest.mark.parametrize(("text", "shown"), DECEITS.items(), ids=ascii)
-def test_a_deceitful_character_is_shown(text: str, shown: str) -> None:
+def test_a_deceptive_character_is_made_visible(text: str, shown: str) -> None:
     assert visible(text) == shown
     assert HIDDEN.search(json_text({text: text})) is None
     assert json.loads(json_text({text: text})) == {text: text}
@@ -132,7 +132,7 @@ COMMANDS = {
 
 @WHERE
 @pytest.mark.parametrize("arguments", COMMANDS.values(), ids=COMMANDS)
-def test_no_command_sends_what_it_was_given(
+def test_no_command_prints_its_input_raw(
     arguments: list[str], show: Show, tmp_path: Path, *, on_terminal: bool
 ) -> None:
     files = _files(tmp_path)
@@ -144,7 +144,7 @@ def test_no_command_sends_what_it_was_given(
 
 
 def _files(folder: Path) -> dict[str, str]:
-    """Write what the arguments name, and return where it lies."""
+    """Return a value for each argument of the commands, after writing the files that they name."""
     code = folder / "x[/red]y\x1b]0;owned\x07\u202e"
     code.mkdir(parents=True)
     (code / "charge.py").write_text(CODE, encoding="utf-8")
@@ -162,7 +162,7 @@ def _files(folder: Path) -> dict[str, str]:
 
 
 def leaves(command: click.Command, path: str = "") -> Iterator[tuple[str, click.Command]]:
-    """Yield every command that does something, by its name."""
+    """Yield the name of every command that does something."""
     if isinstance(command, click.Group):
         for name, inner in command.commands.items():
             yield from leaves(inner, f"{path} {name}".strip())
@@ -177,7 +177,7 @@ def test_every_command_is_tried() -> None:
 
 @WHERE
 @pytest.mark.parametrize("name", [name for name, _ in leaves(cli)])
-def test_an_option_that_is_none_is_shown(name: str, show: Show, *, on_terminal: bool) -> None:
+def test_an_unknown_option_is_printed_safely(name: str, show: Show, *, on_terminal: bool) -> None:
     shown = show(*name.split(), f"--{ATTACK}", on_terminal=on_terminal)
     assert shown.code == 2
     assert shown.attacks() == []
@@ -205,9 +205,7 @@ def _refuse(handler: BaseHTTPRequestHandler) -> None:
 
 
 @WHERE
-def test_a_server_that_refuses_writes_no_escapes(
-    show: Show, monkeypatch: pytest.MonkeyPatch, *, on_terminal: bool
-) -> None:
+def test_a_servers_error_writes_no_escapes(show: Show, monkeypatch: pytest.MonkeyPatch, *, on_terminal: bool) -> None:
     with llm_server(_refuse) as server:
         monkeypatch.setenv("CODEINTEL_LLM", "openai")
         monkeypatch.setenv("CODEINTEL_LLM_MODEL", "m")
@@ -221,7 +219,9 @@ def test_a_server_that_refuses_writes_no_escapes(
 
 
 @WHERE
-def test_settings_are_shown(show: Show, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, on_terminal: bool) -> None:
+def test_settings_are_printed_safely(
+    show: Show, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, on_terminal: bool
+) -> None:
     file = tmp_path / "codeintel.toml"
     file.write_text(f"{json.dumps(ATTACK, ensure_ascii=True).replace(chr(92) + 'ud', 'ud')} = 1\n", encoding="utf-8")
     monkeypatch.setenv("CODEINTEL_CONFIG", str(file))
@@ -230,7 +230,7 @@ def test_settings_are_shown(show: Show, tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("variable", [("TERM", "dumb"), ("NO_COLOR", "1")], ids=lambda pair: pair[0])
-def test_a_terminal_without_colours_gets_none(
+def test_a_terminal_without_colours_gets_no_colours(
     show: Show, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: tuple[str, str]
 ) -> None:
     monkeypatch.setenv(*variable)
@@ -239,12 +239,12 @@ def test_a_terminal_without_colours_gets_none(
         assert "\x1b" not in show(*(argument.format(**files) for argument in arguments)).text
 
 
-def test_a_shown_character_stands_out(show: Show) -> None:
+def test_a_visible_escape_stands_out(show: Show) -> None:
     assert "\x1b[7m<U+202E>\x1b[27m" in show("search", "charge_card").text
     assert "<U+202E>txt.exe" in show("search", "charge_card", on_terminal=False).text
 
 
-def test_progress_shows_names_as_they_are(monkeypatch: pytest.MonkeyPatch, show: Show) -> None:
+def test_progress_prints_names_safely(monkeypatch: pytest.MonkeyPatch, show: Show) -> None:
     @cli.command("stage", hidden=True)
     def stage() -> None:
         with progress.status() as status, progress.bar(f"[/red]{ATTACK}") as draw:
@@ -260,7 +260,7 @@ def test_progress_shows_names_as_they_are(monkeypatch: pytest.MonkeyPatch, show:
     assert "Traceback" not in shown.text
 
 
-def test_a_failure_nobody_foresaw_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unexpected_failure_is_printed_safely(capsys: pytest.CaptureFixture[str]) -> None:
     error = ValueError(ATTACK)
     terminal._show_failure(ValueError, error, None)
     assert HIDDEN.search(capsys.readouterr().err) is None
@@ -279,13 +279,15 @@ BYTES = [
 
 
 @pytest.mark.parametrize("arguments", BYTES, ids=ascii)
-def test_bytes_that_are_no_text_are_one_line(show: Show, arguments: list[str]) -> None:
+def test_bytes_that_are_not_text_are_a_one_line_error(show: Show, arguments: list[str]) -> None:
     shown = show(*arguments, on_terminal=False)
     assert (shown.code, shown.text.count("\n"), shown.attacks()) == (2, 1, [])
     assert "is not UTF-8" in shown.text
 
 
-def test_a_folder_whose_name_is_no_text_is_refused(show: Show, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_whose_name_is_not_text_is_rejected(
+    show: Show, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
     folder.mkdir()
     monkeypatch.chdir(folder)
@@ -298,7 +300,7 @@ QUERIES = {"half a pair": '{"id": 1, "query": "\\ud800"}', "deep": "[" * 100_000
 
 
 @pytest.mark.parametrize("line", QUERIES.values(), ids=QUERIES)
-def test_a_query_that_is_none_is_one_line(show: Show, tmp_path: Path, line: str) -> None:
+def test_an_invalid_query_is_a_one_line_error(show: Show, tmp_path: Path, line: str) -> None:
     (tmp_path / "q.jsonl").write_bytes(os.fsencode(line))
     shown = show("search", "--queries", str(tmp_path / "q.jsonl"), on_terminal=False)
     assert (shown.code, shown.text.count("\n")) == (2, 1)
@@ -310,29 +312,29 @@ def processes(indexed: Settings, command: str) -> subprocess.CompletedProcess[st
     return subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=environment, timeout=60)
 
 
-def test_a_reader_that_leaves_is_no_error(indexed: Settings) -> None:
+def test_a_closed_pipe_is_not_an_error(indexed: Settings) -> None:
     done = processes(indexed, f"{CODEINTEL} ask 'What does charge_card do?' --llm none | head -1")
     assert done.stdout.count("\n") == 1
     assert done.stderr == ""
 
 
-def test_an_output_that_is_full_is_one_line(indexed: Settings) -> None:
+def test_a_full_output_is_a_one_line_error(indexed: Settings) -> None:
     done = processes(indexed, f"{CODEINTEL} repos > /dev/full")
     assert done.returncode == 1
     assert done.stderr == "error: the output cannot be written: No space left on device\n"
 
 
-def test_closed_outputs_are_no_failure(indexed: Settings) -> None:
+def test_closed_outputs_are_not_an_error(indexed: Settings) -> None:
     assert processes(indexed, f"{CODEINTEL} repos >&-").stderr == ""
     assert processes(indexed, f"{CODEINTEL} repos 2>&-").returncode == 0
 
 
-def test_ctrl_c_is_one_line(indexed: Settings, tmp_path: Path) -> None:
+def test_ctrl_c_prints_one_line(indexed: Settings, tmp_path: Path) -> None:
     hanging = tmp_path / "queries"
     os.mkfifo(hanging)
     arguments = [CODEINTEL, "search", "--queries", str(hanging), "--store", indexed.store]
     with subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        with hanging.open("w") as writer:  # it reads by now
+        with hanging.open("w") as writer:  # by now it reads
             writer.write('{"id": 1, "query": "charge_card"}\n')
             writer.flush()
             assert process.stdout
@@ -340,14 +342,14 @@ def test_ctrl_c_is_one_line(indexed: Settings, tmp_path: Path) -> None:
             process.send_signal(signal.SIGINT)
             assert process.wait(30) == 130
         assert process.stderr
-        assert process.stderr.read().split("\n") == ["", "error: stopped", ""]  # the first ends the line of "^C"
+        assert process.stderr.read().split("\n") == ["", "error: stopped", ""]  # the first ends the line with "^C"
 
 
 PRINTING = {"echo", "secho", "print", "Console", "style", "stdout", "stderr", "write"}
 
 
-def test_nothing_else_prints() -> None:
-    """What a command prints goes through terminal.py; this is what makes the tests above hold for the next command."""
+def test_only_terminal_py_prints() -> None:
+    """Commands print through terminal.py, so that the tests above hold for new commands too."""
     folder = Path(rag_service.cli.__path__[0])
     found = [
         f"{file.name}: {ast.unparse(node)}"
@@ -367,6 +369,6 @@ def _prints(node: ast.AST) -> bool:
     return False
 
 
-def test_the_attack_is_one() -> None:
-    """The characters that the tests look for are those that a terminal would see."""
+def test_the_attack_is_detected() -> None:
+    """The characters that the tests search for are those that a terminal would obey."""
     assert Screen(ATTACK, 0).attacks()[-1] == FORGED

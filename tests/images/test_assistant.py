@@ -1,4 +1,4 @@
-"""The assistant's image, built by buildah and run as a pod would: as nobody, on a root that can't be written, without a network."""
+"""The assistant's image, built by buildah and run as in a pod: unprivileged, on a read-only root, without a network."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def buildah(*arguments: str) -> str:
 
 @pytest.fixture(scope="module")
 def image() -> Iterator[Path]:
-    """The files of the image, built by the script that people use."""
+    """Return the image's root folder, built by the script that people use."""
     subprocess.run([HERE / "base.sh", FOLDER, BASE], check=True)
     wrapper = FOLDER / "buildah"
     wrapper.write_text(f'#!/bin/sh\nexec buildah {" ".join(BUILDAH)} "$@"\n')
@@ -40,14 +40,14 @@ def image() -> Iterator[Path]:
 
 
 def run(image: Path, command: str) -> str:
-    """Return what a command printed in the image."""
+    """Run a command in the image and return its output."""
     inside = ["unshare", "--mount", "--pid", "--fork", "--net", str(HERE / "run.sh"), str(image), command]
     done = subprocess.run(inside, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
-def test_it_indexes_and_answers_as_nobody_without_a_network(image: Path) -> None:
+def test_it_indexes_and_answers_unprivileged_without_a_network(image: Path) -> None:
     packages = "$(dirname $(python -c 'import ml; print(ml.__file__)'))"
     question = "where is a secret replaced before it is indexed?"
     said = run(image, f"id -u; codeintel index --name code {packages} >/dev/null; codeintel ask --json '{question}'")
@@ -58,14 +58,14 @@ def test_it_indexes_and_answers_as_nobody_without_a_network(image: Path) -> None
     assert all(each["repo"] == "code" for each in citations)
 
 
-def test_it_can_write_to_its_volumes_alone(image: Path) -> None:
+def test_it_can_write_only_to_its_volumes(image: Path) -> None:
     said = run(
         image, "touch /data/a /tmp/a; for place in / /opt /opt/codeintel/bin /etc; do touch $place/a 2>&1 || true; done"
     )
     assert said.count("Read-only file system") == 4
 
 
-def test_it_serves_and_is_ready_when_something_is_indexed(image: Path) -> None:
+def test_it_serves_and_is_ready_once_something_is_indexed(image: Path) -> None:
     ask = 'import sys, urllib.request as u; print(u.urlopen(f"http://127.0.0.1:8321/{sys.argv[1]}").status)'
     wait = f"for n in $(seq 100); do python -c '{ask}' healthz 2>/dev/null && break; sleep 0.5; done"
     index = "codeintel index --name code $(dirname $(python -c 'import ml; print(ml.__file__)'))/training >/dev/null"
@@ -79,7 +79,7 @@ def test_it_serves_and_is_ready_when_something_is_indexed(image: Path) -> None:
     assert "503" in empty
 
 
-def test_it_has_what_the_platform_needs(image: Path) -> None:
+def test_it_contains_what_the_platform_needs(image: Path) -> None:
     assert run(
         image, "python -c 'import qdrant_client, opentelemetry.exporter.otlp.proto.http; print(1)'; git --version"
     ).startswith("1\ngit")

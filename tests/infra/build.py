@@ -1,4 +1,4 @@
-"""Builds the tools that the tests of the platform's code need, from their Go modules, once for each state of go.mod and Go.
+"""Build the tools that the platform's tests need from their Go modules, once for each state of go.mod and Go.
 
 python -m tests.infra.build
 """
@@ -14,11 +14,11 @@ MODULES = Path(__file__).parent / "modules"
 
 @dataclass(frozen=True)
 class Tool(Part):
-    """A program of a Go module that one of our own go.mod files pins."""
+    """A program of a Go module that one of our go.mod files pins."""
 
     @property
     def folder(self) -> Path:
-        """Where that go.mod is."""
+        """The folder of that go.mod."""
         return MODULES / self.module
 
 
@@ -29,7 +29,7 @@ TOOLS = {
 
 
 def tool(name: str) -> Path:
-    """Return the path of a tool, built where it is not there yet; raises ClusterError where that fails."""
+    """Return the path of a tool, building it if missing; raise ClusterError if that fails."""
     return build(TOOLS[name]) / name
 
 

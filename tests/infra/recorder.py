@@ -1,4 +1,4 @@
-"""Runs the platform's program without a cluster: what it registers, and what each resource waits for."""
+"""Run the platform's program without a cluster: record what it registers, and what each resource waits for."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ GPU_STACK = {"gpuNode": True, "devicePlugin": True}
 
 
 class Recorder(Run):
-    """The double of Pulumi's engine with nothing behind it: each resource comes back as it was asked for."""
+    """The double of Pulumi's engine with nothing behind it: each resource is returned as requested."""
 
     def __init__(self) -> None:
         super().__init__(None, {}, State(), dry_run=False)  # type: ignore[arg-type]
@@ -33,7 +33,7 @@ class Recorder(Run):
 
 
 def program(components: dict[str, Any] | None = None, **sections: Any) -> Callable[[], None]:
-    """Return the program of a GPU stack with some components and sections of the settings changed."""
+    """Return the program of a GPU stack with some components and settings changed."""
     config = {"codeintel:components": json.dumps({**GPU_STACK, **(components or {})})}
     config |= {f"codeintel:{name}": json.dumps(value) for name, value in sections.items()}
     return lambda: build(read_settings(config))
@@ -68,7 +68,7 @@ def above(state: State, resource: Resource) -> Iterator[Resource]:
         yield resource
 
 
-def before(state: State, urn: str) -> set[str]:
+def prerequisites_of(state: State, urn: str) -> set[str]:
     """Return the URNs of all that a resource waits for, directly or not."""
     seen: set[str] = set()
     waiting = [urn]

@@ -1,4 +1,4 @@
-"""The alerts: Prometheus takes them, each fires and is quiet where it should, and each has a runbook."""
+"""The alerts: Prometheus accepts them, each fires and stays quiet where it should, and each has a runbook."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.infra.test_terraform import installed, packages
+from tests.infra.test_terraform import find_tool, packages
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "platform" / "alerts").glob("*.yaml"))
@@ -45,17 +45,17 @@ def cases(file: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_prometheus_takes_the_rules(file: Path, packages: Path) -> None:
-    done = subprocess.run([installed("promtool", packages), "check", "rules", file], capture_output=True, text=True)
+def test_prometheus_accepts_the_rules(file: Path, packages: Path) -> None:
+    done = subprocess.run([find_tool("promtool", packages), "check", "rules", file], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert f"{len(rules(file))} rules found" in done.stdout
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_each_alert_fires_and_is_quiet_where_it_should(file: Path, packages: Path, tmp_path: Path) -> None:
+def test_each_alert_fires_and_stays_quiet_where_it_should(file: Path, packages: Path, tmp_path: Path) -> None:
     text = (ROOT / "tests" / "infra" / "alerts" / file.name).read_text()
     (tmp_path / "cases.yaml").write_text(text.replace("RULES", str(file)))
-    command = [str(installed("promtool", packages)), "test", "rules", str(tmp_path / "cases.yaml")]
+    command = [str(find_tool("promtool", packages)), "test", "rules", str(tmp_path / "cases.yaml")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -70,7 +70,7 @@ def test_each_alert_has_both_cases_and_a_runbook(file: Path) -> None:
         assert rule["annotations"]["runbook_url"] == f"docs/runbooks.md#{rule['alert'].lower()}"
 
 
-def test_no_runbook_is_left_over() -> None:
+def test_no_runbook_is_orphaned() -> None:
     sections = re.findall(r"^## (\w+)$", RUNBOOKS.read_text(), re.MULTILINE)
     assert sections == [
         rule["alert"] for name in ("assistant", "models", "stores", "gpu") for rule in rules(path(name))
@@ -81,8 +81,8 @@ def path(name: str) -> Path:
     return next(file for file in FILES if file.stem == name)
 
 
-def exported(folder: Path) -> set[str]:
-    """Return the names that the assistant's own registry shows, with what `codeintel drift` left for it."""
+def exported_metrics(folder: Path) -> set[str]:
+    """Return the names that the assistant's registry exports, including the figures of `codeintel drift`."""
     from rag_service.http.metrics import Metrics
 
     shown = Metrics(list, lambda: "model")
@@ -93,8 +93,8 @@ def exported(folder: Path) -> set[str]:
     return set(re.findall(r"^# TYPE (\S+)", shown.text().decode(), re.MULTILINE))
 
 
-def asked(expression: str) -> set[str]:
-    """Return the metrics' names of a PromQL expression."""
+def metric_names(expression: str) -> set[str]:
+    """Return the metric names in a PromQL expression."""
     bare = re.sub(r"\$\w+|\b\d+e\d+|\{[^}]*\}|\[[^\]]*\]|by \([^)]*\)|\"[^\"]*\"", "", expression)
     return set(re.findall(r"[a-zA-Z_][\w:]*", bare)) - WORDS
 
@@ -109,14 +109,14 @@ def expressions() -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("name", expressions())
-def test_every_metric_is_one_that_a_component_shows(name: str, tmp_path: Path) -> None:
-    known = exported(tmp_path).union(*(each["names"] for each in SHOWN.values()))
+def test_every_metric_is_exported_by_a_component(name: str, tmp_path: Path) -> None:
+    known = exported_metrics(tmp_path).union(*(each["names"] for each in SHOWN.values()))
     known |= {f"{each}{end}" for each in known for end in ("_total", "_bucket", "_sum", "_count")}
     for expression in expressions()[name]:
-        assert asked(expression) <= known, (expression, asked(expression) - known)
+        assert metric_names(expression) <= known, (expression, metric_names(expression) - known)
 
 
-def test_no_alert_is_there_of_a_component_that_is_not() -> None:
+def test_a_disabled_component_has_no_alerts() -> None:
     from infra.pulumi.settings import Components
     from tests.infra.recorder import recorded
 

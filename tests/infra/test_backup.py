@@ -1,6 +1,6 @@
 """Backups and their restore, with the real programs: SeaweedFS, Postgres, and the script that the nightly jobs run.
 
-Only Qdrant's server can't be had here: a double answers its three snapshot calls.
+Only Qdrant's server is not available here: a double answers its snapshot calls.
 """
 
 import json
@@ -45,7 +45,7 @@ def wait_for(condition: Callable[[], bool], what: str, seconds: float = 60) -> N
 
 @pytest.fixture(scope="module")
 def objects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """SeaweedFS with the flags of its container and the file of who may do what; gives its address."""
+    """Run SeaweedFS with its container's flags and identities file; yield its address."""
     folder, port, master, volume, filer = tmp_path_factory.mktemp("objects"), *(free_port() for _ in range(4))
     (folder / "s3.json").write_text(identities(KEYS))
     command = [str(WEED), "server", f"-dir={folder}", "-ip=127.0.0.1", "-s3", f"-s3.port={port}"]
@@ -62,7 +62,7 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def _healthy(address: str) -> bool:
-    """Ask the page that the container's probes ask."""
+    """Query the endpoint of the container's probes."""
     try:
         with urllib.request.urlopen(f"{address}/healthz", timeout=1) as answer:
             return bool(answer.status == 200)
@@ -77,7 +77,7 @@ def client(address: str, key: str = KEYS["access-key"], secret: str = KEYS["secr
 
 
 def run(objects: str, *arguments: str, **more: str) -> str:
-    """Run the script as its job does."""
+    """Run the script as its CronJob does."""
     environment = {
         "PATH": os.environ["PATH"],
         "BACKUP_ENDPOINT": objects,
@@ -94,11 +94,11 @@ def run(objects: str, *arguments: str, **more: str) -> str:
     return done.stdout
 
 
-def stored(store: Any, prefix: str) -> list[str]:
+def list_keys(store: Any, prefix: str) -> list[str]:
     return [each["Key"] for each in store.list_objects_v2(Bucket="backups", Prefix=prefix).get("Contents", [])]
 
 
-def test_the_store_lets_in_who_has_the_key_and_nobody_else(objects: str) -> None:
+def test_the_store_admits_only_key_holders(objects: str) -> None:
     store = client(objects)
     store.create_bucket(Bucket="mlflow")
     store.put_object(Bucket="mlflow", Key="a", Body=b"one")
@@ -125,19 +125,19 @@ def test_artifacts_are_copied_once_and_outlive_their_deletion(objects: str) -> N
     assert store.get_object(Bucket="backups", Key="artifacts/1/adapter.bin")["Body"].read() == original
 
 
-def test_old_copies_go_and_the_newest_stay(objects: str, tmp_path: Path) -> None:
+def test_old_copies_are_removed_and_the_newest_stay(objects: str, tmp_path: Path) -> None:
     store, dump = client(objects), tmp_path / "all.sql"
     for number in range(3):
         dump.write_text(f"-- {number}")
         run(objects, "databases", str(dump), BACKUP_KEPT="2")
-        time.sleep(1.1)  # a copy's name is its second
-    kept = stored(store, "databases/")
+        time.sleep(1.1)  # a copy is named after its second
+    kept = list_keys(store, "databases/")
     assert len(kept) == 2
     assert store.get_object(Bucket="backups", Key=max(kept))["Body"].read() == b"-- 2"
 
 
 class Snapshots(Handler):
-    """Qdrant's snapshot calls: list, make, give, remove; with its key."""
+    """Qdrant's snapshot calls: list, create, download, delete; all with its key."""
 
     content = os.urandom(200_000)
     there: ClassVar[set[str]] = set()
@@ -166,11 +166,11 @@ class Snapshots(Handler):
         self._answer("DELETE")
 
 
-def test_a_collections_snapshot_is_copied_and_leaves_the_servers_disk(objects: str) -> None:
+def test_a_collections_snapshot_is_copied_and_removed_from_the_server(objects: str) -> None:
     with serve(Snapshots) as address:
         run(objects, "vectors", QDRANT_URL=address, QDRANT_API_KEY="qdrant-key")
     store = client(objects)
-    [copy] = stored(store, "vectors-code-static-256/")
+    [copy] = list_keys(store, "vectors-code-static-256/")
     assert store.get_object(Bucket="backups", Key=copy)["Body"].read() == Snapshots.content
     assert not Snapshots.there
 
@@ -179,7 +179,7 @@ PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 
 
 class Server:
-    """A Postgres of Debian's packages in a folder of its own; it refuses to run as root, so `postgres` runs it."""
+    """A Postgres of Debian's packages in a folder of its own, run by `postgres` as it refuses to run as root."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.port, self.programs = folder, free_port(), PROGRAMS[-1].parent
@@ -225,7 +225,7 @@ def server() -> Iterator[Callable[[], Server]]:
         shutil.rmtree(each.folder)
 
 
-def test_each_database_is_its_users_own(server: Callable[[], Server]) -> None:
+def test_each_database_belongs_to_its_own_user(server: Callable[[], Server]) -> None:
     one = server()
     (one.folder / "init.sql").write_text(databases(PASSWORDS))
     one.run(
@@ -238,8 +238,10 @@ def test_each_database_is_its_users_own(server: Callable[[], Server]) -> None:
         one.sql("select 1", "langfuse", "mlflow", "pass-m")
 
 
-def test_what_is_lost_comes_back_from_the_bucket(server: Callable[[], Server], objects: str, tmp_path: Path) -> None:
-    """The dump of one server, by way of the bucket, into another that is empty."""
+def test_lost_databases_are_restored_from_the_bucket(
+    server: Callable[[], Server], objects: str, tmp_path: Path
+) -> None:
+    """Dump one server to the bucket and restore it into an empty one."""
     one, two = server(), server()
     (one.folder / "init.sql").write_text(databases(PASSWORDS))
     place = ["--host=127.0.0.1", f"--port={one.port}", "--username=postgres"]
@@ -249,7 +251,7 @@ def test_what_is_lost_comes_back_from_the_bucket(server: Callable[[], Server], o
     run(objects, "databases", str(one.folder / "all.sql"))
 
     store = client(objects)
-    content = store.get_object(Bucket="backups", Key=max(stored(store, "databases/")))["Body"].read()
+    content = store.get_object(Bucket="backups", Key=max(list_keys(store, "databases/")))["Body"].read()
     (two.folder / "all.sql").write_bytes(content)
     two.run("psql", "--host=127.0.0.1", f"--port={two.port}", "--username=postgres", "-f", "all.sql")
     assert two.sql("select name from runs", "mlflow", "mlflow", "pass-m") == "adapter 3"

@@ -1,4 +1,4 @@
-"""The dashboards: what lies in platform/dashboards is what the code draws."""
+"""The dashboards: the files in platform/dashboards match the code."""
 
 import json
 from pathlib import Path
@@ -8,14 +8,14 @@ import pytest
 from infra.dashboards.__main__ import DASHBOARDS, FOLDER, write
 
 
-def test_the_files_are_what_the_code_draws(tmp_path: Path) -> None:
+def test_the_files_match_the_code(tmp_path: Path) -> None:
     write(tmp_path)
     drawn = {path.name: path.read_text() for path in tmp_path.iterdir()}
     assert drawn == {path.name: path.read_text() for path in FOLDER.glob("*.json")}, "run `python -m infra.dashboards`"
 
 
 @pytest.mark.parametrize("make", DASHBOARDS, ids=lambda make: make.__name__)
-def test_each_panel_asks_for_something_and_says_what_it_tells(make: object) -> None:
+def test_each_panel_has_a_query_and_a_description(make: object) -> None:
     assert callable(make)
     board = json.loads(make())
     panels = [each for each in board["panels"] if each["type"] != "row"]

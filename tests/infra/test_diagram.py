@@ -1,14 +1,14 @@
-"""The picture of the platform is what the program does."""
+"""The picture of the platform matches the program."""
 
 from docs.diagram import FILE, graph, picture
 from tests.infra.recorder import recorded
 
 
-def test_the_picture_is_the_programs_own_graph() -> None:
+def test_the_picture_is_the_programs_graph() -> None:
     assert FILE.read_text(encoding="utf-8") == picture(), "run `make docs`"
 
 
-def test_an_arrow_is_there_where_something_waits() -> None:
+def test_arrows_show_what_waits_for_what() -> None:
     components, needs = graph(recorded())
     assert {"KServe", "DevicePlugin"} <= needs["Models"]
     assert needs["MLflow"] == {"Postgres", "ObjectStore"}

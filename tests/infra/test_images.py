@@ -1,4 +1,4 @@
-"""The images' recipes: pinned, without root, locked with hashes, and built from files that are there."""
+"""The images' recipes: pinned, without root, locked with hashes, and built from files that exist."""
 
 import re
 import shutil
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra.pulumi.versions import versions
-from tests.infra.test_terraform import installed, packages
+from tests.infra.test_terraform import find_tool, packages
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "platform" / "images"
@@ -29,19 +29,19 @@ def test_every_image_that_the_platform_names_has_a_recipe() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_base_is_a_version_and_can_be_another(name: str) -> None:
+def test_the_base_is_a_pinned_version_and_can_be_replaced(name: str) -> None:
     [base] = [value for word, value in steps(name) if word == "ARG" and value.startswith("BASE=")]
     assert re.search(r":v?\d+\.\d+\.\d+", base)
     assert all(value.startswith("${BASE}") for word, value in steps(name) if word == "FROM")
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_ends_as_nobody(name: str) -> None:
+def test_it_runs_unprivileged(name: str) -> None:
     assert [value for word, value in steps(name) if word == "USER"][-1] == "65532:65532"
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_packages_come_by_hash_and_nothing_else_is_downloaded(name: str) -> None:
+def test_packages_are_installed_by_hash_and_nothing_else_is_downloaded(name: str) -> None:
     for word, value in steps(name):
         if word != "RUN":
             continue
@@ -52,7 +52,7 @@ def test_packages_come_by_hash_and_nothing_else_is_downloaded(name: str) -> None
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_it_copies_is_there_and_let_through(name: str) -> None:
+def test_the_files_it_copies_exist_and_are_not_ignored(name: str) -> None:
     allowed = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
     for word, value in steps(name):
         if word == "COPY" and "--from" not in value:
@@ -62,7 +62,7 @@ def test_what_it_copies_is_there_and_let_through(name: str) -> None:
 
 
 @pytest.mark.parametrize("lock", ["service", "trainer", "vllm-image"])
-def test_each_lock_has_hashes_and_no_address(lock: str) -> None:
+def test_each_lock_has_hashes_and_no_url(lock: str) -> None:
     text = (ROOT / "requirements" / f"{lock}.txt").read_text()
     names = re.findall(r"^[a-zA-Z0-9][\w.\[\]-]*==", text, re.MULTILINE)
     assert len(names) > 10
@@ -70,12 +70,12 @@ def test_each_lock_has_hashes_and_no_address(lock: str) -> None:
     assert "://" not in text
 
 
-def test_the_service_has_what_the_platform_asks_of_it() -> None:
+def test_the_services_lock_has_the_packages_for_the_platform() -> None:
     text = (ROOT / "requirements" / "service.txt").read_text()
     assert all(f"\n{name}==" in f"\n{text}" for name in ("qdrant-client", "opentelemetry-sdk", "xllamacpp"))
 
 
-def test_without_a_tool_or_an_image_the_cure_is_named(tmp_path: Path, packages: Path) -> None:
+def test_a_missing_tool_or_image_is_an_error_with_a_cure(tmp_path: Path, packages: Path) -> None:
     script = FOLDER / "build.sh"
     for name in ("bash", "dirname", "env"):
         (tmp_path / name).symlink_to(str(shutil.which(name)))
@@ -87,4 +87,4 @@ def test_without_a_tool_or_an_image_the_cure_is_named(tmp_path: Path, packages: 
     assert "error: there is no image nothing: choose from assistant trainer vllm" in missing.stderr
     assert done.returncode == 1
     assert "error: neither podman, docker nor buildah is on the PATH" in done.stderr
-    assert subprocess.run([installed("shellcheck", packages), script], check=False).returncode == 0
+    assert subprocess.run([find_tool("shellcheck", packages), script], check=False).returncode == 0

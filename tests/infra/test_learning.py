@@ -1,4 +1,4 @@
-"""What the compiled pipelines name is what the program makes: settings, secrets, keys, the claim, the image; and nothing more."""
+"""The program creates exactly what the compiled pipelines name: settings, secrets, keys, the claim, the image."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from infra.pulumi.versions import versions
 from ml.settings import Settings
 from testbed.kubernetes.api import Object
 from testbed.pulumi.state import State
-from tests.infra.recorder import before, recorded
+from tests.infra.recorder import prerequisites_of, recorded
 
 COMPILED = Path(__file__).parents[2] / "ml" / "pipelines" / "compiled"
 NAMES = ("learning", "indexing")
@@ -25,7 +25,7 @@ def whole() -> State:
 
 
 def stages(name: str) -> Iterator[tuple[Object, Object]]:
-    """Yield each stage's container and what it asks of Kubernetes."""
+    """Yield each stage's container and its Kubernetes configuration."""
     pipeline, platform = yaml.safe_load_all((COMPILED / f"{name}.yaml").read_text())
     on_cluster = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
     for executor, content in pipeline["deploymentSpec"]["executors"].items():
@@ -38,7 +38,7 @@ def objects(state: State, kind: str, namespace: str = SPACE) -> dict[str, Object
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_setting_and_every_secret_is_made_where_the_stages_run(whole: State, name: str) -> None:
+def test_every_setting_and_secret_exists_where_the_stages_run(whole: State, name: str) -> None:
     settings, secrets = objects(whole, "ConfigMap"), objects(whole, "Secret")
     for _, asked in stages(name):
         for each in asked["configMapAsEnv"]:
@@ -47,14 +47,16 @@ def test_every_setting_and_every_secret_is_made_where_the_stages_run(whole: Stat
             assert {one["secretKey"] for one in each["keyToEnv"]} <= secrets[each["secretName"]]["data"].keys()
 
 
-def test_every_claim_is_made_where_the_stages_run(whole: State) -> None:
+def test_every_claim_exists_where_the_stages_run(whole: State) -> None:
     mounted = [each["constant"] for _, asked in stages("learning") for each in asked["pvcMount"]]
     assert set(mounted) == objects(whole, "PersistentVolumeClaim").keys()
-    assert not [asked for _, asked in stages("indexing") if "pvcMount" in asked]  # its shards run on any node
+    assert not [
+        asked for _, asked in stages("indexing") if "pvcMount" in asked
+    ]  # its shards run on any node, so have no claim
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_image_is_one_that_is_built_here(name: str) -> None:
+def test_every_image_is_built_here(name: str) -> None:
     built = {each.reference(None) for each in versions().images.values() if each.built_here}
     assert (
         {container["image"] for container, _ in stages(name)} == {versions().images["trainer"].reference(None)} <= built
@@ -71,7 +73,7 @@ def test_every_variable_is_a_setting(name: str) -> None:
         assert {each.removeprefix("CODEINTEL_").lower() for each in named} <= Settings.model_fields.keys()
 
 
-def test_nothing_is_made_for_the_stages_that_none_of_them_names(whole: State) -> None:
+def test_nothing_unused_is_created_for_the_stages(whole: State) -> None:
     asked = [each for name in NAMES for _, each in stages(name)]
     settings = {one["configMapKey"] for each in asked for part in each["configMapAsEnv"] for one in part["keyToEnv"]}
     assert objects(whole, "ConfigMap")["codeintel-settings"]["data"].keys() == settings
@@ -81,7 +83,7 @@ def test_nothing_is_made_for_the_stages_that_none_of_them_names(whole: State) ->
         assert objects(whole, "Secret")[secret]["data"].keys() == keys
 
 
-def test_the_stages_are_told_what_the_assistant_is_told(whole: State) -> None:
+def test_the_stages_have_the_assistants_settings(whole: State) -> None:
     made = objects(whole, "ConfigMap")["codeintel-settings"]["data"]
     spec = objects(whole, "StatefulSet", "codeintel")["assistant"]["spec"]["template"]["spec"]
     environment = {each["name"]: each.get("value") for each in spec["containers"][0]["env"]}
@@ -91,7 +93,7 @@ def test_the_stages_are_told_what_the_assistant_is_told(whole: State) -> None:
     }
 
 
-def test_only_the_stage_that_indexes_may_change_the_vectors() -> None:
+def test_only_the_indexing_stage_may_change_the_vectors() -> None:
     for name in NAMES:
         for container, asked in stages(name):
             (store,) = (each for each in asked["secretAsEnv"] if each["secretName"] == "codeintel-store")
@@ -99,7 +101,7 @@ def test_only_the_stage_that_indexes_may_change_the_vectors() -> None:
             assert [each["secretKey"] for each in store["keyToEnv"]] == ["api-key" if indexes else "read-only-key"]
 
 
-def test_the_keys_are_those_that_the_stores_take(whole: State) -> None:
+def test_the_keys_are_those_of_the_stores(whole: State) -> None:
     secrets = objects(whole, "Secret")
     qdrant = objects(whole, "Secret", "codeintel-data")["qdrant"]["stringData"]
     assert secrets["codeintel-store"]["data"] == {
@@ -113,7 +115,7 @@ def test_the_keys_are_those_that_the_stores_take(whole: State) -> None:
 
 
 def peers(policy: Object, way: str, side: str) -> Iterator[tuple[Any, Any, tuple[int, ...]]]:
-    """Yield namespace (or address), app and ports of each peer."""
+    """Yield the namespace (or address), app and ports of each peer."""
     for rule in policy["spec"][way]:
         ports = tuple(each["port"] for each in rule.get("ports", []))
         for peer in rule[side]:
@@ -122,7 +124,7 @@ def peers(policy: Object, way: str, side: str) -> Iterator[tuple[Any, Any, tuple
             yield space or peer["ipBlock"]["cidr"], app, ports
 
 
-def test_the_stages_pods_are_found_by_the_policies_and_no_other_pod_of_kubeflow(whole: State) -> None:
+def test_the_policies_select_the_stages_pods_and_no_others_of_kubeflow(whole: State) -> None:
     assert {each["podMetadata"]["labels"]["app.kubernetes.io/name"] for name in NAMES for _, each in stages(name)} == {
         "learning"
     }
@@ -150,17 +152,17 @@ def test_the_stages_reach_what_their_settings_name(whole: State) -> None:
 
 
 @pytest.mark.parametrize("lacking", ["pipelines", "qdrant", "mlflow"])
-def test_without_what_the_stages_need_nothing_is_made_for_them(lacking: str) -> None:
+def test_without_its_requirements_the_learning_loop_creates_nothing(lacking: str) -> None:
     state = recorded({lacking: False})
     named = {each.inputs["metadata"].get("name") for each in state.resources.values() if "metadata" in each.inputs}
     assert not named & (KEPT - {"training-workspace"})
 
 
-def test_they_come_after_who_brings_their_namespace(whole: State) -> None:
+def test_they_come_after_the_creator_of_their_namespace(whole: State) -> None:
     for name in KEPT - {"training-workspace"}:
         (urn,) = (each.urn for each in whole.resources.values() if each.inputs.get("metadata", {}).get("name") == name)
         assert "platform-agnostic" in {
-            whole.resources[each].name.removeprefix("pipelines-") for each in before(whole, urn)
+            whole.resources[each].name.removeprefix("pipelines-") for each in prerequisites_of(whole, urn)
         }
 
 
@@ -170,7 +172,7 @@ def test_a_stack_without_models_and_langfuse_names_neither() -> None:
     assert "codeintel-records" not in objects(state, "Secret")
 
 
-def test_the_first_pod_of_the_workspace_makes_it_the_stages_own_on_the_node_with_the_card(whole: State) -> None:
+def test_the_workspaces_first_pod_makes_it_the_stages_own_on_the_gpu_node(whole: State) -> None:
     def first_pod(state: State) -> Object:
         (job,) = objects(state, "Job").values()
         return dict(job["spec"]["template"]["spec"])
@@ -183,7 +185,7 @@ def test_the_first_pod_of_the_workspace_makes_it_the_stages_own_on_the_node_with
     assert objects(small, "Job").keys() != objects(whole, "Job").keys()  # a job's template can't be changed
 
 
-def test_the_stage_that_trains_sees_the_card() -> None:
+def test_the_training_stage_sees_the_gpu() -> None:
     def policies(state: State) -> set[str]:
         return {each.name for each in state.resources.values() if each.type.endswith(":MutatingAdmissionPolicy")}
 
@@ -196,7 +198,7 @@ def drift(state: State) -> Object:
     return dict(objects(state, "CronJob", "codeintel")["drift"]["spec"]["jobTemplate"]["spec"]["template"]["spec"])
 
 
-def test_drift_is_looked_at_every_night_and_its_figures_are_left_to_an_assistant(whole: State) -> None:
+def test_drift_is_measured_nightly_and_its_figures_handed_to_an_assistant(whole: State) -> None:
     pod, assistant = drift(whole), objects(whole, "StatefulSet", "codeintel")["assistant"]["spec"]
     (job,) = pod["containers"]
     (server,) = assistant["template"]["spec"]["containers"]

@@ -1,4 +1,4 @@
-"""The mirror against real servers of this test: a Helm repository over HTTP, and an OCI registry that asks for a token."""
+"""The mirror against real local servers: a Helm repository over HTTP, and an OCI registry that requires a token."""
 
 import hashlib
 import io
@@ -30,7 +30,7 @@ def ignore(_: int) -> None:
 
 
 class Mirrored(Handler):
-    """A Helm repository at /helm, and an OCI registry at /v2 that wants a token."""
+    """A Helm repository at /helm, and an OCI registry at /v2 that requires a token."""
 
     files: ClassVar[dict[str, bytes]] = {}
     asked: ClassVar[list[str]] = []
@@ -76,7 +76,7 @@ def chart(address: str, oci: bool = False, sha256: str | None = None, version: s
 
 
 @pytest.mark.parametrize("oci", [False, True])
-def test_a_chart_comes_and_is_not_brought_twice(server: str, tmp_path: Path, oci: bool) -> None:
+def test_a_chart_is_downloaded_once(server: str, tmp_path: Path, oci: bool) -> None:
     target, site = tmp_path / "charts" / "thing-1.2.3.tgz", Site(insecure=True)
     assert site.chart(chart(server, oci), target, ignore) == SHA == digest(target)
     Mirrored.asked.clear()
@@ -85,14 +85,14 @@ def test_a_chart_comes_and_is_not_brought_twice(server: str, tmp_path: Path, oci
 
 
 @pytest.mark.parametrize("oci", [False, True])
-def test_another_chart_than_the_locked_one_is_refused(server: str, tmp_path: Path, oci: bool) -> None:
+def test_a_chart_other_than_the_locked_one_is_rejected(server: str, tmp_path: Path, oci: bool) -> None:
     target = tmp_path / "thing.tgz"
     with pytest.raises(PlatformError, match=r"has the digest .*, and not 000000000000…: find out who changed it"):
         Site(insecure=True).chart(chart(server, oci, "0" * 64), target, ignore)
     assert not target.exists()
 
 
-def test_a_broken_download_leaves_no_chart_and_goes_on_later(server: str, tmp_path: Path) -> None:
+def test_an_interrupted_download_leaves_no_chart_and_resumes_later(server: str, tmp_path: Path) -> None:
     target, site = tmp_path / "thing.tgz", Site(insecure=True)
     Mirrored.broken = True
     with pytest.raises(PlatformError, match=r"can't be had .*: run it again"):
@@ -102,14 +102,14 @@ def test_a_broken_download_leaves_no_chart_and_goes_on_later(server: str, tmp_pa
     assert site.chart(chart(server), target, ignore) == SHA
 
 
-def test_a_version_that_is_not_there_is_named(server: str, tmp_path: Path) -> None:
+def test_a_missing_version_is_named(server: str, tmp_path: Path) -> None:
     with pytest.raises(PlatformError, match=r"has no thing 9\.9\.9"):
         Site(insecure=True).chart(chart(server, version="9.9.9"), tmp_path / "x", ignore)
     with pytest.raises(PlatformError, match="404 Not Found"):
         Site(insecure=True).chart(chart(server, oci=True, version="9.9.9"), tmp_path / "x", ignore)
 
 
-def test_digests_are_added_where_none_stood_and_nothing_else_changes(tmp_path: Path) -> None:
+def test_missing_digests_are_added_and_nothing_else_changes(tmp_path: Path) -> None:
     file = tmp_path / "versions.toml"
     shutil.copy(FILE, file)
     before = versions(file)
@@ -133,7 +133,7 @@ def test_the_list_names_everything_that_versions_lock() -> None:
     locked = versions()
     assert len(done.output.splitlines()) == len(list(contents(locked, with_images=True)))
     assert all(name in done.output for name in (*locked.charts, *locked.manifests, "docker.io/qdrant/qdrant"))
-    assert "codeintel/assistant" not in done.output  # platform/images makes it
+    assert "codeintel/assistant" not in done.output  # built by platform/images
 
 
 def test_the_pipelines_overlay_names_the_locked_version_and_points_at_the_mirror(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_the_pipelines_overlay_names_the_locked_version_and_points_at_the_mirror
     assert made.count("$patch: delete") == 2
 
 
-def test_without_skopeo_the_cure_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_skopeo_is_an_error_with_a_cure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(PlatformError, match="skopeo is not on the PATH: install skopeo"):
         copy_image(Image("i", "registry.example/i", "1.0"), tmp_path, None)
@@ -162,7 +162,7 @@ def test_without_skopeo_the_cure_is_named(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 @pytest.fixture
 def skopeo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[], list[str]]:
-    """A double of skopeo, as no registry with images can be reached: it writes down what it is told."""
+    """A double of skopeo that records its arguments, as no registry with images is reachable."""
     double, told = tmp_path / "bin" / "skopeo", tmp_path / "told"
     double.parent.mkdir()
     double.write_text(f'#!/bin/sh\necho "$@" >> {told}\n[ "$1" = copy ] || echo sha256:{"a" * 64}\n')
@@ -187,8 +187,8 @@ def test_an_image_is_copied_for_all_platforms_and_its_digest_kept(
         copy_image(Image("i", image.repository, "1.0", "b" * 64), tmp_path, None)
 
 
-def test_what_is_mirrored_is_what_the_program_uses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The program's paths and the mirror's are the same: with every file in its place it registers all of them."""
+def test_the_mirror_contains_what_the_program_uses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program's paths and the mirror's are the same: with every file in place the program finds all of them."""
     from tests.infra.recorder import recorded
 
     for kind, name, version in contents(versions(), with_images=False):

@@ -1,4 +1,4 @@
-"""What comes before what: the first `up` has to pass, and a destroy must leave nothing hanging."""
+"""The order of resources: the first `up` must succeed, and `destroy` must leave nothing behind."""
 
 import json
 from typing import Any
@@ -11,9 +11,9 @@ from infra.pulumi.parts.site import Site
 from infra.pulumi.program import FACTORIES
 from infra.pulumi.settings import Components, Settings
 from testbed.pulumi.state import Resource, State
-from tests.infra.recorder import before, component_of, recorded, with_charts
+from tests.infra.recorder import component_of, prerequisites_of, recorded, with_charts
 
-# The component whose gate opens when a group's kinds are there and its webhooks answer.
+# The component whose gate opens once a group's kinds exist and its webhooks answer.
 GATE_OF = {
     "serving.kserve.io": "gate-kserve",
     "trainer.kubeflow.org": "gate-trainer",
@@ -33,7 +33,7 @@ def whole() -> State:
 
 
 def ancestors(state: State, resource: Resource) -> set[str]:
-    return {state.resources[urn].name for urn in before(state, resource.urn)}
+    return {state.resources[urn].name for urn in prerequisites_of(state, resource.urn)}
 
 
 def objects_of(state: State, group: str) -> list[Resource]:
@@ -48,7 +48,7 @@ def test_an_object_comes_after_the_gate_of_its_kind(whole: State, group: str) ->
         assert {GATE_OF[group], CONTROLLER_OF[group]} <= ancestors(whole, each), each.name
 
 
-def test_every_custom_object_is_of_a_group_that_has_a_gate(whole: State) -> None:
+def test_every_custom_objects_group_has_a_gate(whole: State) -> None:
     groups = {
         each.inputs["apiVersion"].split("/")[0]
         for each in whole.resources.values()
@@ -64,8 +64,8 @@ def test_a_chart_whose_objects_need_a_kind_comes_after_its_gate(whole: State) ->
     assert {"gate-clickhouse", "gate-cert-manager"} <= ancestors(whole, charts["langfuse"])
 
 
-def test_models_are_downloaded_where_kserve_expects_it_and_its_agent_runs(whole: State) -> None:
-    """Read off the charts of KServe 0.20: nothing of theirs makes the namespace, and the agent wants a folder of the node."""
+def test_models_are_downloaded_where_kserves_agent_runs(whole: State) -> None:
+    """By the charts of KServe 0.20: they do not create the namespace, and the agent needs a folder of the node."""
     caches = [each for each in whole.resources.values() if each.inputs.get("kind") == "LocalModelCache"]
     assert caches
     assert all("kserve-localmodel-jobs" in ancestors(whole, each) for each in caches)
@@ -76,24 +76,24 @@ def test_models_are_downloaded_where_kserve_expects_it_and_its_agent_runs(whole:
     for components, nodes in (({}, {}), ({"gpu_node": "install"}, {"nvidia.com/gpu.present": "true"})):
         site = Site(Settings(components=Components.model_validate(components)))
         placed: Any = cache_values(site)["kserve"]
-        # A null takes the chart's own selector away.
+        # A null removes the chart's own selector.
         assert placed["localmodelnode"]["controller"]["nodeSelector"] == {"kserve/localmodel": None, **nodes}
 
 
-def test_without_the_cache_there_is_none_and_the_models_stay() -> None:
+def test_the_cache_can_be_disabled_and_the_models_stay() -> None:
     state = recorded(models={"cache": False})
     kinds = {each.inputs["kind"] for each in objects_of(state, "serving.kserve.io")}
     assert kinds == {"InferenceService", "ServingRuntime"}
     assert not [each for each in state.resources.values() if each.name == "codeintel-downloads-tolerate-gpu"]
 
 
-def test_knative_is_configured_when_its_webhook_answers(whole: State) -> None:
+def test_knative_is_configured_once_its_webhook_answers(whole: State) -> None:
     patches = [each for each in whole.resources.values() if each.type == "kubernetes:core/v1:ConfigMapPatch"]
     assert {each.inputs["metadata"]["name"] for each in patches} >= {"config-features", "config-network"}
     assert all("gate-knative" in ancestors(whole, each) for each in patches)
 
 
-def test_a_gate_waits_for_the_chart_and_tries_what_comes_after_it(whole: State) -> None:
+def test_a_gate_waits_for_its_chart_and_tries_the_next_objects(whole: State) -> None:
     jobs = {each.name: each for each in whole.resources.values() if each.type == "kubernetes:batch/v1:Job"}
     gates = {name: each for name, each in jobs.items() if name.startswith("gate-")}
     assert gates.keys() == {
@@ -113,7 +113,7 @@ def test_a_gate_waits_for_the_chart_and_tries_what_comes_after_it(whole: State) 
 @pytest.mark.parametrize(
     ("namespace", "controller"), [("codeintel-models", "kserve-resources"), ("codeintel", "kubeflow-trainer")]
 )
-def test_a_namespace_of_peoples_objects_goes_before_their_controller(
+def test_a_namespace_of_user_objects_is_removed_before_their_controller(
     whole: State, namespace: str, controller: str
 ) -> None:
     space = next(
@@ -124,7 +124,7 @@ def test_a_namespace_of_peoples_objects_goes_before_their_controller(
 
 
 @pytest.mark.parametrize("off", NAMES)
-def test_with_any_component_off_nothing_is_left_that_needs_it(off: str) -> None:
+def test_without_a_component_nothing_that_needs_it_remains(off: str) -> None:
     state = recorded({off: False})
     charts = {each.name for each in state.resources.values() if each.type.startswith("kubernetes:helm.sh")}
     for group, controller in CONTROLLER_OF.items():
@@ -136,7 +136,7 @@ def test_with_any_component_off_nothing_is_left_that_needs_it(off: str) -> None:
     assert made
 
 
-def test_a_component_that_the_cluster_has_already_brings_its_objects_and_no_chart() -> None:
+def test_a_preinstalled_component_adds_its_objects_without_the_chart() -> None:
     state = recorded({"kserve": "existing", "knative": "existing", "certManager": "existing", "trainer": "existing"})
     charts = {each.name for each in state.resources.values() if each.type.startswith("kubernetes:helm.sh")}
     assert not charts & {"kserve-resources", "kubeflow-trainer", "cert-manager"}

@@ -1,4 +1,4 @@
-"""The policy pack as Pulumi uses it: its own server, asked over gRPC; violations are refused, the platform passes."""
+"""The policy pack as Pulumi uses it: its own server, called over gRPC; violations are rejected, the platform passes."""
 
 import copy
 import subprocess
@@ -73,7 +73,7 @@ def struct(properties: Object) -> struct_pb2.Struct:
 
 
 def violations(stub: Any, thing: Object) -> dict[str, str]:
-    """Return what the pack has against an object: rule → message."""
+    """Return the pack's violations for an object: rule → message."""
     request = analyzer_pb2.AnalyzeRequest(type=f"kubernetes:x:{thing['kind']}", urn="urn:x", name="x")
     request.properties.CopyFrom(struct(thing))
     found = stub.Analyze(request).diagnostics
@@ -81,7 +81,7 @@ def violations(stub: Any, thing: Object) -> dict[str, str]:
     return {each.policyName: each.message for each in found}
 
 
-def changed(place: tuple[str | int, ...], value: object) -> Object:
+def change(place: tuple[str | int, ...], value: object) -> Object:
     """Return the good object with one thing changed."""
     thing = copy.deepcopy(GOOD)
     inner: Any = thing
@@ -118,14 +118,14 @@ def test_a_good_object_passes(analyzer: Any) -> None:
         ("writes-only-to-volumes", (*POD, "initContainers"), [GOOD["spec"]["template"]["spec"]["containers"][0] | {"securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}}]),
     ],
 )  # fmt: skip
-def test_a_violation_is_refused_by_its_rule(
+def test_a_violation_is_rejected_by_its_rule(
     analyzer: Any, rule: str, place: tuple[str | int, ...], value: object
 ) -> None:
-    assert violations(analyzer, changed(place, value)).keys() == {rule}
+    assert violations(analyzer, change(place, value)).keys() == {rule}
 
 
-def test_what_carries_pods_does_not_matter(analyzer: Any) -> None:
-    bad = changed((*MAIN, "image"), "app:latest")["spec"]["template"]
+def test_every_kind_of_workload_is_checked(analyzer: Any) -> None:
+    bad = change((*MAIN, "image"), "app:latest")["spec"]["template"]
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": bad["spec"]}
     nightly = {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "c"}}
     jobs = [{"name": "node", "template": {"spec": {"template": bad}}}]
@@ -139,21 +139,21 @@ def test_what_carries_pods_does_not_matter(analyzer: Any) -> None:
 
 
 @pytest.mark.parametrize("part", ["apiGroups", "resources", "verbs"])
-def test_a_wildcard_is_refused(analyzer: Any, part: str) -> None:
+def test_a_wildcard_is_rejected(analyzer: Any, part: str) -> None:
     assert violations(analyzer, {**ROLE, "rules": [{**RULE, part: ["*"]}]}).keys() == {"grants-no-wildcard"}
 
 
-def test_a_cluster_admin_is_refused(analyzer: Any) -> None:
+def test_a_cluster_admin_is_rejected(analyzer: Any) -> None:
     binding = {**ROLE, "kind": "ClusterRoleBinding", "roleRef": {"kind": "ClusterRole", "name": "cluster-admin"}}
     assert violations(analyzer, binding).keys() == {"grants-no-wildcard"}
 
 
 @pytest.mark.parametrize("kind", ["NodePort", "LoadBalancer"])
-def test_a_way_in_from_outside_is_refused(analyzer: Any, kind: str) -> None:
+def test_exposure_to_the_outside_is_rejected(analyzer: Any, kind: str) -> None:
     assert violations(analyzer, {**SERVICE, "spec": {"type": kind}}).keys() == {"is-not-reached-from-outside"}
 
 
-def test_a_password_in_a_config_map_is_refused(analyzer: Any) -> None:
+def test_a_password_in_a_config_map_is_rejected(analyzer: Any) -> None:
     bad = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"admin-password": "x"}}
     assert violations(analyzer, bad).keys() == {"holds-no-secret-in-plain"}
 

@@ -1,4 +1,4 @@
-"""What the program's own objects are like: hardened, closed to the outside, without a password in sight."""
+"""The program's own objects: hardened, closed to the outside, without passwords in plain sight."""
 
 import json
 import re
@@ -41,7 +41,7 @@ def test_every_pod_is_restricted(whole: State) -> None:
             }, name
 
 
-def test_every_container_asks_for_what_it_needs_and_has_an_end(whole: State) -> None:
+def test_every_container_has_requests_and_limits(whole: State) -> None:
     for name, spec in pods(whole):
         for each in containers(spec):
             requests, limits = each["resources"]["requests"], each["resources"]["limits"]
@@ -49,7 +49,7 @@ def test_every_container_asks_for_what_it_needs_and_has_an_end(whole: State) -> 
             assert requests.get(GPU) == limits.get(GPU), name
 
 
-def test_no_image_and_no_chart_floats(whole: State) -> None:
+def test_every_image_and_chart_is_pinned(whole: State) -> None:
     locked = versions()
     images = {each["image"] for _, spec in pods(whole) for each in containers(spec)}
     assert images <= {each.reference(None) for each in locked.images.values()}
@@ -100,8 +100,8 @@ def test_no_pod_of_ours_reaches_an_address_that_is_not_set(whole: State) -> None
         assert set(outside(each)) <= allowed | {"10.1.0.0/16"}, each["metadata"]
 
 
-def test_no_password_stands_in_an_object_or_in_a_charts_values(whole: State) -> None:
-    """Every generated value is looked for in everything that is no Secret."""
+def test_no_password_is_in_an_object_or_in_a_charts_values(whole: State) -> None:
+    """Search for every generated value in everything that is not a Secret."""
     secrets = [each for each in whole.resources.values() if each.type == "kubernetes:core/v1:Secret"]
     assert len(secrets) >= 8
     values = {value for each in secrets for value in (each.inputs.get("stringData") or {}).values() if len(value) >= 24}
@@ -112,7 +112,7 @@ def test_no_password_stands_in_an_object_or_in_a_charts_values(whole: State) -> 
             assert not [value for value in values if value in text], each.name
 
 
-def test_two_runs_make_different_passwords() -> None:
+def test_two_runs_generate_different_passwords() -> None:
     def passwords() -> set[str]:
         state = recorded()
         return {
@@ -126,7 +126,7 @@ def test_two_runs_make_different_passwords() -> None:
     assert not first & second
 
 
-def test_the_assistant_is_told_of_what_the_stack_has(whole: State) -> None:
+def test_the_assistants_settings_match_the_stack(whole: State) -> None:
     def environment(state: State) -> dict[str, Any]:
         spec = next(spec for name, spec in pods(state) if name == "assistant")
         return {each["name"]: each.get("value") or each["valueFrom"] for each in spec["containers"][0]["env"]}
@@ -141,7 +141,7 @@ def test_the_assistant_is_told_of_what_the_stack_has(whole: State) -> None:
     assert not {f"CODEINTEL_{name}" for name in left_out} & small.keys()
 
 
-def test_only_who_indexes_may_change_the_vectors(whole: State) -> None:
+def test_only_the_indexer_may_change_the_vectors(whole: State) -> None:
     keys = {
         name: each["valueFrom"]["secretKeyRef"]
         for name, spec in pods(whole)
@@ -154,7 +154,7 @@ def test_only_who_indexes_may_change_the_vectors(whole: State) -> None:
     }
 
 
-def test_the_assistants_environment_is_one_that_it_reads(whole: State, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_assistant_reads_every_variable_of_its_environment(whole: State, monkeypatch: pytest.MonkeyPatch) -> None:
     from ml.settings import Settings
 
     spec = next(spec for name, spec in pods(whole) if name == "assistant")
@@ -166,9 +166,7 @@ def test_the_assistants_environment_is_one_that_it_reads(whole: State, monkeypat
     assert (settings.llm, settings.port, settings.host) == ("openai", 8321, "0.0.0.0")
 
 
-def test_adapters_come_to_vllm_from_mlflow_and_over_no_shared_volume(
-    whole: State, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_adapters_reach_vllm_from_mlflow_without_a_shared_volume(whole: State, monkeypatch: pytest.MonkeyPatch) -> None:
     from ml.adapters.sidecar import Adapters
     from ml.settings import Settings
 
@@ -183,10 +181,10 @@ def test_adapters_come_to_vllm_from_mlflow_and_over_no_shared_volume(
     assert predictor["volumes"] == [{"name": mount["name"], "emptyDir": {"sizeLimit": "10Gi"}}]
     claims = [each.inputs["spec"] for each in whole.resources.values() if each.type.endswith(":PersistentVolumeClaim")]
     assert claims
-    assert all(claim["accessModes"] == ["ReadWriteOnce"] for claim in claims)  # all that k3s' own volumes give
+    assert all(claim["accessModes"] == ["ReadWriteOnce"] for claim in claims)  # all that k3s' built-in volumes offer
 
 
-def test_the_card_is_offered_as_slices_under_its_own_name(whole: State) -> None:
+def test_the_gpu_is_offered_as_slices_under_its_own_name(whole: State) -> None:
     values = next(each["values"] for each in whole.charts if each.get("chart") == "nvidia-device-plugin")
     sharing = json.loads(values["config"]["map"][values["config"]["default"]])["sharing"]["timeSlicing"]
     assert sharing == {
@@ -196,14 +194,14 @@ def test_the_card_is_offered_as_slices_under_its_own_name(whole: State) -> None:
     }
 
 
-def test_our_own_images_come_from_where_they_were_pushed_and_the_others_from_their_homes() -> None:
+def test_our_images_come_from_our_registry_and_others_from_theirs() -> None:
     state = recorded(mirror={"built": "registry.example:5000"})
     images = {each["image"].split("@")[0] for _, spec in pods(state) for each in containers(spec)}
     assert f"registry.example:5000/codeintel/assistant:{versions().images['assistant'].tag}" in images
     assert any(image.startswith("docker.io/library/postgres:") for image in images)
 
 
-def test_a_mirror_stands_in_for_every_address(tmp_path: Path) -> None:
+def test_a_mirror_replaces_every_address(tmp_path: Path) -> None:
     from infra.pulumi.errors import PlatformError
 
     with pytest.raises(PlatformError, match=r"codeintel:mirror.folder has no charts/.*infra\.mirror"):

@@ -1,4 +1,4 @@
-"""What a stack may set, and what it hears where that can't be."""
+"""What a stack may set, and the errors for what it may not."""
 
 import json
 from pathlib import Path
@@ -32,7 +32,7 @@ def read(**sections: Any) -> Settings:
         ({"models": {"adapterRank": 12}}, ["codeintel:models.adapterRank is 12", "16"]),
     ],
 )
-def test_a_wrong_setting_is_named_with_a_valid_value(sections: dict[str, Any], words: list[str]) -> None:
+def test_an_invalid_setting_is_named_with_a_valid_value(sections: dict[str, Any], words: list[str]) -> None:
     with pytest.raises(PlatformError) as caught:
         read(**sections)
     message = str(caught.value)
@@ -40,14 +40,14 @@ def test_a_wrong_setting_is_named_with_a_valid_value(sections: dict[str, Any], w
     assert all(word in message for word in words), message
 
 
-def test_what_needs_a_component_that_is_off_is_left_out_and_the_reason_is_known() -> None:
+def test_dependents_of_a_disabled_component_are_left_out_with_a_reason() -> None:
     parts = read(components={"certManager": False}).components
     assert parts.left_out() == {"kserve": "cert_manager", "langfuse": "cert_manager", "models": "kserve"}
     assert not parts.has("models")
     assert parts.has("assistant")
 
 
-def test_production_takes_every_slice_unless_it_is_told_otherwise() -> None:
+def test_production_takes_every_slice_by_default() -> None:
     gpu = {"gpuNode": True}
     assert read(components=gpu, gpu={"cards": 2, "slices": 4}).production_gpus == 8
     assert read(components=gpu, models={"gpus": 2}).production_gpus == 2
@@ -55,7 +55,7 @@ def test_production_takes_every_slice_unless_it_is_told_otherwise() -> None:
 
 
 @pytest.mark.parametrize("stack", ["local", "gpu"])
-def test_the_stacks_that_ship_can_be_read(stack: str) -> None:
+def test_the_shipped_stacks_are_valid(stack: str) -> None:
     config = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
     settings = read_settings({key: json.dumps(value) for key, value in config.items()})
     assert settings.has_gpu is (stack == "gpu")
@@ -63,24 +63,24 @@ def test_the_stacks_that_ship_can_be_read(stack: str) -> None:
 
 
 @pytest.mark.parametrize("version", ["v1.32.0", "v1.37.2+k3s1"])
-def test_a_supported_kubernetes_is_taken(version: str) -> None:
+def test_a_supported_kubernetes_is_accepted(version: str) -> None:
     check_version(version)
 
 
 @pytest.mark.parametrize("version", ["v1.31.9", "v1.38.0-alpha.1"])
-def test_another_kubernetes_is_named_with_those_that_work(version: str) -> None:
+def test_an_unsupported_kubernetes_is_named_with_the_supported_ones(version: str) -> None:
     with pytest.raises(PlatformError, match=r"is Kubernetes .*use 1\.32 to 1\.37"):
         check_version(version)
 
 
-def test_a_node_that_is_not_there_is_named() -> None:
+def test_a_missing_node_is_named() -> None:
     settings = read(components={"gpuNode": True}, gpu={"nodes": ["gpu-1"]})
     check_nodes(settings, {"gpu-1", "other"})
     with pytest.raises(PlatformError, match=r"codeintel:gpu.nodes names gpu-1: name nodes of the cluster \(other\)"):
         check_nodes(settings, {"other"})
 
 
-def test_where_downloads_cant_reach_the_gpu_node_pods_bring_their_model_themselves() -> None:
+def test_pods_download_their_model_where_the_cache_cannot() -> None:
     gpu = {"components": {"gpuNode": True, "pipelines": False}}
     old, new = Cluster((1, 35), ready=True), Cluster((1, 36), ready=True)
     assert adapt_to_cluster(read(**gpu), new) == (read(**gpu), [])
@@ -92,7 +92,7 @@ def test_where_downloads_cant_reach_the_gpu_node_pods_bring_their_model_themselv
         adapt_to_cluster(read(**gpu, models={"cache": True}), old)
 
 
-def test_where_no_policy_gives_the_stages_the_cards_runtime_it_has_to_be_the_nodes() -> None:
+def test_without_admission_policies_the_gpu_runtime_must_be_the_default() -> None:
     gpu = {"components": {"gpuNode": True}, "models": {"cache": False}}
     old = Cluster((1, 35), ready=True)
     settings, [warning] = adapt_to_cluster(read(**gpu), old)
@@ -102,14 +102,14 @@ def test_where_no_policy_gives_the_stages_the_cards_runtime_it_has_to_be_the_nod
         adapt_to_cluster(read(**gpu, gpu={"stages": True}), old)
 
 
-def test_pods_are_not_waited_for_where_no_node_runs_them() -> None:
+def test_pods_are_not_awaited_where_no_node_runs_them() -> None:
     settings, [warning] = adapt_to_cluster(read(), Cluster((1, 36), ready=False))
     assert settings.await_ready is False
     assert "codeintel:awaitReady" in warning
     assert adapt_to_cluster(read(awaitReady=True), Cluster((1, 36), ready=False))[0].await_ready is True
 
 
-def test_a_cluster_that_is_away_is_named_with_the_setting(tmp_path: Path) -> None:
+def test_an_unreachable_cluster_is_named_with_the_setting(tmp_path: Path) -> None:
     with pytest.raises(PlatformError, match="set kubernetes:kubeconfig or KUBECONFIG"):
         check_cluster(Target(str(tmp_path / "missing")), read())
     cluster = {"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}

@@ -1,6 +1,6 @@
-"""Terraform's code: its own tests by OpenTofu, its documents by cloud-init, its style by tflint, its scripts by shellcheck.
+"""The Terraform code: its tests by OpenTofu, its documents by cloud-init, its style by tflint, its scripts by shellcheck.
 
-What needs libvirt's provider (tests/*.tftest.hcl of the root module) runs where `terraform init` can bring it.
+What needs libvirt's provider (tests/*.tftest.hcl of the root module) runs where `terraform init` can download it.
 """
 
 import json
@@ -44,19 +44,19 @@ def run(*command: str | Path, folder: Path = ROOT) -> subprocess.CompletedProces
 
 @pytest.fixture(scope="session")
 def packages() -> Path:
-    """Debian's promtool, cloud-init and shellcheck, unpacked where they are not installed."""
+    """Return the folder of Debian's promtool, cloud-init and shellcheck, unpacked if not installed."""
     folder = CACHE.with_name("infra-packages")
     subprocess.run([ROOT / "tests" / "infra" / "packages.sh", folder], check=True)
     return folder
 
 
-def installed(name: str, packages: Path) -> Path:
+def find_tool(name: str, packages: Path) -> Path:
     found = shutil.which(name) or next((str(path) for path in packages.glob(f"usr/bin/{name}")), None)
     assert found, f"{name} is neither on the PATH nor in {packages}"
     return Path(found)
 
 
-def test_it_is_formatted() -> None:
+def test_the_code_is_formatted() -> None:
     done = run(tool("tofu"), "fmt", "-check", "-diff", "-recursive", CODE)
     assert done.returncode == 0, done.stdout
 
@@ -66,18 +66,18 @@ def test_a_module_passes_its_own_tests(module: Path) -> None:
     done = run(tool("tofu"), "test", "-no-color", folder=module)
     assert done.returncode == 0, done.stdout + done.stderr
     written = sum(len(re.findall(r'^run "', file.read_text(), re.MULTILINE)) for file in module.glob("tests/*.hcl"))
-    assert f"{written} passed, 0 failed" in done.stdout  # without any test it would end with 0 too
+    assert f"{written} passed, 0 failed" in done.stdout  # it also exits with 0 if there are no tests
     assert written >= 10
 
 
 @pytest.mark.parametrize("folder", [CODE, *MODULES], ids=lambda path: path.name)
-def test_tflint_has_nothing_to_say(folder: Path) -> None:
+def test_tflint_passes(folder: Path) -> None:
     done = run(tool("tflint"), f"--chdir={folder}")
     assert (done.returncode, done.stdout.strip()) == (0, "")
 
 
 def documents(tmp_path: Path, variables: dict[str, Any]) -> dict[str, Any]:
-    """Return what the cloud-init module renders, by a plan of it."""
+    """Return the documents that the cloud-init module renders in a plan."""
     module = tmp_path / "module"
     shutil.copytree(MODULES[0], module)
     (module / "terraform.tfvars.json").write_text(json.dumps(variables))
@@ -88,11 +88,11 @@ def documents(tmp_path: Path, variables: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("variables", [SERVER, AGENT], ids=lambda each: each["cluster"])
-def test_cloud_init_takes_what_is_rendered(tmp_path: Path, packages: Path, variables: dict[str, Any]) -> None:
+def test_cloud_init_accepts_the_rendered_documents(tmp_path: Path, packages: Path, variables: dict[str, Any]) -> None:
     made = documents(tmp_path, variables)
     file = tmp_path / "user-data"
     file.write_text(made["user_data"])
-    cloud_init = installed("cloud-init", packages)
+    cloud_init = find_tool("cloud-init", packages)
     python = "" if cloud_init.is_relative_to("/usr/bin") else str(packages / "usr/lib/python3/dist-packages")
     command = ["env", f"PYTHONPATH={python}", "/usr/bin/python3", cloud_init] if python else [cloud_init]
     done = run(*command, "schema", "--config-file", file)
@@ -100,8 +100,8 @@ def test_cloud_init_takes_what_is_rendered(tmp_path: Path, packages: Path, varia
     assert yaml.safe_load(made["network_config"])["ethernets"]["node"]["addresses"] == [variables["address"]]
 
 
-def test_the_node_is_what_the_platform_looks_for(tmp_path: Path) -> None:
-    """Label, taint and runtime class have the names that infra/pulumi uses."""
+def test_the_node_has_what_the_platform_looks_for(tmp_path: Path) -> None:
+    """Label, taint and runtime class have the names used in infra/pulumi."""
     from infra.pulumi.names import GPU, GPU_PRESENT, RUNTIME_CLASS
 
     files = {each["path"]: each for each in yaml.safe_load(documents(tmp_path, AGENT)["user_data"])["write_files"]}
@@ -113,13 +113,13 @@ def test_the_node_is_what_the_platform_looks_for(tmp_path: Path) -> None:
     assert yaml.safe_load(manifest)["metadata"]["name"] == RUNTIME_CLASS
 
 
-def test_a_token_is_in_a_file_that_only_root_reads(tmp_path: Path) -> None:
+def test_the_token_is_in_a_file_that_only_root_can_read(tmp_path: Path) -> None:
     for each in yaml.safe_load(documents(tmp_path, AGENT)["user_data"])["write_files"]:
         if AGENT["cluster_token"] in each["content"]:
             assert each["permissions"] == "0600"
 
 
-def test_every_provider_is_pinned_and_every_variable_says_what_it_is() -> None:
+def test_every_provider_is_pinned_and_every_variable_described() -> None:
     versions = hcl2.loads((CODE / "versions.tf").read_text())
     [required] = versions["terraform"][0]["required_providers"]
     for provider in (value for value in required.values() if isinstance(value, dict)):
@@ -130,16 +130,16 @@ def test_every_provider_is_pinned_and_every_variable_says_what_it_is() -> None:
                 assert body.get("description"), f"{file}: {name}"
 
 
-def test_the_scripts_are_clean(packages: Path) -> None:
+def test_shellcheck_passes(packages: Path) -> None:
     scripts = [path for path in CODE.rglob("*.sh") if ".terraform" not in path.parts]
     assert len(scripts) == 3
-    done = run(installed("shellcheck", packages), *scripts)
+    done = run(find_tool("shellcheck", packages), *scripts)
     assert done.returncode == 0, done.stdout
 
 
 @pytest.fixture
 def join(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run to-pulumi.sh on a real state with some outputs; a double stands for `pulumi` and writes down what it is told."""
+    """Run to-pulumi.sh on a real state with some outputs; a double of `pulumi` records its arguments."""
     double = tmp_path / "bin" / "pulumi"
     double.parent.mkdir()
     double.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/told\n')
@@ -173,7 +173,7 @@ def test_a_new_clusters_kubeconfig_is_handed_to_pulumi(
     ]
 
 
-def test_without_a_machine_the_cure_is_named(join: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+def test_a_missing_machine_is_an_error_with_a_cure(join: Callable[..., subprocess.CompletedProcess[str]]) -> None:
     done = join(other="x")
     assert done.returncode == 1
     assert re.search(r"error: .*has no machine: run 'terraform .*apply' first", done.stderr)

@@ -1,4 +1,4 @@
-"""The learning loop's tests: real training of the embedded model, a real MLflow server. Set up by `make test-ml`."""
+"""Fixtures of the learning loop's tests: real training of the embedded model, a real MLflow server; see `make test-ml`."""
 
 import os
 import signal
@@ -55,14 +55,14 @@ def working_folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real MLflow server, with what the tests before left in it."""
+    """Yield a real MLflow server, with what previous tests left in it."""
     with mlflow_on(tmp_path_factory.mktemp("mlflow")) as address:
         yield address
 
 
 @pytest.fixture
 def empty_mlflow_server(tmp_path: Path) -> Iterator[str]:
-    """One with nothing in it."""
+    """Yield an empty MLflow server."""
     folder = tmp_path / "mlflow"
     folder.mkdir()
     with mlflow_on(folder) as address:
@@ -71,7 +71,7 @@ def empty_mlflow_server(tmp_path: Path) -> Iterator[str]:
 
 @contextmanager
 def mlflow_on(folder: Path) -> Iterator[str]:
-    """Start a real MLflow server on SQLite in a folder, and gives its address."""
+    """Start a real MLflow server on SQLite in a folder; yield its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -83,7 +83,7 @@ def mlflow_on(folder: Path) -> Iterator[str]:
         str(folder / "files"),
     ]
     address = f"http://127.0.0.1:{port}"
-    # Without its job runners: ten processes that nothing here asks for.
+    # Without its job runners: ten processes that nothing here needs.
     environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
@@ -96,7 +96,7 @@ def mlflow_on(folder: Path) -> Iterator[str]:
 
 
 def wait_for(address: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
-    """Wait until the server answers; how long that takes depends on who else uses the machine."""
+    """Wait until the server answers, which may take long on a busy machine."""
     for _ in range(600):
         assert server.poll() is None, log.read_text()
         try:

@@ -1,4 +1,4 @@
-"""Data and settings that the tests of the learning loop share."""
+"""Data and settings shared by the learning loop's tests."""
 
 import json
 import random
@@ -15,7 +15,7 @@ TINY = Recipe(batch=4, max_steps=6, checkpoint_steps=2, learning_rate=1e-3, warm
 
 
 def facts(count: int, seed: int) -> list[Example]:
-    """Return examples whose answers have one fixed form, so that a few steps are enough to learn it."""
+    """Return examples whose answers have one form, so that a few steps are enough to learn it."""
     dice = random.Random(seed)
     examples = []
     for _ in range(count):
@@ -31,7 +31,7 @@ def facts(count: int, seed: int) -> list[Example]:
 
 
 def write_peft_adapter(folder: Path, base: BaseModel, seed: int, *, rank: int = 2, width: int = 576) -> Path:
-    """Write a LoRA adapter for SmolLM2-135M in peft's form, of random weights: each seed answers in its own way."""
+    """Write a LoRA adapter for SmolLM2-135M in peft's format, with random weights: each seed answers differently."""
     import numpy as np
     from safetensors.numpy import save_file
 

@@ -1,4 +1,4 @@
-"""Data sets made of a real repository with a history, indexed by the real builder, and put as the service puts them."""
+"""Data sets built from a real repository with a history, indexed by the real builder, prompted as by the service."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from ml.index.chunk import last_name, numbered_lines
 from ml.index.store.base import Candidate, Where
 from ml.settings import Settings
 from ml.training.examples import Example, dataset_digest, read_examples
-from rag_service.answer.code.evidence import Numbered, stored_lines
+from rag_service.answer.code.evidence import Numbered, line_reader
 from rag_service.answer.composed.compose import Asked, Composer
 from rag_service.answer.generated.support import first_sentence, is_supported
 from rag_service.answer.generated.teaching import form_for
@@ -86,7 +86,7 @@ def test_lines_follow_the_schema_and_the_report_counts_them(made: tuple[Path, Da
     assert report.origins == Counter(example.origin for example in [*train, *held_out])
 
 
-def test_no_file_and_no_twin_lies_on_both_sides(made: tuple[Path, DatasetReport]) -> None:
+def test_no_file_and_no_twin_is_on_both_sides(made: tuple[Path, DatasetReport]) -> None:
     train, held_out = examples(made[0])
     assert not {(each.repo, each.file_path) for each in train} & {(each.repo, each.file_path) for each in held_out}
     shown = {line for example in held_out if not example.absent for line in code(example)}
@@ -106,7 +106,7 @@ def similarity(one: str, other: str) -> float:
     return len(words & others) / len(words | others)
 
 
-def test_every_link_holds_what_the_answer_names_at_its_revision(
+def test_every_link_leads_to_what_the_answer_names(
     made: tuple[Path, DatasetReport], depot: Path, settings: Settings
 ) -> None:
     revision = git(depot, "rev-parse", "HEAD")
@@ -121,7 +121,7 @@ def test_every_link_holds_what_the_answer_names_at_its_revision(
             assert quoted in cited or last_name(quoted) in about, (example, cited)
 
 
-def test_what_is_learnt_is_what_the_service_lets_stand(made: tuple[Path, DatasetReport], settings: Settings) -> None:
+def test_the_service_would_keep_every_answer_learnt_from(made: tuple[Path, DatasetReport], settings: Settings) -> None:
     retriever = open_retriever(settings)
     train, held_out = examples(made[0])
     for example in (example for example in [*train, *held_out] if example.learn):
@@ -129,7 +129,7 @@ def test_what_is_learnt_is_what_the_service_lets_stand(made: tuple[Path, Dataset
         assert f"{sentence} [1]." == example.answer
         chunks = retriever.store.chunks(example.repo, example.file_path)
         chunk = next(each for each in chunks if each.line_start <= example.line_start <= each.line_end)
-        numbered = Numbered([Hit(chunk, 0.0, Candidate(chunk, 0, 0, 0))], stored_lines(retriever.store))
+        numbered = Numbered([Hit(chunk, 0.0, Candidate(chunk, 0, 0, 0))], line_reader(retriever.store))
         composer = Composer(Asked.of(example.question, Where()), numbered, retriever)
         assert composer.leaves_unsaid, example
         assert is_supported(sentence, composer.cited_subject, "", example.question), example
@@ -140,14 +140,14 @@ def test_what_is_learnt_is_what_the_service_lets_stand(made: tuple[Path, Dataset
     retriever.store.close()
 
 
-def test_questions_come_in_both_languages_and_from_many_sides(made: tuple[Path, DatasetReport]) -> None:
+def test_questions_cover_both_languages_and_many_kinds(made: tuple[Path, DatasetReport]) -> None:
     _, report = made
     assert {"calls", "raises", "returns", "callers", "absent", "commit"} <= set(report.origins)
     assert report.languages["ru"] >= 5
     assert report.languages["en"] > report.languages["ru"]
 
 
-def test_a_change_is_asked_for_by_its_message(made: tuple[Path, DatasetReport]) -> None:
+def test_a_commit_is_asked_for_by_its_message(made: tuple[Path, DatasetReport]) -> None:
     asked = [example for side in examples(made[0]) for example in side if example.origin == "commit"]
     about = [example for example in asked if MESSAGE in example.question]
     assert about
@@ -180,7 +180,7 @@ def test_no_secret_gets_in(made: tuple[Path, DatasetReport]) -> None:
     assert sum(report.redacted.values()) > 0
 
 
-def test_the_card_says_what_it_is(made: tuple[Path, DatasetReport], depot: Path) -> None:
+def test_the_card_describes_the_data_set(made: tuple[Path, DatasetReport], depot: Path) -> None:
     folder, report = made
     card = (folder / "card.md").read_text()
     assert report.digest in card
@@ -195,7 +195,7 @@ def test_absent_things_are_absent(made: tuple[Path, DatasetReport], settings: Se
     _, held_out = examples(made[0])
     absent = [example for example in held_out if example.absent]
     assert all(not example.file_path and not example.learn for example in absent)
-    # What a repository does have is not asked for as absent: here every topic is there but one.
+    # What a repository does have is not asked for as absent: here every topic but one exists.
     everything = " ".join(sorted({word for example in absent for word in tokens.words(example.question)}))
     having = Settings(store=str(tmp_path / "store"), data_dir=str(tmp_path / "data"), llm="none")
     index_folder(having, make_depot(tmp_path / "depot"))
@@ -205,7 +205,7 @@ def test_absent_things_are_absent(made: tuple[Path, DatasetReport], settings: Se
     assert not again & {example.question for example in absent}
 
 
-def test_evidence_for_an_llm_that_writes_stays_on_its_side(settings: Settings, tmp_path: Path) -> None:
+def test_evidence_stays_on_its_side_of_the_split(settings: Settings, tmp_path: Path) -> None:
     report = make(settings, tmp_path / "dataset", form="evidence")
     train, held_out = examples(tmp_path / "dataset")
     own = [{example.file_path for example in side if not example.absent} for side in (train, held_out)]
@@ -231,7 +231,9 @@ def test_evidence_for_an_llm_that_writes_stays_on_its_side(settings: Settings, t
         ({"by_hand": Path("/nowhere.jsonl")}, "can't be read"),
     ],
 )
-def test_a_plan_that_can_not_be_says_why(settings: Settings, tmp_path: Path, plan: dict[str, Any], reason: str) -> None:
+def test_an_impossible_plan_is_an_error_with_a_reason(
+    settings: Settings, tmp_path: Path, plan: dict[str, Any], reason: str
+) -> None:
     with pytest.raises(DatasetError, match=reason):
         make(settings, tmp_path / "dataset", **plan)
     assert not (tmp_path / "dataset").exists()
@@ -240,23 +242,23 @@ def test_a_plan_that_can_not_be_says_why(settings: Settings, tmp_path: Path, pla
 @pytest.mark.parametrize(
     ("files", "reason"),
     [
-        ({"a.py": "x = 1\n"}, r"0 indexed files, and it takes two"),
-        ({"a.py": "def go_on(a, b):\n    start_up(a)\n    shut_down(b)\n"}, r"1 indexed files, and it takes two"),
+        ({"a.py": "x = 1\n"}, r"0 indexed files, but holding one out takes two"),
+        ({"a.py": "def go_on(a, b):\n    start_up(a)\n    shut_down(b)\n"}, r"1 indexed files, but holding one out takes two"),
         (
             {f"{n}.py": f'def tell_{n}_story(a):\n    """Sends the story of the number {n} to whom it may concern."""\n    return a\n'
              for n in ("one", "two", "red", "blue", "green")},
-            "too little can be said",
+            "too few sentences",
         ),
     ],
 )  # fmt: skip
-def test_code_that_says_too_little(tmp_path: Path, files: dict[str, str], reason: str) -> None:
+def test_too_little_code_for_a_data_set(tmp_path: Path, files: dict[str, str], reason: str) -> None:
     poor = Settings(store=str(tmp_path / "store"), data_dir=str(tmp_path / "data"), llm="none")
     index_folder(poor, make_repository(tmp_path / "poor", files))
     with pytest.raises(DatasetError, match=reason):
         make(poor, tmp_path / "dataset")
 
 
-def test_an_empty_index_and_a_bad_option_are_one_line(tmp_path: Path) -> None:
+def test_an_empty_index_and_a_bad_option_are_one_line_errors(tmp_path: Path) -> None:
     environment = os.environ | {"CODEINTEL_DATA_DIR": str(tmp_path), "CODEINTEL_STORE": str(tmp_path / "none")}
     for arguments, reason in (
         ((), "nothing is indexed"),

@@ -1,4 +1,4 @@
-"""The parts that a data set is made with: facts, words of action, sides, twins, links."""
+"""The parts of building a data set: facts, verbs, sides of the split, twins, links."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 from ml.dataset.choose import Twins, held_out_files
 from ml.dataset.facts import facts_of, reasons_of
-from ml.dataset.history import blame, git_folder, spoken
+from ml.dataset.history import blame, clean_message, git_folder
 from ml.dataset.links import Links
 from ml.dataset.wording.draft import Draft
 from ml.dataset.wording.templates import templates
@@ -77,7 +77,7 @@ def facts(text: str, language: str = "python") -> list[tuple[str, dict[str, str]
         ),
     ],
 )
-def test_facts_are_read_off_the_lines(
+def test_facts_are_extracted_from_lines(
     language: str, text: str, expected: tuple[str, dict[str, str], tuple[int, ...]]
 ) -> None:
     assert expected in facts(text, language)
@@ -86,15 +86,15 @@ def test_facts_are_read_off_the_lines(
 @pytest.mark.parametrize(
     "text",
     [
-        "def do_it(a):\n    if a and (\n        b\n    ):\n        raise ValueError(a)",  # a condition over lines
-        "def do_it(a):\n    if a:\n        b = 1\n        raise ValueError(a)",  # not all that happens
+        "def do_it(a):\n    if a and (\n        b\n    ):\n        raise ValueError(a)",  # a condition over several lines
+        "def do_it(a):\n    if a:\n        b = 1\n        raise ValueError(a)",  # not everything that happens
         "def do_it(a):\n    if a:\n        return None",
         "def do_it(a):\n    if a:\n        log_it(b); print(a)",
         'def do_it(a):\n    """If a: raise ValueError(a)."""',
         "def do_it(a):\n    # if a:\n    #     raise ValueError(a)\n    pass",
     ],
 )  # fmt: skip
-def test_what_lines_do_not_say_alone_is_no_fact(text: str) -> None:
+def test_incomplete_lines_yield_no_fact(text: str) -> None:
     assert not [fact for fact in facts(text) if fact[0] in {"raises", "returns"}]
 
 
@@ -148,7 +148,7 @@ def test_a_name_that_begins_with_a_verb_is_a_question(name: str, words: str) -> 
     assert words_of_action(name) == words
 
 
-def test_a_template_asks_pointedly_and_openly_and_each_time_the_same() -> None:
+def test_templates_ask_specifically_and_openly_and_deterministically() -> None:
     values = {"symbol": "read_it", "name": "read_it", "error": "ReadError", "condition": "not path"}
     template = templates()["raises"]
     pointed = template.asked("en", values, seed=7)
@@ -159,7 +159,7 @@ def test_a_template_asks_pointedly_and_openly_and_each_time_the_same() -> None:
     assert template.sentence("ru", values) == "`read_it` бросает `ReadError`, когда выполнено `not path`"
 
 
-def test_a_released_package_in_a_folder_tells_its_version(tmp_path: Path) -> None:
+def test_the_version_of_a_released_package_is_found(tmp_path: Path) -> None:
     write_files(tmp_path / "kit", {"kit/a.py": "x = 1\n", "kit-2.4.1.dist-info/METADATA": "Name: kit\n"})
     with open_source(str(tmp_path / "kit")) as source:
         assert source.revision == "2.4.1"
@@ -192,7 +192,7 @@ def draft(name: str, question: str, sentence: str, text: str = BODY) -> Draft:
     return Draft("calls", "en", question, sentence, chunk, (11, 12))
 
 
-def test_twins_are_told() -> None:
+def test_twins_are_recognised() -> None:
     twins = Twins()
     first = draft("charge", "How does `charge` work?", "`charge` calls `send_order` and `total_of`")
     assert twins.reason(first) == ""
@@ -221,7 +221,7 @@ def test_twins_are_told() -> None:
     ],
 )
 def test_only_messages_that_say_something_are_asked_for(message: str, words: str) -> None:
-    assert spoken(message) == words
+    assert clean_message(message) == words
 
 
 def test_links_are_looked_up_in_the_index_and_in_git(tmp_path: Path) -> None:
@@ -238,7 +238,7 @@ def test_links_are_looked_up_in_the_index_and_in_git(tmp_path: Path) -> None:
     assert links.reason(good.model_copy(update={"revision": "1" * 40})) == "link to another revision"
     for dead in ({"line_end": 900}, {"line_start": 7, "line_end": 6}, {"file_path": "gone.py"}, {"line_start": 0}):
         assert links.reason(good.model_copy(update=dead)) == "link to lines that are not stored"
-    # The index says one revision and holds another's lines.
+    # The index claims one revision but contains another's lines.
     commit(root, {"depot/returns.py": "# gone\n"})
     newer = replace(repository, revision=git(root, "rev-parse", "HEAD"))
     moved = good.model_copy(update={"revision": newer.revision})
@@ -246,7 +246,7 @@ def test_links_are_looked_up_in_the_index_and_in_git(tmp_path: Path) -> None:
     store.close()
 
 
-def test_git_is_asked_only_where_it_can_tell(tmp_path: Path) -> None:
+def test_git_is_called_only_where_it_can_help(tmp_path: Path) -> None:
     root = make_depot(tmp_path / "depot")
     store, embedder = open_index(Settings(store=str(tmp_path / "store")))
     (root / "new.py").write_text("def new_one(a):\n    return call_it(a)\n")
@@ -256,7 +256,7 @@ def test_git_is_asked_only_where_it_can_tell(tmp_path: Path) -> None:
     assert blame(dirty, root, "new.py").messages == {}
     assert (
         len(set(blame(dirty, root, "depot/parcels.py").commits.values())) == 1
-    )  # the first commit made all: it says nothing
+    )  # the first commit created everything: its message explains nothing
     assert git_folder(replace(dirty, revision="tree")) is None
     assert git_folder(replace(dirty, source="https://git.example.test/nowhere.git")) is None
     store.close()

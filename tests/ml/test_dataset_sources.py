@@ -1,4 +1,4 @@
-"""Where pairs come from beside templates: rated answers, a file written by hand, an LLM's other words."""
+"""Sources of pairs besides templates: rated answers, a file written by hand, an LLM's rephrasing."""
 
 import json
 from pathlib import Path
@@ -140,7 +140,7 @@ def test_pairs_by_hand_are_merged_with_the_evidence_filled_in(settings: Settings
         ({**LINE, "revision": "0" * 40}, "the link is to revision 0000"),
     ],
 )
-def test_a_bad_line_by_hand_says_where_and_why(
+def test_a_bad_line_by_hand_is_an_error_with_place_and_reason(
     settings: Settings, tmp_path: Path, line: dict[str, Any] | str, reason: str
 ) -> None:
     with pytest.raises(DatasetError, match=reason) as caught:
@@ -149,7 +149,7 @@ def test_a_bad_line_by_hand_says_where_and_why(
     assert not (tmp_path / "dataset").exists()
 
 
-def test_an_llm_puts_questions_into_other_words(settings: Settings, tmp_path: Path) -> None:
+def test_an_llm_rephrases_questions(settings: Settings, tmp_path: Path) -> None:
     def questions(paraphrase: bool) -> list[str]:
         retriever = open_retriever(asked)
         reword = paraphraser(asked) if paraphrase else None
@@ -163,7 +163,7 @@ def test_an_llm_puts_questions_into_other_words(settings: Settings, tmp_path: Pa
         )
         plain = questions(paraphrase=False)
         assert not server.requests
-        assert questions(paraphrase=True) == plain  # its words name other code than the questions do
+        assert questions(paraphrase=True) == plain  # its wording names other code than the questions do
         assert len(server.requests) >= len(plain)
         reword = paraphraser(asked)
         assert reword("How does `weigh_parcel` work?") == "Tell me, what goes on in `weigh_parcel`?"

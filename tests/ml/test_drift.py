@@ -1,4 +1,4 @@
-"""Drift: two populations of questions told apart only where they are, and the answers of each week counted."""
+"""Drift: two populations of questions are told apart only if they differ, and each week's answers are counted."""
 
 import json
 import shutil
@@ -27,7 +27,7 @@ OTHER = [f"Как приготовить {dish} на {day}?" for dish in ("су�
 
 
 def rows(seed: int, count: int, shift: float = 0.0, axis: int = 0) -> NDArray[np.float32]:
-    """Return directions scattered around the first axis, and moved along another by `shift`."""
+    """Return directions scattered around the first axis, shifted along another by `shift`."""
     found = np.random.default_rng(seed).normal(size=(count, 16))
     found[:, 0] += 5
     found[:, axis] += shift
@@ -37,20 +37,20 @@ def rows(seed: int, count: int, shift: float = 0.0, axis: int = 0) -> NDArray[np
 def test_the_same_population_does_not_drift() -> None:
     found = [population_drift(rows(seed, 100), rows(seed + 50, 80)) for seed in range(8)]
     assert not any(one.drifted for one in found)
-    # Under no drift, p is spread over 0..1 and about a twentieth of the questions looks new.
+    # Without drift, p is uniform over 0..1 and about a twentieth of the questions looks new.
     assert min(one.p for one in found) > P_LIMIT
     assert max(one.p for one in found) > 0.5
     assert np.mean([one.new_share for one in found]) == pytest.approx(0.05, abs=0.06)
 
 
-def test_another_population_does() -> None:
+def test_another_population_drifts() -> None:
     found = population_drift(rows(1, 100), rows(2, 80, shift=6.0, axis=1))
     assert found.drifted
     assert found.p == pytest.approx(1 / 1001)
     assert found.new_share > 0.3
 
 
-def test_a_difference_too_small_to_matter_is_none() -> None:
+def test_a_negligible_difference_is_not_drift() -> None:
     found = population_drift(rows(1, 400), rows(2, 400, shift=0.7, axis=1))
     assert found.p <= P_LIMIT
     assert found.new_share < NEW_LIMIT
@@ -64,7 +64,7 @@ def test_the_newest_come_first() -> None:
     assert population_drift(rows(1, 100), asked).newest[0] == 7
 
 
-def test_a_crowd_at_what_is_evaluated_is_not_new() -> None:
+def test_many_questions_like_evaluated_ones_are_not_new() -> None:
     evaluated = rows(1, 100)
     found = population_drift(evaluated, evaluated[[3] * 50])
     assert found.p <= P_LIMIT
@@ -78,16 +78,16 @@ def test_the_order_of_questions_does_not_matter() -> None:
     assert one.new_share == other.new_share
 
 
-def answered(number: int, time: str, *, found: bool = True) -> dict[str, Any]:
+def answer_record(number: int, time: str, *, found: bool = True) -> dict[str, Any]:
     return {"time": time, "id": f"a{number}", "question": QUESTIONS[number % 40], "found": found}
 
 
 def test_answers_are_counted_by_week_and_the_last_verdict_counts() -> None:
     answers = [
-        answered(1, "2026-11-22T23:59:00+00:00"),  # a Sunday
-        answered(2, "2026-11-23T00:01:00+00:00", found=False),
-        answered(3, "2026-11-25T10:00:00+00:00"),
-        answered(4, "2026-11-29T10:00:00+00:00"),
+        answer_record(1, "2026-11-22T23:59:00+00:00"),  # a Sunday
+        answer_record(2, "2026-11-23T00:01:00+00:00", found=False),
+        answer_record(3, "2026-11-25T10:00:00+00:00"),
+        answer_record(4, "2026-11-29T10:00:00+00:00"),
     ]
     feedback = [
         {"id": "a1", "verdict": "up"},
@@ -104,7 +104,7 @@ def test_answers_are_counted_by_week_and_the_last_verdict_counts() -> None:
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """A data folder with an evaluation set; the command line uses it."""
+    """Return settings for a data folder with an evaluation set, which the command line uses too."""
     monkeypatch.setenv("CODEINTEL_DATA_DIR", str(tmp_path))
     get_settings.cache_clear()
     folder = tmp_path / "learning" / "dataset"
@@ -129,8 +129,8 @@ def drift(*arguments: str) -> dict[str, Any]:
     return printed
 
 
-def shown(settings: Settings) -> str:
-    """Return what the service shows to Prometheus."""
+def read_metrics(settings: Settings) -> str:
+    """Return the service's metrics."""
     metrics = Metrics(list, str)
     metrics.watch_drift(drift_file(settings))
     return metrics.text().decode()
@@ -145,7 +145,7 @@ def test_questions_like_those_evaluated_do_not_drift(settings: Settings) -> None
     assert found["new"] == []
 
 
-def test_other_questions_do_and_are_named(settings: Settings) -> None:
+def test_different_questions_drift_and_are_listed(settings: Settings) -> None:
     ask(settings, QUESTIONS[:20])
     ask(settings, OTHER, found=False)
     found = drift()
@@ -158,7 +158,7 @@ def test_other_questions_do_and_are_named(settings: Settings) -> None:
     assert "new: Как приготовить" in text
 
 
-def test_too_few_questions_give_no_figure(settings: Settings) -> None:
+def test_too_few_questions_yield_no_figure(settings: Settings) -> None:
     ask(settings, QUESTIONS[: LEAST_QUESTIONS - 1])
     found = drift()
     assert found["population"] is None
@@ -167,10 +167,10 @@ def test_too_few_questions_give_no_figure(settings: Settings) -> None:
     assert "no figure for drift: 29 questions" in CliRunner().invoke(cli, ["drift"]).stdout
 
 
-def test_where_nothing_was_made_here_the_last_runs_data_set_is_what_was_evaluated(
+def test_without_a_local_data_set_the_last_runs_is_used(
     mlflow_server: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So it is on the platform: pairs are made in the pipeline's pods, and go to MLflow with the run."""
+    """As on the platform, where the pipeline's pods build the pairs and log them to MLflow with the run."""
     client, experiment = open_client(mlflow_server), "drift"
     made = Path(settings.data_dir) / "learning" / "dataset"
     text = (made / "held_out.jsonl").read_text()
@@ -190,14 +190,14 @@ def test_where_nothing_was_made_here_the_last_runs_data_set_is_what_was_evaluate
     log(text, "FINISHED")
     log("", "FAILED")
     assert drift()["drifted"] is False
-    assert "codeintel_drift_detected 0.0" in shown(settings)
+    assert "codeintel_drift_detected 0.0" in read_metrics(settings)
 
     ask(settings, OTHER * 3)
     assert drift()["drifted"] is True
-    assert "codeintel_drift_detected 1.0" in shown(settings)
+    assert "codeintel_drift_detected 1.0" in read_metrics(settings)
 
 
-def test_an_mlflow_server_that_is_away_is_said(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_mlflow_server_is_reported(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.rmtree(Path(settings.data_dir) / "learning" / "dataset")
     monkeypatch.setenv("CODEINTEL_MLFLOW_URL", "http://127.0.0.1:9")
     get_settings.cache_clear()
@@ -209,19 +209,19 @@ def test_a_folder_without_any_record_is_no_error(settings: Settings) -> None:
     assert drift()["asked"] == 0
 
 
-def test_lines_by_another_hand_are_passed_over(settings: Settings) -> None:
+def test_foreign_lines_are_skipped(settings: Settings) -> None:
     ask(settings, QUESTIONS)
     with (Path(settings.data_dir) / "audit.jsonl").open("a") as log:
         log.write('{"time": "soon", "question": "?"}\n{"question": "no time"}\n["a list"]\nno JSON\n')
     assert drift()["asked"] == 40
 
 
-def test_the_service_shows_the_last_figures(settings: Settings) -> None:
-    assert "codeintel_drift" not in shown(settings)
+def test_the_service_exports_the_last_figures(settings: Settings) -> None:
+    assert "codeintel_drift" not in read_metrics(settings)
     ask(settings, QUESTIONS[:20])
     ask(settings, OTHER, found=False)
     drift()
-    text = shown(settings)
+    text = read_metrics(settings)
     assert "codeintel_drift_detected 1.0" in text
     assert "codeintel_drift_refused_share 0.66" in text
     assert "codeintel_drift_down_share" not in text  # nothing was rated

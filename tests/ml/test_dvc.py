@@ -1,4 +1,4 @@
-"""The project in learning/ under real DVC: what is made again, what moved, a remote in a folder and one on S3."""
+"""The project in learning/ under real DVC: what is rebuilt, what moved, a remote in a folder and one on S3."""
 
 import json
 import os
@@ -66,7 +66,7 @@ class Project:
         self.run("dvc", "checkout")
 
     def wipe(self) -> None:
-        """Remove everything that was made, and DVC's cache."""
+        """Remove all outputs and DVC's cache."""
         for name in ("dataset", "work", ".dvc/cache", ".dvc/tmp"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
         (self.folder / "index.tar.gz").unlink(missing_ok=True)
@@ -74,7 +74,7 @@ class Project:
 
 @pytest.fixture(scope="module")
 def listener() -> Iterator[tuple[str, list[str]]]:
-    """Stand where DVC would send what it knows of its users."""
+    """Run a server in place of DVC's telemetry endpoint."""
     calls: list[str] = []
 
     class Listener(Handler):
@@ -121,20 +121,20 @@ def stages_run(output: str) -> set[str]:
     return {line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")}
 
 
-def test_what_did_not_change_is_not_made_again(project: Project) -> None:
+def test_unchanged_stages_do_not_run_again(project: Project) -> None:
     before = project.made()
     train = read_examples(project.folder / "dataset" / "train.jsonl")
     assert {example.repo for example in train} == {"depot", "annex"}
     assert stages_run(project.run("dvc", "repro").stdout) == set()
     assert project.made() == before
-    # Nor where somebody searched in the index, which its files do not bear without a trace.
+    # Nor after a search in the index, which leaves traces in its files.
     found = json.loads(project.run("codeintel", "search", "--store", "work/index", "--json", "read_weight").stdout)
     assert found
     assert stages_run(project.run("dvc", "repro").stdout) == set()
     assert not git(project.folder, "status", "--porcelain")
 
 
-def test_another_seed_makes_the_data_set_again_and_nothing_else(project: Project) -> None:
+def test_another_seed_rebuilds_only_the_data_set(project: Project) -> None:
     before = project.made()
     (project.folder / "params.yaml").write_text("size: 60\nseed: 8\n")
     assert stages_run(project.run("dvc", "repro").stdout) == {"dataset"}
@@ -146,7 +146,7 @@ def test_another_seed_makes_the_data_set_again_and_nothing_else(project: Project
     assert project.made() == before
 
 
-def test_a_moved_pin_makes_both_again_and_says_so(project: Project) -> None:
+def test_a_moved_pin_rebuilds_both_and_is_reported(project: Project) -> None:
     manifest = (project.folder / "repositories.toml").read_text()
     old = git(project.annex, "rev-parse", "HEAD")
     commit(project.annex, {"annex/cellar.py": ANNEX["annex/cellar.py"].replace("_cellar_key", "_spare_key")})
@@ -178,7 +178,7 @@ def test_a_repository_that_left_the_manifest_leaves_the_index(project: Project) 
     assert project.made() == made
 
 
-def test_all_of_it_comes_back_from_a_remote_in_a_folder(project: Project, tmp_path: Path) -> None:
+def test_everything_is_restored_from_a_remote_in_a_folder(project: Project, tmp_path: Path) -> None:
     made = project.made()
     project.run("dvc", "remote", "add", "--local", "--force", "--default", "site", str(tmp_path / "remote"))
     project.run("dvc", "push")
@@ -186,7 +186,7 @@ def test_all_of_it_comes_back_from_a_remote_in_a_folder(project: Project, tmp_pa
     project.run("dvc", "pull")
     assert project.made() == made
     assert stages_run(project.run("dvc", "repro").stdout) == set()
-    # What was pulled can be gone on from: the index in the archive is whole.
+    # Work can go on from what was pulled: the index in the archive is complete.
     (project.folder / "params.yaml").write_text("size: 50\nseed: 7\n")
     assert stages_run(project.run("dvc", "repro").stdout) == {"dataset"}
     project.restore()
@@ -194,7 +194,7 @@ def test_all_of_it_comes_back_from_a_remote_in_a_folder(project: Project, tmp_pa
 
 
 @pytest.mark.skipif(not WEED.is_file(), reason="no SeaweedFS here: `make test-ml` brings it")
-def test_all_of_it_comes_back_from_s3(project: Project, tmp_path: Path) -> None:
+def test_everything_is_restored_from_s3(project: Project, tmp_path: Path) -> None:
     made = project.made()
     with s3_server(tmp_path) as server:
         remote = ("dvc", "remote")
@@ -214,17 +214,17 @@ def test_all_of_it_comes_back_from_s3(project: Project, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("manifest", "reason"),
     [
-        ("", "names no repository"),
+        ("", "lists no repositories"),
         ("not toml", "can't be read"),
-        ("[a]\nsource = 1\nrevision = 'x'\n", "have to be texts"),
+        ("[a]\nsource = 1\nrevision = 'x'\n", "must be strings"),
         ("[a]\nsource = '.'\n", "needs source and revision"),
         ("[a]\nsource = 'nowhere'\nrevision = '1.0'\n", "there is no"),
-        ("[a]\nsource = 'https://git.example.test/a.git'\nrevision = 'main'\n", "may mean another commit tomorrow"),
+        ("[a]\nsource = 'https://git.example.test/a.git'\nrevision = 'main'\n", "not a fixed commit"),
         ("[a]\nsource = '../../annex'\nrevision = '1.0'\n", "is pinned to 1.0"),
         (f"[a]\nsource = '../../annex'\nrevision = '{'0' * 40}'\n", "there is no revision"),
     ],
 )
-def test_a_manifest_that_can_not_be_is_one_line_and_changes_nothing(
+def test_an_invalid_manifest_is_a_one_line_error_and_changes_nothing(
     project: Project, manifest: str, reason: str
 ) -> None:
     file = project.folder / "repositories.toml"
@@ -240,7 +240,7 @@ def test_a_manifest_that_can_not_be_is_one_line_and_changes_nothing(
     assert project.made() == made
 
 
-def test_dvc_tells_nobody(project: Project) -> None:
+def test_dvc_sends_no_telemetry(project: Project) -> None:
     assert project.run("dvc", "config", "core.analytics").stdout.strip() == "false"
     assert project.run("dvc", "config", "core.check_update").stdout.strip() == "false"
     assert project.calls == []

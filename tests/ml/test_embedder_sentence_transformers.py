@@ -1,4 +1,4 @@
-"""Models of sentence-transformers, with a real one that is made here: random weights, the embedded LLM's tokenizer."""
+"""Models of sentence-transformers, with a real one built here: random weights, the embedded LLM's tokenizer."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ WIDTH = 32
 
 @pytest.fixture(scope="module")
 def model(base: BaseModel, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A whole model as its repository holds it: a transformer, mean pooling, a prompt of its own for queries."""
+    """Return a complete model as in its repository: a transformer, mean pooling, its own prompt for queries."""
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.models import Pooling, Transformer
     from transformers import AutoTokenizer, BertConfig, BertModel
@@ -42,7 +42,7 @@ def settings(model: str, **more: object) -> Settings:
     return Settings(embedder="sentence-transformers", embedder_model=model, **more)  # type: ignore[arg-type]
 
 
-def test_vectors_have_length_one_and_the_models_width(model: str) -> None:
+def test_vectors_have_length_one_and_the_models_dimension(model: str) -> None:
     embedder = open_embedder(settings(model))
     rows = embedder.documents(["def pay(): ...", "class Order: ...", "x " * 3000])
     assert (rows.shape, embedder.dimension) == ((3, WIDTH), WIDTH)
@@ -57,7 +57,7 @@ def test_a_question_is_embedded_after_the_models_prompt_and_a_chunk_is_not(model
     assert prompted.documents(["where"])[0] == pytest.approx(plain.query("where"), abs=1e-4)
 
 
-def test_the_index_is_built_and_searched_with_it_and_no_other(model: str, tmp_path: Path) -> None:
+def test_the_index_is_built_and_searched_with_it_alone(model: str, tmp_path: Path) -> None:
     write_shop(tmp_path / "shop")
     own = settings(model, store=str(tmp_path / "store"))
     index_folder(own, tmp_path / "shop")
@@ -65,18 +65,18 @@ def test_the_index_is_built_and_searched_with_it_and_no_other(model: str, tmp_pa
         open_index(Settings(store=str(tmp_path / "store")))[0].repositories()
 
 
-def test_code_from_a_models_repository_runs_only_where_that_was_allowed() -> None:
+def test_code_from_a_models_repository_runs_only_if_allowed() -> None:
     assert KNOWN[DEFAULT].runs_own_code
     with pytest.raises(EmbedderError, match="embedder_trust_remote_code"):
         open_embedder(Settings(embedder="sentence-transformers"))
 
 
-def test_the_prompts_are_those_of_the_models_cards() -> None:
+def test_the_prompts_match_the_model_cards() -> None:
     prompts = {name: known.query_prompt for name, known in KNOWN.items()}
     ask = "Instruct: Given a web search query, retrieve relevant passages that answer the query"
     assert prompts == {DEFAULT: f"{ask}.\nQuery: ", "Salesforce/SFR-Embedding-2_R": f"{ask}\nQuery: "}
 
 
-def test_a_model_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+def test_a_missing_model_is_a_one_line_error(tmp_path: Path) -> None:
     with pytest.raises(EmbedderError, match="can't be loaded"):
         open_embedder(settings(str(tmp_path)))

@@ -1,4 +1,4 @@
-"""An evaluation as a whole: the real service over a small shop, the embedded LLM, the command line and its reports."""
+"""A whole evaluation: the real service over a small shop, the embedded LLM, the command line and its reports."""
 
 import json
 import re
@@ -89,17 +89,17 @@ def means(report: Report) -> dict[str, float]:
     return {metric.name: metric.mean for metric in report.metrics}
 
 
-def test_figures_by_hand() -> None:
+def test_figures_computed_by_hand() -> None:
     other = ONE.model_copy(update={"question": "Where is the tide table?", "file_path": "c.py"})
     report = evaluate([ONE, other], ask, model="m", absent=["Where are total_price and the moon?", "What is a comet?"])
     found = means(report)
-    # Two of four rightly: the first is answered and the last refused; one is refused and one answered wrongly.
+    # Two of four are right: the first is answered and the last refused; one is wrongly refused and one wrongly answered.
     assert found[REFUSAL_ACCURACY] == 2 / 4
     assert found[CITATION_PRECISION] == 1.0
     assert found[CITATION_RECALL] == found[RECALL] == 1 / 2
     assert found[MRR] == (1 / 2 + 0) / 2
     assert found[NDCG] == pytest.approx(0.6309 / 2, abs=1e-4)
-    # The question's own words left out: said are "sum" and nothing else, wanted "sum" and "items".
+    # Without the question's own words the answer has "sum", the reference "sum" and "items".
     assert found[REFERENCE_OVERLAP] == pytest.approx(2 / 3)
     assert found[SUPPORTED] == 1.0
     assert not JUDGED & set(found)
@@ -107,7 +107,7 @@ def test_figures_by_hand() -> None:
     assert [case.place for case in report.cases] == ["shop:a.py:3-9", "shop:c.py:3-9", "", ""]
 
 
-def test_the_llm_alone_is_asked_only_what_it_is_meant_for() -> None:
+def test_the_bare_llm_is_asked_only_answerable_questions() -> None:
     asked: list[str] = []
 
     def write(example: Example) -> Written:
@@ -120,12 +120,12 @@ def test_the_llm_alone_is_asked_only_what_it_is_meant_for() -> None:
     ]
     report = evaluate([ONE, *others], ask, model="m", write=write)
     assert asked == [ONE.question]
-    assert len(report.cases) == 3  # the data set brings its own absent questions, so those that ship are not asked
+    assert len(report.cases) == 3  # the data set has its own absent questions, so the shipped ones are not asked
     assert means(report)[REFUSAL_ACCURACY] == 1.0
     assert [SUPPORTED in case.scores for case in report.cases] == [True, True, False]  # the second by the reply's own
 
 
-def test_reports_are_known_by_what_was_asked() -> None:
+def test_reports_are_identified_by_their_questions() -> None:
     two = ONE.model_copy(update={"question": "Another?"})
     assert cases_digest([ONE, two], ["a"]) == cases_digest([two, ONE], ["a"])
     assert len({cases_digest([ONE], ["a"]), cases_digest([ONE, two], ["a"]), cases_digest([ONE], ["b"])}) == 3
@@ -139,7 +139,7 @@ def test_nothing_to_ask_is_an_error() -> None:
         evaluate([], ask, model="m")
 
 
-def test_a_sample_is_spread_and_always_the_same() -> None:
+def test_a_sample_is_spread_and_deterministic() -> None:
     examples = [ONE.model_copy(update={"question": str(number)}) for number in range(10)]
     assert [example.question for example in sample(examples, 4)] == ["0", "2", "5", "7"]
     assert sample(examples, 100) == examples
@@ -147,7 +147,7 @@ def test_a_sample_is_spread_and_always_the_same() -> None:
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Settings with the shop indexed and a data set about it."""
+    """Return settings with the shop indexed and a data set about it."""
     root, data = tmp_path_factory.mktemp("shop"), tmp_path_factory.mktemp("data")
     write_shop(root)
     settings = Settings(store=str(tmp_path_factory.mktemp("store")), data_dir=str(data), llm="none")
@@ -194,7 +194,7 @@ def test_the_service_itself_is_measured_and_leaves_no_trace(shop: Settings, exam
     assert not (Path(shop.data_dir) / "audit.jsonl").exists()
 
 
-def test_the_embedded_llm_is_measured_on_what_it_writes(shop: Settings, examples: list[Example]) -> None:
+def test_the_embedded_llm_is_measured_on_its_own_text(shop: Settings, examples: list[Example]) -> None:
     settings = shop.model_copy(update={"llm": "embedded"})
     report = evaluate_model(settings, [examples[0], examples[2].model_copy(update={"learn": False})])
     assert report.model == "SmolLM2-135M-Instruct"
@@ -242,12 +242,12 @@ def test_an_adapter_at_an_endpoint_is_loaded_under_a_name_of_its_own(
         measure(shop, examples[:1], tmp_path / "run")
 
 
-def test_an_llm_that_fails_ends_the_evaluation(shop: Settings, examples: list[Example]) -> None:
+def test_a_failing_llm_aborts_the_evaluation(shop: Settings, examples: list[Example]) -> None:
     with llm_server(refuses(400)) as llm, pytest.raises(EvaluationError, match="the LLM failed"):
         evaluate_model(at_endpoint(shop, llm.url), examples)
 
 
-def test_an_adapter_that_is_none_is_refused(shop: Settings, examples: list[Example], tmp_path: Path) -> None:
+def test_an_invalid_adapter_is_rejected(shop: Settings, examples: list[Example], tmp_path: Path) -> None:
     settings = shop.model_copy(update={"llm": "embedded"})
     (tmp_path / "adapter.gguf").write_bytes(b"GGUF and nothing more")
     with pytest.raises(AdapterError):
@@ -258,15 +258,15 @@ def test_an_adapter_that_is_none_is_refused(shop: Settings, examples: list[Examp
 
 def test_a_data_set_about_something_else_is_an_error(shop: Settings, examples: list[Example]) -> None:
     strange = [examples[0], examples[1].model_copy(update={"repo": "bank"})]
-    with pytest.raises(EvaluationError, match="the index does not hold bank"):
+    with pytest.raises(EvaluationError, match="the index does not contain bank"):
         evaluate_model(shop, strange)
     dead = examples[1].model_copy(update={"line_start": 900, "line_end": 903})
-    with pytest.raises(EvaluationError, match=r"does not hold shop/billing/charge.py:900-903 of shop"):
+    with pytest.raises(EvaluationError, match=r"does not contain shop/billing/charge.py:900-903 of shop"):
         evaluate_model(shop.model_copy(update={"llm": "embedded"}), [dead])
 
 
 def put_in_force(settings: Settings, adapter: Path, base: BaseModel, version: int) -> None:
-    """Make an adapter the one that the service serves, as a promotion does."""
+    """Put an adapter in force, as a promotion does."""
     folder = adapters_folder(settings)
     folder.mkdir(parents=True)
     gguf = write_gguf(adapter, base, folder / f"{version}.gguf")
@@ -274,7 +274,7 @@ def put_in_force(settings: Settings, adapter: Path, base: BaseModel, version: in
     write_pointer(settings, about)
 
 
-def test_an_adapter_is_measured_beside_its_base_and_what_is_in_force(
+def test_an_adapter_is_measured_with_its_base_and_the_one_in_force(
     shop: Settings, examples: list[Example], trained: TrainingResult, base: BaseModel, tmp_path: Path
 ) -> None:
     settings = shop.model_copy(update={"llm": "embedded", "base_model": base.path, "data_dir": str(tmp_path / "data")})
@@ -298,7 +298,7 @@ def test_an_adapter_is_measured_beside_its_base_and_what_is_in_force(
     page = (tmp_path / "page.html").read_text()
     assert "Did not pass the gate" in page
     assert f"held out {trained.held_out_loss_before:.2f} → {trained.held_out_loss_after:.2f}" in page
-    # The base alone afterwards: no report of a candidate stays that somebody could promote.
+    # The base alone afterwards: no candidate's report remains that could be promoted.
     write_reports(Measured(measured.base), tmp_path, tmp_path / "page.html", settings)
     assert not (tmp_path / "candidate.json").exists()
 
@@ -343,7 +343,7 @@ def test_the_command_uses_a_judge_that_passes(run: Run, shop: Settings, monkeypa
     assert FAITHFULNESS not in json.loads(without.stdout)["metrics"]
 
 
-def test_the_command_says_what_is_missing(run: Run, tmp_path: Path) -> None:
+def test_the_command_names_what_is_missing(run: Run, tmp_path: Path) -> None:
     missing = run("--dataset", str(tmp_path))
     assert isinstance(missing.exception, DatasetError)
     assert "make it with `codeintel dataset`" in str(missing.exception)
@@ -352,7 +352,7 @@ def test_the_command_says_what_is_missing(run: Run, tmp_path: Path) -> None:
     assert "an adapter needs an LLM" in str(strange.exception)
 
 
-def test_the_page_shows_all_and_lets_nothing_in() -> None:
+def test_the_page_shows_everything_and_escapes_it() -> None:
     hostile = ONE.model_copy(update={"question": "What does total_price </style><script>alert(1)</script> return?"})
     report = evaluate([hostile], ask, model="adapter <7>", absent=["a"])
     base = evaluate([hostile], lambda question: REFUSED, model="base", absent=["a"])
@@ -373,7 +373,7 @@ def test_the_page_shows_all_and_lets_nothing_in() -> None:
     assert "threshold 0.50" in page
 
 
-def test_the_page_says_who_may_not_decide_and_leaves_out_what_does_not_compare() -> None:
+def test_the_page_names_a_failed_judge_and_omits_incomparable_reports() -> None:
     report = evaluate([ONE], ask, model="m", absent=["a"])
     unfit = Report(report.model, report.dataset_digest, report.metrics, JudgeVerdict("tiny", False, "3 of 5 wrong"))
     assert "<strong>may not decide</strong>" in render(unfit)

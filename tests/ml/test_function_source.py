@@ -1,4 +1,4 @@
-"""The training function as a cluster gets it: through the shell script that Kubeflow's SDK makes of its source."""
+"""The training function as a cluster receives it: through the shell script that Kubeflow's SDK makes of its source."""
 
 import inspect
 import os
@@ -20,7 +20,7 @@ NASTY = "cost: $HOME `id` \\\\ {context} \"quoted\" 'and' \n{question}"
 
 
 def shipped(data: TrainingData, tmp_path: Path) -> str:
-    """Return the file that a pod would run, as bash writes it; Python is the one thing that is stood in for."""
+    """Return the file that a pod would run, as bash writes it; only Python is replaced by a double."""
     trainer = RuntimeTrainer(TrainerType.CUSTOM_TRAINER, "torch", "image")
     trainer.set_command(DEFAULT_COMMAND)
     base = BaseModel("/models/base", "base", "")
@@ -37,12 +37,12 @@ def shipped(data: TrainingData, tmp_path: Path) -> str:
     return done.stdout
 
 
-def test_the_shell_leaves_the_function_as_it_is(tmp_path: Path) -> None:
+def test_the_shell_does_not_change_the_function(tmp_path: Path) -> None:
     data = TrainingData(Path("/workspace/train.jsonl"), Path("/workspace/held out.jsonl"), prompt=NASTY)
     assert inspect.getsource(fine_tune).rstrip() in shipped(data, tmp_path)
 
 
-def test_the_arguments_arrive_as_they_were(tmp_path: Path) -> None:
+def test_the_arguments_arrive_unchanged(tmp_path: Path) -> None:
     data = TrainingData(Path("/workspace/train.jsonl"), Path("/workspace/held out.jsonl"), NASTY, NASTY)
     call = shipped(data, tmp_path).rpartition("\nfine_tune(")[2]
     received: dict[str, object] = {}
@@ -56,7 +56,7 @@ def test_the_arguments_arrive_as_they_were(tmp_path: Path) -> None:
     assert received["seed"] == TINY.seed
 
 
-def test_the_function_needs_nothing_from_around_it() -> None:
+def test_the_function_is_self_contained() -> None:
     names: dict[str, object] = {}
     exec(compile(inspect.getsource(fine_tune), "shipped", "exec"), names)
     assert "fine_tune" in names

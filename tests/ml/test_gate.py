@@ -1,4 +1,4 @@
-"""The gate's rules. Figures by hand: two half-widths of 0.02 give the difference one of 0.02 · √2 = 0.028."""
+"""The gate's rules. By hand: two half-widths of 0.02 give the difference a half-width of 0.02 · √2 = 0.028."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ml.errors import EvaluationError
 from ml.evaluation.report import Case, JudgeVerdict, Metric, Report, parse_report
-from ml.registry.gate import Rules, above_thresholds, better, unpaired
+from ml.registry.gate import Rules, check_thresholds, compare_reports, unpaired_difference
 
 FAITHFUL, RELEVANT, CITED, REFUSED = "faithfulness", "answer_relevancy", "citation_precision", "refusal_accuracy"
 SUPPORTED, OVERLAP = "supported_answers", "reference_overlap"
@@ -25,7 +25,7 @@ def report(judge: bool = True, half: float = 0.02, **means: float) -> Report:
 
 
 def test_better_on_both_keys_and_no_worse_passes() -> None:
-    decision = better(report(faithfulness=0.9, answer_relevancy=0.9), report())
+    decision = compare_reports(report(faithfulness=0.9, answer_relevancy=0.9), report())
     assert decision.passed
     assert decision.figures[FAITHFUL] == "0.900 [0.880, 0.920] n=40 against 0.800 [0.780, 0.820] n=40"
 
@@ -41,36 +41,36 @@ def test_better_on_both_keys_and_no_worse_passes() -> None:
     ],
 )
 def test_it_refuses_and_says_why(changed: dict[str, float], reason: str) -> None:
-    decision = better(report(True, 0.02, **changed), report())
+    decision = compare_reports(report(True, 0.02, **changed), report())
     assert not decision.passed
     assert any(reason in found for found in decision.reasons), decision.reasons
 
 
 def test_noise_hides_no_more_than_the_tolerance() -> None:
     noisy = report(half=0.1, faithfulness=1.0, answer_relevancy=1.0, citation_precision=0.79)
-    assert not better(noisy, report(half=0.1)).passed
-    assert better(noisy, report(half=0.1), Rules(tolerance=0.07)).passed
+    assert not compare_reports(noisy, report(half=0.1)).passed
+    assert compare_reports(noisy, report(half=0.1), Rules(tolerance=0.07)).passed
 
 
 def test_a_failed_judge_does_not_decide() -> None:
     present = report(judge=False)
-    assert not better(report(judge=False, faithfulness=1.0, answer_relevancy=1.0), present).passed
-    decision = better(report(False, faithfulness=0.1, supported_answers=0.7, reference_overlap=0.5), present)
+    assert not compare_reports(report(judge=False, faithfulness=1.0, answer_relevancy=1.0), present).passed
+    decision = compare_reports(report(False, faithfulness=0.1, supported_answers=0.7, reference_overlap=0.5), present)
     assert decision.passed
     assert decision.reasons[0] == "better beyond noise on supported_answers and reference_overlap"
     assert FAITHFUL not in decision.figures
     assert any("2 of 6 verdicts right" in reason for reason in decision.reasons)
     # One failed judge of the two is enough: its figures are no measure for the other's.
-    assert FAITHFUL not in better(report(supported_answers=0.7, reference_overlap=0.5), present).figures
+    assert FAITHFUL not in compare_reports(report(supported_answers=0.7, reference_overlap=0.5), present).figures
 
 
 @pytest.mark.parametrize("changed", [{SUPPORTED: 0.7}, {OVERLAP: 0.5}, {SUPPORTED: 0.7, OVERLAP: 0.5, CITED: 0.8}])
 def test_without_a_judge_one_of_two_or_a_loss_elsewhere_is_not_enough(changed: dict[str, float]) -> None:
-    assert not better(report(False, 0.02, **changed), report(judge=False)).passed
+    assert not compare_reports(report(False, 0.02, **changed), report(judge=False)).passed
 
 
 def by_case(scores: dict[str, list[float]], judge: bool = False) -> Report:
-    """Return a report whose cases have these scores, its metrics with intervals far too wide to decide anything."""
+    """Return a report whose cases have these scores, with metrics' intervals far too wide to decide anything."""
     cases = tuple(
         Case(str(number), "q", dict(zip(scores, row, strict=True)))
         for number, row in enumerate(zip(*scores.values(), strict=True))
@@ -82,42 +82,42 @@ def by_case(scores: dict[str, list[float]], judge: bool = False) -> Report:
 def test_reports_over_the_same_cases_are_compared_case_by_case() -> None:
     present = by_case({SUPPORTED: [0.0] * 20 + [1.0] * 20, OVERLAP: [0.1, 0.9] * 20})
     candidate = by_case({SUPPORTED: [0.0] * 10 + [1.0] * 30, OVERLAP: [0.2, 1.0] * 20})
-    decision = better(candidate, present)
+    decision = compare_reports(candidate, present)
     assert decision.passed
     assert decision.figures[SUPPORTED].endswith(" n=40: +0.250 [+0.125, +0.400] case by case")
     # The same means over other cases, or without them, decide nothing.
-    assert not better(replace(candidate, cases=()), present).passed
+    assert not compare_reports(replace(candidate, cases=()), present).passed
     mixed = by_case({SUPPORTED: [1.0] * 30 + [0.0] * 10, OVERLAP: [1.0, 0.2] * 20})
-    assert "reference_overlap: +0.100" in " ".join(better(mixed, present).reasons)
-    assert not better(mixed, present).passed
+    assert "reference_overlap: +0.100" in " ".join(compare_reports(mixed, present).reasons)
+    assert not compare_reports(mixed, present).passed
 
 
 def test_a_loss_in_every_case_is_worse_however_wide_the_intervals() -> None:
     scores = {SUPPORTED: [0.0] * 40, OVERLAP: [0.0] * 40, REFUSED: [0.0, 1.0] * 20}
     better_keys = {SUPPORTED: [1.0] * 40, OVERLAP: [1.0] * 40}
-    assert better(by_case(scores | better_keys), by_case(scores)).passed
+    assert compare_reports(by_case(scores | better_keys), by_case(scores)).passed
     worse = by_case(scores | better_keys | {REFUSED: [0.0, 0.96] * 20})
-    assert "refusal_accuracy: -0.020" in better(worse, by_case(scores)).reasons[0]
+    assert "refusal_accuracy: -0.020" in compare_reports(worse, by_case(scores)).reasons[0]
 
 
 def test_other_data_sets_and_metrics_do_not_compare() -> None:
-    assert "different data sets" in better(replace(report(), dataset_digest="d2"), report()).reasons[0]
+    assert "different data sets" in compare_reports(replace(report(), dataset_digest="d2"), report()).reasons[0]
     lacking = replace(report(faithfulness=0.9, answer_relevancy=0.9), metrics=report().metrics[:3])
-    assert "refusal_accuracy was not measured of both" in better(lacking, report()).reasons
+    assert "refusal_accuracy was not measured of both" in compare_reports(lacking, report()).reasons
 
 
 def test_the_thresholds_hold_for_each_metric() -> None:
-    assert above_thresholds(report()).passed
-    assert "faithfulness is 0.690, below 0.700" in above_thresholds(report(faithfulness=0.69)).reasons
+    assert check_thresholds(report()).passed
+    assert "faithfulness is 0.690, below 0.700" in check_thresholds(report(faithfulness=0.69)).reasons
     assert (
         "citation_precision was not measured"
-        in above_thresholds(replace(report(), metrics=report().metrics[:2])).reasons
+        in check_thresholds(replace(report(), metrics=report().metrics[:2])).reasons
     )
-    assert "faithfulness was not measured" in above_thresholds(replace(report(), metrics=report().metrics[1:])).reasons
-    assert above_thresholds(report(judge=False, faithfulness=0.1)).passed
-    assert not above_thresholds(report(judge=False, citation_precision=0.1)).passed
-    assert above_thresholds(report(supported_answers=0.1)).passed
-    assert "supported_answers is 0.100, below 0.500" in above_thresholds(report(False, supported_answers=0.1)).reasons
+    assert "faithfulness was not measured" in check_thresholds(replace(report(), metrics=report().metrics[1:])).reasons
+    assert check_thresholds(report(judge=False, faithfulness=0.1)).passed
+    assert not check_thresholds(report(judge=False, citation_precision=0.1)).passed
+    assert check_thresholds(report(supported_answers=0.1)).passed
+    assert "supported_answers is 0.100, below 0.500" in check_thresholds(report(False, supported_answers=0.1)).reasons
 
 
 unit = st.floats(0, 1)
@@ -126,15 +126,15 @@ metrics = st.tuples(unit, unit, unit).map(sorted).map(lambda v: Metric("m", v[1]
 
 @given(metrics, metrics)
 def test_a_difference_is_the_mirror_of_its_opposite(a: Metric, b: Metric) -> None:
-    gain, loss = unpaired(a, b), unpaired(b, a)
+    gain, loss = unpaired_difference(a, b), unpaired_difference(b, a)
     assert gain.low <= gain.mean <= gain.high
     assert (loss.mean, loss.low, loss.high) == pytest.approx((-gain.mean, -gain.high, -gain.low))
-    # It is never surer than the two intervals together.
+    # It is never more certain than the two intervals together.
     assert a.low - b.high <= gain.low + 1e-9
     assert gain.high - 1e-9 <= a.high - b.low
 
 
-def test_a_report_survives_json() -> None:
+def test_a_report_round_trips_through_json() -> None:
     assert parse_report(report().to_json()) == report()
     cases = (Case("a1", "Где?", {OVERLAP: 0.5}, "Here [1].", "There.", "shop:a.py:1-2", ("shop:a.py:1-3",), "So."),)
     whole = replace(report(), cases=cases)
@@ -153,6 +153,6 @@ def test_a_report_survives_json() -> None:
         '{"model": "m", "dataset_digest": "d", "metrics": [{"name": "x", "mean": 0.5, "low": 0.4, "high": 1, "n": 0}]}',
     ],
 )
-def test_a_judge_that_answered_nonsense_makes_no_report(text: str) -> None:
+def test_a_report_with_an_invalid_judge_is_an_error(text: str) -> None:
     with pytest.raises(EvaluationError):
         parse_report(text)

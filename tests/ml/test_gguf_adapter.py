@@ -32,7 +32,7 @@ def prompts(data: TrainingData) -> list[list[dict[str, str]]]:
 
 @pytest.fixture(scope="module")
 def adapter(trained: TrainingResult, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the trained adapter with its queries and keys six times as strong, so that their rows' order decides."""
+    """Return the trained adapter with queries and keys scaled by six, so that the order of their rows matters."""
     from safetensors.numpy import load_file, save_file
 
     folder = tmp_path_factory.mktemp("gguf") / "adapter"
@@ -94,11 +94,11 @@ def test_llama_cpp_answers_as_transformers_does(
 ) -> None:
     converted = write_gguf(adapter, base, tmp_path / "adapter.gguf")
     assert read_about(str(converted))[BASE_DIGEST] == base.digest
-    # llama.cpp rounds activations to 8 bits, so one answer of a few may part where two tokens are nearly as likely.
+    # llama.cpp rounds activations to 8 bits, so one answer of a few may diverge where two tokens are nearly equally likely.
     assert equal(llama_answers(prompts, converted), reference) >= len(prompts) - 1
     assert equal(llama_answers(prompts, None), reference) == 0
 
-    monkeypatch.setattr(convert, "permuted", lambda rows, heads: rows)
+    monkeypatch.setattr(convert, "permute_rows", lambda rows, heads: rows)
     unpermuted = write_gguf(adapter, base, tmp_path / "unpermuted.gguf")
     assert equal(llama_answers(prompts, unpermuted), reference) <= len(prompts) // 2
 
@@ -107,16 +107,16 @@ def test_the_rows_of_a_head_are_interleaved() -> None:
     import numpy as np
 
     rows = np.arange(8, dtype=np.float32).reshape(8, 1)  # two heads of two rotary pairs
-    assert convert.permuted(rows, 2).ravel().tolist() == [0, 2, 1, 3, 4, 6, 5, 7]
+    assert convert.permute_rows(rows, 2).ravel().tolist() == [0, 2, 1, 3, 4, 6, 5, 7]
 
 
-def test_an_adapter_of_another_base_model_is_refused(trained: TrainingResult, base: BaseModel, tmp_path: Path) -> None:
+def test_an_adapter_of_another_base_model_is_rejected(trained: TrainingResult, base: BaseModel, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="another base model"):
         write_gguf(trained.adapter, replace(base, digest="0" * 64), tmp_path / "adapter.gguf")
     assert not list(tmp_path.iterdir())
 
 
-def test_an_adapter_that_llama_cpp_would_misread_is_refused(
+def test_an_adapter_that_llama_cpp_would_misread_is_rejected(
     trained: TrainingResult, base: BaseModel, tmp_path: Path
 ) -> None:
     adapter = tmp_path / "adapter"
@@ -127,6 +127,6 @@ def test_an_adapter_that_llama_cpp_would_misread_is_refused(
         write_gguf(adapter, base, tmp_path / "adapter.gguf")
 
 
-def test_a_folder_that_is_no_adapter_says_so(base: BaseModel, tmp_path: Path) -> None:
+def test_a_folder_that_is_not_an_adapter_is_an_error(base: BaseModel, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="does not say which base model"):
         write_gguf(tmp_path, base, tmp_path / "adapter.gguf")

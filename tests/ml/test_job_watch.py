@@ -1,4 +1,4 @@
-"""Watching a job on a cluster that does not always answer; the SDK's client is stood in for, as no cluster fails on time."""
+"""Watching a job on a cluster that does not always answer; a double replaces the SDK's client, as no cluster fails on cue."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ RUNTIME = Runtime(
 
 
 class Scripted:
-    """Gives what was written for each look at the job: its status and its log, or an error."""
+    """A client with a script: for each look at the job its status and its log, or an error."""
 
     def __init__(self, *looks: tuple[str, str] | Exception) -> None:
         self.looks = list(looks)
@@ -48,23 +48,23 @@ def _often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("error", [RuntimeError("Failed to get TrainJob"), TimeoutError("Timeout to get TrainJob")])
-def test_a_cluster_that_fails_to_answer_once_is_asked_again(error: Exception) -> None:
+def test_a_single_failed_call_is_retried(error: Exception) -> None:
     job, shown = watch(Scripted(("Running", "a b"), error, ("Running", "a b c"), ("Complete", "a b c d")))
     assert job
     assert job.status == "Complete"
     assert shown == ["a", "b", "c", "d"]
 
 
-def test_the_lines_of_a_job_that_was_started_again_are_shown_too() -> None:
+def test_the_log_of_a_restarted_job_is_shown_too() -> None:
     _, shown = watch(Scripted(("Running", "a b c"), ("Running", ""), ("Running", "d"), ("Failed", "d e")))
     assert shown == ["a", "b", "c", "d", "e"]
 
 
-def test_a_cluster_that_stays_away_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_cluster_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ml.training.job.PATIENCE", 0.01)
-    with pytest.raises(TrainingError, match="job is out of sight"):
+    with pytest.raises(TrainingError, match=r"job .* be reached"):
         watch(Scripted(RuntimeError("away")))
 
 
-def test_a_job_that_takes_too_long_is_given_up() -> None:
+def test_a_job_that_takes_too_long_is_an_error() -> None:
     assert watch(Scripted(("Running", "")), seconds=0.01)[0] is None

@@ -14,7 +14,7 @@ from ml.index.langchain import chunk_of, document, vector_store
 from ml.index.sparse import query
 from ml.index.store.base import EncodedQuery, Where
 from ml.index.store.server.server import ServerStore
-from ml.pipelines.indexing import shards_of
+from ml.pipelines.indexing import split_into_shards
 from tests.support.shop import FILES, write_shop
 
 pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect")
@@ -27,7 +27,7 @@ def store() -> ServerStore:
 
 
 class OneAtATime(QdrantClient):
-    """The client's own memory, which one thread at a time may use: as a server it takes one change after the other."""
+    """The in-memory client, which is not thread-safe, behind a lock: like a server it applies one change at a time."""
 
     def __init__(self) -> None:
         super().__init__(":memory:")
@@ -74,7 +74,7 @@ def _encoded(question: str) -> EncodedQuery:
     return EncodedQuery(load_static().query(question), sparse, sparse)
 
 
-def test_a_chunk_is_the_same_again_after_it_was_a_document(store: ServerStore, tmp_path: Path) -> None:
+def test_a_chunk_round_trips_through_a_document(store: ServerStore, tmp_path: Path) -> None:
     write_shop(tmp_path)
     index(store, tmp_path)
     for path in FILES:
@@ -82,13 +82,13 @@ def test_a_chunk_is_the_same_again_after_it_was_a_document(store: ServerStore, t
             assert chunk_of(document(chunk)) == chunk
 
 
-def test_shards_indexed_in_parallel_give_the_collection_that_they_give_one_by_one(tmp_path: Path) -> None:
+def test_parallel_and_sequential_shards_give_the_same_collection(tmp_path: Path) -> None:
     roots = [tmp_path / f"shop-{number}" for number in range(6)]
     for root in roots:
         root.mkdir()
         write_shop(root)
         (root / "own.py").write_text(f"def only_in_{root.name.replace('-', '_')}():\n    return 1\n")
-    shards = shards_of([str(root) for root in roots], 3)
+    shards = split_into_shards([str(root) for root in roots], 3)
     assert sorted(root for shard in shards for root in shard) == sorted(map(str, roots))
     one_by_one, parallel = server(), server()
     for shard in shards:
@@ -100,7 +100,7 @@ def test_shards_indexed_in_parallel_give_the_collection_that_they_give_one_by_on
 
 
 def writer(store: ServerStore) -> ServerStore:
-    """Another process' view of the same server."""
+    """Another process's view of the same server."""
     return ServerStore(store.client, store.place, store.embedder, store.dimension)
 
 

@@ -1,4 +1,4 @@
-"""The learning loop as one pipeline: compiled as it is checked in, and run for real at a tiny size."""
+"""The learning loop as one pipeline: the checked-in YAML is up to date, and it runs for real at a tiny size."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ import yaml
 
 from ml.errors import PipelineError
 from ml.pipelines.compile import COMPILED, compile_pipelines
-from ml.pipelines.indexing import shards_of
+from ml.pipelines.indexing import split_into_shards
 from ml.pipelines.local import Outcome, run_learning
 from ml.pipelines.names import IMAGE
 from ml.registry.mlflow_client import open_client, tracking_address
@@ -24,7 +24,7 @@ EXAMPLES = Path(__file__).parents[2] / ".cache" / "examples"
 TINY = {"pinned": "", "by_hand": "", "size": 20, "seed": 7, "epochs": 1.0, "max_steps": 2, "questions": 2}
 
 
-def test_the_compiled_pipelines_are_those_that_are_checked_in(tmp_path: Path) -> None:
+def test_the_checked_in_pipelines_are_up_to_date(tmp_path: Path) -> None:
     for made in compile_pipelines(tmp_path):
         assert made.read_text() == (COMPILED / made.name).read_text(), "compile again: codeintel pipeline compile"
 
@@ -34,7 +34,7 @@ def documents(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
     return pipeline, platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
 
 
-def test_the_registry_that_the_image_was_pushed_to_is_named(tmp_path: Path) -> None:
+def test_the_images_registry_is_configurable(tmp_path: Path) -> None:
     for made in compile_pipelines(tmp_path, "registry.example:5000/"):
         own, there = made.read_text(), (COMPILED / made.name).read_text()
         assert own == there.replace(f"image: {IMAGE}", f"image: registry.example:5000/{IMAGE}") != there
@@ -49,7 +49,7 @@ def test_training_requests_as_many_slices_as_the_cluster_offers(tmp_path: Path, 
     assert container["resources"]["accelerator"]["count"] == str(slices)
 
 
-def test_training_takes_the_whole_card_and_nobody_else_does() -> None:
+def test_only_training_takes_the_whole_gpu() -> None:
     pipeline, on_cluster = documents("learning")
     executors = pipeline["deploymentSpec"]["executors"]
     cards = {
@@ -62,22 +62,22 @@ def test_training_takes_the_whole_card_and_nobody_else_does() -> None:
     assert training["nodeSelector"] == {"labels": {"nvidia.com/gpu.present": "true"}}
 
 
-def test_every_stage_has_its_volume_its_settings_and_its_secrets_and_is_tried_again() -> None:
+def test_every_stage_has_volume_settings_secrets_and_retries() -> None:
     pipeline, on_cluster = documents("learning")
     assert len(on_cluster) == 5
     for executor in on_cluster.values():
         assert [mount["mountPath"] for mount in executor["pvcMount"]] == ["/workspace"]
         assert executor["configMapAsEnv"][0]["configMapName"] == "codeintel-settings"
         assert executor["secretAsEnv"][0]["secretName"] == "codeintel-store"
-        # The volume may lie on the node with the card, which takes no other pods.
+        # The volume may be on the GPU node, which accepts no other pods.
         assert [toleration["key"] for toleration in executor["tolerations"]] == ["nvidia.com/gpu"]
     tasks = pipeline["root"]["dag"]["tasks"]
     assert all(task["retryPolicy"]["maxRetryCount"] >= 1 for task in tasks.values())
     cached = {name for name, task in tasks.items() if task["cachingOptions"].get("enableCache")}
-    assert cached == {"make-dataset"}  # the others leave more than artifacts, or look at what moves
+    assert cached == {"make-dataset"}  # the others leave more than artifacts, or read what changes
 
 
-def test_a_nightly_fan_out_reads_what_changed_though_its_arguments_did_not() -> None:
+def test_a_nightly_fan_out_is_not_cached() -> None:
     pipeline, _ = documents("indexing")
     (loop,) = (part["dag"]["tasks"] for part in pipeline["components"].values() if "dag" in part)
     assert not any(task["cachingOptions"].get("enableCache") for task in loop.values())
@@ -93,12 +93,12 @@ def test_no_version_floats_and_no_stage_installs_anything() -> None:
             assert "pip install" not in json.dumps(container)
 
 
-def test_shards_hold_every_repository_once() -> None:
+def test_shards_contain_every_repository_once() -> None:
     sources = [f"https://git.example/{number}.git" for number in range(10)]
-    shards = shards_of(sources, 4)
+    shards = split_into_shards(sources, 4)
     assert sorted(source for shard in shards for source in shard) == sorted(sources)
     assert {len(shard) for shard in shards} == {2, 3}
-    assert shards_of(sources[:2], 4) == [sources[:1], sources[1:2]]
+    assert split_into_shards(sources[:2], 4) == [sources[:1], sources[1:2]]
 
 
 @pytest.fixture(scope="module")
@@ -121,12 +121,12 @@ def test_from_a_repository_to_a_decision(settings: Settings, working_folder: Pat
     stages = [stage for stage, line in told if not line]
     assert stages == ["build-code-index", "make-dataset", "fine-tune-llm", "evaluate-model", "register-model"]
     assert any(line.startswith("step 2/2 loss") for stage, line in told if stage == "fine-tune-llm")
-    assert not outcome.promoted  # two steps teach nothing, and the gate sees it
+    assert not outcome.promoted  # two steps teach nothing, and the gate notices
     assert outcome.reasons
     assert "<svg" in Path(outcome.report).read_text()
     assert Registry(tracking_address(settings)).production() is None
 
-    # Started again, as after a kill, it trains nothing twice: the same run of MLflow, no step.
+    # Restarted, as after a kill, it trains nothing twice: the same MLflow run, no step.
     again, told = run(settings)
     assert not [line for _, line in told if line.startswith("step")]
     assert again.promoted is outcome.promoted
@@ -135,7 +135,7 @@ def test_from_a_repository_to_a_decision(settings: Settings, working_folder: Pat
     assert len(client.search_runs([experiment.experiment_id])) == 1
 
 
-def test_a_stage_that_fails_says_why_in_one_line(settings: Settings) -> None:
+def test_a_failing_stage_is_a_one_line_error(settings: Settings) -> None:
     with pytest.raises(PipelineError, match=r"codeintel index: .*no-such-place") as failed:
         run(settings, sources=["/no-such-place"])
     assert "\n" not in str(failed.value)

@@ -1,4 +1,4 @@
-"""Register, promote, roll back, against a real MLflow server; two candidates at once; a death at the wrong moment."""
+"""Register, promote, roll back against a real MLflow server; two candidates at once; kills at the wrong moment."""
 
 import multiprocessing
 from dataclasses import replace
@@ -30,7 +30,7 @@ BASE = report(0.6)
 
 
 def trained_run(address: str, folder: Path) -> str:
-    """Log a run with an adapter folder, and gives its id."""
+    """Log a run with an adapter folder and return its id."""
     client = open_client(address)
     run_id: str = client.create_run(experiment_id(client, "test")).info.run_id
     (folder / "adapter").mkdir(exist_ok=True)
@@ -54,7 +54,7 @@ def tags_of(registry: Registry, version: Version | None) -> dict[str, str]:
     return registry.version(version.number).tags
 
 
-def test_better_ones_become_production_and_can_be_rolled_back(
+def test_better_adapters_become_production_and_can_be_rolled_back(
     registry: Registry, mlflow_server: str, tmp_path: Path
 ) -> None:
     assert registry.production() is None
@@ -97,7 +97,7 @@ def test_each_decision_is_recorded_with_its_figures(registry: Registry, mlflow_s
     assert tags_of(registry, refused.version)["decision"] == "promoted"
 
 
-def test_production_has_to_be_measured_on_the_same_data(registry: Registry, mlflow_server: str, tmp_path: Path) -> None:
+def test_production_must_be_measured_on_the_same_data(registry: Registry, mlflow_server: str, tmp_path: Path) -> None:
     first, second = trained_run(mlflow_server, tmp_path), trained_run(mlflow_server, tmp_path)
     production = submit(registry, first, report(0.75), BASE).version
     newer = report(0.9, "e" * 64)
@@ -111,7 +111,7 @@ def test_production_has_to_be_measured_on_the_same_data(registry: Registry, mlfl
 
 
 class Meeting(Registry):
-    """A registry whose first change waits until another process is about to make one too."""
+    """A registry whose first change waits until another process is about to make one as well."""
 
     barrier: Barrier | None = None
 
@@ -131,7 +131,7 @@ def race(
 
 
 @pytest.mark.parametrize("means", [(0.8, 0.8), (0.9, 0.75)])
-def test_of_two_at_once_one_wins(
+def test_one_of_two_concurrent_promotions_wins(
     means: tuple[float, float], mlflow_server: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     name, context = request.node.name.replace("/", "-"), multiprocessing.get_context("spawn")
@@ -149,7 +149,7 @@ def test_of_two_at_once_one_wins(
 
     registry = Registry(mlflow_server, name)
     history, production = registry.history(), registry.production()
-    # The first to write wins over the base model; the other was compared again, with that one.
+    # The first to write wins over the base model; the other is compared again, with the winner.
     winners = [outcome for outcome in outcomes if outcome.promoted]
     assert len(history) == len(winners)
     assert production
@@ -165,16 +165,16 @@ def test_of_two_at_once_one_wins(
     assert holders == [production.number]
 
 
-def test_a_death_between_ledger_and_alias_is_made_good(registry: Registry, mlflow_server: str, run_id: str) -> None:
+def test_a_kill_between_ledger_and_alias_is_repaired(registry: Registry, mlflow_server: str, run_id: str) -> None:
     version = registry.register(run_id)
     assert write_entry(registry._client, registry._ledger, Entry(1, version.number))
-    assert registry.production() is None  # until then the old one is served, not half of the new
+    assert registry.production() is None  # until then the old one is served, not half of the new one
     registry.settle()
     assert registry.production() == version
     assert PRODUCTION in tags_of(registry, version)
 
 
-def test_a_death_between_register_and_promote_is_made_good(registry: Registry, run_id: str) -> None:
+def test_a_kill_between_register_and_promote_is_repaired(registry: Registry, run_id: str) -> None:
     version = registry.register(run_id)
     outcome = submit(registry, run_id, report(0.9), BASE)
     assert outcome.promoted
@@ -185,17 +185,17 @@ def test_a_death_between_register_and_promote_is_made_good(registry: Registry, r
 
 def test_a_model_of_somebody_else_is_left_alone(mlflow_server: str) -> None:
     open_client(mlflow_server).create_registered_model("somebody-elses")
-    with pytest.raises(RegistryError, match="made by something else"):
+    with pytest.raises(RegistryError, match="created by something else"):
         Registry(mlflow_server, "somebody-elses")
 
 
-def test_a_registry_that_is_away_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_registry_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(RegistryError, match=r"does not answer: start it or set mlflow_url"):
         Registry("http://127.0.0.1:9")
 
 
-def test_without_a_server_a_file_does(tmp_path: Path) -> None:
+def test_a_file_replaces_the_server(tmp_path: Path) -> None:
     address = tracking_address(Settings(data_dir=str(tmp_path)))
     assert address == f"sqlite:///{tmp_path}/mlflow.db"
     registry = Registry(address)

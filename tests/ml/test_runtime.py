@@ -1,10 +1,12 @@
 from ml.training.runtime import GPU, RuntimeArgs, training_runtime
 
 
-def test_it_takes_the_whole_card_and_keeps_what_it_made() -> None:
+def test_it_takes_the_whole_gpu_and_keeps_its_output() -> None:
     args = RuntimeArgs(image="example.org/trainer:1", gpus=5, node_selector={"disk": "fast"}, tolerated_taints=("gpu",))
     runtime = training_runtime(args)
-    assert runtime["spec"]["mlPolicy"] == {"numNodes": 1}  # torch's would start a process for each slice or core
+    assert runtime["spec"]["mlPolicy"] == {
+        "numNodes": 1
+    }  # torch's default would start a process for each slice or core
     assert runtime["metadata"]["labels"] == {"trainer.kubeflow.org/framework": "torch"}
     job = runtime["spec"]["template"]["spec"]["replicatedJobs"][0]["template"]
     assert job["metadata"]["labels"] == {"trainer.kubeflow.org/trainjob-ancestor-step": "trainer"}
@@ -24,7 +26,7 @@ def test_it_takes_the_whole_card_and_keeps_what_it_made() -> None:
     assert pod["initContainers"][0]["command"][-4:] == ["unsloth", "transformers", "trl", "peft"]
 
 
-def test_an_image_that_has_all_needs_no_installation() -> None:
+def test_a_complete_image_installs_nothing() -> None:
     runtime = training_runtime(RuntimeArgs(image="example.org/trainer:1", packages=()))
     pod = runtime["spec"]["template"]["spec"]["replicatedJobs"][0]["template"]["spec"]["template"]["spec"]
     assert "initContainers" not in pod

@@ -1,4 +1,4 @@
-"""The image of the pipeline's stages holds what they import: every package is in the lock that it is built from."""
+"""The image of the pipeline's stages has what they import: every package is in the lock that it is built from."""
 
 import ast
 import re
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 LOCK = ROOT / "requirements" / "trainer.txt"
 WEIGHTS = ROOT / "requirements" / "weights.txt"
 CODE = ("ml", "rag_service")
-# What no stage runs: the models' objects, the platform's runtime, and what makes or compiles things at a desk.
+# What no stage runs: the models' objects, the platform's runtime, and developers' tools.
 ELSEWHERE = (
     "ml/serving",
     "ml/training/runtime.py",
@@ -43,8 +43,8 @@ def locked() -> set[str]:
     return {plain(name) for name in re.findall(r"^([A-Za-z0-9][\w.-]*)(?:\[[^]]*])?==", text, re.MULTILINE)}
 
 
-def lacking(modules: set[str], locked: set[str]) -> set[str]:
-    """Return the packages, by one of their modules, that none of the lock's brings."""
+def find_missing(modules: set[str], locked: set[str]) -> set[str]:
+    """Return the packages, by one of their modules, that the lock does not contain."""
     brought = packages_distributions()
     others = modules - set(sys.stdlib_module_names) - set(CODE)
     known = {name: {plain(each) for each in brought.get(name, [name])} for name in others if not name.startswith("_")}
@@ -52,7 +52,7 @@ def lacking(modules: set[str], locked: set[str]) -> set[str]:
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
-    """Yield the packages that a file imports when it runs, in functions too."""
+    """Yield the packages that a file imports at run time, within functions too."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             continue
@@ -65,19 +65,19 @@ def imported(tree: ast.AST) -> Iterator[str]:
 
 
 def start(missing: set[str]) -> str:
-    """Import what a stage starts with, where some modules are not there; gives what was said."""
+    """Import what a stage starts with while some modules are missing; return the error output."""
     done = subprocess.run([sys.executable, "-c", STARTED, *missing], capture_output=True, text=True)
     return done.stderr.strip().splitlines()[-1] if done.returncode else ""
 
 
 def test_a_stage_starts_with_nothing_but_what_is_locked(locked: set[str]) -> None:
-    others = lacking(set(packages_distributions()), locked)
+    others = find_missing(set(packages_distributions()), locked)
     assert "dvc" in others
     assert not start(others)
     assert start({"kfp"}) == "ModuleNotFoundError: No module named 'kfp'"
 
 
-def test_what_its_commands_import_later_is_locked(locked: set[str]) -> None:
+def test_later_imports_of_its_commands_are_locked(locked: set[str]) -> None:
     files = [file for name in CODE for file in (ROOT / name).rglob("*.py")]
     ours = [file for file in files if not str(file.relative_to(ROOT)).startswith(ELSEWHERE)]
     found = {name for file in ours for name in imported(ast.parse(file.read_text()))}
@@ -93,8 +93,8 @@ def test_what_its_commands_import_later_is_locked(locked: set[str]) -> None:
         "qdrant_client",
         "xllamacpp",
     } <= found
-    assert not lacking(found, locked)
+    assert not find_missing(found, locked)
 
 
-def test_a_package_that_is_not_locked_is_seen(locked: set[str]) -> None:
-    assert lacking({"torch", "langchain_qdrant", "dvc"}, locked) == {"langchain_qdrant", "dvc"}
+def test_the_search_finds_an_unlocked_package(locked: set[str]) -> None:
+    assert find_missing({"torch", "langchain_qdrant", "dvc"}, locked) == {"langchain_qdrant", "dvc"}

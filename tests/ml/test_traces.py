@@ -1,4 +1,4 @@
-"""Traces in the viewer of one machine: what MLflow's own server makes of what the assistant sends."""
+"""Traces in a local viewer: what MLflow's own server makes of the assistant's spans."""
 
 from pathlib import Path
 

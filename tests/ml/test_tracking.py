@@ -21,7 +21,7 @@ def run_id(mlflow_server: str, data: TrainingData, base: BaseModel, trained: Tra
     return log_run(mlflow_server, data, base, TINY, trained, Path(__file__).parent)
 
 
-def test_all_of_a_run_is_logged(
+def test_everything_about_a_run_is_logged(
     mlflow_server: str, run_id: str, data: TrainingData, base: BaseModel, trained: TrainingResult
 ) -> None:
     run = read_run(mlflow_server, run_id)
@@ -48,7 +48,7 @@ def test_a_run_is_repeated_from_what_was_logged(
     again = report.repetition
     assert report.as_dict()["agrees"]
     assert report.folder.is_relative_to(tmp_path / "learning" / "repetitions")
-    assert last_run(settings) is None  # what evaluate and promote take by default
+    assert last_run(settings) is None  # the default of evaluate and promote
     assert again.agrees(0.001)
     assert again.packages == {}
     assert not replace(again, logged=replace(again.logged, held_out_loss=2 * again.logged.held_out_loss)).agrees()
@@ -75,7 +75,7 @@ def log_copy(address: str, run_id: str) -> str:
     return copy
 
 
-def test_a_run_of_something_else_says_so(mlflow_server: str) -> None:
+def test_a_run_of_something_else_is_an_error(mlflow_server: str) -> None:
     client = open_client(mlflow_server)
     foreign = client.create_run("0").info.run_id
     client.log_text(foreign, "{}", "packages.json")

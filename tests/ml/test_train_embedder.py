@@ -1,4 +1,4 @@
-"""The training of the embedder, end to end on a tiny corpus: its parts are those that made the shipped table."""
+"""Training the embedder end to end on a tiny corpus, with the same parts that made the shipped table."""
 
 import hashlib
 import io
@@ -57,7 +57,7 @@ int count_bytes(const char *p, size_t n, char wanted) {
 
 
 def answer(path: str, text: str, question: str) -> str:
-    """Return the answer to the pair whose question is this, whatever opening it got."""
+    """Return the answer of the pair with this question, whatever its opening words."""
     (found,) = [pair.answer for pair in mine(path, text) if pair.question.endswith(question)]
     return found
 
@@ -71,7 +71,7 @@ def test_documentation_and_comments_become_questions_and_leave_the_answer() -> N
     assert "acquire_connection" not in answer("pool.py", PYTHON, "acquire connection")
 
 
-def test_comments_of_other_languages_are_read_too() -> None:
+def test_comments_in_other_programming_languages_are_read() -> None:
     assert "c.order.Len()" in answer(
         "cache.go", GO, "Evict removes the entries that were not read for the longest time"
     )
@@ -91,7 +91,7 @@ def test_half_of_the_sentences_are_asked_as_questions() -> None:
     assert 2 < len(kept) < 20
 
 
-def test_the_manifest_pins_and_leaves_out_what_is_judged() -> None:
+def test_the_manifest_is_pinned_and_excludes_benchmark_repositories() -> None:
     packages = read_manifest()
     assert len(packages) > 200
     assert all(len(package.sha256) == 64 for package in packages)
@@ -126,7 +126,7 @@ def test_archives_of_every_kind_are_read(tmp_path: Path) -> None:
     assert list(files(crate)) == [("src/cache.go", GO)]
 
 
-def test_the_gradient_is_the_losses_slope() -> None:
+def test_the_gradient_matches_finite_differences() -> None:
     random = np.random.default_rng(0)
     logits = random.normal(size=(5, 5))
     _, slope = info_nce(logits)  # type: ignore[arg-type]
@@ -138,7 +138,7 @@ def test_the_gradient_is_the_losses_slope() -> None:
 
 
 def test_training_lowers_the_loss_and_finds_held_out_answers() -> None:
-    """Words of a topic are synonyms (a0, b0, …), each question uses one and its answer others: only training can tell."""
+    """A topic's words are synonyms (a0, b0, …); a question uses one and its answer others, so only training can match them."""
     random = np.random.default_rng(0)
     letters = "abcdefgh"
     vocabulary = Vocabulary([f"{letter * 3}{topic}" for topic in range(40) for letter in letters])
@@ -175,7 +175,7 @@ def test_the_same_seed_gives_the_same_table() -> None:
 
 
 def _packed(folder: Path, number: int) -> Package:
-    """Write a package into the cache as if its registry's client had brought it."""
+    """Write a package into the cache as if its registry's client had downloaded it."""
     name = f"package{number}"
     target = folder / "packages" / "pypi" / f"{name}@1.0"
     target.mkdir(parents=True)
@@ -214,7 +214,7 @@ def test_the_whole_recipe_writes_a_table_that_the_embedder_loads(tmp_path: Path)
     assert {kind for kind, _, _ in kept} == {"documentation", "comment", "name"}
 
 
-def test_another_archive_than_the_pinned_one_is_refused(tmp_path: Path) -> None:
+def test_an_archive_other_than_the_pinned_one_is_rejected(tmp_path: Path) -> None:
     package = _packed(tmp_path, 1)
     wrong = Package(package.ecosystem, package.name, package.version, "0" * 64)
     with pytest.raises(EmbedderError, match="not the pinned release"):

@@ -15,7 +15,7 @@ from ml.training.result import TrainingResult, base_digest_of
 from tests.ml.support import TINY
 
 
-def test_it_learns(trained: TrainingResult, base: BaseModel) -> None:
+def test_training_lowers_the_loss(trained: TrainingResult, base: BaseModel) -> None:
     losses = [loss for _, loss in trained.losses]
     assert [step for step, _ in trained.losses] == list(range(1, TINY.max_steps + 1))
     assert sum(losses[-2:]) < 0.8 * sum(losses[:2])
@@ -27,7 +27,7 @@ def test_it_learns(trained: TrainingResult, base: BaseModel) -> None:
 
 
 def kill_training(output: Path) -> None:
-    """Kill the process that trains into a folder, as the kernel does where memory runs out."""
+    """Kill the process that trains into a folder, as the kernel does when memory runs out."""
     script = f"{os.sep}train_"
     for process in psutil.Process().children(recursive=True):
         command = process.cmdline()
@@ -37,7 +37,7 @@ def kill_training(output: Path) -> None:
     raise AssertionError("nothing to kill")
 
 
-def test_a_killed_run_goes_on_and_ends_the_same(
+def test_a_killed_run_resumes_with_the_same_result(
     trained: TrainingResult, data: TrainingData, base: BaseModel, tmp_path: Path, working_folder: Path
 ) -> None:
     output = tmp_path / "killed"
@@ -56,7 +56,7 @@ def test_a_killed_run_goes_on_and_ends_the_same(
         folder for folder in set(Path(tempfile.gettempdir()).iterdir()) - before if (folder / "pyvenv.cfg").exists()
     ]
 
-    # What a kill in the middle of writing leaves behind is passed over.
+    # What a kill in the middle of writing leaves behind is ignored.
     torn = output / "checkpoints" / "checkpoint-5"
     torn.mkdir()
     (torn / "trainer_state.json").write_text('{"global_step": 5, "ep')
@@ -72,18 +72,18 @@ def test_a_finished_run_is_not_trained_again(
     assert train(data, base, TINY, trained.adapter.parent, Settings(), pytest.fail) == trained
 
 
-def test_another_recipe_does_not_go_on_from_it(trained: TrainingResult, data: TrainingData, base: BaseModel) -> None:
+def test_another_recipe_does_not_resume_it(trained: TrainingResult, data: TrainingData, base: BaseModel) -> None:
     with pytest.raises(TrainingError, match="another recipe"):
         train(data, base, replace(TINY, seed=8), trained.adapter.parent, Settings())
 
 
-def test_a_base_that_is_not_there_says_so(data: TrainingData, tmp_path: Path, working_folder: Path) -> None:
+def test_a_missing_base_model_is_an_error(data: TrainingData, tmp_path: Path, working_folder: Path) -> None:
     nowhere = BaseModel(str(tmp_path / "nowhere"), "nowhere", "0")
     with pytest.raises(TrainingError, match=r"(?s)failed.*nowhere"):
         train(data, nowhere, TINY, tmp_path / "output", Settings(), print)
 
 
-def test_a_cluster_that_is_away_says_so(
+def test_an_unreachable_cluster_is_an_error(
     data: TrainingData, base: BaseModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = tmp_path / "config"
@@ -102,7 +102,7 @@ def test_a_cluster_that_is_away_says_so(
         ('{"question": " ", "context": "c", "answer": "a"}\n', "question"),
     ],
 )
-def test_a_data_set_that_is_none_says_where(
+def test_an_invalid_data_set_is_an_error_with_its_place(
     data: TrainingData, base: BaseModel, tmp_path: Path, text: str, reason: str
 ) -> None:
     bad = tmp_path / "held_out.jsonl"

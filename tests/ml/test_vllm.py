@@ -1,4 +1,4 @@
-"""A real vLLM on the CPU: base and adapter answer differently, and a roll-over loses no answer that runs through it."""
+"""A real vLLM on the CPU: base and adapter answer differently, and switching loses no answer in flight."""
 
 import json
 import os
@@ -62,7 +62,7 @@ def registry(settings: Settings, request: pytest.FixtureRequest) -> Registry:
     return Registry(tracking_address(settings), request.node.name.replace("_", "-"))
 
 
-def promoted(registry: Registry, folder: Path, base: BaseModel, seed: int, **shape: int) -> Version:
+def promote_random(registry: Registry, folder: Path, base: BaseModel, seed: int, **shape: int) -> Version:
     adapter = write_peft_adapter(folder / f"seed-{seed}", base, seed, **shape)
     client = open_client(registry.address)
     run_id: str = client.create_run(experiment_id(client, "test")).info.run_id
@@ -72,8 +72,8 @@ def promoted(registry: Registry, folder: Path, base: BaseModel, seed: int, **sha
     return version
 
 
-def said(llm: Llm | None, tokens: int = TOKENS) -> tuple[str, str]:
-    """Return what an LLM says, and which model the server says it was."""
+def ask_llm(llm: Llm | None, tokens: int = TOKENS) -> tuple[str, str]:
+    """Return an LLM's answer, and the model that the server names."""
     assert llm
     parts = list(llm.open(None).bind(max_tokens=tokens, temperature=0).stream("Write a story about a river."))
     models = {part.response_metadata["model_name"] for part in parts if "model_name" in part.response_metadata}
@@ -81,30 +81,30 @@ def said(llm: Llm | None, tokens: int = TOKENS) -> tuple[str, str]:
     return "".join(str(part.text) for part in parts), model
 
 
-def test_base_and_adapters_answer_differently_and_rolling_back_brings_the_base(
+def test_base_and_adapters_answer_differently_and_rolling_back_restores_the_base(
     registry: Registry, settings: Settings, base: BaseModel, tmp_path: Path
 ) -> None:
     in_force = LlmInForce(settings)
-    answers = [said(in_force.get())]
+    answers = [ask_llm(in_force.get())]
     for seed in (1, 2):
-        promoted(registry, tmp_path, base, seed)
+        promote_random(registry, tmp_path, base, seed)
         deployed = deploy(registry, settings, base)
         assert deployed
         assert deploy(registry, settings, base) == deployed
-        answers.append(said(in_force.get()))
+        answers.append(ask_llm(in_force.get()))
         assert answers[-1][1] == deployed.place.name
     assert len({text for text, _ in answers}) == 3
     for back in (1, 0):
         registry.rollback()
         deploy(registry, settings, base)
-        assert said(in_force.get()) == answers[back]
+        assert ask_llm(in_force.get()) == answers[back]
     assert answers[0][1] == NAME
 
 
-def test_answers_run_through_a_roll_over_each_with_the_adapter_it_began_with(
+def test_answers_in_flight_during_a_switch_keep_their_adapter(
     registry: Registry, settings: Settings, base: BaseModel, tmp_path: Path
 ) -> None:
-    promoted(registry, tmp_path, base, 1)
+    promote_random(registry, tmp_path, base, 1)
     first = deploy(registry, settings, base)
     in_force = LlmInForce(settings)
     in_force.get()
@@ -113,21 +113,21 @@ def test_answers_run_through_a_roll_over_each_with_the_adapter_it_began_with(
     def answer() -> list[str]:
         llm = in_force.get()
         begun.wait(60)
-        models = [said(llm, 60)[1]]
-        models.append(said(in_force.get())[1])
+        models = [ask_llm(llm, 60)[1]]
+        models.append(ask_llm(in_force.get())[1])
         return models
 
     with ThreadPoolExecutor(6) as pool:
         running = [pool.submit(answer) for _ in range(6)]
         begun.wait(60)
-        promoted(registry, tmp_path, base, 2)
+        promote_random(registry, tmp_path, base, 2)
         second = deploy(registry, settings, base)
         answered = [reply.result() for reply in running]
     assert first
     assert second
     assert [models[0] for models in answered] == [first.place.name] * 6
     assert {models[1] for models in answered} <= {first.place.name, second.place.name}
-    assert said(in_force.get())[1] == second.place.name
+    assert ask_llm(in_force.get())[1] == second.place.name
 
 
 def test_the_assistant_loses_no_question(
@@ -137,11 +137,11 @@ def test_the_assistant_loses_no_question(
     settings = settings.model_copy(update={"store": str(tmp_path / "store")})
     write_shop(tmp_path / "shop")
     index_folder(settings, tmp_path / "shop")
-    promoted(registry, tmp_path, base, 1)
+    promote_random(registry, tmp_path, base, 1)
     deploy(registry, settings, base)
     with open_assistant(settings) as assistant, ThreadPoolExecutor(4) as pool:
         running = [pool.submit(assistant.answer, QUESTION) for _ in range(8)]
-        promoted(registry, tmp_path, base, 2)
+        promote_random(registry, tmp_path, base, 2)
         deploy(registry, settings, base)
         answers = [reply.result() for reply in running]
         last = assistant.answer(QUESTION)
@@ -150,62 +150,62 @@ def test_the_assistant_loses_no_question(
     assert f"{NAME} (adapter 2)" in last.model
 
 
-def test_an_adapter_that_vllm_refuses_leaves_what_is_in_force(
+def test_an_adapter_that_vllm_rejects_changes_nothing(
     registry: Registry, settings: Settings, base: BaseModel, tmp_path: Path
 ) -> None:
-    promoted(registry, tmp_path, base, 1)
+    promote_random(registry, tmp_path, base, 1)
     deploy(registry, settings, base)
     for seed, shape in ((2, {"rank": 64}), (3, {"width": 1024})):
-        promoted(registry, tmp_path, base, seed, **shape)
-        with pytest.raises(AdapterError, match="vLLM refuses"):
+        promote_random(registry, tmp_path, base, seed, **shape)
+        with pytest.raises(AdapterError, match="vLLM rejects"):
             deploy(registry, settings, base)
-    promoted(registry, tmp_path, replace(base, digest="0" * 64), 4)
+    promote_random(registry, tmp_path, replace(base, digest="0" * 64), 4)
     with pytest.raises(AdapterError, match="another base model"):
         deploy(registry, settings, base)
     pointer = read_pointer(settings)
     assert pointer
     assert pointer.version == 1
-    assert said(LlmInForce(settings).get())[1] == pointer.model
+    assert ask_llm(LlmInForce(settings).get())[1] == pointer.model
 
 
-def test_what_is_not_set_or_away_is_said(
+def test_missing_settings_and_unreachable_servers_are_reported(
     registry: Registry, settings: Settings, base: BaseModel, tmp_path: Path
 ) -> None:
-    promoted(registry, tmp_path, base, 1)
+    promote_random(registry, tmp_path, base, 1)
     for wrong, cause in (
         ({"llm_adapter_dir": None}, "no folder is set"),
-        ({"llm_model": "unknown"}, "serves no unknown"),
+        ({"llm_model": "unknown"}, "does not serve unknown"),
         ({"llm_url": "http://127.0.0.1:9/v1"}, "does not answer"),
     ):
         with pytest.raises(AdapterError, match=cause):
             deploy(registry, settings.model_copy(update=wrong), base)
-    with pytest.raises(AdapterError, match=r"vLLM refuses none: .*No adapter found"):
+    with pytest.raises(AdapterError, match=r"vLLM rejects none: .*No adapter found"):
         load_adapter(settings, "none", tmp_path / "none")
     assert read_pointer(settings) is None
 
 
-def test_a_server_that_forgot_finds_the_adapter_again(
+def test_a_server_without_the_adapter_finds_it_again(
     registry: Registry, settings: Settings, base: BaseModel, tmp_path: Path
 ) -> None:
-    promoted(registry, tmp_path, base, 1)
+    promote_random(registry, tmp_path, base, 1)
     deployed = deploy(registry, settings, base)
     assert deployed
     in_force = LlmInForce(settings)
-    before = said(in_force.get())
+    before = ask_llm(in_force.get())
     body = json.dumps({"lora_name": deployed.place.name}).encode()
     headers = {"Content-Type": "application/json"}
     urllib.request.urlopen(urllib.request.Request(f"{settings.llm_url}/unload_lora_adapter", body, headers), timeout=60)
-    assert said(in_force.get()) == before  # by vLLM's filesystem resolver, as after a restart or on another replica
+    assert ask_llm(in_force.get()) == before  # by vLLM's filesystem resolver, as after a restart or on another replica
 
     urllib.request.urlopen(urllib.request.Request(f"{settings.llm_url}/unload_lora_adapter", body, headers), timeout=60)
     shutil.rmtree(deployed.place)
     with pytest.raises(ModelError, match="no such model"):
-        said(in_force.get())
+        ask_llm(in_force.get())
     deploy(registry, settings, base)
-    assert said(in_force.get()) == before
+    assert ask_llm(in_force.get()) == before
 
 
-def test_adapters_come_from_mlflow_into_vllms_pod_and_no_folder_is_shared(
+def test_adapters_reach_vllms_pod_from_mlflow_without_a_shared_folder(
     empty_mlflow_server: str,
     settings: Settings,
     shared: Path,
@@ -242,9 +242,9 @@ def test_adapters_come_from_mlflow_into_vllms_pod_and_no_folder_is_shared(
     deployed = deploy(registry, stage, base)
     assert deployed
     assert follow(assistant, empty_mlflow_server) == version.number
-    text, model = said(LlmInForce(assistant).get())
+    text, model = ask_llm(LlmInForce(assistant).get())
     assert model == deployed.place.name
-    assert text == said(LlmInForce(measured.settings).get())[0]
+    assert text == ask_llm(LlmInForce(measured.settings).get())[0]
 
     for number in range(KEPT + 1):
         (shared / f"old-{number}").mkdir()
@@ -254,12 +254,12 @@ def test_adapters_come_from_mlflow_into_vllms_pod_and_no_folder_is_shared(
     assert not (shared / "old-0").exists()
 
 
-def test_an_adapter_that_nobody_brings_is_said(
+def test_an_adapter_that_never_arrives_is_reported(
     settings: Settings, tmp_path: Path, base: BaseModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(at_vllm, "BROUGHT_SECONDS", 0)
     alone = settings.model_copy(update={"llm_adapter_dir": None, "mlflow_url": "http://127.0.0.1:9"})
-    with pytest.raises(AdapterError, match=r"did not come from http://127\.0\.0\.1:9 into vLLM's pod"):
+    with pytest.raises(AdapterError, match=r"was not downloaded from http://127\.0\.0\.1:9 into vLLM's pod"):
         at_vllm.offer_adapter(alone, write_peft_adapter(tmp_path / "adapter", base, 1), "codeintel-adapter-1-none")
     with pytest.raises(AdapterError, match="does not answer"):
         Adapters(settings.model_copy(update={"mlflow_url": "http://127.0.0.1:9"})).bring()

@@ -27,7 +27,7 @@ ENVIRONMENT = {
 
 @contextmanager
 def vllm_server(checkpoint: str, name: str, adapters: Path, log: Path) -> Iterator[str]:
-    """Run vLLM and gives its address, which ends in /v1; `adapters` is the folder that its resolver finds adapters in."""
+    """Run vLLM and yield its address, ending in /v1; `adapters` is the folder where its resolver finds adapters."""
     assert VLLM.is_file(), "run `make setup-vllm`"
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""What the tests of the load tests and of the experiments share. Set up by `make test-proof`."""
+"""Fixtures of the tests of load tests and chaos experiments. Set up by `make test-proof`."""
 
 from tests.service.conftest import indexed
 

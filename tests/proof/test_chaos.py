@@ -1,4 +1,4 @@
-"""The experiments that need no cluster, by `chaos run`, against the real service: they hold, and say what a reader saw."""
+"""The experiments that need no cluster, run by `chaos run` against the real service: they hold, and report what a reader saw."""
 
 import subprocess
 import threading
@@ -22,7 +22,7 @@ QUESTION = "Where is the number of attempts to charge an order set?"
 
 @contextmanager
 def assistant(indexed: Settings, **more: object) -> Iterator[tuple[str, str]]:
-    """Run the assistant, a model and the proxy between the two; gives the addresses of assistant and proxy."""
+    """Run the assistant, a model and the proxy between the two; yield the addresses of assistant and proxy."""
     with llm_server(says("The charger retries [1].")) as llm, proxied(llm.url) as proxy:
         address = f"http://127.0.0.1:{proxy.server_address[1]}"
         with serving(at(indexed, f"{address}/v1", **more)) as url:
@@ -64,7 +64,7 @@ def test_the_evidence_answers_while_the_model_fails(indexed: Settings, tmp_path:
     assert "it held; it answers as before after" in (tmp_path / "page.html").read_text()
 
 
-def test_an_expired_certificate_is_named_and_the_evidence_answers(
+def test_an_expired_certificate_is_reported_and_the_evidence_answers(
     indexed: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "tls"
@@ -80,7 +80,7 @@ def test_an_expired_certificate_is_named_and_the_evidence_answers(
     assert answer["citations"]
 
 
-def test_a_full_disk_costs_the_record_and_not_the_answer(indexed: Settings, tmp_path: Path) -> None:
+def test_a_full_disk_loses_the_record_but_not_the_answer(indexed: Settings, tmp_path: Path) -> None:
     folder = tmp_path / "volume"
     folder.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], capture_output=True)
@@ -92,7 +92,7 @@ def test_a_full_disk_costs_the_record_and_not_the_answer(indexed: Settings, tmp_
         subprocess.run(["umount", folder], check=True)
 
 
-def test_a_hypothesis_that_does_not_hold_is_told(indexed: Settings, tmp_path: Path) -> None:
+def test_a_failed_hypothesis_is_reported(indexed: Settings, tmp_path: Path) -> None:
     with (
         assistant(indexed) as (url, proxy),
         pytest.raises(AssertionError, match="it did not hold: an answer comes in time"),
@@ -100,7 +100,7 @@ def test_a_hypothesis_that_does_not_hold_is_told(indexed: Settings, tmp_path: Pa
         chaos_run("llm-slow", tmp_path, url=url + "/nowhere", question=QUESTION, proxy=proxy)
 
 
-def test_the_proxy_passes_on_what_it_does_not_break(indexed: Settings) -> None:
+def test_the_proxy_forwards_what_it_does_not_break(indexed: Settings) -> None:
     with assistant(indexed) as (_, proxy):
         reply = requests.post(f"{proxy}/v1/chat/completions", json={"stream": True}, timeout=10)
         assert "The charger retries" in reply.text

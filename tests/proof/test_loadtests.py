@@ -26,7 +26,7 @@ def test_readers_are_answered_and_their_sources_open(indexed: Settings, tmp_path
         assert figures[name]["num_failures"] == 0, name
 
 
-def test_a_refused_reader_comes_again_and_that_is_no_failure(indexed: Settings, tmp_path: Path) -> None:
+def test_a_rejected_reader_retries_and_that_is_not_a_failure(indexed: Settings, tmp_path: Path) -> None:
     with serving(indexed.model_copy(update={"max_running": 1, "max_waiting": 1, "max_per_caller": 0})) as url:
         said = locust("assistant", url, tmp_path, "-u", "12", "-r", "12", "-t", "8s", "--think", "0", "--json")
     figures = figures_in(said)
@@ -34,7 +34,7 @@ def test_a_refused_reader_comes_again_and_that_is_no_failure(indexed: Settings, 
     assert sum(entry["num_failures"] for entry in figures.values()) == 0
 
 
-def test_an_assistant_without_an_index_is_one_line(tmp_path: Path) -> None:
+def test_an_assistant_without_an_index_is_a_one_line_error(tmp_path: Path) -> None:
     settings = Settings(store=str(tmp_path / "none"), data_dir=str(tmp_path / "data"), llm="none")
     with serving(settings) as url:
         said = locust("assistant", url, tmp_path, "-u", "1", "-t", "2s", code=1)
@@ -52,14 +52,14 @@ def test_a_soak_draws_memory_files_and_latency_over_time(indexed: Settings, tmp_
 
 
 @pytest.mark.parametrize(("growth", "held"), [(0.0, True), (0.1, True), (3.0, False)])
-def test_memory_that_grows_is_told_from_memory_that_swings(growth: float, held: bool) -> None:
+def test_growing_memory_is_distinguished_from_fluctuating_memory(growth: float, held: bool) -> None:
     memory = [(float(at), 200 + growth * at + 3 * (at % 2)) for at in range(60)]
     files = [(float(at), 40.0 + at % 3) for at in range(60)]
     memory_flat, closed = flat(memory, files)
     assert (memory_flat.held, closed.held) == (held, True)
 
 
-def test_files_that_stay_open_are_seen() -> None:
+def test_files_that_stay_open_are_detected() -> None:
     files = [(float(at), 40.0 + at) for at in range(60)]
     assert [check.held for check in flat([(float(at), 200.0) for at in range(60)], files)] == [True, False]
 
@@ -75,7 +75,7 @@ def test_scaling_is_read_from_the_ready_pods() -> None:
     assert (come.held, gone.held, gone.seen) == (False, False, "never")
 
 
-def test_pods_that_stay_under_less_load_are_seen() -> None:
+def test_pods_that_stay_under_less_load_are_detected() -> None:
     _, fewer, gone = scaled(READY, [1, 6, 1], seconds=18, wanted=3, least=0)
     assert (fewer.held, fewer.seen, gone.held) == (True, "the first had gone after 14 s", True)
     _, fewer, _ = scaled(READY[:50], [1, 6, 1], seconds=18, wanted=3, least=0)

@@ -1,4 +1,4 @@
-"""What the tests of the service share: an index of a small shop, made once by the real builder."""
+"""Fixtures of the service's tests: an index of a small shop, built once by the real builder."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.support.shop import write_shop
 
 @pytest.fixture(scope="session")
 def indexed(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Settings whose store holds the repository "shop" (`tests.support.shop`), without an LLM. Treat it as read-only."""
+    """Return settings whose store contains the repository "shop" (`tests.support.shop`), without an LLM; treat it as read-only."""
     root = tmp_path_factory.mktemp("shop")
     write_shop(root)
     settings = Settings(

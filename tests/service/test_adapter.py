@@ -1,4 +1,4 @@
-"""The adapter in force: served, followed without losing an answer, refused where it does not fit."""
+"""The adapter in force: served, followed without losing an answer, rejected where it does not fit."""
 
 import gc
 import json
@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ml.adapters.follow import follower
+from ml.adapters.follow import open_follower
 from ml.adapters.in_force import LlmInForce
 from ml.adapters.pointer import adapters_folder, pointer_file, read_pointer, write_pointer
 from ml.adapters.status import describe_llm
@@ -41,7 +41,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def shop(indexed: Settings, tmp_path: Path) -> Settings:
-    """The shop, with a data folder of its own and the embedded LLM."""
+    """Return settings for the shop with a data folder of its own and the embedded LLM."""
     return indexed.model_copy(update={"data_dir": str(tmp_path), "llm": "embedded"})
 
 
@@ -51,7 +51,7 @@ def parts(llm: Llm | None, tokens: int = TOKENS) -> Iterator[str]:
         yield str(part.text)
 
 
-def said(llm: Llm | None) -> str:
+def ask_llm(llm: Llm | None) -> str:
     return "".join(parts(llm))
 
 
@@ -60,36 +60,36 @@ def loaded(llm: Llm | None) -> Runtime:
     return runtime(llm.place, llm.context, llm.adapter.path if llm.adapter else "")
 
 
-def test_each_adapter_answers_in_its_own_way_and_rolling_back_brings_the_base_model(settings: Settings) -> None:
+def test_each_adapter_answers_differently_and_rolling_back_restores_the_base_model(settings: Settings) -> None:
     in_force = LlmInForce(settings)
-    answers, names = [said(in_force.get())], []
+    answers, names = [ask_llm(in_force.get())], []
     for version in (1, 2):
         put_in_force(settings, version, seed=version)
         llm = in_force.get()
         assert llm
-        answers.append(said(llm))
+        answers.append(ask_llm(llm))
         names.append(llm.name)
     assert names == [f"{BASE} (adapter 1)", f"{BASE} (adapter 2)"]
     assert len(set(answers)) == 3
     put_in_force(settings, 1, seed=1)
-    assert said(in_force.get()) == answers[1]
+    assert ask_llm(in_force.get()) == answers[1]
     write_pointer(settings, None)
     llm = in_force.get()
     assert llm
     assert (llm.name, llm.adapter, llm.notice) == (BASE, None, "")
-    assert said(llm) == answers[0]
+    assert ask_llm(llm) == answers[0]
 
 
-def test_answers_run_through_a_roll_over_each_with_the_adapter_it_began_with(settings: Settings) -> None:
+def test_answers_in_flight_during_a_switch_keep_their_adapter(settings: Settings) -> None:
     put_in_force(settings, 1, seed=1)
     in_force = LlmInForce(settings)
-    first = said(in_force.get())
+    first = ask_llm(in_force.get())
     old = weakref.ref(loaded(in_force.get()))
     begun = threading.Barrier(4)
 
     def answer(number: int) -> str:
         stream = parts(in_force.get())
-        text = next(stream) if number == 0 else ""  # one is being written, the others wait for their turn
+        text = next(stream) if number == 0 else ""  # one answer is being written, the others wait
         begun.wait(60)
         return text + "".join(stream)
 
@@ -97,16 +97,16 @@ def test_answers_run_through_a_roll_over_each_with_the_adapter_it_began_with(set
         running = [pool.submit(answer, number) for number in range(3)]
         begun.wait(60)
         put_in_force(settings, 2, seed=2)
-        second = said(in_force.get())
+        second = ask_llm(in_force.get())
         assert second != first
         assert [reply.result() for reply in running] == [first] * 3
     running.clear()
     gc.collect()
     assert old() is None, "the old model is still loaded"
-    assert said(in_force.get()) == second
+    assert ask_llm(in_force.get()) == second
 
 
-def test_while_one_loads_the_new_the_others_go_on_with_the_old(
+def test_others_keep_the_old_adapter_while_one_loads_the_new(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     in_force = LlmInForce(settings)
@@ -164,14 +164,14 @@ def test_the_service_loses_no_question_when_production_changes(shop: Settings, m
     assert all(entry["complete"] for entry in audit)
 
 
-def refused(settings: Settings, why: str) -> None:
+def assert_rejected(settings: Settings, why: str) -> None:
     llm = LlmInForce(settings).get()
     assert llm
     assert (llm.name, llm.adapter) == (BASE, None)
     assert why in llm.notice
 
 
-def test_an_adapter_for_another_base_model_is_refused_and_the_base_model_goes_on(shop: Settings) -> None:
+def test_an_adapter_for_another_base_model_is_rejected_and_the_base_model_stays(shop: Settings) -> None:
     put_in_force(shop, 4, seed=1)
     pointer = read_pointer(shop)
     assert pointer
@@ -185,25 +185,25 @@ def test_an_adapter_for_another_base_model_is_refused_and_the_base_model_goes_on
     assert notice in describe_llm(shop)
 
 
-def test_an_adapter_that_can_not_be_is_refused(settings: Settings) -> None:
+def test_an_invalid_adapter_is_rejected(settings: Settings) -> None:
     pointer = put_in_force(settings, 1, seed=1)
     file = adapters_folder(settings) / pointer.file
     whole = file.read_bytes()
     file.write_bytes(whole[:-1] + b"x")
-    refused(settings, "is damaged")
+    assert_rejected(settings, "is damaged")
     file.write_bytes(whole[:500])
-    refused(settings, "is not a GGUF model")
+    assert_rejected(settings, "is not a GGUF model")
     file.unlink()
-    refused(settings, "can't be read")
+    assert_rejected(settings, "can't be read")
     write_pointer(settings, replace(pointer, file="../elsewhere.gguf"))
-    refused(settings, "not for llama.cpp")
+    assert_rejected(settings, "not for llama.cpp")
     for text in ("", "{}", '{"version": 1}', pointer.to_json().replace('"version": 1', '"version": "1"')):
         pointer_file(settings).write_text(text)
-        refused(settings, "does not name an adapter")
+        assert_rejected(settings, "does not name an adapter")
     assert LlmInForce(settings.model_copy(update={"llm_adapter": "none"})).get()
 
 
-def test_what_llama_cpp_can_not_load_is_refused_when_it_comes_into_force(settings: Settings) -> None:
+def test_an_adapter_that_llama_cpp_cannot_load_is_rejected_on_switching(settings: Settings) -> None:
     in_force = LlmInForce(settings)
     in_force.get()
     pointer = put_in_force(settings, 1, seed=1)
@@ -215,7 +215,7 @@ def test_what_llama_cpp_can_not_load_is_refused_when_it_comes_into_force(setting
     assert llm
     assert llm.name == BASE
     assert "llama.cpp can't load" in llm.notice
-    assert said(llm)
+    assert ask_llm(llm)
 
 
 def test_a_candidate_is_measured_without_being_in_force(shop: Settings, tmp_path: Path) -> None:
@@ -238,7 +238,7 @@ def test_a_candidate_is_measured_without_being_in_force(shop: Settings, tmp_path
         open_assistant(endpoint, adapter=candidate)
 
 
-def test_with_an_adapter_the_llm_is_asked_as_it_was_trained(indexed: Settings, tmp_path: Path) -> None:
+def test_with_an_adapter_the_prompt_is_the_one_of_training(indexed: Settings, tmp_path: Path) -> None:
     with llm_server(says("The charger tries five times [1].")) as endpoint:
         more = {"llm": "openai", "llm_url": endpoint.url, "llm_model": "base", "data_dir": str(tmp_path)}
         settings = indexed.model_copy(update=more)
@@ -261,7 +261,7 @@ def test_with_an_adapter_the_llm_is_asked_as_it_was_trained(indexed: Settings, t
         assert endpoint.requests[1]["model"] == "base"
 
 
-def test_the_small_llm_sees_no_examples_once_it_was_trained(settings: Settings) -> None:
+def test_a_trained_small_llm_gets_no_examples(settings: Settings) -> None:
     from ml.llm.model import Adapter
     from rag_service.answer.generated.prompt import adding_prompt, training_texts
 
@@ -280,7 +280,7 @@ def test_the_service_needs_neither_mlflow_nor_torch(settings: Settings) -> None:
 import sys
 from ml.settings import Settings
 from ml.adapters.follow import follow
-from ml.adapters.follow import follower
+from ml.adapters.follow import open_follower
 from ml.adapters.in_force import LlmInForce
 sys.modules.update(dict.fromkeys(("gguf", "kubeflow", "mlflow", "peft", "torch", "transformers")))
 settings = Settings(llm="embedded", data_dir=sys.argv[1])
@@ -296,9 +296,9 @@ print(LlmInForce(settings).get().name)
     assert name == f"{BASE} (adapter 1)"
 
 
-def test_nobody_is_asked_about_production_but_the_server_that_was_set(settings: Settings) -> None:
+def test_only_the_configured_server_is_asked_about_production(settings: Settings) -> None:
     asked = {"mlflow_url": "https://mlflow.example"}
-    assert follower(settings.model_copy(update=asked))
+    assert open_follower(settings.model_copy(update=asked))
     for none in (
         {},
         {"mlflow_url": "sqlite:///mlflow.db"},
@@ -306,4 +306,4 @@ def test_nobody_is_asked_about_production_but_the_server_that_was_set(settings: 
         asked | {"llm_adapter": "none"},
         asked | {"llm_adapter_poll": 0.0},
     ):
-        assert follower(settings.model_copy(update=none)) is None
+        assert open_follower(settings.model_copy(update=none)) is None

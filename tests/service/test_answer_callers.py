@@ -1,4 +1,4 @@
-"""Who calls a symbol, found by the text of the calling lines in a real index."""
+"""Callers of a symbol, found by the text of the calling lines in a real index."""
 
 from collections.abc import Iterator
 
@@ -7,12 +7,12 @@ import pytest
 from ml.index.store.base import Where
 from ml.settings import Settings
 from rag_service.answer.code.callers import Callers, callers_of
-from rag_service.answer.code.evidence import stored_lines
+from rag_service.answer.code.evidence import line_reader
 from rag_service.retrieve import Retriever, open_retriever
 from tests.support.git import unindented, write_files
 from tests.support.indexing import index_folder
 
-# A class of more than one screen is stored by its methods.
+# A class longer than a screen is stored method by method.
 LONG = "".join(f"                self.append(letter, {number})\n" for number in range(80))
 FILES = {
     "mail/box.py": '''
@@ -76,11 +76,11 @@ def retriever(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Retriever]:
     opened.store.close()
 
 
-def called(retriever: Retriever, file_path: str, symbol: str) -> Callers:
-    """Look for the calls of what a file defines."""
+def find_callers(retriever: Retriever, file_path: str, symbol: str) -> Callers:
+    """Return the callers of the symbol that a file defines."""
     chunks = retriever.store.chunks("mail", file_path)
     defined = next(chunk for chunk in chunks if chunk.symbol == symbol)
-    return callers_of(retriever, stored_lines(retriever.store), defined, Where())
+    return callers_of(retriever, line_reader(retriever.store), defined, Where())
 
 
 def places(found: Callers) -> list[str]:
@@ -88,16 +88,16 @@ def places(found: Callers) -> list[str]:
 
 
 def test_code_comes_before_tests_and_recursion_comments_and_docstrings_do_not_count(retriever: Retriever) -> None:
-    found = called(retriever, "mail/box.py", "Box.deliver_letter")
+    found = find_callers(retriever, "mail/box.py", "Box.deliver_letter")
     assert places(found) == ["mail/post.py:10", "tests/test_box.py:2"]
     assert not found.ambiguous
 
 
-def test_a_constructor_is_called_by_its_class_and_others_constructors_do_not_blur_it(retriever: Retriever) -> None:
-    found = called(retriever, "mail/box.py", "Box.__init__")
+def test_a_constructor_is_called_by_its_class_name_only(retriever: Retriever) -> None:
+    found = find_callers(retriever, "mail/box.py", "Box.__init__")
     assert places(found) == ["mail/post.py:5", "tests/test_box.py:2"]
     assert not found.ambiguous
 
 
 def test_a_name_that_two_files_define_is_ambiguous(retriever: Retriever) -> None:
-    assert called(retriever, "mail/stamp.py", "price").ambiguous
+    assert find_callers(retriever, "mail/stamp.py", "price").ambiguous

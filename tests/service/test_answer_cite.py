@@ -1,4 +1,4 @@
-"""Citations: only those that hold reach the reader, whatever a model writes and however its text is cut into parts."""
+"""Citations: only valid ones reach the reader, whatever a model writes and however its text is cut into parts."""
 
 from collections.abc import Iterator
 
@@ -62,18 +62,18 @@ def test_a_citation_holds_or_is_dropped_and_counted(text: str, expected: str, dr
     assert (shown, found.dropped) == (expected, dropped)
 
 
-def test_a_citation_has_the_smallest_range_that_holds_the_cited_lines_and_their_text() -> None:
+def test_a_citation_has_the_smallest_range_with_the_cited_lines_and_their_text() -> None:
     _, found = checked(iter(["Set [1:11]. Used [1:13]. Sent [2]."]))
-    first, second = found.resolved()
+    first, second = found.resolve()
     assert (first.line_start, first.line_end, first.quote) == (11, 13, "    retry = 5\n\n    return send(order, retry)")
     assert (second.line_start, second.line_end, second.quote) == (1, 2, SECOND.text)
 
 
-def test_evidence_that_the_index_no_longer_holds_is_not_cited() -> None:
+def test_evidence_that_left_the_index_is_not_cited() -> None:
     changed = Citations([Source(1, FIRST, 1.0)], lambda repo, path: {10: "def pay(order, currency):"})
     (segment,) = segments(iter(["It retries [1]."]))
     assert changed.check(segment) == "It retries."
-    assert (changed.dropped, changed.resolved()) == (1, [])
+    assert (changed.dropped, changed.resolve()) == (1, [])
 
 
 ODD = st.text(alphabet=st.sampled_from("[]【】()`~0123456789:,;-L .\n!?xL#>*"), max_size=60)
@@ -86,23 +86,23 @@ PIECES = st.lists(
 @example(["``[9]`[8]`"])
 @example(["[9]```\n[7]"])
 @example(["[\n1]", "[```8]"])
-def test_no_text_whatever_shows_a_citation_that_does_not_resolve(parts: list[str]) -> None:
+def test_no_text_shows_an_unresolvable_citation(parts: list[str]) -> None:
     shown, found = checked(iter(parts))
-    assert set(references(shown)) == {citation.n for citation in found.resolved()}
-    for citation in found.resolved():
+    assert set(references(shown)) == {citation.n for citation in found.resolve()}
+    for citation in found.resolve():
         lines = stored(citation.repo, citation.file_path)
         expected = "\n".join(lines[number] for number in range(citation.line_start, citation.line_end + 1))
         assert citation.quote == expected
 
 
 @given(PIECES)
-def test_segments_joined_are_the_stream_and_a_last_open_fence_is_closed(parts: list[str]) -> None:
+def test_joined_segments_equal_the_stream_and_an_open_fence_is_closed(parts: list[str]) -> None:
     joined = "".join(segment.text for segment in segments(iter(parts)))
     assert joined.startswith("".join(parts))
     assert joined[len("".join(parts)) :].strip().strip("`~") == ""
 
 
-def test_a_sentence_is_released_once_the_next_one_begins_and_a_code_block_as_a_whole() -> None:
+def test_sentences_are_released_once_the_next_begins_and_code_blocks_whole() -> None:
     stream = segments(iter(["It retries. ", "[1] T", "hen it `sto", "ps. No", "w` [2].\n", "```\nx", "\n``", "`\nend"]))
     assert [segment.text for segment in stream] == [
         "It retries. [1] ",

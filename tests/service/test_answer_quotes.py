@@ -1,4 +1,4 @@
-"""What a model quotes has to stand in the evidence."""
+"""Whatever a model quotes has to be in the evidence."""
 
 import pytest
 
@@ -35,11 +35,11 @@ def checked(text: str) -> tuple[str, int]:
         ("![x](http://evil.example/x.png) It pays [1](x).", "x It pays [1].", 0),
     ],
 )
-def test_what_stands_in_the_evidence_is_kept_and_what_does_not_goes(text: str, expected: str, dropped: int) -> None:
+def test_quotes_of_the_evidence_are_kept_and_others_removed(text: str, expected: str, dropped: int) -> None:
     assert checked(text) == (expected, dropped)
 
 
-def test_a_block_of_the_evidence_stays_and_another_one_is_marked_as_the_models_own() -> None:
+def test_a_block_of_the_evidence_stays_and_others_are_marked_as_the_models_own() -> None:
     quoted = "```python\n11| max_retries = 5\n...\nreturn send_order(order, max_retries)\n```\n"
     assert checked(quoted) == (quoted, 0)
     invented = "```python\npay(order, currency)\n```\n"

@@ -1,4 +1,4 @@
-"""Which sentences of a small LLM are kept. Those marked wrong were written by SmolLM2-135M about real code."""
+"""Which sentences of a small LLM are kept. The wrong ones were written by SmolLM2-135M about real code."""
 
 import pytest
 
@@ -20,7 +20,7 @@ QUESTION = "how is the configuration loaded?"
         "`read_settings` calls `parse_toml` with the text of the path",
     ],
 )
-def test_a_sentence_that_its_lines_bear_is_kept(sentence: str) -> None:
+def test_a_supported_sentence_is_kept(sentence: str) -> None:
     assert is_supported(sentence, READ, "", QUESTION)
 
 
@@ -43,11 +43,11 @@ def test_a_sentence_that_its_lines_bear_is_kept(sentence: str) -> None:
         ("echo of the question", "`read_settings` is how the configuration is loaded"),
     ],
 )
-def test_a_sentence_that_its_lines_do_not_bear_is_dropped(why: str, sentence: str) -> None:
+def test_an_unsupported_sentence_is_dropped(why: str, sentence: str) -> None:
     assert not is_supported(sentence, READ, "", QUESTION), why
 
 
-def test_a_sentence_that_says_what_was_said_is_dropped() -> None:
+def test_a_sentence_that_repeats_the_answer_is_dropped() -> None:
     sentence = "`read_settings` raises `SettingsError` when the path does not exist"
     assert not is_supported(sentence, READ, "It raises SettingsError if the path does not exist [1].", QUESTION)
 

@@ -1,4 +1,4 @@
-"""The command line as its users run it: whole processes over a real index of the installed fastapi."""
+"""The command line as users run it: whole processes over a real index of the installed fastapi."""
 
 import json
 import os
@@ -56,14 +56,14 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_explains_itself(command: str) -> None:
+def test_every_command_has_help(command: str) -> None:
     done = run(command, "--help")
 
     assert done.returncode == 0
     assert f"codeintel {command}" in done.stdout
 
 
-def test_help_loads_nothing_heavy() -> None:
+def test_help_imports_nothing_heavy() -> None:
     heavy = {"numpy", "pydantic", "rich", "langchain_core", "fastapi", "mcp", "tree_sitter", "qdrant_edge", "xllamacpp"}
     code = f"import sys, rag_service.cli; print(*{heavy!r} & set(sys.modules))"
 
@@ -72,7 +72,7 @@ def test_help_loads_nothing_heavy() -> None:
     assert loaded.split() == []
 
 
-def test_search_without_a_model_loads_no_framework(store: str) -> None:
+def test_search_without_a_model_imports_no_framework(store: str) -> None:
     code = (
         "import sys; from rag_service.cli import main; sys.argv = ['codeintel', 'search', 'APIRouter', '--store', sys.argv[1]]\n"
         "main(); print('LOADED', *{'langchain_core', 'fastapi', 'mcp', 'openai', 'xllamacpp', 'detect_secrets'} & set(sys.modules))"
@@ -101,7 +101,7 @@ def test_search_prints_the_contract(store: str) -> None:
     assert hits[0]["text"] == "\n".join(lines[hits[0]["line_start"] - 1 : hits[0]["line_end"]])
 
 
-def test_many_queries_print_a_line_each(store: str, tmp_path: Path) -> None:
+def test_many_queries_print_one_line_each(store: str, tmp_path: Path) -> None:
     file = tmp_path / "queries.jsonl"
     file.write_text('{"id": "a", "query": "websocket"}\n\n{"id": 2, "query": "кто проверяет OAuth2 токен"}\n')
 
@@ -167,7 +167,7 @@ def test_a_pipe_gets_no_colours_and_a_terminal_gets_links(store: str) -> None:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_scripts_call_us_back(shell: str) -> None:
+def test_completion_scripts_call_codeintel(shell: str) -> None:
     assert "_CODEINTEL_COMPLETE" in run("completion", shell).stdout
 
 

@@ -1,4 +1,4 @@
-"""What fails leaves cause and cure as data: every command with --json, and every stage of the learning loop."""
+"""Failures carry cause and cure as data: in every command with --json, and in every stage of the learning loop."""
 
 import json
 import subprocess
@@ -72,10 +72,10 @@ def test_cause_and_cure_reach_the_pipeline_as_they_are(capsys: pytest.CaptureFix
     assert json.loads(logged[-1]) == failed.value.as_dict()
 
 
-def test_a_stage_that_dies_without_a_word_says_where_to_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crash_in_a_stage_points_to_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(PipelineError, match="TypeError") as failed:
         run_stage("index", no_such_argument=1)
-    assert failed.value.cure == "look at the stage's log"
+    assert failed.value.cure == "check the stage's log"
     monkeypatch.setenv("CODEINTEL_STORE", str(tmp_path / "other"))
     with pytest.raises(PipelineError) as named:
         run_stage("dataset", output=str(tmp_path), size=20, seed=1, repos=[], by_hand="")

@@ -42,7 +42,7 @@ def records(settings: Settings, name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines]
 
 
-def test_ask_gives_the_answer_with_its_citations(service: httpx.Client, indexed: Settings) -> None:
+def test_ask_returns_the_answer_with_its_citations(service: httpx.Client, indexed: Settings) -> None:
     answer = service.post("/api/ask", json={"question": QUESTION}).json()
     assert answer["found"]
     assert answer["question"] == QUESTION
@@ -88,7 +88,7 @@ def test_search_ranks_and_filters(service: httpx.Client) -> None:
     assert service.post("/api/search", json={"query": "cart", "repos": ["another"]}).json() == []
 
 
-def test_repos_tell_freshness_and_key_symbols(service: httpx.Client) -> None:
+def test_repos_include_freshness_and_key_symbols(service: httpx.Client) -> None:
     (repo,) = service.get("/api/repos").json()
     assert repo["name"] == "shop"
     assert repo["indexed_at"]
@@ -96,7 +96,7 @@ def test_repos_tell_freshness_and_key_symbols(service: httpx.Client) -> None:
     assert "Charger" in repo["key_symbols"]
 
 
-def test_file_gives_every_line_at_its_number(service: httpx.Client) -> None:
+def test_file_returns_every_line_at_its_number(service: httpx.Client) -> None:
     file = service.get("/api/file", params={"repo": "shop", "path": "shop/billing/charge.py"}).json()
     lines = ["".join(text for _, text in line) for line in file["lines"]]
     assert lines[0] == '"""Charges orders."""'
@@ -137,16 +137,16 @@ def test_bad_input_is_one_line_with_its_cure(
     assert cause in error_of(response)["cause"]
 
 
-def test_a_body_that_is_no_json_is_refused(service: httpx.Client) -> None:
+def test_a_body_that_is_not_json_is_rejected(service: httpx.Client) -> None:
     response = service.post("/api/ask", content=b"{question", headers={"Content-Type": "application/json"})
     assert response.status_code == 422
     error_of(response)
-    # A form that another site lets a browser send is no JSON, whatever it holds.
+    # A form that another site makes a browser send is not JSON, whatever it contains.
     response = service.post("/api/ask", content=b'{"question": "x y"}', headers={"Content-Type": "text/plain"})
     assert response.status_code == 422
 
 
-def test_a_long_body_of_unknown_length_is_refused(service: httpx.Client) -> None:
+def test_a_long_body_of_unknown_length_is_rejected(service: httpx.Client) -> None:
     parts = (b"x" * 1_000_000 for _ in range(6))
     response = service.post("/api/ask", content=parts, headers={"Content-Type": "application/json"})
     assert response.status_code == 413
@@ -166,7 +166,7 @@ def test_operation_routes(service: httpx.Client) -> None:
     assert "/no/such/route" not in text
 
 
-def test_every_reply_keeps_the_browser_at_home(service: httpx.Client) -> None:
+def test_every_reply_has_the_security_headers(service: httpx.Client) -> None:
     for path in ("/", "/file", "/docs", "/assets/app.js", "/api/repos", "/no/such/route"):
         response = service.get(path)
         assert all(response.headers[name] == value for name, value in HEADERS.items()), path
@@ -188,7 +188,7 @@ def test_openapi_describes_every_route(service: httpx.Client) -> None:
     assert all(about["description"] for methods in paths.values() for about in methods.values())
 
 
-def test_an_empty_index_says_what_to_run_and_is_noticed_once_it_is_there(tmp_path: Path) -> None:
+def test_an_empty_index_names_the_command_and_a_new_index_is_noticed(tmp_path: Path) -> None:
     settings = Settings(store=str(tmp_path / "store"), data_dir=str(tmp_path / "data"), llm="none")
     with serving(settings) as url, httpx.Client(base_url=url) as client:
         assert client.get("/healthz").status_code == 200
@@ -209,7 +209,7 @@ def index_file(settings: Settings, folder: Path, text: str) -> None:
     index_folder(settings, folder)
 
 
-def test_a_caller_that_leaves_ends_the_answer(indexed: Settings, tmp_path: Path) -> None:
+def test_a_disconnect_ends_the_answer(indexed: Settings, tmp_path: Path) -> None:
     with llm_server(trickles("The charger retries [1]. ", seconds=30)) as llm:
         settings = with_llm(indexed, llm.url, tmp_path)
         with serving(settings) as url, httpx.Client(base_url=url, timeout=30) as client:
@@ -256,7 +256,7 @@ def test_many_questions_at_once(service: httpx.Client, indexed: Settings, tmp_pa
     assert all(reply["citations"] for reply in replies)
 
 
-def test_an_llm_that_is_away_is_a_notice_and_is_counted(indexed: Settings, tmp_path: Path) -> None:
+def test_an_unavailable_llm_is_a_notice_and_is_counted(indexed: Settings, tmp_path: Path) -> None:
     with serving(with_llm(indexed, "http://127.0.0.1:9/v1", tmp_path)) as url, httpx.Client(base_url=url) as client:
         answer = client.post("/api/ask", json={"question": QUESTION}).json()
         assert len(answer["notices"]) == 1
@@ -264,7 +264,7 @@ def test_an_llm_that_is_away_is_a_notice_and_is_counted(indexed: Settings, tmp_p
         assert "codeintel_model_away_total 1.0" in client.get("/metrics").text
 
 
-def test_what_an_llm_writes_comes_with_checked_citations(indexed: Settings, tmp_path: Path) -> None:
+def test_text_of_an_llm_has_checked_citations(indexed: Settings, tmp_path: Path) -> None:
     written = says("It tries five times, `max_retries = 5` [1]. ", "So says nobody [77].")
     with llm_server(written) as llm, serving(with_llm(indexed, llm.url, tmp_path)) as url:
         answer = httpx.post(f"{url}/api/ask", json={"question": QUESTION}).json()

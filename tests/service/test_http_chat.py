@@ -1,4 +1,4 @@
-"""OpenAI's API, called by the real `openai` client, with what Open WebUI and Continue send beside questions."""
+"""OpenAI's API, called by the real `openai` client, with what Open WebUI and Continue send besides questions."""
 
 import asyncio
 import json
@@ -50,7 +50,7 @@ def test_a_reply_cites_and_lists_its_sources(client: openai.OpenAI) -> None:
     assert reply.usage.total_tokens == reply.usage.prompt_tokens + reply.usage.completion_tokens > 0
 
 
-def test_a_stream_gives_the_same(client: openai.OpenAI) -> None:
+def test_a_stream_has_the_same_content(client: openai.OpenAI) -> None:
     whole = client.chat.completions.create(model="codeintel", messages=ASKED)
     stream = client.chat.completions.create(
         model="codeintel", messages=ASKED, stream=True, stream_options={"include_usage": True}
@@ -83,7 +83,7 @@ def test_models_are_the_index_and_each_repository(client: openai.OpenAI) -> None
     assert "shop/billing" in content_of(client.chat.completions.create(model="codeintel:shop", messages=ASKED))
 
 
-def test_a_model_that_is_not_there(client: openai.OpenAI) -> None:
+def test_an_unknown_model(client: openai.OpenAI) -> None:
     with pytest.raises(openai.NotFoundError, match="codeintel:shop") as refused:
         client.chat.completions.create(model="gpt-4o", messages=ASKED)
     assert refused.value.code == "model_not_found"
@@ -98,13 +98,13 @@ def test_a_model_that_is_not_there(client: openai.OpenAI) -> None:
         ([], "messages"),
     ],
 )
-def test_bad_requests_come_in_openai_form(client: openai.OpenAI, messages: Any, words: str, stream: bool) -> None:
+def test_errors_have_the_form_of_openais(client: openai.OpenAI, messages: Any, words: str, stream: bool) -> None:
     with pytest.raises(openai.BadRequestError, match=words) as refused:
         client.chat.completions.create(model="codeintel", messages=messages, stream=stream)
     assert refused.value.type == "invalid_request_error"
 
 
-def test_what_editors_send_besides_is_passed_over(client: openai.OpenAI) -> None:
+def test_extra_fields_of_editors_are_ignored(client: openai.OpenAI) -> None:
     asked: list[Any] = [
         {"role": "system", "content": "You are an agent. Call tools."},
         {"role": "developer", "content": "Be brief."},
@@ -189,7 +189,7 @@ def test_a_title_asked_for_in_a_sentence() -> None:
 @pytest.mark.parametrize(
     "question", [QUESTION, "Who provides a title for the page?", "### Task: queue\nHow does it work?"]
 )
-def test_a_question_is_no_chore(question: str) -> None:
+def test_a_question_is_not_a_chore(question: str) -> None:
     assert chores.reply(question) is None
 
 
@@ -205,7 +205,7 @@ def test_a_short_question_is_read_with_the_one_before() -> None:
     )
 
 
-def test_the_question_within_a_front_ends_prompt() -> None:
+def test_the_question_within_a_frontends_prompt() -> None:
     prompt = (
         "### Task:\nRespond using the context.\n<context>code</context>\n<user_query>\nWho calls it?\n</user_query>"
     )

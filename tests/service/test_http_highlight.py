@@ -1,4 +1,4 @@
-"""Colours never change a text, and central symbols are names in use."""
+"""Highlighting never changes the text, and key symbols are names in use."""
 
 from pathlib import Path
 
@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml.index.chunk import Chunk
-from rag_service.http.highlight import Line, coloured, coloured_blocks
-from rag_service.http.key_symbols import central
+from rag_service.http.highlight import Line, highlight_blocks, highlight_lines
+from rag_service.http.key_symbols import rank_symbols
 
 SOURCE = Path(__file__).read_text(encoding="utf-8")
 CLASSES = set("csnkftdbmg") | {""}
@@ -20,7 +20,7 @@ def text_of(lines: list[Line]) -> str:
 
 @pytest.mark.parametrize("language", ["python", "typescript", "go", "html", "markdown", "", "no-such-language"])
 def test_colours_keep_the_text(language: str) -> None:
-    lines = coloured(SOURCE, language)
+    lines = highlight_lines(SOURCE, language)
     assert text_of(lines) == SOURCE
     assert {kind for line in lines for kind, _ in line} <= CLASSES
 
@@ -29,22 +29,22 @@ def test_colours_keep_the_text(language: str) -> None:
     st.text(alphabet="ab \n\t\"'`#<>&/*\\({", max_size=80), st.sampled_from(["python", "typescript", "html", "yaml"])
 )
 def test_colours_keep_any_text(text: str, language: str) -> None:
-    assert text_of(coloured(text, language)) == text
+    assert text_of(highlight_lines(text, language)) == text
 
 
 def test_what_is_coloured() -> None:
-    (line,) = coloured('def f(x): return "a" + 1  # why', "python")
+    (line,) = highlight_lines('def f(x): return "a" + 1  # why', "python")
     assert line[0] == ("k", "def ")
     assert {("f", "f"), ("s", '"a" '), ("n", "1  "), ("c", "# why")} <= set(line)
 
 
 def test_the_language_may_come_from_the_path() -> None:
-    assert coloured("func main() {}", "", "main.go")[0][0][0] == "k"
+    assert highlight_lines("func main() {}", "", "main.go")[0][0][0] == "k"
 
 
 def test_quoted_blocks_keep_their_line_numbers_apart() -> None:
     markdown = "Look:\n\n```python\n 9  def f():\n10      return 1\n ⋮\n12\n```\n\n~~~\nplain\n~~~\n"
-    first, second = coloured_blocks(markdown)
+    first, second = highlight_blocks(markdown)
     assert first[0][:2] == [("g", " 9"), ("k", "def ")]
     assert text_of(first) == " 9def f():\n10    return 1\n ⋮\n12"
     assert second == [[("", "plain")]]
@@ -64,4 +64,4 @@ def test_key_symbols_are_used_in_most_files() -> None:
         ],
         [chunk("d.py", "Example", "class Example: 'An Example, a main one.'", "class")],
     ]
-    assert central(files) == ["Store", "open_store", "Example"]
+    assert rank_symbols(files) == ["Store", "open_store", "Example"]

@@ -1,4 +1,4 @@
-"""More questions than the service can answer: who is answered, who is told to come again, and when."""
+"""More questions than the service can answer: which are answered, and which are rejected with a time to retry."""
 
 import threading
 import time
@@ -24,7 +24,7 @@ QUESTION = {"question": "Where is the number of attempts to charge an order set?
 
 @contextmanager
 def busy(indexed: Settings, **limits: int) -> Iterator[tuple[str, threading.Event]]:
-    """Run a service whose LLM says nothing before the gate opens."""
+    """Run a service whose LLM writes nothing until the gate opens."""
     gate = threading.Event()
     with llm_server(says_once(gate, "The charger retries [1].")) as llm:
         more = {"llm": "openai", "llm_url": llm.url, "llm_model": "m", "caller_header": "X-Caller"} | limits
@@ -52,7 +52,7 @@ def wait_until(url: str, running: int, waiting: int) -> None:
     raise AssertionError((questions(url, "running"), questions(url, "waiting")))
 
 
-def test_who_finds_no_place_is_told_at_once_when_to_come_again(indexed: Settings) -> None:
+def test_a_caller_over_the_limit_gets_retry_after_at_once(indexed: Settings) -> None:
     with busy(indexed, max_running=1, max_waiting=1) as (url, gate), ThreadPoolExecutor() as pool:
         admitted: list[Future[httpx.Response]] = []
         for running, waiting in ((1, 0), (1, 1)):
@@ -60,7 +60,7 @@ def test_who_finds_no_place_is_told_at_once_when_to_come_again(indexed: Settings
             wait_until(url, running, waiting)
         refused = ask(url)
         assert refused.status_code == 429
-        assert refused.json()["error"]["cause"] == "1 questions are waiting already"
+        assert refused.json()["error"]["cause"] == "1 questions are already waiting"
         assert 1 <= int(refused.headers["Retry-After"]) <= 60
         gate.set()
         assert [reply.result().status_code for reply in admitted] == [200, 200]
@@ -68,7 +68,7 @@ def test_who_finds_no_place_is_told_at_once_when_to_come_again(indexed: Settings
         wait_until(url, 0, 0)
 
 
-def test_one_caller_can_not_take_every_place(indexed: Settings) -> None:
+def test_one_caller_cannot_take_every_slot(indexed: Settings) -> None:
     with busy(indexed, max_running=4, max_per_caller=1) as (url, gate), ThreadPoolExecutor() as pool:
         first = pool.submit(ask, url, "anna")
         wait_until(url, 1, 0)
@@ -80,7 +80,7 @@ def test_one_caller_can_not_take_every_place(indexed: Settings) -> None:
         assert ask(url, "anna").status_code == 200
 
 
-def test_clients_of_openais_api_are_refused_in_its_form(indexed: Settings) -> None:
+def test_the_openai_api_rejects_in_its_own_form(indexed: Settings) -> None:
     with busy(indexed, max_running=1, max_waiting=0) as (url, _), ThreadPoolExecutor() as pool:
         pool.submit(ask, url)
         wait_until(url, 1, 0)
@@ -92,19 +92,20 @@ def test_clients_of_openais_api_are_refused_in_its_form(indexed: Settings) -> No
         assert ask(url, path="/api/search", query="charge").status_code == 429
 
 
-def test_who_leaves_gives_the_place_back(indexed: Settings) -> None:
+def test_a_disconnect_frees_the_slot(indexed: Settings) -> None:
     with busy(indexed, max_running=1, max_waiting=0) as (url, gate):
         headers = {"Accept": "text/event-stream"}
         with httpx.stream("POST", f"{url}/api/ask", json=QUESTION, headers=headers) as reply:
-            next(reply.iter_text())
+            parts = reply.iter_text()  # httpx closes the connection where the iterator is dropped
+            next(parts)
             wait_until(url, 1, 0)
         gate.set()
         wait_until(url, 0, 0)
         assert ask(url).status_code == 200
 
 
-def test_answers_hold_while_the_index_is_renewed(tmp_path: Path) -> None:
-    """Each answer is of one state of the index: what it quotes stood at the lines that it names."""
+def test_answers_stay_consistent_while_the_index_is_rebuilt(tmp_path: Path) -> None:
+    """Each answer reflects one state of the index: what it quotes was at the lines that it cites."""
     code, renewed = tmp_path / "code", threading.Event()
     settings = Settings(store=str(tmp_path / "store"), data_dir=str(tmp_path / "data"), llm="none")
     write_shop(code)
@@ -123,7 +124,7 @@ def test_answers_hold_while_the_index_is_renewed(tmp_path: Path) -> None:
 
 
 def index(settings: Settings, code: Path) -> list[str]:
-    """Index the shop and gives the lines of its charge.py."""
+    """Index the shop and return the lines of its charge.py."""
     index_folder(settings, code, "shop")
     return (code / "shop/billing/charge.py").read_text().splitlines()
 
@@ -136,7 +137,7 @@ def ask_until(ended: threading.Event, url: str) -> list[httpx.Response]:
 
 
 def cited(replies: list[httpx.Response]) -> list[dict[str, Any]]:
-    """Return the citations of charge.py, of which every answer has one."""
+    """Return the citations of charge.py; every answer has one."""
     assert {reply.status_code for reply in replies} == {200}
     found = [each for reply in replies for each in reply.json()["citations"]]
     ours = [each for each in found if each["file_path"] == "shop/billing/charge.py"]
@@ -146,7 +147,7 @@ def cited(replies: list[httpx.Response]) -> list[dict[str, Any]]:
 
 def test_it_is_not_ready_before_index_and_llm_are_loaded(indexed: Settings) -> None:
     service = Service(indexed)
-    with pytest.raises(ServeError, match="being loaded"):
+    with pytest.raises(ServeError, match="still loading"):
         service.check_ready()
     service.warm_up().join()
     assert [repository.name for repository in service.check_ready()] == ["shop"]

@@ -1,4 +1,4 @@
-"""Who may call the service, and under which name."""
+"""Who may call the service, and under which host name."""
 
 from collections.abc import Iterator
 
@@ -35,7 +35,7 @@ def test_code_is_shown_to_key_holders_only(locked: str, path: str, authorization
     assert httpx.get(locked + path, headers={"Authorization": "Bearer right-key"}).status_code == 200
 
 
-def test_asking_and_judging_need_the_key_too(locked: str) -> None:
+def test_asking_and_feedback_need_the_key_too(locked: str) -> None:
     bodies = {
         "/api/ask": {"question": "What does place_order do?"},
         "/api/search": {"query": "order"},
@@ -52,7 +52,7 @@ def test_page_documentation_and_probes_need_no_key(locked: str) -> None:
         assert httpx.get(locked + path).status_code == 200
 
 
-def test_the_openai_client_understands_a_refusal(locked: str) -> None:
+def test_the_openai_client_understands_a_401(locked: str) -> None:
     with pytest.raises(openai.AuthenticationError, match="the key is wrong"):
         openai.OpenAI(base_url=f"{locked}/v1", api_key="wrong", max_retries=0).models.list()
 
@@ -60,14 +60,14 @@ def test_the_openai_client_understands_a_refusal(locked: str) -> None:
 @pytest.mark.parametrize(
     "host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "", "localhost.evil.example"]
 )
-def test_a_local_service_answers_to_no_other_name(indexed: Settings, host: str) -> None:
+def test_a_local_service_rejects_foreign_host_names(indexed: Settings, host: str) -> None:
     with serving(indexed) as url:
         response = httpx.get(f"{url}/api/repos", headers={"Host": host})
         assert response.status_code == 403
         assert "localhost" in response.json()["error"]["cause"]
 
 
-def test_with_a_key_the_name_does_not_matter(locked: str) -> None:
+def test_with_a_key_any_host_name_is_accepted(locked: str) -> None:
     headers = {"Host": "code.example", "Authorization": "Bearer right-key"}
     assert httpx.get(f"{locked}/api/repos", headers=headers).status_code == 200
 
@@ -85,7 +85,7 @@ def test_names_of_other_machines(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2"])
-def test_other_machines_are_served_with_a_key_only(indexed: Settings, host: str) -> None:
+def test_other_machines_need_a_key(indexed: Settings, host: str) -> None:
     with pytest.raises(ServeError, match="CODEINTEL_API_KEY"):
         serve(indexed.model_copy(update={"host": host}))
 
@@ -97,6 +97,6 @@ def test_addresses_to_open() -> None:
     assert address("localhost", 80) == "http://localhost:80"
 
 
-def test_the_interfaces_documentation_loads_nothing_from_elsewhere(indexed: Settings) -> None:
+def test_the_api_documentation_loads_nothing_from_elsewhere(indexed: Settings) -> None:
     paths = {getattr(route, "path", "") for route in create_app(indexed).routes}
     assert not paths & {"/redoc", "/docs/oauth2-redirect"}

@@ -1,4 +1,4 @@
-"""`codeintel serve` as a process: how it starts, refuses and stops."""
+"""`codeintel serve` as a process: how it starts, fails to start, and stops."""
 
 import http.client
 import os
@@ -63,7 +63,7 @@ def wait_for(port: int, seconds: float = 30) -> None:
 
 
 @pytest.mark.parametrize(("sign", "code"), [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 0)])
-def test_it_says_where_it_listens_and_stops_quietly(indexed: Settings, sign: signal.Signals, code: int) -> None:
+def test_it_prints_its_address_and_stops_quietly(indexed: Settings, sign: signal.Signals, code: int) -> None:
     port = free_port()
     with process(indexed, port) as running:
         wait_for(port)
@@ -71,10 +71,10 @@ def test_it_says_where_it_listens_and_stops_quietly(indexed: Settings, sign: sig
         printed, said = running.communicate(timeout=20)
     assert running.returncode == code
     assert printed == ""
-    assert said == f"codeintel listens at http://127.0.0.1:{port} (Ctrl+C stops it)\n"
+    assert said == f"codeintel is listening on http://127.0.0.1:{port} (press Ctrl+C to stop)\n"
 
 
-def test_an_answer_under_way_comes_to_its_end_when_it_is_stopped(indexed: Settings) -> None:
+def test_an_answer_in_flight_is_finished_on_shutdown(indexed: Settings) -> None:
     port, gate = free_port(), threading.Event()
     with llm_server(says_once(gate, "The charger retries [1]. ")) as llm:
         more = {"CODEINTEL_LLM": "openai", "CODEINTEL_LLM_URL": llm.url, "CODEINTEL_LLM_MODEL": "m"}
@@ -95,7 +95,7 @@ def test_an_answer_under_way_comes_to_its_end_when_it_is_stopped(indexed: Settin
 
 
 def refused_soon(port: int) -> None:
-    """Wait until no new connection is taken."""
+    """Wait until no new connection is accepted."""
     for _ in range(200):
         try:
             httpx.get(f"http://127.0.0.1:{port}/healthz")
@@ -105,7 +105,7 @@ def refused_soon(port: int) -> None:
     raise AssertionError("it still takes requests")
 
 
-def test_an_answer_under_way_does_not_keep_it_from_stopping(indexed: Settings) -> None:
+def test_an_answer_in_flight_does_not_block_shutdown(indexed: Settings) -> None:
     port = free_port()
     with llm_server(trickles("The charger retries. ", seconds=60)) as llm:
         more = {"CODEINTEL_LLM": "openai", "CODEINTEL_LLM_URL": llm.url, "CODEINTEL_LLM_MODEL": "m"}
@@ -120,37 +120,37 @@ def test_an_answer_under_way_does_not_keep_it_from_stopping(indexed: Settings) -
                 running.wait(timeout=20)
 
 
-def test_a_connection_that_was_idle_for_a_while_still_serves(indexed: Settings) -> None:
+def test_a_connection_works_after_idling(indexed: Settings) -> None:
     with serving(indexed) as url:
         connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=30)
-        for pause in (0, 6):  # more than the five seconds of most servers
+        for pause in (0, 6):  # longer than most servers' five seconds
             time.sleep(pause)
             connection.request("GET", "/healthz")
             assert connection.getresponse().read()
         connection.close()
 
 
-def test_a_port_in_use_is_one_line(indexed: Settings) -> None:
+def test_a_port_in_use_is_a_one_line_error(indexed: Settings) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        done = refused(indexed, "--port", str(port))
+        done = serve_error(indexed, "--port", str(port))
     assert f"port {port}" in done
     assert "--port" in done
 
 
-def test_another_machines_address_is_one_line(indexed: Settings) -> None:
-    assert "--host" in refused(indexed, "--host", "192.0.2.1", "--allow-anonymous")
+def test_another_machines_address_is_a_one_line_error(indexed: Settings) -> None:
+    assert "--host" in serve_error(indexed, "--host", "192.0.2.1", "--allow-anonymous")
 
 
 def test_other_machines_need_a_key(indexed: Settings) -> None:
-    said = refused(indexed, "--host", "0.0.0.0", "--port", str(free_port()))
+    said = serve_error(indexed, "--host", "0.0.0.0", "--port", str(free_port()))
     assert "CODEINTEL_API_KEY" in said
     assert "--allow-anonymous" in said
 
 
-def refused(settings: Settings, *options: str) -> str:
+def serve_error(settings: Settings, *options: str) -> str:
     done = subprocess.run(
         [CODEINTEL, "serve", *options], env=environment(settings), capture_output=True, text=True, timeout=30
     )

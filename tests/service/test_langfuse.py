@@ -1,4 +1,4 @@
-"""Answers and feedback read back from Langfuse: the same as the journals hold, whatever the number of pages."""
+"""Answers and feedback read back from Langfuse equal the journals', however many pages they take."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -38,7 +38,7 @@ def langfuse() -> Iterator[Langfuse]:
 
 @pytest.fixture(scope="module")
 def settings(indexed: Settings, langfuse: Langfuse, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Those of an assistant that was asked QUESTIONS over HTTP and told what readers think; it also reads them back."""
+    """Return an assistant's settings, after it answered QUESTIONS over HTTP and got feedback; it reads both back."""
     data_dir = str(tmp_path_factory.mktemp("records"))
     own = indexed.model_copy(update={"data_dir": data_dir, **langfuse.sending()})
     with llm_server(says("The charger retries [1]. It is a long story. [77]")) as llm:
@@ -61,7 +61,7 @@ def untimed(lines: Iterator[Any]) -> list[dict[str, Any]]:
     return [{name: value for name, value in line.items() if name != "time"} for line in lines]
 
 
-def test_langfuse_holds_what_the_journals_hold(both: dict[str, Records]) -> None:
+def test_langfuse_has_what_the_journals_have(both: dict[str, Records]) -> None:
     answers = untimed(both["langfuse"].answers())
     assert answers == untimed(both["journals"].answers())
     assert len(answers) == len(QUESTIONS) + 1
@@ -73,7 +73,7 @@ def test_langfuse_holds_what_the_journals_hold(both: dict[str, Records]) -> None
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_only_the_answers_that_are_wanted_are_given(both: dict[str, Records], source: str) -> None:
+def test_only_the_requested_answers_are_read(both: dict[str, Records], source: str) -> None:
     first, *_, last = both[source].answers()
     assert [line["id"] for line in both[source].answers(ids={last["id"]})] == [last["id"]]
     since = datetime.fromisoformat(first["time"]) + timedelta(milliseconds=2)
@@ -81,13 +81,13 @@ def test_only_the_answers_that_are_wanted_are_given(both: dict[str, Records], so
     assert not list(both[source].feedback(since=datetime.now(UTC) + timedelta(hours=1)))
 
 
-def test_times_differ_by_what_the_record_takes(both: dict[str, Records]) -> None:
+def test_times_differ_by_the_time_of_recording(both: dict[str, Records]) -> None:
     pairs = zip(both["langfuse"].answers(), both["journals"].answers(), strict=True)
     apart = [datetime.fromisoformat(one["time"]) - datetime.fromisoformat(other["time"]) for one, other in pairs]
     assert max(map(abs, apart)) < timedelta(seconds=2)
 
 
-def test_no_secret_gets_there(settings: Settings, langfuse: Langfuse) -> None:
+def test_no_secret_reaches_langfuse(settings: Settings, langfuse: Langfuse) -> None:
     assert {span.name for span in langfuse.spans} >= {"answer", "feedback"}
     assert all(SECRET not in str(value) for span in langfuse.spans for value in span.attributes.values())
 
@@ -127,13 +127,13 @@ def test_every_page_is_read_and_each_span_once(indexed: Settings) -> None:
     assert len(double.queries) == 3
 
 
-def test_the_spans_of_other_programs_are_passed_over(indexed: Settings) -> None:
+def test_spans_of_other_programs_are_skipped(indexed: Settings) -> None:
     with langfuse_double() as double:
         double.spans.append(Span("answer", "1" * 32, "2" * 16, "", 0, 10**9, {"input.value": "42?"}))
         assert not list(open_records(indexed.model_copy(update=double.reading())).answers())
 
 
-def refused(settings: Settings) -> RecordError:
+def read_error(settings: Settings) -> RecordError:
     with pytest.raises(RecordError) as caught:
         list(open_records(settings).answers())
     assert "\n" not in str(caught.value)
@@ -142,44 +142,44 @@ def refused(settings: Settings) -> RecordError:
 
 
 def test_wrong_keys_are_named(settings: Settings, langfuse: Langfuse) -> None:
-    error = refused(settings.model_copy(update=langfuse.reading(secret="sk-lf-other")))
-    assert (error.cause, "langfuse_secret_key" in error.cure) == (f"Langfuse at {langfuse.url} refuses the keys", True)
+    error = read_error(settings.model_copy(update=langfuse.reading(secret="sk-lf-other")))
+    assert (error.cause, "langfuse_secret_key" in error.cure) == (f"Langfuse at {langfuse.url} rejects the keys", True)
 
 
-def test_a_server_that_is_away_is_named(settings: Settings) -> None:
+def test_an_unreachable_server_is_named(settings: Settings) -> None:
     with langfuse_double() as double:
         away = settings.model_copy(update=double.reading())
-    assert "does not answer (" in refused(away).cause
+    assert "does not answer (" in read_error(away).cause
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/api/public/traces?"])
 def test_an_address_without_that_api_is_named(settings: Settings, langfuse: Langfuse, path: str) -> None:
     wrong = settings.model_copy(update={"langfuse_url": langfuse.url + path})
-    assert "has no /api/public/v2/observations" in refused(wrong).cause
+    assert "has no /api/public/v2/observations" in read_error(wrong).cause
 
 
 def test_another_kind_of_server_is_named(settings: Settings) -> None:
     with httpx.Client() as client, serving(settings.model_copy(update={"otlp_url": None})) as url:
         assert client.get(f"{url}/docs").is_success
         other = settings.model_copy(update={"langfuse_url": f"{url}/docs?"})
-        assert "does not answer as Langfuse 4 does" in refused(other).cause
+        assert "does not answer as Langfuse 4 does" in read_error(other).cause
 
 
-def test_a_busy_server_is_asked_again_when_it_says(indexed: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_busy_server_is_retried_after_its_retry_after(indexed: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     with langfuse_double() as double:
         settings = indexed.model_copy(update=double.reading())
         double.refusals += [(429, {"Retry-After": "0"})] * (reader.TRIES - 1)
         assert not list(open_records(settings).answers())
         assert len(double.queries) == reader.TRIES
         double.refusals += [(429, {"Retry-After": "0"})] * reader.TRIES
-        assert "is busy (status 429)" in refused(settings).cause
+        assert "is busy (status 429)" in read_error(settings).cause
         monkeypatch.setattr(reader, "SOME_SECONDS", 0.01)
         double.refusals += [(503, {}), (503, {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"})]
         assert not list(open_records(settings).answers())
         double.refusals += [(422, {})]
-        assert "can't read that much" in refused(settings).cause
+        assert "can't read that much" in read_error(settings).cause
         double.refusals += [(500, {})]
-        assert "answers status 500" in refused(settings).cause
+        assert "returns status 500" in read_error(settings).cause
 
 
 def test_the_address_needs_both_keys(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,5 +191,5 @@ def test_the_address_needs_both_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     get_settings.cache_clear()
 
 
-def test_a_folder_that_is_named_wins(settings: Settings, tmp_path: Path) -> None:
+def test_a_named_folder_wins(settings: Settings, tmp_path: Path) -> None:
     assert open_records(settings, tmp_path) == Journals(tmp_path)

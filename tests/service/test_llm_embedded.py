@@ -1,4 +1,4 @@
-"""The embedded LLM, real: it streams, stops when nobody listens, keeps quiet, and says what is wrong with a file."""
+"""The real embedded LLM: it streams, stops when nobody listens, prints nothing, and names what is wrong with a file."""
 
 import os
 import subprocess
@@ -37,7 +37,7 @@ def wait_until_silent() -> None:
         time.sleep(0.01)
 
 
-def test_the_file_says_what_the_model_is_and_so_how_far_it_is_trusted() -> None:
+def test_name_and_size_come_from_the_file_and_decide_on_trust() -> None:
     file = read_model(str(embedded_weights()))
     assert (file.name, file.context) == ("SmolLM2-135M-Instruct", 8192)
     assert 134e6 < file.parameters < 136e6
@@ -45,7 +45,7 @@ def test_the_file_says_what_the_model_is_and_so_how_far_it_is_trusted() -> None:
     assert embedded(llm_trusted_parameters=0.1).trusted
 
 
-def test_it_answers_through_langchain_in_parts_and_the_same_each_time() -> None:
+def test_it_streams_through_langchain_and_is_deterministic() -> None:
     chat = embedded().open(None).bind(max_tokens=12)
     first, second = ([str(part.text) for part in chat.stream("What is the capital of France?")] for _ in range(2))
     assert len(first) > 5
@@ -70,7 +70,7 @@ def test_two_threads_share_one_loaded_model() -> None:
     assert answers[0]
 
 
-def test_it_stops_when_nobody_listens_any_more() -> None:
+def test_it_stops_when_nobody_listens() -> None:
     parts = runtime(str(embedded_weights()), 4096).stream({**QUESTION, "max_tokens": 3000}, 60)
     next(parts)
     assert writing()
@@ -80,7 +80,7 @@ def test_it_stops_when_nobody_listens_any_more() -> None:
 
 def test_a_silent_model_is_a_model_error() -> None:
     parts = runtime(str(embedded_weights()), 4096).stream({**QUESTION, "max_tokens": 5}, 0.0)
-    with pytest.raises(ModelError, match="no word in 0 s"):
+    with pytest.raises(ModelError, match="no token within 0 s"):
         list(parts)
     wait_until_silent()
 
@@ -112,7 +112,7 @@ print([c for c in psutil.Process().net_connections("inet")])
 
 
 @pytest.mark.parametrize("content", [b"", b"no model", b"GGUF" + bytes(60), b"GGUF\x03\0\0\0" + b"\xff" * 64])
-def test_a_file_that_is_no_model_is_a_model_error(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_model_is_a_model_error(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "model.gguf"
     file.write_bytes(content)
     with pytest.raises(ModelError, match="not a GGUF model"):
@@ -124,7 +124,7 @@ def test_a_missing_file_is_a_model_error(tmp_path: Path) -> None:
         embedded(llm_model=str(tmp_path / "none.gguf"))
 
 
-def test_a_model_cut_short_is_a_model_error(tmp_path: Path) -> None:
+def test_a_truncated_model_is_a_model_error(tmp_path: Path) -> None:
     file = tmp_path / "half.gguf"
     with embedded_weights().open("rb") as whole:
         file.write_bytes(whole.read(20_000_000))

@@ -1,4 +1,4 @@
-"""The MCP server, asked by the real client: as a child over stdio, and over streamable HTTP."""
+"""The MCP server, called by the real client: as a child process over stdio, and over streamable HTTP."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""The audit log and the feedback: who asked what, what was answered from which lines, by which model; no secrets."""
+"""The audit log and the feedback: who asked what, which lines and model the answer came from, and no secrets."""
 
 from pathlib import Path
 
@@ -22,15 +22,15 @@ def settings(indexed: Settings, tmp_path: Path) -> Settings:
     return indexed.model_copy(update={"data_dir": str(tmp_path)})
 
 
-def asked(settings: Settings, question: str, asker: Asker) -> Answer:
+def ask_as(settings: Settings, question: str, asker: Asker) -> Answer:
     with open_assistant(settings) as assistant:
         return assistant.answer(question, asker=asker)
 
 
-def test_an_answer_is_recorded_with_who_asked_and_what_it_was_made_of(settings: Settings) -> None:
+def test_an_answer_is_recorded_with_its_asker_and_evidence(settings: Settings) -> None:
     with llm_server(says("The charger retries [1]. Another part does so too [77].")) as llm:
         endpoint = {"llm": "openai", "llm_url": llm.url, "llm_model": "small"}
-        answer = asked(settings.model_copy(update=endpoint), QUESTION, Asker("anna"))
+        answer = ask_as(settings.model_copy(update=endpoint), QUESTION, Asker("anna"))
     (line,) = journal.read(Path(settings.data_dir) / AUDIT)
     assert (line["id"], line["caller"], line["question"], line["answer"]) == (
         answer.id,
@@ -48,7 +48,7 @@ def test_an_answer_is_recorded_with_who_asked_and_what_it_was_made_of(settings: 
     assert line["complete"] is True
 
 
-def test_an_answer_that_nobody_waited_for_is_recorded_as_such(settings: Settings) -> None:
+def test_an_abandoned_answer_is_recorded_as_such(settings: Settings) -> None:
     with open_assistant(settings) as assistant:
         events = assistant.ask(QUESTION)
         next(events)
@@ -57,23 +57,23 @@ def test_an_answer_that_nobody_waited_for_is_recorded_as_such(settings: Settings
     assert line["complete"] is False
 
 
-def test_a_secret_that_a_reader_typed_or_a_model_repeated_is_not_recorded(settings: Settings) -> None:
+def test_secrets_in_questions_and_answers_are_not_recorded(settings: Settings) -> None:
     with llm_server(says(f"The key {SECRET} is used [1].")) as llm:
         endpoint = {"llm": "openai", "llm_url": llm.url, "llm_model": "small"}
-        asked(settings.model_copy(update=endpoint), f"Where is the charge of an order made with {SECRET}?", Asker())
+        ask_as(settings.model_copy(update=endpoint), f"Where is the charge of an order made with {SECRET}?", Asker())
     record_feedback(settings, "a1", "down", f"my key is {SECRET}")
     for name in (AUDIT, FEEDBACK):
         assert SECRET not in (Path(settings.data_dir) / name).read_text()
 
 
-def test_feedback_refers_to_an_answer_and_says_who_gave_it(settings: Settings) -> None:
+def test_feedback_names_its_answer_and_its_author(settings: Settings) -> None:
     record_feedback(settings, "a1", "down", "wrong file", caller="anna")
     (line,) = journal.read(Path(settings.data_dir) / FEEDBACK)
     assert (line["id"], line["caller"], line["verdict"], line["comment"]) == ("a1", "anna", "down", "wrong file")
 
 
-def test_a_full_disk_does_not_cost_the_answer(settings: Settings) -> None:
+def test_a_full_disk_does_not_fail_the_answer(settings: Settings) -> None:
     (Path(settings.data_dir) / AUDIT).symlink_to("/dev/full")
-    answer = asked(settings, QUESTION, Asker())
+    answer = ask_as(settings, QUESTION, Asker())
     assert answer.citations
     assert "No space left" in answer.notices[-1]

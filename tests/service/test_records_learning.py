@@ -1,4 +1,4 @@
-"""What is learnt and measured from the records: the same pairs and the same drift, from the journals and from Langfuse."""
+"""Learning from the records: the same pairs and the same drift, from the journals and from Langfuse."""
 
 import json
 import time
@@ -35,7 +35,7 @@ def langfuse() -> Iterator[Langfuse]:
 
 @pytest.fixture(scope="module")
 def depot(langfuse: Langfuse, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """An assistant of which ASKED was asked, and two of its answers rated; its traces went to Langfuse."""
+    """Return the settings of an assistant that answered ASKED, got ratings and sent its traces to Langfuse."""
     folder = tmp_path_factory.mktemp("depot")
     settings = Settings(store=str(folder / "store"), data_dir=str(folder / "data"), llm="none")
     index_folder(settings, make_depot(folder / "depot"))
@@ -44,7 +44,7 @@ def depot(langfuse: Langfuse, tmp_path_factory: pytest.TempPathFactory) -> Setti
         for question, verdict in ((LIKED, "up"), (DISPUTED, "up"), (DISPUTED, "down")):
             about = record_feedback(settings, ids[question], verdict)  # type: ignore[arg-type]
             assistant.trace_feedback(about, Asker())
-            time.sleep(0.005)  # of two verdicts the last counts, and Langfuse keeps milliseconds
+            time.sleep(0.005)  # the later of two verdicts counts, and Langfuse keeps milliseconds
     return settings
 
 
@@ -52,7 +52,7 @@ def depot(langfuse: Langfuse, tmp_path_factory: pytest.TempPathFactory) -> Setti
 def from_source(
     depot: Settings, langfuse: Langfuse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> Iterator[None]:
-    """Let the commands read from one source and no other: with Langfuse, the data folder is an empty one."""
+    """Make the commands read from one source alone: with Langfuse, the data folder is empty."""
     own = {"store": depot.store, "data_dir": depot.data_dir, "llm": "none"}
     if request.param == "langfuse":
         keys = {"langfuse_url": langfuse.url, "langfuse_public_key": PUBLIC, "langfuse_secret_key": SECRET}
@@ -73,12 +73,12 @@ def run(*arguments: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def seen() -> dict[str, Any]:
-    """What the first source gave, for the second to be held against."""
+    """Collect the first source's results, to compare with the second's."""
     return {}
 
 
 @pytest.mark.parametrize("from_source", SOURCES, indirect=True)
-def test_the_same_pairs(from_source: None, seen: dict[str, Any], tmp_path: Path) -> None:
+def test_both_sources_yield_the_same_pairs(from_source: None, seen: dict[str, Any], tmp_path: Path) -> None:
     report = run("dataset", "--size", "80", "--output", str(tmp_path))
     pairs = [example for name in ("train", "held_out") for example in read_examples(tmp_path / f"{name}.jsonl")]
     assert {example.question for example in pairs if example.origin == "feedback"} == {LIKED}
@@ -87,7 +87,7 @@ def test_the_same_pairs(from_source: None, seen: dict[str, Any], tmp_path: Path)
 
 
 @pytest.mark.parametrize("from_source", SOURCES, indirect=True)
-def test_the_same_drift(from_source: None, seen: dict[str, Any], tmp_path: Path) -> None:
+def test_both_sources_yield_the_same_drift(from_source: None, seen: dict[str, Any], tmp_path: Path) -> None:
     evaluated = [f"Which courier carries parcel number {number}?" for number in range(LEAST_QUESTIONS)]
     examples = [Example(question=question, context="1| x", answer="x") for question in evaluated]
     write_examples(tmp_path / "held_out.jsonl", examples)
@@ -100,7 +100,7 @@ def test_the_same_drift(from_source: None, seen: dict[str, Any], tmp_path: Path)
 
 
 @pytest.mark.parametrize("from_source", SOURCES, indirect=True)
-def test_doctor_says_where_they_are_read_from(from_source: None, langfuse: Langfuse, depot: Settings) -> None:
+def test_doctor_names_the_source_of_records(from_source: None, langfuse: Langfuse, depot: Settings) -> None:
     report = run("doctor")
     (check,) = (check for check in report["checks"] if check["name"] == "records")
     assert check["state"] == "ok"
@@ -110,10 +110,10 @@ def test_doctor_says_where_they_are_read_from(from_source: None, langfuse: Langf
 
 
 @pytest.mark.parametrize("from_source", ["langfuse"], indirect=True)
-def test_keys_that_are_refused_end_a_command_in_one_line(from_source: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rejected_keys_are_a_one_line_error(from_source: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CODEINTEL_LANGFUSE_SECRET_KEY", "sk-lf-other")
     get_settings.cache_clear()
     for command in ("dataset", "drift", "doctor"):
         done = CliRunner().invoke(cli, [command, "--json"])
         assert done.exit_code == 1
-        assert "refuses the keys" in done.output + str(done.exception)
+        assert "rejects the keys" in done.output + str(done.exception)

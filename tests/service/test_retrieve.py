@@ -1,4 +1,4 @@
-"""Retrieval over a real store: a small shop in three languages, indexed as `codeintel index` does."""
+"""Retrieval over a real store: a small shop in three languages, indexed as `codeintel index` would."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -145,11 +145,11 @@ def test_a_question_that_names_a_method_finds_it(retriever: Retriever) -> None:
     assert retriever.search("who calls OrderService.cancel_order()?")[0].chunk.symbol == "OrderService.cancel_order"
 
 
-def test_a_file_whose_name_the_question_holds_comes_first(retriever: Retriever) -> None:
+def test_a_file_named_in_the_question_comes_first(retriever: Retriever) -> None:
     assert paths(retriever.search("how does the retry work"))[0] == "shop/net/retry.py"
 
 
-def test_a_place_in_a_file_finds_the_chunk_that_holds_the_line(retriever: Retriever) -> None:
+def test_a_file_and_line_find_the_chunk_with_that_line(retriever: Retriever) -> None:
     best = retriever.search("what does service.py:25 do")[0].chunk
     assert best.file_path == "shop/orders/service.py"
     assert best.line_start <= 25 <= best.line_end
@@ -160,14 +160,14 @@ def test_tests_come_later_unless_the_question_wants_them(retriever: Retriever) -
     assert paths(retriever.search("which tests check the token signature"))[0] == "tests/test_token.py"
 
 
-def test_filters_hold(retriever: Retriever) -> None:
+def test_filters_apply(retriever: Retriever) -> None:
     assert set(paths(retriever.search("token", where=Where(languages=["go"])))) == {"cmd/ratelimit.go"}
     assert set(paths(retriever.search("token", where=Where(paths=["shop/**/*.py"])))) >= {"shop/auth/token.py"}
     assert not [path for path in paths(retriever.search("token", where=Where(paths=["shop/**"]))) if path[:4] != "shop"]
     assert retriever.search("token", where=Where(repos=["another"])) == []
 
 
-def test_spread_lets_other_files_in_and_can_be_left_off(retriever: Retriever) -> None:
+def test_spread_admits_other_files_and_can_be_switched_off(retriever: Retriever) -> None:
     plain = retriever.search("verify the token of the customer", limit=50, spread=False)
     spread = retriever.search("verify the token of the customer", limit=50)
     assert {hit.chunk for hit in plain} == {hit.chunk for hit in spread}
@@ -200,16 +200,16 @@ def test_a_team_glossary_adds_its_own_terms(retriever: Retriever, tmp_path: Path
     assert paths(team.search("Как отменяется заказ?"))[0] == "shop/orders/service.py"
 
 
-def test_the_order_is_the_same_each_time(retriever: Retriever) -> None:
+def test_the_order_is_deterministic(retriever: Retriever) -> None:
     assert retriever.search("token") == retriever.search("token")
 
 
-def test_a_limit_is_kept_and_nothing_is_found_for_a_question_without_words(retriever: Retriever) -> None:
+def test_the_limit_is_respected_and_a_question_without_words_finds_nothing(retriever: Retriever) -> None:
     assert len(retriever.search("token", limit=2)) == 2
     assert retriever.confidence("???", retriever.search("???")) == 0.0
 
 
-def test_confidence_tells_what_is_there_from_what_is_not(retriever: Retriever) -> None:
+def test_confidence_separates_present_from_absent_topics(retriever: Retriever) -> None:
     for question in ("how is the signature of a token checked", "Как отменяется заказ?", "ShoppingCart"):
         assert retriever.confidence(question, retriever.search(question)) >= THRESHOLD
     for question in ("where is the Kafka consumer rebalanced", "Где настраивается репликация PostgreSQL?"):

@@ -1,4 +1,4 @@
-"""Stems, which every question needs, by any number of threads at once."""
+"""Stemming, which every question needs, in many threads at once."""
 
 import sys
 from collections.abc import Iterator
@@ -17,14 +17,14 @@ WORDS = [
 
 @pytest.fixture
 def eager_threads() -> Iterator[None]:
-    """Let threads take turns as often as they can."""
+    """Switch between threads as often as possible."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield
     sys.setswitchinterval(before)
 
 
-def test_threads_do_not_disturb_one_another(eager_threads: None) -> None:
+def test_stemming_is_thread_safe(eager_threads: None) -> None:
     wanted = {word: stem.__wrapped__(word) for word in WORDS}
     with ThreadPoolExecutor(8) as pool:
         got = list(pool.map(stem.__wrapped__, WORDS * 300))

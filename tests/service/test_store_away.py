@@ -1,4 +1,4 @@
-"""A Qdrant server that goes away under the running service, hangs, and comes back (`tests.support.qdrant_server`)."""
+"""A Qdrant server that goes down under the running service, hangs, and comes back (`tests.support.qdrant_server`)."""
 
 import time
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ READ_SECONDS, REST_SECONDS = 1, 0.5
 
 @pytest.fixture
 def qdrant(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[QdrantServer]:
-    """A server with the shop in it, for readers in a hurry."""
+    """Yield a server with the shop in it, and short timeouts for readers."""
     with qdrant_server() as running:
         write_shop(tmp_path / "shop")
         index_folder(settings(running, tmp_path), tmp_path / "shop")
@@ -49,7 +49,7 @@ def wait_until_ready(client: httpx.Client, path: str = "/readyz", seconds: float
         time.sleep(0.05)
 
 
-def refused(reply: httpx.Response) -> str:
+def assert_unavailable(reply: httpx.Response) -> str:
     assert reply.status_code == 503, reply.text
     error = reply.json()["error"]
     assert error["cause"]
@@ -58,9 +58,7 @@ def refused(reply: httpx.Response) -> str:
     return str(error["cause"])
 
 
-def test_a_question_is_refused_in_one_line_and_answered_again_once_it_is_back(
-    service: httpx.Client, qdrant: QdrantServer
-) -> None:
+def test_questions_fail_in_one_line_and_work_again_once_it_is_back(service: httpx.Client, qdrant: QdrantServer) -> None:
     assert service.post("/api/ask", json=QUESTION).json()["found"]
     qdrant.go_away()
     for reply in (
@@ -69,14 +67,14 @@ def test_a_question_is_refused_in_one_line_and_answered_again_once_it_is_back(
         service.get("/api/repos"),
         service.get("/readyz"),
     ):
-        assert f"{qdrant.url.removeprefix('http://')} does not answer" in refused(reply)
+        assert f"{qdrant.url.removeprefix('http://')} does not answer" in assert_unavailable(reply)
     assert service.get("/healthz").status_code == 200
     qdrant.come_back()
     wait_until_ready(service)
     assert service.post("/api/ask", json=QUESTION).json()["found"]
 
 
-def test_what_is_not_known_is_not_measured(service: httpx.Client, qdrant: QdrantServer) -> None:
+def test_unknown_figures_are_not_exported(service: httpx.Client, qdrant: QdrantServer) -> None:
     assert "codeintel_index_repositories 1.0" in service.get("/metrics").text
     qdrant.go_away()
     metrics = service.get("/metrics")
@@ -85,30 +83,32 @@ def test_what_is_not_known_is_not_measured(service: httpx.Client, qdrant: Qdrant
     qdrant.come_back()
 
 
-def test_what_a_cluster_probes_leaves_out_a_store_that_was_there(qdrant: QdrantServer, tmp_path: Path) -> None:
+def test_readiness_ignores_a_store_that_was_reachable_before(qdrant: QdrantServer, tmp_path: Path) -> None:
     probe = "/readyz?exclude=store"
     qdrant.go_away()
     with serving(settings(qdrant, tmp_path)) as url, httpx.Client(base_url=url, timeout=30) as client:
-        refused(client.get(probe))  # a new replica that has never seen it replaces none that has
+        assert_unavailable(
+            client.get(probe)
+        )  # a new replica that never reached the store must not replace one that did
         qdrant.come_back()
         wait_until_ready(client, probe)
         qdrant.answers.clear()
         assert client.get(probe, timeout=READ_SECONDS / 2).json()["repositories"] == 1
-        refused(client.get("/readyz"))
+        assert_unavailable(client.get("/readyz"))
         qdrant.answers.set()
 
 
-def test_a_service_that_starts_without_it_is_ready_when_it_comes(qdrant: QdrantServer, tmp_path: Path) -> None:
+def test_a_service_started_without_it_becomes_ready_when_it_is_up(qdrant: QdrantServer, tmp_path: Path) -> None:
     qdrant.go_away()
     with serving(settings(qdrant, tmp_path)) as url, httpx.Client(base_url=url, timeout=30) as client:
         assert client.get("/healthz").status_code == 200
-        refused(client.post("/api/ask", json=QUESTION))
+        assert_unavailable(client.post("/api/ask", json=QUESTION))
         qdrant.come_back()
         wait_until_ready(client)
         assert client.post("/api/ask", json=QUESTION).json()["found"]
 
 
-def test_questions_do_not_pile_up_before_one_that_hangs(service: httpx.Client, qdrant: QdrantServer) -> None:
+def test_questions_do_not_queue_up_behind_a_hanging_one(service: httpx.Client, qdrant: QdrantServer) -> None:
     qdrant.answers.clear()
     began, asked = time.monotonic(), len(qdrant.requests)
     with ThreadPoolExecutor(64) as pool:

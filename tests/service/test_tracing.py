@@ -1,4 +1,4 @@
-"""Traces: what arrives over OTLP at a real receiver, and that nothing leaves where no address is set."""
+"""Traces: what arrives over OTLP at a real receiver, and that nothing is sent where no address is set."""
 
 import builtins
 from collections.abc import Mapping, Sequence
@@ -37,7 +37,7 @@ def traced(indexed: Settings, receiver: Receiver, asker: Asker, question: str = 
     return {span.name: span for span in receiver.spans}
 
 
-def test_every_stage_arrives_inside_its_answer(indexed: Settings) -> None:
+def test_every_stage_is_a_child_span_of_its_answer(indexed: Settings) -> None:
     with otlp_receiver() as receiver:
         spans = traced(indexed, receiver, Asker("anna"))
     assert set(spans) == {"answer", "retrieve", "compose", "generate", "cite"}
@@ -51,7 +51,7 @@ def test_every_stage_arrives_inside_its_answer(indexed: Settings) -> None:
     assert receiver.headers["x-mlflow-experiment-id"] == "7"
 
 
-def test_the_llms_span_says_what_it_cost_and_the_retrievers_what_was_found(indexed: Settings) -> None:
+def test_the_llm_span_has_token_counts_and_the_retriever_span_its_documents(indexed: Settings) -> None:
     with otlp_receiver() as receiver:
         spans = traced(indexed, receiver, Asker())
     llm = spans["generate"].attributes
@@ -63,13 +63,13 @@ def test_the_llms_span_says_what_it_cost_and_the_retrievers_what_was_found(index
     assert spans["cite"].attributes["codeintel.citations.kept"] == 1
 
 
-def test_an_answer_goes_on_the_callers_trace(indexed: Settings) -> None:
+def test_an_answer_continues_the_callers_trace(indexed: Settings) -> None:
     with otlp_receiver() as receiver:
         spans = traced(indexed, receiver, Asker("anna", CALLER))
     assert (spans["answer"].trace_id, spans["answer"].parent) == (CALLER.split("-")[1], CALLER.split("-")[2])
 
 
-def test_secrets_stay_here(indexed: Settings) -> None:
+def test_secrets_are_not_sent(indexed: Settings) -> None:
     secret = "AKIA" + "IOSFODNN7EXAMPLQ"
     with otlp_receiver() as receiver:
         traced(indexed, receiver, Asker(), f"Where is the charge of an order made with {secret}?")
@@ -77,7 +77,7 @@ def test_secrets_stay_here(indexed: Settings) -> None:
     assert all(secret not in str(value) for span in receiver.spans for value in span.attributes.values())
 
 
-def test_a_receiver_that_is_away_costs_no_answer(indexed: Settings) -> None:
+def test_an_unreachable_receiver_costs_no_answer(indexed: Settings) -> None:
     with otlp_receiver() as receiver:
         pass
     settings = indexed.model_copy(update={"otlp_url": receiver.url})
@@ -85,7 +85,7 @@ def test_a_receiver_that_is_away_costs_no_answer(indexed: Settings) -> None:
         assert assistant.answer(QUESTION).citations
 
 
-def test_without_its_packages_the_setting_is_refused_in_one_line(
+def test_without_its_packages_the_setting_is_a_one_line_error(
     indexed: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = builtins.__import__
@@ -106,5 +106,5 @@ def test_without_its_packages_the_setting_is_refused_in_one_line(
         open_tracer(indexed.model_copy(update={"otlp_url": "http://127.0.0.1:1/v1/traces"}))
 
 
-def test_nothing_is_traced_where_no_address_is_set(indexed: Settings) -> None:
+def test_nothing_is_traced_without_an_address(indexed: Settings) -> None:
     assert open_tracer(indexed) is None

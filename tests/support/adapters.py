@@ -21,7 +21,7 @@ TEXTS = ("You explain code.", "Code {literally}:\n{context}\nAsked: {question}")
 
 
 def write_adapter(path: Path, seed: int, *, base: str | None = None, width: int = WIDTH, strength: float = 0.1) -> Path:
-    """Write a LoRA adapter that changes what the embedded LLM says, each seed in its own way."""
+    """Write a LoRA adapter that changes what the embedded LLM says, differently for each seed."""
     dice = random.Random(seed)
     tensors = [
         (f"blk.{layer}.attn_v.weight.lora_{side}", shape)

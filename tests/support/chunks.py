@@ -1,4 +1,4 @@
-"""Chunks with vectors that any process computes the same from their text, for tests of the stores."""
+"""Chunks with vectors that every process computes alike from their text, for tests of the stores."""
 
 import hashlib
 import math
@@ -46,7 +46,7 @@ def weights(words: Iterable[str]) -> SparseVector:
     return SparseVector(list(counts), [2.2 * count / (count + 1.2) for count in counts.values()])
 
 
-def encoded(
+def encode_chunk(
     path: str, line: int, text: str, *, repo: str = "r", symbol: str = "", language: str = "python"
 ) -> EncodedChunk:
     last = line + text.count("\n")
@@ -54,7 +54,7 @@ def encoded(
     return EncodedChunk(chunk, EMBEDDER.query(text), weights(text.split()), weights(symbol.split()))
 
 
-def asked(text: str, names: str = "") -> EncodedQuery:
+def encode_query(text: str, names: str = "") -> EncodedQuery:
     terms = {name: weights(set(words.split())) for name, words in (("text", text), ("names", names))}
     return EncodedQuery(EMBEDDER.query(text), _ones(terms["text"]), _ones(terms["names"]))
 
@@ -64,7 +64,7 @@ def _ones(vector: SparseVector) -> SparseVector:
 
 
 def store_files(store: Store, files: Iterable[EncodedChunk], repo: str = "r", version: int = 0) -> Repository:
-    """Commit files made of these chunks (each file's digest is that of its texts), and nothing else."""
+    """Replace the repository's content with files made of these chunks; a file's digest is that of its texts."""
     by_path: dict[str, list[EncodedChunk]] = {}
     for chunk in files:
         by_path.setdefault(chunk.chunk.file_path, []).append(chunk)
@@ -82,7 +82,7 @@ def file_digest(chunks: Sequence[EncodedChunk]) -> str:
 def expected_scores(
     corpus: Sequence[EncodedChunk], query: EncodedQuery
 ) -> dict[str, dict[tuple[str, str, int], float]]:
-    """Return by plain arithmetic what each vector scores for each chunk: a cosine, and BM25 sums over what matches."""
+    """Return by plain arithmetic each vector's score for each chunk: a cosine, and BM25 sums over matching terms."""
     return {
         "dense": {place(chunk): float(chunk.dense @ query.dense) for chunk in corpus},
         "text": _bm25([(place(chunk), chunk.text) for chunk in corpus], query.text),

@@ -1,4 +1,4 @@
-"""A depot: the repository that data sets are made of in tests, with a history and functions that no docstring explains."""
+"""A depot: the repository from which tests build data sets, with a history and some undocumented functions."""
 
 import os
 from pathlib import Path
@@ -228,7 +228,7 @@ CHANGED = """
 
 
 def make_depot(root: Path) -> Path:
-    """Make the repository: a first commit with all files, and two changes, one with a secret in its message."""
+    """Create the repository: a first commit with all files, then two changes, one with a secret in its message."""
     files = unindented(FILES)
     make_repository(root, files)
     parcels = files["depot/parcels.py"] + "\n" + dedent(CHANGED)
@@ -244,5 +244,5 @@ def _change(root: Path, files: dict[str, str], message: str) -> None:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment in which git commits as nobody in particular."""
+    """Return an environment in which git commits under a neutral identity."""
     return {**os.environ, **IDENTITY}

@@ -1,4 +1,4 @@
-"""An OpenAI-compatible embeddings endpoint over the project's own static vectors, in a real HTTP server."""
+"""An OpenAI-compatible embeddings endpoint that serves the project's own static vectors over real HTTP."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ Behaviour = Callable[[dict[str, Any]], Reply]
 
 @dataclass
 class EmbeddingServer:
-    """A running endpoint: its address and the requests that it got."""
+    """A running endpoint: its address and the requests it received."""
 
     url: str
     requests: list[dict[str, Any]] = field(default_factory=list)
@@ -23,7 +23,7 @@ class EmbeddingServer:
 
 @contextmanager
 def embedding_server(*behaviours: Behaviour) -> Iterator[EmbeddingServer]:
-    """Run an endpoint whose n-th request gets the n-th behaviour; the last one serves all later requests."""
+    """Run an endpoint whose n-th request gets the n-th behaviour; the last behaviour serves all later requests."""
 
     class Endpoint(Handler):
         def do_POST(self) -> None:
@@ -39,7 +39,7 @@ def embedding_server(*behaviours: Behaviour) -> Iterator[EmbeddingServer]:
 
 
 def embeds(request: dict[str, Any]) -> Reply:
-    """Answers with the static vectors, three times as long, in any order but with their numbers."""
+    """Answer with the static vectors, scaled by three and shuffled, but with their indices."""
     vectors = load_static().documents(request["input"]) * 3
     entries = [{"object": "embedding", "index": at, "embedding": row.tolist()} for at, row in enumerate(vectors)]
     return 200, {
@@ -51,12 +51,12 @@ def embeds(request: dict[str, Any]) -> Reply:
 
 
 def answers(status: int, body: Any) -> Behaviour:
-    """Answers this, whatever is asked."""
+    """Answer with this, whatever the request."""
     return lambda request: (status, body)
 
 
 def gives(*numbers: float) -> Behaviour:
-    """Answer each text with these numbers."""
+    """Answer each text with these numbers as its vector."""
 
     def reply(request: dict[str, Any]) -> Reply:
         return 200, {

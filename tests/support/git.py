@@ -1,4 +1,4 @@
-"""Git repositories for tests, made with git itself."""
+"""Git repositories for tests, created by git itself."""
 
 import os
 import subprocess
@@ -19,19 +19,19 @@ IDENTITY = {
 
 
 def git(folder: Path, *arguments: str) -> str:
-    """Run git in a folder, apart from the settings of whoever runs the tests, and gives what it prints."""
+    """Run git in a folder, without the user's own settings, and return its output."""
     command = ["git", "-c", "protocol.file.allow=always", *arguments]
     done = subprocess.run(command, cwd=folder, env={**os.environ, **IDENTITY}, capture_output=True, check=True)
     return done.stdout.decode("utf-8", "surrogateescape").strip()
 
 
 def unindented(files: Mapping[str, str]) -> dict[str, str]:
-    """Return files that are indented in a test's source as they are written."""
+    """Return the files without the indentation they have in a test's source."""
     return {path: dedent(text).lstrip("\n") for path, text in files.items()}
 
 
 def write_files(folder: Path, files: Mapping[str, str | bytes]) -> Path:
-    """Write files below a folder, that is made if need be."""
+    """Write files below a folder, which is created if missing."""
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,14 +40,14 @@ def write_files(folder: Path, files: Mapping[str, str | bytes]) -> Path:
 
 
 def make_repository(folder: Path, files: Mapping[str, str | bytes]) -> Path:
-    """Make a repository with one commit that holds the files."""
+    """Create a repository with one commit of the files."""
     folder.mkdir(parents=True, exist_ok=True)
     git(folder, "init", "--quiet", "--initial-branch=main")
     return commit(folder, files)
 
 
 def commit(folder: Path, files: Mapping[str, str | bytes]) -> Path:
-    """Write the files and commits everything that is not ignored."""
+    """Write the files and commit everything that is not ignored."""
     write_files(folder, files)
     git(folder, "add", "--all")
     git(folder, "commit", "--quiet", "--allow-empty", "--message=change")

@@ -37,7 +37,7 @@ class Handler(BaseHTTPRequestHandler):
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    block_on_close = False  # a handler that hangs on purpose does not hold up the end
+    block_on_close = False  # a handler that hangs on purpose must not block shutdown
 
 
 @contextmanager

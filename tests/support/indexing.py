@@ -1,4 +1,4 @@
-"""An index of a folder, made by the real builder in this process."""
+"""Index a folder with the real builder, in this process."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from ml.settings import Settings
 
 
 def index_folder(settings: Settings, folder: Path, name: str | None = None) -> None:
-    """Index a folder into the store that the settings name."""
+    """Index a folder into the settings' store."""
     store, embedder = open_index(settings)
     build_index(str(folder), store, embedder, name=name, max_file_bytes=settings.max_file_bytes, workers=1)
     store.close()

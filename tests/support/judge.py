@@ -1,6 +1,6 @@
-"""A judge that goes by words, behind a real OpenAI-compatible endpoint: it reads DeepEval's prompts as a model would.
+"""A judge that compares words, behind a real OpenAI-compatible endpoint: it reads DeepEval's prompts as a model would.
 
-It is no good judge of code; on texts as plain as those of the tests it is right, and so a stand-in for a large model.
+It is not a good judge of code, but right on texts as plain as those of the tests: a stand-in for a large model.
 """
 
 import ast
@@ -25,7 +25,7 @@ SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[`\"«A-ZА-ЯЁ])")
 
 
 def by_words(prompt: str, schema: dict[str, Any]) -> str:
-    """Judge by the words that a statement shares with what it is held against."""
+    """Judge by the words that a statement shares with its reference."""
     (key,) = schema["properties"]
     found = sections(prompt)
     if key in ("truths", "claims", "statements"):
@@ -50,7 +50,7 @@ def yes(holds: bool) -> str:
 
 
 def agrees(claim: str, text: str) -> bool:
-    """Return whether one of the truths holds most of a claim's words, and denies where the claim denies."""
+    """Return whether one of the truths has most of a claim's words and negates exactly where the claim does."""
     return any(share(claim, truth) >= 0.6 and denies(truth) == denies(claim) for truth in [*text.split("\n\n"), text])
 
 
@@ -66,7 +66,7 @@ def share(statement: str, text: str) -> float:
 
 
 def sections(prompt: str) -> dict[str, str]:
-    """Return the last of each of a prompt's sections: those before are DeepEval's examples."""
+    """Return the last of each of a prompt's sections; earlier ones are DeepEval's examples."""
     *_, body = prompt.removesuffix("JSON:").rstrip().rpartition("**\n")
     parts = SECTIONS.split(body if SECTIONS.search(body) else prompt)
     return {name.split("(")[0].strip(): text.strip() for name, text in zip(parts[1::2], parts[2::2], strict=True)}
@@ -78,7 +78,7 @@ def sentences(text: str) -> list[str]:
 
 @contextmanager
 def judge_server(reply: Reply) -> Iterator[str]:
-    """Run an endpoint that answers chat completions by a function of prompt and schema; yield its address."""
+    """Run an endpoint that answers chat completions with a function of prompt and schema; yield its address."""
 
     class Endpoint(Handler):
         def do_POST(self) -> None:

@@ -1,15 +1,15 @@
-"""A double of Langfuse 4.4: it takes traces by OTLP and gives them back as its public API does, over real HTTP.
+"""A double of Langfuse 4.4: it accepts traces by OTLP and returns them as its public API does, over real HTTP.
 
-Made from Langfuse's source at v4.4.0, as its server needs ClickHouse, Postgres and Redis:
+Written after Langfuse's source at v4.4.0, as its server needs ClickHouse, Postgres and Redis:
 
 * how a span becomes an observation: packages/shared/src/server/otel/OtelIngestionProcessor.ts (`processToEvent`), type by
   ObservationTypeMapper.ts, names and values of the metadata by flattenJsonToPathArrays and parseMetadataCHRecordToDomain;
 * `GET /api/public/v2/observations`: web/src/pages/api/public/v2/observations, its query and its cursor in
   web/src/features/public-api/types/observations.ts, order and page in packages/shared/src/server/repositories/events.ts;
-* what is refused and how: createAuthedProjectAPIRoute.ts, apiAuth.ts, RateLimitService.ts.
+* what is rejected and how: createAuthedProjectAPIRoute.ts, apiAuth.ts, RateLimitService.ts.
 
 Left out: what our spans don't have (prompts, scores, tools, tags), the metadata of resource and scope, and the delay
-between the taking of a span and its being there.
+between the arrival of a span and its appearance.
 """
 
 import base64
@@ -43,7 +43,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass
 class Langfuse:
-    """Where it listens, the spans that it took, the queries that it got, and how it is to refuse the next ones."""
+    """Its address, the spans and queries it received, and the errors with which to answer the next ones."""
 
     url: str
     spans: list[Span] = field(default_factory=list)
@@ -51,11 +51,11 @@ class Langfuse:
     refusals: list[tuple[int, dict[str, str]]] = field(default_factory=list)
 
     def sending(self) -> dict[str, Any]:
-        """Return the settings of an assistant that sends its traces there."""
+        """Return the settings of an assistant that sends its traces here."""
         return {"otlp_url": self.url + TRACES, "otlp_headers": SecretStr(f"Authorization={BASIC}")}
 
     def reading(self, secret: str = SECRET) -> dict[str, Any]:
-        """Return the settings of what reads from there."""
+        """Return the settings of a reader of this server."""
         keys = {"langfuse_public_key": PUBLIC, "langfuse_secret_key": SecretStr(secret)}
         return {"langfuse_url": self.url, **keys}
 
@@ -97,7 +97,7 @@ class _Api(Handler):
 
 @contextmanager
 def langfuse_double() -> Iterator[Langfuse]:
-    """Run it on a free port."""
+    """Run the double on a free port."""
 
     class Api(_Api):
         langfuse = Langfuse("")
@@ -108,7 +108,7 @@ def langfuse_double() -> Iterator[Langfuse]:
 
 
 def observations(spans: list[Span], query: dict[str, str]) -> tuple[int, dict[str, Any]]:
-    """Return status and body of the answer to a query: the newest first, `limit` of them after the cursor."""
+    """Return status and body of the response to a query: the newest first, `limit` of them after the cursor."""
     limit = int(query.get("limit", "50"))
     if not 0 <= limit <= 1000:
         return 400, {"message": "Invalid request data", "error": [{"path": ["limit"]}]}
@@ -130,7 +130,7 @@ def observations(spans: list[Span], query: dict[str, str]) -> tuple[int, dict[st
 
 
 def observation(span: Span) -> dict[str, Any]:
-    """Return a span as it is kept."""
+    """Return a span as it is stored."""
     held = span.attributes
     said, answered = held.get("input.value"), held.get("output.value")
     kept = {name: value for name, value in held.items() if name not in ("input.value", "output.value")}
@@ -159,7 +159,7 @@ def observation(span: Span) -> dict[str, Any]:
 
 
 def _chosen(row: dict[str, Any], query: dict[str, str]) -> dict[str, Any]:
-    """Return the fields that were asked for; metadata is whole only where it is read from events_full."""
+    """Return the requested fields; metadata is complete only where it is read from events_full."""
     groups = query.get("fields", "core,basic").split(",")
     whole = "io" in groups or "expandMetadata" in query
     values = {name: value if whole else value[:CUT] for name, value in row["metadata"].items()}
@@ -187,5 +187,5 @@ def _time(nanoseconds: int) -> str:
 
 
 def _place(row: dict[str, Any]) -> tuple[str, str, str]:
-    """Where a row stands in the order; ClickHouse takes a hash of the trace's id."""
+    """Return a row's sort key; ClickHouse uses a hash of the trace's id."""
     return row["startTime"], row["traceId"], row["id"]

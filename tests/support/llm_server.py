@@ -1,4 +1,4 @@
-"""An OpenAI-compatible chat endpoint that behaves as a test says: a real HTTP server with every way to fail."""
+"""An OpenAI-compatible chat endpoint whose behaviour a test sets: a real HTTP server with every way to fail."""
 
 import json
 import threading
@@ -15,7 +15,7 @@ Behaviour = Callable[[Handler], None]
 
 @dataclass
 class LlmServer:
-    """A running endpoint: its address and the requests that it got."""
+    """A running endpoint: its address and the requests it received."""
 
     url: str
     requests: list[dict[str, Any]] = field(default_factory=list)
@@ -23,7 +23,7 @@ class LlmServer:
 
 @contextmanager
 def llm_server(*behaviours: Behaviour) -> Iterator[LlmServer]:
-    """Run an endpoint whose n-th request gets the n-th behaviour; the last one serves all later requests."""
+    """Run an endpoint whose n-th request gets the n-th behaviour; the last behaviour serves all later requests."""
 
     class Endpoint(Handler):
         def do_POST(self) -> None:
@@ -36,7 +36,7 @@ def llm_server(*behaviours: Behaviour) -> Iterator[LlmServer]:
 
 
 def says(*parts: str) -> Behaviour:
-    """Answers with these parts and ends well."""
+    """Answer with these parts and finish properly."""
 
     def answer(handler: Handler) -> None:
         _begin_stream(handler)
@@ -48,7 +48,7 @@ def says(*parts: str) -> Behaviour:
 
 
 def says_once(gate: threading.Event, *parts: str) -> Behaviour:
-    """Answers as `says` once the gate is open."""
+    """Answer as `says` does, once the gate is open."""
 
     def answer(handler: Handler) -> None:
         assert gate.wait(60)
@@ -58,7 +58,7 @@ def says_once(gate: threading.Event, *parts: str) -> Behaviour:
 
 
 def hangs(*parts: str, seconds: float = 30) -> Behaviour:
-    """Send these parts, if any, and then nothing more."""
+    """Send these parts, if any, then hang."""
 
     def answer(handler: Handler) -> None:
         if parts:
@@ -70,7 +70,7 @@ def hangs(*parts: str, seconds: float = 30) -> Behaviour:
 
 
 def trickles(part: str, seconds: float = 30) -> Behaviour:
-    """Send the same part again and again, until the caller leaves or the time is over."""
+    """Send the same part repeatedly until the caller disconnects or the time is up."""
 
     def answer(handler: Handler) -> None:
         _begin_stream(handler)
@@ -84,7 +84,7 @@ def trickles(part: str, seconds: float = 30) -> Behaviour:
 
 
 def breaks_off(*parts: str) -> Behaviour:
-    """Send these parts and drops the connection within a chunk."""
+    """Send these parts and drop the connection within a chunk."""
 
     def answer(handler: Handler) -> None:
         handler.send_response(200)
@@ -98,7 +98,7 @@ def breaks_off(*parts: str) -> Behaviour:
 
 
 def stops_early(*parts: str) -> Behaviour:
-    """Send these parts and ends the reply cleanly, without saying that the answer is finished."""
+    """Send these parts and end the response cleanly, but without a finish reason."""
 
     def answer(handler: Handler) -> None:
         _begin_stream(handler)
@@ -110,7 +110,7 @@ def stops_early(*parts: str) -> Behaviour:
 def refuses(
     status: int, body: str = '{"error": {"message": "no"}}', headers: Sequence[tuple[str, str]] = ()
 ) -> Behaviour:
-    """Answers with an error status."""
+    """Answer with an error status."""
 
     def answer(handler: Handler) -> None:
         handler.reply(body.encode(), status, {"Content-Type": "application/json", **dict(headers)})
@@ -119,7 +119,7 @@ def refuses(
 
 
 def sends(*events: str, content_type: str = "text/event-stream") -> Behaviour:
-    """Answers 200 with these events, whatever they are."""
+    """Answer 200 with these events, whatever they are."""
 
     def answer(handler: Handler) -> None:
         _begin_stream(handler, content_type)

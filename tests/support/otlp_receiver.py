@@ -1,4 +1,4 @@
-"""A receiver of traces: OTLP over HTTP, as Langfuse, MLflow and every collector take it."""
+"""A receiver of traces: OTLP over HTTP, as Langfuse, MLflow and every collector accept it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from tests.support.http_double import Handler, serve
 
 @dataclass
 class Span:
-    """A span as it came: its attributes as plain values, times in nanoseconds since 1970."""
+    """A received span: its attributes as plain values, times in nanoseconds since 1970."""
 
     name: str
     trace_id: str
@@ -28,7 +28,7 @@ class Span:
 
 @dataclass
 class Receiver:
-    """Where it listens, what came, and the headers of the last call."""
+    """Its address, the received spans, and the headers of the last call."""
 
     url: str
     spans: list[Span] = field(default_factory=list)

@@ -1,7 +1,7 @@
 """A double of a Qdrant server: the routes that the store calls, answered by qdrant-client's own local mode.
 
-It can go away and come back with all that it held, hang, and refuse what is too large or what a key does not allow.
-What else a real server does (segments, optimizers, a log of changes) it does not do. As a program it takes a pod's
+It can go down and come back with all its data, hang, and reject what is too large or what a key does not allow.
+It has no segments, optimizers or write-ahead log. As a program it takes a pod's
 place in the test cluster: `qdrant_server.py --folder DIR`, with its keys in Qdrant's own variables.
 """
 
@@ -30,11 +30,11 @@ SELECTOR: TypeAdapter[models.FilterSelector | models.PointIdsList] = TypeAdapter
 
 
 class QdrantServer:
-    """A server, by default on a port of its own with nothing in it; `folder` is where it keeps what it holds.
+    """A server, by default empty and on a port of its own; `folder` is where it keeps its data.
 
-    Where keys are given, `key` allows everything and `read_only_key` what changes nothing.
-    `requests` are those that it took, as "VERB /path"; `keys` the api-keys and `encodings` the accepted ones that they
-    had; `largest` the most bytes of one.
+    If keys are given, `key` allows everything and `read_only_key` only reads.
+    `requests` are those received, as "VERB /path"; `keys` and `encodings` their api-key and Accept-Encoding
+    headers; `largest` the size of the largest, in bytes.
     """
 
     def __init__(
@@ -49,20 +49,20 @@ class QdrantServer:
         self.largest = 0
         self.answers = threading.Event()
         self.answers.set()
-        self.turn = threading.Lock()  # the memory is for one thread at a time
+        self.turn = threading.Lock()  # the in-memory client is not thread-safe
         self._http = _Http(address, self)
         self.url = f"http://127.0.0.1:{self._http.server_port}"
         self._serve()
 
     def go_away(self) -> None:
-        """Stop listening, as a server that is restarted."""
+        """Stop listening, as a restarting server does."""
         self.answers.set()
         self._http.shutdown()
         self._http.server_close()
 
     def come_back(self) -> None:
-        """Listen again, with all that it held."""
-        self._http = _Http(self._http.server_address[:2], self)  # type: ignore[arg-type]  # that of IPv4 is a pair
+        """Listen again, with all its data."""
+        self._http = _Http(self._http.server_address[:2], self)  # type: ignore[arg-type]  # an IPv4 address is a pair
         self._serve()
 
     def _serve(self) -> None:
@@ -71,7 +71,7 @@ class QdrantServer:
 
 @contextmanager
 def qdrant_server() -> Iterator[QdrantServer]:
-    """Run a server with nothing in it."""
+    """Run an empty server."""
     server = QdrantServer()
     try:
         yield server
@@ -137,7 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(content)))
-        with suppress(ConnectionError):  # who asked may have given up
+        with suppress(ConnectionError):  # the caller may have given up
             self.end_headers()
             self.wfile.write(content)
 
@@ -153,7 +153,7 @@ def _answer(memory: QdrantClient, collection: str, call: str, body: bytes) -> An
             made = models.CreateCollection.model_validate_json(body)
             return memory.create_collection(collection, made.vectors or {}, made.sparse_vectors)
         case "PUT /index":
-            pass  # the memory has none
+            pass  # the in-memory client has none
         case "POST /points":
             return memory.retrieve(collection, models.PointRequest.model_validate_json(body).ids)
         case "PUT /points":
@@ -174,7 +174,7 @@ def _plain(value: BaseModel) -> Any:
 
 
 def main() -> None:
-    """Serve as a pod does, until it is stopped."""
+    """Serve as a pod does, until stopped."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--folder", required=True)
     keys = (os.environ.get(f"QDRANT__SERVICE__{name}", "") for name in ("API_KEY", "READ_ONLY_API_KEY"))

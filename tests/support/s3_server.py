@@ -1,4 +1,4 @@
-"""An S3 server: SeaweedFS, which `make test-ml` brings into .cache/seaweedfs."""
+"""An S3 server: SeaweedFS, which `make test-ml` downloads to .cache/seaweedfs."""
 
 import json
 import socket
@@ -27,7 +27,7 @@ class S3Server:
 
 @contextmanager
 def s3_server(folder: Path) -> Iterator[S3Server]:
-    """Run a server whose data lie in a folder."""
+    """Run a server that keeps its data in a folder."""
     identity = {"name": "t", "credentials": [{"accessKey": KEY, "secretKey": SECRET}], "actions": ["Admin"]}
     config, log = folder / "s3.json", folder / "weed.log"
     config.write_text(json.dumps({"identities": [identity]}))
@@ -48,7 +48,7 @@ def s3_server(folder: Path) -> Iterator[S3Server]:
         _make_bucket(running, server, log)
         yield running
     finally:
-        server.kill()  # asked politely, it waits for its own parts for minutes
+        server.kill()  # on SIGTERM it waits for its own parts for minutes
         server.wait()
 
 
@@ -61,7 +61,7 @@ def _free_ports(count: int) -> list[int]:
 
 
 def _make_bucket(server: S3Server, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    """Make the bucket as soon as all parts of the server are up."""
+    """Create the bucket as soon as all parts of the server are up."""
     from botocore.config import Config  # type: ignore[import-untyped]
     from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
     from botocore.session import get_session  # type: ignore[import-untyped]

@@ -1,6 +1,6 @@
-"""Secrets for tests, planted in the files where they are found in real life.
+"""Secrets for tests, planted in files where they occur in real life.
 
-They are made anew from their forms by a seeded generator, so that none stands in this repository and no scanner that
+A seeded generator creates them from their forms, so that this repository contains none and no scanner that
 looks at it has anything to report.
 """
 
@@ -21,7 +21,7 @@ UPPER = string.ascii_uppercase + string.digits
 
 @dataclass(frozen=True, slots=True)
 class PlantedSecret:
-    """A secret `value` and the file that holds it. Of a value of several lines, every line is secret."""
+    """A secret `value` and the file that contains it. Every line of a multi-line value is secret."""
 
     kind: str
     value: str
@@ -30,7 +30,7 @@ class PlantedSecret:
 
     @property
     def parts(self) -> list[str]:
-        """The strings of which none may be found where the secret should not be."""
+        """The strings that must not occur where the secret must not be."""
         return [line for line in self.value.split("\n") if len(line) >= 8] or [self.value]
 
 
@@ -39,18 +39,18 @@ class _Maker:
         self._random = random.Random(seed)
 
     def text(self, alphabet: str, length: int) -> str:
-        """Return random characters, among them always a letter and a digit."""
+        """Return random characters, at least one letter and one digit among them."""
         while True:
             made = "".join(self._random.choices(alphabet, k=length))
             if any(map(str.isdigit, made)) and any(map(str.isalpha, made)):
                 return made
 
     def password(self) -> str:
-        """Return a password as people choose it: letters, digits, punctuation."""
+        """Return a password as people choose them: letters, digits, punctuation."""
         return self.text(LETTERS, 8) + self._random.choice("!#*+?=^~")
 
     def base64(self, size: int) -> str:
-        """Return the Base64 of so many random bytes."""
+        """Return the Base64 of that many random bytes."""
         return base64.b64encode(self._random.randbytes(size)).decode()
 
     def block(self, label: str, size: int = 400) -> str:
@@ -66,13 +66,13 @@ class _Maker:
 
 
 def planted_secrets(seed: int = 20) -> list[PlantedSecret]:
-    """Return the secrets, each in a file of its own; the same seed gives the same."""
+    """Return the secrets, each in a file of its own; the same for the same seed."""
     maker = _Maker(seed)
     return [*_of_services(maker), *_in_code(maker), *_in_addresses(maker), *_in_settings(maker), *_keys(maker)]
 
 
 def _of_services(m: _Maker) -> Iterator[PlantedSecret]:
-    """Token that are told by their form, in code that does not name them."""
+    """Yield tokens known by their form, in code that does not name them."""
     forms = (
         ("aws-access-key", "AKIA" + m.text(UPPER, 16), "deploy/upload.py", 'client = boto3.client("s3", "{}")'),
         ("aws-access-key", "ASIA" + m.text(UPPER, 16), "cmd/sync/main.go", 'creds := credentials.NewStatic("{}")'),
@@ -139,7 +139,7 @@ def _of_services(m: _Maker) -> Iterator[PlantedSecret]:
 
 
 def _in_code(m: _Maker) -> Iterator[PlantedSecret]:
-    """Values that only the name they are given to tells of, in many languages."""
+    """Yield values known only by the variable they are assigned to, in many languages."""
     lines = (
         ("password", "db/connect.py", 'connection = connect(host="db", user="shop", password="{}")'),
         ("password", "src/Login.java", 'private static final String DB_PASSWORD = "{}";'),
@@ -167,7 +167,7 @@ def _in_code(m: _Maker) -> Iterator[PlantedSecret]:
 
 
 def _in_addresses(m: _Maker) -> Iterator[PlantedSecret]:
-    """Credential of URLs and HTTP headers."""
+    """Yield credentials in URLs and HTTP headers."""
     lines = (
         (
             "url-password",
@@ -198,7 +198,7 @@ def _in_addresses(m: _Maker) -> Iterator[PlantedSecret]:
 
 
 def _in_settings(m: _Maker) -> Iterator[PlantedSecret]:
-    """Files whose format tells what is secret."""
+    """Yield files whose format tells what is secret."""
     lines = (
         ("env-value", m.text(LETTERS, 12), ".env", "# local\nexport SHOP_DSN={}\nEMPTY=\n"),
         ("env-value", "a b " + m.text(LETTERS, 8), "deploy/.env.production", 'GREETING="{}" # with blanks\n'),
@@ -228,7 +228,7 @@ def _in_settings(m: _Maker) -> Iterator[PlantedSecret]:
 
 
 def _keys(m: _Maker) -> Iterator[PlantedSecret]:
-    """Private keys of several lines, bare and within other formats."""
+    """Yield multi-line private keys, bare and within other formats."""
     rsa, openssh, plain, group = (m.block(f"{kind}PRIVATE KEY") for kind in ("RSA ", "OPENSSH ", "", "EC "))
     pgp = m.block("PGP PRIVATE KEY BLOCK")
     yield _key(rsa, "certs/server.key", rsa + "\n")

@@ -12,7 +12,7 @@ from rag_service.http.server import Server, listen
 
 @contextmanager
 def serving(settings: Settings) -> Iterator[str]:
-    """Run the service in a thread and gives its address."""
+    """Run the service in a thread and yield its address."""
     with listen("127.0.0.1", 0) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         server = Server(create_app(settings), url)

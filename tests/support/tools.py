@@ -16,7 +16,7 @@ LOCUST, CHAOS = (str(Path(sys.executable).with_name(name)) for name in ("locust"
 def locust(
     name: str, url: str, folder: Path, *options: str, code: int = 0, environment: Mapping[str, str] | None = None
 ) -> str:
-    """Run a load test without its page and gives what it printed; fails where it ends with another code."""
+    """Run a load test without its page and return its output; fail if its exit code is not the expected one."""
     command = [LOCUST, "-f", str(ROOT / "loadtests" / f"{name}.py"), "--host", url, "--headless", *options]
     variables = {**os.environ, **(environment or {})}
     done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=600)
@@ -27,7 +27,7 @@ def locust(
 def chaos_run(
     name: str, where: Path, environment: Mapping[str, str] | None = None, seconds: float = 200, **variables: str
 ) -> dict[str, Any]:
-    """Run an experiment and gives its journal, which stays in the folder; fails where the experiment did not hold."""
+    """Run an experiment and return its journal, which stays in the folder; fail unless the experiment held."""
     given = [f"--var={key}={value}" for key, value in variables.items()]
     command = [CHAOS, "--no-version-check", "run", f"--journal-path={where / 'journal.json'}", *given]
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""What the service and the evaluation need of vLLM with LoRA adapters, over real HTTP: models, loading one, answers."""
+"""The parts of vLLM with LoRA adapters that the service and the evaluation need, over real HTTP: models, loading, answers."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ BASE = "big"
 
 @contextmanager
 def vllm_double(reply: Callable[[str], str]) -> Iterator[str]:
-    """Run an endpoint that serves BASE and loaded adapters, answering by a function of the model; yield its address."""
+    """Run an endpoint that serves BASE and loaded adapters, answering with a function of the model; yield its address."""
     names = {BASE: "/weights/big"}
 
     class Endpoint(Handler):

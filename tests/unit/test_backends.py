@@ -1,4 +1,4 @@
-"""The setting `llm` is looked at in one place: ml.adapters.backends."""
+"""The setting `llm` is read in one place: ml.adapters.backends."""
 
 import ast
 from collections.abc import Iterator
@@ -34,11 +34,11 @@ def looks(source: str) -> Iterator[int]:
         ("assistant.llm.get()\nself.llm = llm", []),
     ],
 )
-def test_a_branch_is_found(source: str, lines: list[int]) -> None:
+def test_the_search_finds_a_branch(source: str, lines: list[int]) -> None:
     assert list(looks(source)) == lines
 
 
-def test_no_other_file_looks_at_the_setting() -> None:
+def test_no_other_file_reads_the_setting() -> None:
     found = {
         f"{file.relative_to(ROOT)}:{line}"
         for folder in ("ml", "rag_service", "infra", "benchmarks")

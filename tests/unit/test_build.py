@@ -19,13 +19,13 @@ from ml.index.embedder.base import Vectors
 from ml.index.store import open_store
 from ml.index.store.base import Store, Where
 from ml.index.workers import run_in_workers
-from tests.support.chunks import EMBEDDER, HashEmbedder, asked
+from tests.support.chunks import EMBEDDER, HashEmbedder, encode_query
 
 KEY = "AKIA" + "Q3ZP7LMNX2RT5VWB"
 
 
 class CountingEmbedder(HashEmbedder):
-    """Counts the texts, and fails at the one after `limit`."""
+    """An embedder that counts texts and fails after `limit` of them."""
 
     def __init__(self, limit: int | None = None) -> None:
         self.count = 0
@@ -64,8 +64,8 @@ def index(tree: Path, store: Store, **options: object) -> IndexReport:
     return build_index(str(tree), store, **settings)  # type: ignore[arg-type]
 
 
-def stored(store: Store) -> list[tuple[str, int, str]]:
-    found = store.query(asked("anything"), Where(), 100_000)
+def stored_chunks(store: Store) -> list[tuple[str, int, str]]:
+    found = store.query(encode_query("anything"), Where(), 100_000)
     return [(one.chunk.file_path, one.chunk.line_start, one.chunk.text) for one in found]
 
 
@@ -81,7 +81,7 @@ def test_first_run(tree: Path, store: Store) -> None:
 
     assert store.files("project").keys() == {"app/users.py", "app/api.go", "README.md"}
     assert (report.files, report.changed, report.removed) == (3, 3, 0)
-    assert report.chunks == report.embedded == len(stored(store))
+    assert report.chunks == report.embedded == len(stored_chunks(store))
     assert report.skipped["empty"] == 1
     assert sum(report.skipped.values()) == 2
     assert report.stages.keys() >= {"read", "redact", "split", "encode", "embed", "store"}
@@ -117,17 +117,17 @@ def test_a_changed_a_moved_a_new_and_a_deleted_file(tree: Path, store: Store) ->
 
     assert store.files("project").keys() == {"app/users.py", "GUIDE.md", "new.py"}
     assert (report.changed, report.removed, counting.count) == (3, 2, report.chunks)
-    assert "forget_user" in str(stored(store))
-    assert "find_user" not in str(stored(store))
+    assert "forget_user" in str(stored_chunks(store))
+    assert "find_user" not in str(stored_chunks(store))
 
 
-def test_a_new_index_version_makes_all_again(tree: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_index_version_rebuilds_everything(tree: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     first = index(tree, store)
     monkeypatch.setattr(build, "INDEX_VERSION", build.INDEX_VERSION + 1)
     second = index(tree, store)
 
     assert second.changed == second.files == first.files
-    assert len(stored(store)) == first.chunks
+    assert len(stored_chunks(store)) == first.chunks
 
 
 def test_secrets_reach_no_file_of_the_store(tree: Path, store: Store, tmp_path: Path) -> None:
@@ -146,18 +146,18 @@ def test_nothing_to_index(tmp_path: Path, store: Store) -> None:
         index(tmp_path / "empty", store)
 
 
-def test_when_all_files_vanished_the_index_stays(tree: Path, store: Store) -> None:
+def test_the_index_stays_when_all_files_have_vanished(tree: Path, store: Store) -> None:
     index(tree, store)
-    before = stored(store)
+    before = stored_chunks(store)
     for path in [path for path in tree.rglob("*") if path.is_file()]:
         path.unlink()
     with pytest.raises(SourceError, match="has no files to index"):
         index(tree, store)
 
-    assert stored(store) == before
+    assert stored_chunks(store) == before
 
 
-def test_two_sources_of_one_name(tree: Path, store: Store, tmp_path: Path) -> None:
+def test_two_sources_with_the_same_name(tree: Path, store: Store, tmp_path: Path) -> None:
     index(tree, store)
     other = tmp_path / "elsewhere" / "project"
     write(other, "a.py", "A = 1\n")
@@ -166,11 +166,11 @@ def test_two_sources_of_one_name(tree: Path, store: Store, tmp_path: Path) -> No
 
     index(other, store, name="other")
     assert {repository.name for repository in store.repositories()} == {"project", "other"}
-    index(other, store, name="project")  # who names it, means it
+    index(other, store, name="project")  # naming it selects that one
     assert store.files("project").keys() == {"a.py"}
 
 
-def test_workers_give_what_one_process_gives(tmp_path: Path, store: Store) -> None:
+def test_workers_and_a_single_process_give_the_same_index(tmp_path: Path, store: Store) -> None:
     tree = big_tree(tmp_path / "big")
     other = open_store(str(tmp_path / "other"), EMBEDDER.name, EMBEDDER.dimension)
     calls: list[tuple[str, int, int, int]] = []
@@ -178,14 +178,14 @@ def test_workers_give_what_one_process_gives(tmp_path: Path, store: Store) -> No
     parallel = index(tree, store, workers=2, progress=lambda *call: calls.append(call))
     alone = index(tree, other, workers=1)
 
-    assert stored(store) == stored(other)
+    assert stored_chunks(store) == stored_chunks(other)
     assert (parallel.files, parallel.chunks) == (alone.files, alone.chunks) == (120, 7_200)
     assert [call[1] for call in calls] == [*range(1, 121), 120]
     assert {call[0] for call in calls[:-1]} == {"read"}
     assert calls[-1] == ("publish", 120, 120, 7_200)
 
 
-def test_a_worker_that_dies_is_an_error_and_nothing_is_lost(tmp_path: Path, store: Store) -> None:
+def test_a_worker_that_dies_is_an_error_and_loses_nothing(tmp_path: Path, store: Store) -> None:
     tree = big_tree(tmp_path / "big", 400)
 
     def kill_a_worker(stage: str, files: int, total: int, chunks: int) -> None:
@@ -201,13 +201,13 @@ def test_a_worker_that_dies_is_an_error_and_nothing_is_lost(tmp_path: Path, stor
     assert again.chunks == 24_000
 
 
-def test_a_worker_that_fails_by_its_own_fault_is_not_taken_for_a_killed_one(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_bug_in_a_worker_is_not_reported_as_a_kill(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(CodeIntelError, match="failed with the error above"):
         list(run_in_workers(int, [["no number"]], 1, too_slow=len, seconds=10))
     assert "invalid literal for int()" in capfd.readouterr().err
 
 
-def test_an_embedder_that_goes_away_loses_nothing(tmp_path: Path, store: Store) -> None:
+def test_an_embedder_that_fails_midway_loses_nothing(tmp_path: Path, store: Store) -> None:
     tree = big_tree(tmp_path / "big", 40)
     with pytest.raises(EmbedderError, match="went away"):
         index(tree, store, embedder=CountingEmbedder(limit=1_200))
@@ -229,7 +229,7 @@ def test_a_file_that_vanishes_during_the_run(tree: Path, store: Store) -> None:
     assert report.skipped["unreadable"] == 1
 
 
-def test_ctrl_c_ends_all_processes_and_keeps_what_was_done(tmp_path: Path, store: Store) -> None:
+def test_ctrl_c_ends_all_processes_and_keeps_finished_work(tmp_path: Path, store: Store) -> None:
     tree = big_tree(tmp_path / "big", 250)
     command = [sys.executable, "-m", "tests.support.index_process", str(tmp_path / "store"), str(tree), "2"]
     root = Path(__file__).parents[2]
@@ -252,7 +252,7 @@ def test_ctrl_c_ends_all_processes_and_keeps_what_was_done(tmp_path: Path, store
 
     _, errors = process.communicate(timeout=60)
     assert process.returncode == -signal.SIGINT
-    assert errors.decode().count("Traceback") == 1  # the one of the main process, which the command line catches
+    assert errors.decode().count("Traceback") == 1  # the main process's own, which the command line catches
     _, alive = psutil.wait_procs(children, timeout=20)
     assert not alive
     assert index(tree, store).chunks == 15_000

@@ -1,4 +1,4 @@
-"""The embedder at an endpoint against a real HTTP server that serves the project's own vectors, or fails as told."""
+"""The endpoint embedder against a real HTTP server that serves the project's own vectors, or fails on demand."""
 
 import socket
 
@@ -27,14 +27,14 @@ def test_vectors_come_back_in_order_and_of_length_one() -> None:
         np.testing.assert_allclose(embedder.documents(TEXTS), static.documents(TEXTS), atol=1e-5)
 
 
-def test_many_texts_go_in_batches() -> None:
+def test_many_texts_are_sent_in_batches() -> None:
     with embedding_server(embeds) as endpoint:
         embedder = open_embedder(settings(endpoint.url))
         assert embedder.documents(TEXTS * 50).shape == (150, embedder.dimension)
         assert [len(request["input"]) for request in endpoint.requests] == [1, 64, 64, 22]
 
 
-def test_the_prefix_stands_before_questions_only() -> None:
+def test_only_questions_get_the_prefix() -> None:
     with embedding_server(embeds) as endpoint:
         embedder = open_embedder(settings(endpoint.url, embedder_query_prefix="Query: "))
         embedder.query("where?")
@@ -49,7 +49,7 @@ def test_an_empty_question_is_zeros_without_a_call() -> None:
         assert len(endpoint.requests) == 1
 
 
-def test_a_passing_failure_is_tried_again() -> None:
+def test_a_transient_failure_is_retried() -> None:
     with embedding_server(answers(503, FAILED), answers(429, FAILED), embeds) as endpoint:
         assert open_embedder(settings(endpoint.url)).dimension == load_static().dimension
         assert len(endpoint.requests) == 3
@@ -59,16 +59,16 @@ def test_a_passing_failure_is_tried_again() -> None:
     ("behaviour", "cause"),
     [
         (answers(500, FAILED), "out of memory"),
-        (answers(401, FAILED), "refuses the key"),
-        (answers(404, FAILED), "no such model"),
-        (answers(200, "<html>welcome</html>"), "not in OpenAI's form"),
-        (answers(200, {"data": [{"index": 0}]}), "no usable vectors"),
-        (answers(200, {"data": []}), "not in OpenAI's form|no usable vectors"),
-        (gives(1.0, float("nan")), "no usable vectors"),
-        (gives(), "no usable vectors"),
+        (answers(401, FAILED), "rejects the key"),
+        (answers(404, FAILED), "does not have this model"),
+        (answers(200, "<html>welcome</html>"), "does not follow the OpenAI API"),
+        (answers(200, {"data": [{"index": 0}]}), "unusable vectors"),
+        (answers(200, {"data": []}), "does not follow the OpenAI API|unusable vectors"),
+        (gives(1.0, float("nan")), "unusable vectors"),
+        (gives(), "unusable vectors"),
     ],
 )
-def test_an_endpoint_that_fails_for_good_is_an_error_with_its_cure(behaviour: object, cause: str) -> None:
+def test_a_permanent_failure_is_an_error_with_a_cure(behaviour: object, cause: str) -> None:
     with embedding_server(behaviour) as endpoint, pytest.raises(EmbedderError, match=cause) as raised:  # type: ignore[arg-type]
         open_embedder(settings(endpoint.url))
     assert raised.value.cure
@@ -77,11 +77,11 @@ def test_an_endpoint_that_fails_for_good_is_an_error_with_its_cure(behaviour: ob
 def test_a_change_of_dimension_is_an_error() -> None:
     with embedding_server(gives(1.0, 0.0), gives(1.0, 0.0, 0.0)) as endpoint:
         embedder = open_embedder(settings(endpoint.url))
-        with pytest.raises(EmbedderError, match="vectors of 3 after ones of 2"):
+        with pytest.raises(EmbedderError, match="dimension 3 instead of 2"):
             embedder.documents(TEXTS)
 
 
-def test_an_endpoint_that_is_away_is_an_error() -> None:
+def test_an_unreachable_endpoint_is_an_error() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         with pytest.raises(EmbedderError, match="no connection"):

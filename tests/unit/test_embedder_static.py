@@ -51,7 +51,7 @@ TRIPLES = [
 
 
 @pytest.mark.parametrize(("question", "right", "wrong"), TRIPLES, ids=[question for question, _, _ in TRIPLES])
-def test_the_right_code_is_nearer_than_the_wrong(question: str, right: str, wrong: tuple[str, ...]) -> None:
+def test_the_right_code_is_nearer_than_the_wrong_code(question: str, right: str, wrong: tuple[str, ...]) -> None:
     embedder = load_static()
     scores = embedder.documents([right, *wrong]) @ embedder.query(question)
     assert scores.argmax() == 0

@@ -11,7 +11,7 @@ def tree(error: type[CodeIntelError]) -> Iterator[str]:
         yield from tree(below)
 
 
-def test_the_docstring_draws_every_error() -> None:
+def test_the_docstring_lists_every_error() -> None:
     drawn = re.findall(r"\b(CodeIntelError|\w+Error)\b", (ml.errors.__doc__ or "").split("Each carries")[0])
 
     assert sorted(drawn) == sorted(tree(CodeIntelError))

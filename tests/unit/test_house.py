@@ -1,5 +1,6 @@
-"""The house holds itself: what CI runs is what people run, every file is checked, and the imports keep their rules."""
+"""The house rules: CI runs what people run, every file is checked, and imports follow their contracts."""
 
+import ast
 import re
 import shutil
 import subprocess
@@ -22,7 +23,8 @@ TARGETS = re.findall(r"^([a-z][a-z-]*):", MAKEFILE, re.MULTILINE)
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 GITLAB, GITHUB = ROOT / ".gitlab-ci.yml", ROOT / ".github" / "workflows" / "ci.yml"
 RUN = re.compile(r"^(?:  )*(?:tests|make) ([a-z-]+)$|time make ([a-z-]+)", re.MULTILINE)
-ASIDE = {"coverage"}, {"ask"}  # of CI alone; of .ci/run alone, for it starts from a fresh clone
+THIRD_PERSON = re.compile(r"\s*(Gives|Says|Brings|Holds|Tells)\b")
+ASIDE = {"coverage"}, {"ask"}  # only in CI; only in .ci/run, which starts from a fresh clone
 
 
 def tracked(*patterns: str) -> set[str]:
@@ -31,7 +33,7 @@ def tracked(*patterns: str) -> set[str]:
 
 
 def commands(file: Path) -> list[str]:
-    """Return every command that a CI file runs, from whatever depth."""
+    """Return every command that a CI file runs, at any depth."""
 
     def walk(node: Any) -> list[str]:
         if isinstance(node, dict):
@@ -49,7 +51,7 @@ def targets_of(lines: list[str]) -> set[str]:
 @pytest.mark.parametrize(
     ("file", "schema"), [(GITLAB, "vendor.gitlab-ci"), (GITHUB, "vendor.github-workflows")], ids=["gitlab", "github"]
 )
-def test_ci_is_valid_by_its_published_schema(file: Path, schema: str) -> None:
+def test_ci_matches_its_published_schema(file: Path, schema: str) -> None:
     done = subprocess.run(
         [BIN / "check-jsonschema", "--builtin-schema", schema, file], capture_output=True, text=True, timeout=60
     )
@@ -57,7 +59,7 @@ def test_ci_is_valid_by_its_published_schema(file: Path, schema: str) -> None:
 
 
 @pytest.mark.parametrize("file", [GITLAB, GITHUB], ids=["gitlab", "github"])
-def test_ci_runs_what_the_one_script_runs(file: Path) -> None:
+def test_ci_runs_the_same_targets_as_the_script(file: Path) -> None:
     ci, script = commands(file), (ROOT / ".ci" / "run").read_text()
     whole = {one or other for one, other in RUN.findall(script)}
 
@@ -66,14 +68,14 @@ def test_ci_runs_what_the_one_script_runs(file: Path) -> None:
     assert ".ci/run" in ci
 
 
-def test_every_action_of_github_is_pinned_by_its_commit() -> None:
+def test_every_github_action_is_pinned_to_a_commit() -> None:
     used = re.findall(r"uses: (\S+)", GITHUB.read_text())
 
     assert used
     assert [each for each in used if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", each)] == []
 
 
-def test_hooks_are_programs_of_the_locked_environment() -> None:
+def test_hooks_run_programs_of_the_locked_environment() -> None:
     repos = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
     hooks = [hook for repo in repos for hook in repo["hooks"]]
     linted = re.findall(r"^\t\$\(BIN\)/(.+)$", MAKEFILE.partition("\nlint:")[2].partition("\n\n")[0], re.MULTILINE)
@@ -122,13 +124,13 @@ def test_a_planted_import_breaks_its_contract(tmp_path: Path) -> None:
     for package in PROJECT["tool"]["importlinter"]["root_packages"]:
         shutil.copytree(ROOT / package, tmp_path / package, ignore=not_python)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    assert "0 broken" in linted(tmp_path)
+    assert "0 broken" in run_import_linter(tmp_path)
 
     for file, module in PLANTED.values():
         with (tmp_path / file).open("a") as code:
             code.write(f"\nimport {module}\n")
 
-    said = linted(tmp_path)
+    said = run_import_linter(tmp_path)
     assert f"0 kept, {len(contracts)} broken" in said
     assert [name for name in PLANTED if not any(each["name"].startswith(name) for each in contracts)] == []
     for file, module in PLANTED.values():
@@ -139,7 +141,7 @@ def not_python(folder: str, names: list[str]) -> list[str]:
     return [name for name in names if not name.endswith(".py") and not (Path(folder) / name).is_dir()]
 
 
-def linted(folder: Path) -> str:
+def run_import_linter(folder: Path) -> str:
     done = subprocess.run([BIN / "lint-imports", "--no-cache"], cwd=folder, capture_output=True, text=True, timeout=60)
     return " ".join((done.stdout + done.stderr).split())
 
@@ -155,7 +157,7 @@ def test_a_misspelt_word_is_found(tmp_path: Path) -> None:
     assert "==> receiver" in done.stdout
 
 
-def test_a_wheel_brings_the_licence_and_the_types(tmp_path: Path) -> None:
+def test_a_wheel_contains_the_licence_and_the_types(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
 
@@ -166,7 +168,7 @@ def test_a_wheel_brings_the_licence_and_the_types(tmp_path: Path) -> None:
     assert [name for name in names if name.endswith(".dist-info/METADATA")]
 
 
-def test_the_licence_is_the_one_that_is_declared() -> None:
+def test_the_licence_file_matches_the_declared_licence() -> None:
     licence = (ROOT / "LICENSE").read_text()
 
     assert PROJECT["project"]["license"] == "Apache-2.0"
@@ -174,14 +176,42 @@ def test_the_licence_is_the_one_that_is_declared() -> None:
     assert "END OF TERMS AND CONDITIONS" in licence
 
 
-def test_the_changelog_has_the_version_and_a_place_for_what_comes() -> None:
+def test_the_changelog_has_the_version_and_an_unreleased_section() -> None:
     headings = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
 
     assert headings[0] == "Unreleased"
     assert PROJECT["project"]["version"] in headings
 
 
-def test_no_lock_names_an_address() -> None:
+def texts(file: Path) -> list[str]:
+    """Return the docstrings of a file, and the texts below attributes."""
+    return [
+        node.value.value
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    ]
+
+
+def test_no_docstring_begins_in_the_third_person() -> None:
+    """Ruff's D401 excludes tests, attributes and properties; this test does not."""
+    files = sorted(file for file in tracked("*.py") if not file.startswith("tests/unit/data/"))
+    found = [
+        f"{file}: {text.splitlines()[0]}" for file in files for text in texts(ROOT / file) if THIRD_PERSON.match(text)
+    ]
+
+    assert "tests/unit/test_house.py" in files
+    assert found == []
+
+
+@pytest.mark.parametrize("text", ["Gives a list.", "Says when.", "Brings a wheel.", "Holds a lock.", "Tells why."])
+def test_the_third_person_is_recognised(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "code.py"
+    file.write_text(f'LIMIT = 1\n"""{text}"""\n\n\ndef run():\n    """Run."""\n')
+
+    assert [each for each in texts(file) if THIRD_PERSON.match(each)] == [text]
+
+
+def test_no_lock_file_contains_a_url() -> None:
     locks = tracked("requirements/*.txt", "requirements/**/*.txt")
 
     assert locks

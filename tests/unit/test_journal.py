@@ -1,4 +1,4 @@
-"""The journal: whole lines, on the disk before anybody hears of them, by any number of processes."""
+"""The journal: whole lines, on disk before they are acknowledged, from any number of processes."""
 
 import json
 import multiprocessing
@@ -37,7 +37,7 @@ def test_only_the_owner_may_read_it(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "new" / "log.jsonl").stat().st_mode) == 0o600
 
 
-def test_a_long_file_is_put_aside_and_still_read(tmp_path: Path) -> None:
+def test_a_long_file_is_rotated_and_still_read(tmp_path: Path) -> None:
     file = tmp_path / "log.jsonl"
     for number in range(30):
         add(file, number, max_bytes=1000)
@@ -55,7 +55,7 @@ def test_the_newest_parts_are_kept(tmp_path: Path) -> None:
     assert numbers(file) == list(range(numbers(file)[0], 60))
 
 
-def test_a_line_cut_short_by_a_crash_costs_no_other(tmp_path: Path) -> None:
+def test_a_line_torn_by_a_crash_loses_no_other_line(tmp_path: Path) -> None:
     file = tmp_path / "log.jsonl"
     add(file, 1)
     with file.open("a") as torn:
@@ -64,7 +64,7 @@ def test_a_line_cut_short_by_a_crash_costs_no_other(tmp_path: Path) -> None:
     assert numbers(file) == [1, 3]
 
 
-def test_a_line_break_and_half_a_character_stay_inside_their_line(tmp_path: Path) -> None:
+def test_line_breaks_and_lone_surrogates_stay_within_their_line(tmp_path: Path) -> None:
     file = tmp_path / "log.jsonl"
     journal.append(file, {"text": "wrong\nfile \ud800"}, max_bytes=1000, keep=0)
     (line,) = file.read_text().splitlines()
@@ -76,7 +76,7 @@ def write_many(folder: str, writer: int) -> None:
         add(Path(folder) / "log.jsonl", writer * 1000 + number, max_bytes=2000)
 
 
-def test_processes_that_write_at_once_lose_and_mix_no_line(tmp_path: Path) -> None:
+def test_concurrent_writers_neither_lose_nor_mix_lines(tmp_path: Path) -> None:
     with multiprocessing.get_context("spawn").Pool(3) as pool:
         pool.starmap(write_many, [(str(tmp_path), writer) for writer in range(3)])
     wanted = [writer * 1000 + number for writer in range(3) for number in range(100)]
@@ -84,7 +84,7 @@ def test_processes_that_write_at_once_lose_and_mix_no_line(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("after", [3, 60, 200])
-def test_what_was_acknowledged_before_a_kill_is_there(tmp_path: Path, after: int) -> None:
+def test_acknowledged_lines_survive_a_kill(tmp_path: Path, after: int) -> None:
     file = tmp_path / "log.jsonl"
     with subprocess.Popen([sys.executable, "-c", WRITER, str(file)], stdout=subprocess.PIPE, text=True) as writer:
         assert writer.stdout
@@ -107,7 +107,7 @@ def test_a_folder_that_is_a_file_is_a_record_error(tmp_path: Path) -> None:
         add(tmp_path / "file" / "log.jsonl", 1)
 
 
-def test_a_journal_that_can_not_be_read_is_a_record_error(tmp_path: Path) -> None:
+def test_an_unreadable_journal_is_a_record_error(tmp_path: Path) -> None:
     (tmp_path / "log.jsonl").mkdir()
     with pytest.raises(RecordError, match=r"log\.jsonl can't be read"):
         numbers(tmp_path / "log.jsonl")

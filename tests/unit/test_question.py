@@ -1,4 +1,4 @@
-"""What a question is understood to ask for, and what a glossary makes of it."""
+"""What a question is understood to ask for, and how a glossary translates it."""
 
 import pytest
 
@@ -11,7 +11,7 @@ def words(question: str, glossary: Glossary | None = None) -> list[tuple[str, ..
     return [term.words for term in understand(question, glossary or load_glossary()).terms]
 
 
-def test_symbols_are_named_by_their_writing_by_quotes_or_by_being_all_there_is() -> None:
+def test_symbols_are_known_by_case_by_quotes_or_by_standing_alone() -> None:
     assert understand("where is APIRouter.add_api_route called").symbols == {"addapiroute"}
     assert understand("what does `distill` do with HTTPServer and utf8_decode").symbols >= {
         "distill",
@@ -28,7 +28,7 @@ def test_paths_are_named_with_and_without_a_line() -> None:
     assert understand("what is in Makefile.am").paths == (PathReference("Makefile.am", None),)
 
 
-def test_words_that_say_nothing_are_left_out_unless_there_are_no_others() -> None:
+def test_stop_words_are_left_out_unless_there_are_no_others() -> None:
     assert words("get") == [("get",)]
     assert words("how does the parser work") == [("parser",)]
     assert words("как работает парсер?") == [("parser", "parse")]
@@ -51,16 +51,16 @@ def test_words_that_say_nothing_are_left_out_unless_there_are_no_others() -> Non
         ("распарсить", "parse"),
     ],
 )
-def test_the_general_glossary_knows_any_form_of_a_word(russian: str, english: str) -> None:
+def test_the_general_glossary_knows_inflected_forms(russian: str, english: str) -> None:
     assert english in words(russian)[0]
 
 
-def test_latin_words_of_a_russian_question_stay() -> None:
+def test_latin_words_in_a_russian_question_stay() -> None:
     assert words("где FastAPI проверяет OAuth2 токен")[0] == ("FastAPI",)
     assert ("OAuth2",) in words("где FastAPI проверяет OAuth2 токен")
 
 
-def test_a_word_that_no_entry_knows_is_transliterated() -> None:
+def test_an_unknown_word_is_transliterated() -> None:
     assert transliterate("резольверы") == "rezolver"
     assert words("дормидонты") == [("dormidont", "дормидонты")]
 
@@ -74,12 +74,12 @@ def test_the_longest_entry_wins_and_a_file_named_first_wins_over_the_general_one
     assert words("процессов", glossary) == [("process",)]
 
 
-def test_a_line_without_a_colon_is_an_error_that_shows_it() -> None:
+def test_a_line_without_a_colon_is_an_error_that_quotes_it() -> None:
     with pytest.raises(SettingsError, match="line 2 of the glossary is 'процессинг billing'"):
         Glossary.read("# head\nпроцессинг billing\n")
 
 
-def test_a_glossary_that_is_not_there_is_an_error() -> None:
+def test_a_missing_glossary_is_an_error() -> None:
     with pytest.raises(SettingsError, match="can't be read"):
         load_glossary("/no/such/file")
 

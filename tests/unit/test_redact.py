@@ -1,4 +1,4 @@
-"""Secrets of every kind are replaced, wherever they stand; what only looks like one stays."""
+"""Secrets of every kind are replaced wherever they are; lookalikes stay."""
 
 import importlib
 import pkgutil
@@ -20,7 +20,7 @@ KINDS = sorted({secret.kind for secret in PLANTED})
 DIGEST = "".join(random.Random(1).choices("0123456789abcdef", k=64))
 
 
-def test_enough_is_planted() -> None:
+def test_enough_secrets_are_planted() -> None:
     assert len(PLANTED) >= 50
     assert len(KINDS) >= 20
     assert len({secret.path for secret in PLANTED}) == len(PLANTED)
@@ -37,7 +37,7 @@ def test_a_planted_secret_is_gone(secret: PlantedSecret) -> None:
 
 
 def test_recall_over_many_secrets() -> None:
-    """Forms that have to be guessed at may be missed now and then; those that are known may not."""
+    """Guessed forms may be missed now and then; known forms never."""
     many = [secret for seed in range(100, 130) for secret in planted_secrets(seed)]
     missed = [
         secret for secret in many if any(part in redact(secret.path, secret.content).text for part in secret.parts)
@@ -59,16 +59,16 @@ def test_all_secrets_of_one_file_are_counted() -> None:
 
 
 @pytest.mark.parametrize("secret", PLANTED, ids=lambda secret: f"{secret.kind}:{secret.path}")
-def test_what_was_redacted_is_not_redacted_again(secret: PlantedSecret) -> None:
+def test_redaction_is_idempotent(secret: PlantedSecret) -> None:
     once = redact(secret.path, secret.content)
     settings = (".env", "secret.json", "secret.yaml", "list.yaml", ".netrc", ".pgpass", ".htpasswd")
     if secret.path.endswith(settings) or "/.env" in secret.path:
-        return  # every value of these is replaced, whatever it is
+        return  # every value in these is replaced
     assert redact(secret.path, once.text).text == once.text
 
 
 def detectors() -> Iterator[tuple[str, re.Pattern[str]]]:
-    """The regular expressions of detect-secrets' detectors of services' tokens."""
+    """Return the regular expressions by which detect-secrets finds services' tokens."""
     import detect_secrets.plugins as plugins
     from detect_secrets.plugins.base import RegexBasedDetector
 
@@ -138,14 +138,14 @@ def test_detect_secrets_finds_nothing_after_redaction() -> None:
         ("a.yaml", f"image: registry.test/app@sha256:{DIGEST}"),
     ],
 )
-def test_what_only_looks_like_a_secret_stays(path: str, line: str) -> None:
+def test_lookalikes_stay(path: str, line: str) -> None:
     redaction = redact(path, line)
     assert redaction.text == line
     assert redaction.counts == {}
 
 
-def test_the_program_itself_holds_no_secret() -> None:
-    """The code of the redaction is full of names and forms of secrets, and of no secret."""
+def test_the_program_itself_contains_no_secret() -> None:
+    """The redaction code is full of names and forms of secrets, but contains none."""
     from pathlib import Path
 
     for file in Path(redact.__code__.co_filename).parent.glob("*.py"):
@@ -174,7 +174,7 @@ def test_a_private_key_without_an_end() -> None:
     assert redaction.text.endswith("And this is prose that goes on after it.\n")
 
 
-def test_an_overlap_is_one_secret() -> None:
+def test_overlapping_matches_are_one_secret() -> None:
     token = next(secret for secret in PLANTED if secret.kind == "github-token")
     redaction = redact("a.py", f'github_token = "{token.value}"')
     assert redaction.text == 'github_token = "[REDACTED:github-token]"'
@@ -185,7 +185,7 @@ def test_an_overlap_is_one_secret() -> None:
     st.text(alphabet=string.printable + "İßЖ\u2028", max_size=400),
     st.sampled_from(["a.py", ".env", "b.yaml", "id_rsa"]),
 )
-def test_lines_keep_their_numbers(text: str, path: str) -> None:
+def test_line_numbers_stay_the_same(text: str, path: str) -> None:
     assert redact(path, text).text.count("\n") == text.count("\n")
 
 
@@ -198,7 +198,7 @@ def test_lines_keep_their_numbers(text: str, path: str) -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("path", ["a.py", "b.yaml", ".env"])
 def test_hostile_text_is_read_in_time(unit: str, path: str) -> None:
-    """Each would take a regular expression that goes back and forth for ever."""
+    """Each would make a backtracking regular expression run forever."""
     text = (unit * (200_000 // len(unit))) + "!"
     for line in (text, f'password = "{text[:3000]}"', f"api_key: {text[:400]}"):
         assert redact(path, line).text.count("\n") == line.count("\n")

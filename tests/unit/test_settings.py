@@ -42,14 +42,14 @@ def test_an_unknown_name_in_the_file_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["port = = 1", "port = \xff"])
-def test_a_file_that_is_no_toml_is_an_error(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_not_toml_is_an_error(tmp_path: Path, text: str) -> None:
     (tmp_path / "codeintel.toml").write_bytes(text.encode("latin-1"))
 
     with pytest.raises(SettingsError, match=r"codeintel\.toml"):
         get_settings()
 
 
-def test_a_named_file_has_to_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_named_file_has_to_exist(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CODEINTEL_CONFIG", "absent.toml")
 
     with pytest.raises(SettingsError, match=r"absent\.toml"):

@@ -1,4 +1,4 @@
-"""Archives: sdists and wheels are read, hostile ones do no harm."""
+"""Archives: sdists and wheels are read; hostile archives do no harm."""
 
 import bz2
 import io
@@ -90,7 +90,7 @@ def test_name_and_version(tmp_path: Path, file: str, name: str, revision: str) -
         assert (source.name, source.revision) == (name, revision)
 
 
-def test_an_archive_has_no_revisions(tmp_path: Path) -> None:
+def test_a_revision_of_an_archive_is_an_error(tmp_path: Path) -> None:
     path = make_zip(tmp_path / "a.zip", {"a.py": "x"})
     with pytest.raises(SourceError, match="no revisions"), open_source(str(path), revision="v1"):
         pass
@@ -110,7 +110,7 @@ def test_a_name_that_leads_outside(tmp_path: Path, name: str, cache: Path) -> No
 
 
 def test_links_lead_nowhere(tmp_path: Path) -> None:
-    """A link, and a file that is to be written through it."""
+    """A link, and a file to be written through it."""
     link = tarfile.TarInfo("away")
     link.type, link.linkname = tarfile.SYMTYPE, str(tmp_path)
     hard = tarfile.TarInfo("passwd")
@@ -134,7 +134,7 @@ def test_links_lead_nowhere(tmp_path: Path) -> None:
 
 
 def test_bombs(tmp_path: Path) -> None:
-    """What unpacks to a hundred times its size and more is stopped before it fills the disk."""
+    """An archive that unpacks to a hundred times its size is stopped before it fills the disk."""
     zeros = "\0" * 80_000_000
     for path in (make_zip(tmp_path / "a.zip", {"a": zeros}), make_tar(tmp_path / "a.tgz", {"a": zeros})):
         with pytest.raises(SourceError, match="far more than a code base"):
@@ -184,28 +184,28 @@ def test_damaged_archives(tmp_path: Path, kind: str) -> None:
     with pytest.raises(SourceError, match="damaged"):
         contents(whole)
     whole.write_bytes(data[: len(data) // 2])
-    with pytest.raises(SourceError, match=r"damaged|no folder, git repository or archive"):
+    with pytest.raises(SourceError, match=r"damaged|not a folder, git repository or archive"):
         contents(whole)
 
 
-def test_a_locked_archive(tmp_path: Path) -> None:
+def test_an_encrypted_archive(tmp_path: Path) -> None:
     path = make_zip(tmp_path / "a.zip", {"a.py": "x"})
     data = bytearray(path.read_bytes())
     for magic, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         data[data.index(magic) + offset] |= 1  # says that it is encrypted
     path.write_bytes(data)
-    with pytest.raises(SourceError, match="locked"):
+    with pytest.raises(SourceError, match="encrypted"):
         contents(path)
 
 
-def test_a_name_that_the_disk_refuses(tmp_path: Path) -> None:
+def test_a_name_that_the_file_system_rejects(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="File name too long"):
         contents(make_zip(tmp_path / "a.zip", {"x" * 300: "x"}))
     with pytest.raises(SourceError, match="can't be unpacked"):
         contents(make_zip(tmp_path / "b.zip", {"a": "x", "a/b": "x"}))
 
 
-def test_what_is_compressed_and_no_archive(tmp_path: Path) -> None:
+def test_compressed_files_that_are_not_archives(tmp_path: Path) -> None:
     path = tmp_path / "a.bz2"
     path.write_bytes(bz2.compress(b"text"))
     assert archives.is_archive(path)

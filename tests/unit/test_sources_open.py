@@ -1,4 +1,4 @@
-"""Folders, repositories, revisions and URLs: what is opened, under which name, and what is refused."""
+"""Folders, repositories, revisions and URLs: what is opened, under which name, and what is rejected."""
 
 import os
 import signal
@@ -77,7 +77,7 @@ def test_a_revision_is_exactly_that_commit(repository: Path, revision: str) -> N
 
 
 def test_a_commit_is_exported_byte_by_byte(tmp_path: Path) -> None:
-    """Attributes that hide files from `git archive` or change their content have no say, nor has .gitignore."""
+    """Neither .gitignore nor attributes that hide files from `git archive` or change their content have an effect."""
     attributes = "tests/ export-ignore\n*.py text eol=crlf export-subst\n"
     root = make_repository(tmp_path / "repo", {"kept.log": "x", ".gitattributes": attributes})
     commit(root, {".gitignore": "*.log\n", "tests/t.py": "t = '$Format:%H$'\n", os.fsdecode(b"caf\xe9.py"): "x = 1\n"})
@@ -109,29 +109,29 @@ def test_a_bare_repository(repository: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("revision", ["nowhere", "", "-p", "--all", "v1:a.py", "HEAD^{tree}", "v1\0"])
-def test_a_revision_that_is_not_there(repository: Path, revision: str) -> None:
+def test_an_unknown_revision(repository: Path, revision: str) -> None:
     for spec in (str(repository), f"file://{repository}"):
         with pytest.raises(SourceError, match="there is no revision"):
             contents(spec, revision)
 
 
-def test_a_revision_of_what_has_none(tmp_path: Path) -> None:
+def test_a_revision_of_a_plain_folder(tmp_path: Path) -> None:
     write_files(tmp_path / "plain", {"a.py": "x"})
-    with pytest.raises(SourceError, match="no git repository"):
+    with pytest.raises(SourceError, match="not a git repository"):
         contents(tmp_path / "plain", "v1")
 
 
 @pytest.mark.parametrize(
     "spec", ["", "nowhere", "-oProxyCommand=x", "a\0b", "x" * 5000, "~nobody-at-all/x", "--upload-pack=x"]
 )
-def test_no_such_path(spec: str) -> None:
+def test_a_missing_path(spec: str) -> None:
     with pytest.raises(SourceError):
         contents(spec)
 
 
-def test_a_file_is_no_source(tmp_path: Path) -> None:
+def test_a_plain_file_is_not_a_source(tmp_path: Path) -> None:
     write_files(tmp_path, {"a.py": "x = 1\n"})
-    with pytest.raises(SourceError, match="no folder, git repository or archive"):
+    with pytest.raises(SourceError, match="not a folder, git repository or archive"):
         contents(tmp_path / "a.py")
 
 
@@ -158,7 +158,7 @@ def test_a_revision_of_a_url(repository: Path, revision: str) -> None:
     assert contents(url) == contents(repository)
 
 
-def test_a_fetch_that_was_killed_does_not_stop_the_next(repository: Path, cache: Path) -> None:
+def test_a_killed_fetch_does_not_block_the_next(repository: Path, cache: Path) -> None:
     url = f"file://{repository}"
     contents(url)
     (place,) = (path for path in (cache / "git").iterdir() if path.is_dir())
@@ -167,14 +167,14 @@ def test_a_fetch_that_was_killed_does_not_stop_the_next(repository: Path, cache:
     assert "d.py" in contents(url)
 
 
-def test_a_url_that_leads_nowhere(tmp_path: Path) -> None:
+def test_an_unreachable_url(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"can't be fetched.*does not appear to be a git repository"):
         contents(f"file://{tmp_path}/nowhere")
     with pytest.raises(SourceError, match="can't be fetched"):
         contents("https://ann:hidden-token@localhost:1/shop.git")
 
 
-def test_a_token_in_a_url_is_neither_kept_nor_told(tmp_path: Path, cache: Path) -> None:
+def test_a_token_in_a_url_is_neither_stored_nor_shown(tmp_path: Path, cache: Path) -> None:
     with pytest.raises(SourceError) as failure:
         contents("https://ann:hidden-token@localhost:1/shop.git?key=hidden-token")
     assert "hidden-token" not in f"{failure.value} {failure.value.cause} {failure.value.__cause__}"
@@ -190,7 +190,7 @@ def test_a_token_in_a_url_is_neither_kept_nor_told(tmp_path: Path, cache: Path) 
         ("git@git.test:a/b.git", "git@git.test:a/b.git"),
     ],
 )
-def test_credentials_are_taken_out_of_a_url(url: str, clean: str) -> None:
+def test_credentials_are_stripped_from_a_url(url: str, clean: str) -> None:
     assert is_url(url)
     assert without_credentials(url) == clean
 
@@ -225,10 +225,10 @@ def test_a_hostile_repository_runs_nothing(repository: Path, tmp_path: Path) -> 
     assert not trap.exists()
 
 
-def test_settings_of_a_surrounding_git_are_left_alone(
+def test_variables_of_a_calling_git_are_ignored(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A hook that calls us sets these, and they would lead to its repository."""
+    """A git hook that calls us sets these; they would lead to its repository."""
     other = make_repository(tmp_path / "other", {"o.py": "o = 1\n"})
     monkeypatch.setenv("GIT_DIR", str(other / ".git"))
     monkeypatch.setenv("GIT_WORK_TREE", str(other))
@@ -237,7 +237,7 @@ def test_settings_of_a_surrounding_git_are_left_alone(
     assert contents(repository, "v1") == {"a.py": "a = 1\n", "src/b.py": "b = 1\n"}
 
 
-def test_the_user_who_asks_may_read_a_repository_of_another(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_repository_of_another_user_is_read(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     with open_source(str(repository)) as source:
         assert source.revision == git(repository, "-c", "safe.directory=*", "rev-parse", "HEAD")
@@ -250,7 +250,7 @@ def test_without_git(repository: Path, tmp_path: Path, monkeypatch: pytest.Monke
             contents(spec, revision)
 
 
-def test_what_a_killed_run_left_behind_is_removed_by_the_next(repository: Path, cache: Path) -> None:
+def test_leftovers_of_a_killed_run_are_removed_by_the_next(repository: Path, cache: Path) -> None:
     program = (
         "import sys, time; from ml.index.sources import open_source\n"
         f"with open_source({str(repository)!r}, revision='v1') as source: print(source.root, flush=True); time.sleep(60)"
@@ -259,7 +259,7 @@ def test_what_a_killed_run_left_behind_is_removed_by_the_next(repository: Path, 
         assert process.stdout
         left = Path(process.stdout.readline().strip())
         contents(repository, "HEAD")
-        assert (left / "a.py").exists()  # it is alive, so what it uses stays
+        assert (left / "a.py").exists()  # still running, so its files stay
         process.send_signal(signal.SIGKILL)
     assert (left / "a.py").exists()
     contents(repository, "HEAD")

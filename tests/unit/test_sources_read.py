@@ -1,4 +1,4 @@
-"""What a file's content says: its text with the right lines, or why it is left out."""
+"""Reading a file: its text with the right line numbers, or why it is left out."""
 
 import os
 import pickle
@@ -40,7 +40,7 @@ def test_russian_in_every_encoding(tmp_path: Path, encoding: str) -> None:
 @pytest.mark.parametrize("encoding", ["cp1251", "koi8-r", "cp866"])
 def test_a_few_russian_words_among_code(tmp_path: Path, word: str, encoding: str) -> None:
     code = f"def load(path):\n    return open(path)  # {word}\n" + "x = 1\n" * 50
-    if encoding == "cp1251" or word == word.lower():  # of a lone capitalised word, the likeliest code page is taken
+    if encoding == "cp1251" or word == word.lower():  # for a lone capitalised word the likeliest code page is used
         assert text_of(tmp_path, code.encode(encoding)) == code
 
 
@@ -51,7 +51,7 @@ def test_western_letters(tmp_path: Path, text: str) -> None:
     assert text_of(tmp_path, text.encode("cp1252")) == text
 
 
-def test_lines_are_those_of_an_editor(tmp_path: Path) -> None:
+def test_lines_are_counted_as_editors_count_them(tmp_path: Path) -> None:
     assert text_of(tmp_path, b"a\r\nb\rc\n\r\nd\x0ce\xe2\x80\xa8f\x0bg\r\n") == "a\nb\nc\n\nd\x0ce\u2028f\x0bg\n"
     assert text_of(tmp_path, "a\r\nb\r\n".encode("utf-16")) == "a\nb\n"
 
@@ -59,7 +59,7 @@ def test_lines_are_those_of_an_editor(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", [b"\x7fELF\x02\0\0\0", b"text\0more", b"\xff\xfea", b"\x00\x01\x02", b"\xef\xbb\xbf\0"]
 )
-def test_bytes_that_are_no_text(tmp_path: Path, content: bytes) -> None:
+def test_bytes_that_are_not_text(tmp_path: Path, content: bytes) -> None:
     assert reason_of(tmp_path, "a.py", content) == "binary"
 
 
@@ -71,7 +71,7 @@ def test_digest_and_fingerprint_are_of_the_bytes(tmp_path: Path) -> None:
     assert result.text == "a = 1\n"
 
 
-def test_a_change_that_leaves_size_and_time_alone_is_seen(tmp_path: Path) -> None:
+def test_a_change_with_the_same_size_and_time_is_seen(tmp_path: Path) -> None:
     file = put(tmp_path, "a.py", b"a = 1\n")
     before, time = fingerprint(file, 100), (tmp_path / "a.py").stat().st_mtime_ns
     put(tmp_path, "a.py", b"a = 2\n")
@@ -95,7 +95,7 @@ def test_a_file_that_is_gone(tmp_path: Path) -> None:
     assert fingerprint(file, 100) == ""
 
 
-def test_a_file_goes_to_another_process(tmp_path: Path) -> None:
+def test_a_file_can_be_pickled(tmp_path: Path) -> None:
     file = SourceFile(r"caf\xe9.py", str(tmp_path / os.fsdecode(b"caf\xe9.py")))
     assert pickle.loads(pickle.dumps(file)) == file
 

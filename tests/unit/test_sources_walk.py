@@ -13,13 +13,13 @@ from ml.index.sources.names import printable
 from tests.support.git import commit, git, make_repository, write_files
 
 
-def found(root: Path) -> list[str]:
+def found_paths(root: Path) -> list[str]:
     with open_source(str(root)) as source:
         return [file.path for file in source.walk() if isinstance(file, SourceFile)]
 
 
 def skipped(root: Path) -> dict[str, str]:
-    """Path -> reason of everything that is left out, by its name or by its content."""
+    """Return path -> reason for everything that is left out, by its name or by its content."""
     with open_source(str(root)) as source:
         seen = [read(file, 10_000) if isinstance(file, SourceFile) else file for file in source.walk()]
     return {file.path: file.reason for file in seen if isinstance(file, Skipped)}
@@ -27,7 +27,7 @@ def skipped(root: Path) -> dict[str, str]:
 
 @pytest.fixture(params=["folder", "repository"])
 def tree(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """An empty tree: once a plain folder, once a git repository."""
+    """Return an empty tree: once a plain folder, once a git repository."""
     root = tmp_path / "tree"
     root.mkdir()
     if request.param == "repository":
@@ -35,13 +35,13 @@ def tree(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return root
 
 
-def test_the_order_is_that_of_names_folder_by_folder(tree: Path) -> None:
+def test_files_are_ordered_by_name_folder_by_folder(tree: Path) -> None:
     write_files(tree, dict.fromkeys(("b.py", "a/z.py", "a/b/c.py", "a.py", "Z.py", "a-b/x.py"), "x = 1\n"))
-    assert found(tree) == ["Z.py", "a/b/c.py", "a/z.py", "a-b/x.py", "a.py", "b.py"]
+    assert found_paths(tree) == ["Z.py", "a/b/c.py", "a/z.py", "a-b/x.py", "a.py", "b.py"]
 
 
 def test_an_empty_folder(tree: Path) -> None:
-    assert found(tree) == []
+    assert found_paths(tree) == []
     assert skipped(tree) == {}
 
 
@@ -66,7 +66,7 @@ def test_gitignore_at_every_level(tree: Path) -> None:
             "src/deep/.gitignore": "!b_gen.py\n",
         },
     )
-    assert found(tree) == [
+    assert found_paths(tree) == [
         ".gitignore", "docs/api.md", "keep.log", "src/.gitignore", "src/a.py", "src/build/in.py", "src/deep/.gitignore",
         "src/deep/b_gen.py",
         "src/deep/er/b.py",
@@ -78,7 +78,7 @@ def test_gitignore_at_every_level(tree: Path) -> None:
 def test_own_ignore_file(tree: Path) -> None:
     write_files(tree, {".codeintelignore": "fixtures/\n*.sql\n", "fixtures/a.py": "x", "b.sql": "x", "c.py": "x"})
     write_files(tree, {"d/.codeintelignore": "!b.sql\n", "d/b.sql": "x"})
-    assert found(tree) == [".codeintelignore", "c.py", "d/.codeintelignore", "d/b.sql"]
+    assert found_paths(tree) == [".codeintelignore", "c.py", "d/.codeintelignore", "d/b.sql"]
     assert skipped(tree) == {"b.sql": "ignored", "fixtures/": "ignored"}
 
 
@@ -101,28 +101,30 @@ def test_ignore_rules_are_those_of_git(tmp_path: Path) -> None:
         write_files(plain, files)
         write_files(repository, files)
         git(repository, "init", "--quiet")
-        assert found(plain) == found(repository), {name: text for name, text in files.items() if "gitignore" in name}
+        assert found_paths(plain) == found_paths(repository), {
+            name: text for name, text in files.items() if "gitignore" in name
+        }
 
 
 def test_a_tracked_file_stays_whatever_gitignore_says(tmp_path: Path) -> None:
     root = make_repository(tmp_path / "repo", {"kept.log": "x"})
     commit(root, {".gitignore": "*.log\n", "other.log": "x"})
-    assert found(root) == [".gitignore", "kept.log"]
+    assert found_paths(root) == [".gitignore", "kept.log"]
 
 
 def test_a_removed_file_that_git_still_knows(tmp_path: Path) -> None:
     root = make_repository(tmp_path / "repo", {"a.py": "x", "b.py": "x"})
     (root / "a.py").unlink()
-    assert found(root) == ["b.py"]
+    assert found_paths(root) == ["b.py"]
 
 
-def test_a_folder_that_git_ignores_is_walked_when_it_is_what_was_asked_for(tmp_path: Path) -> None:
+def test_an_ignored_folder_is_walked_when_named(tmp_path: Path) -> None:
     package = ".venv/lib/python3.11/site-packages/package"
     root = make_repository(
         tmp_path / "repo", {".gitignore": ".venv/\n", f"{package}/a.py": "x", f"{package}/_vendor/b.py": "x"}
     )
-    assert found(root) == [".gitignore"]
-    assert found(root / package) == ["a.py"]
+    assert found_paths(root) == [".gitignore"]
+    assert found_paths(root / package) == ["a.py"]
     assert skipped(root / package) == {"_vendor/": "vendored"}
 
 
@@ -141,11 +143,11 @@ def test_submodules_and_repositories_within(tmp_path: Path) -> None:
         "sub/lib.py",
         "sub/new.py",
     ]
-    assert found(root) == expected
+    assert found_paths(root) == expected
     holder = tmp_path / "holder"
     holder.mkdir()
     root.rename(holder / "outer")
-    assert found(holder) == [f"outer/{path}" for path in expected]
+    assert found_paths(holder) == [f"outer/{path}" for path in expected]
 
 
 def test_a_submodule_that_is_not_checked_out(tmp_path: Path) -> None:
@@ -154,7 +156,7 @@ def test_a_submodule_that_is_not_checked_out(tmp_path: Path) -> None:
     git(root, "submodule", "--quiet", "add", str(inner), "sub")
     git(root, "commit", "--quiet", "--message=sub")
     git(tmp_path, "clone", "--quiet", str(root), "clone")
-    assert found(tmp_path / "clone") == [".gitmodules", "main.py"]
+    assert found_paths(tmp_path / "clone") == [".gitmodules", "main.py"]
 
 
 def test_vendored_generated_and_data(tree: Path) -> None:
@@ -197,7 +199,7 @@ def test_vendored_generated_and_data(tree: Path) -> None:
         "target/": "vendored",
         "web/vendor/": "vendored",
     }
-    assert found(tree) == ["generated.py", "vendors.py"]
+    assert found_paths(tree) == ["generated.py", "vendors.py"]
 
 
 def test_links_never_lead_outside_and_nothing_is_found_twice(tree: Path) -> None:
@@ -214,7 +216,7 @@ def test_links_never_lead_outside_and_nothing_is_found_twice(tree: Path) -> None
         "gone.py": "nowhere.py",
     }.items():
         (tree / name).symlink_to(target)
-    assert found(tree) == ["src/a.py"]
+    assert found_paths(tree) == ["src/a.py"]
     assert skipped(tree) == {
         "again.py": "link",
         "folder": "link",
@@ -233,7 +235,7 @@ def test_a_link_in_place_of_a_tracked_folder(tmp_path: Path) -> None:
     (root / "src/a.py").unlink()
     (root / "src").rmdir()
     (root / "src").symlink_to(outside)
-    assert found(root) == []
+    assert found_paths(root) == []
     assert skipped(root) == {"src": "link outside"}
 
 
@@ -247,7 +249,7 @@ def test_a_file_that_became_a_link_after_the_walk_is_not_followed(tree: Path) ->
         assert read(file, 10_000) == Skipped("a.py", "link")
 
 
-def test_what_is_no_plain_file_does_not_hang(tree: Path) -> None:
+def test_special_files_do_not_hang(tree: Path) -> None:
     os.mkfifo(tree / "pipe.py")
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(os.path.relpath(tree / "socket.py"))
@@ -260,7 +262,7 @@ def test_what_is_no_plain_file_does_not_hang(tree: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_what_may_not_be_read(tree: Path) -> None:
+def test_unreadable_files(tree: Path) -> None:
     write_files(tree, {"a.py": "x = 1\n", "closed/b.py": "x = 1\n"})
     (tree / "a.py").chmod(0)
     (tree / "closed").chmod(0)
@@ -305,14 +307,14 @@ def test_printable_names_differ_where_names_do() -> None:
 def test_a_very_deep_tree(tmp_path: Path) -> None:
     root = tmp_path / "deep"
     write_files(root, {"d/" * 400 + "a.py": "x = 1\n"})
-    assert found(root) == ["d/" * 400 + "a.py"]
+    assert found_paths(root) == ["d/" * 400 + "a.py"]
 
 
 def test_without_git_a_repository_is_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = make_repository(tmp_path / "repo", {"a.py": "x", ".gitignore": "*.log\n"})
     write_files(root, {"a.log": "x", ".git/info/exclude": "b.py\n", "b.py": "x"})
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert found(root) == [".gitignore", "a.py"]
+    assert found_paths(root) == [".gitignore", "a.py"]
     with open_source(str(root)) as source:
         assert source.revision == "tree"
 
@@ -320,6 +322,6 @@ def test_without_git_a_repository_is_a_folder(tmp_path: Path, monkeypatch: pytes
 def test_a_damaged_repository_is_a_folder(tmp_path: Path) -> None:
     root = make_repository(tmp_path / "repo", {"a.py": "x"})
     (root / ".git/index").write_bytes(b"nonsense")
-    assert found(root) == ["a.py"]
+    assert found_paths(root) == ["a.py"]
     (root / ".git/HEAD").unlink()
-    assert found(root) == ["a.py"]
+    assert found_paths(root) == ["a.py"]

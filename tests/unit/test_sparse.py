@@ -1,4 +1,4 @@
-"""BM25 in two halves: weights of terms here, rarity in the store."""
+"""BM25 in two halves: term weights here, inverse document frequency in the store."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ def overlap(query: SparseVector, document: SparseVector) -> float:
     return sum(value * weights.get(index, 0.0) for index, value in zip(query.indices, query.values, strict=True))
 
 
-def test_a_document_is_found_by_a_words_other_spelling_and_form() -> None:
+def test_a_document_is_found_by_other_spellings_and_forms() -> None:
     document = sparse.document("def validateUserInput(form): ...")
     assert overlap(sparse.query("where is the validation of user_input?"), document) > 0
     assert overlap(sparse.query("validate_user_input"), document) > overlap(sparse.query("validate"), document)
@@ -74,5 +74,5 @@ def test_stop_words_count_only_where_nothing_else_is(question: str, telling: str
     assert sorted(sparse.query(question).indices) == sorted(sparse.document(telling).indices)
 
 
-def test_nothing_gives_an_empty_vector() -> None:
+def test_no_words_give_an_empty_vector() -> None:
     assert sparse.query("?!") == SparseVector([], []) == sparse.document("")

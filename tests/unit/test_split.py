@@ -1,4 +1,4 @@
-"""What each language's file gives: (language, kind, symbol, first line, last line) of its pieces."""
+"""The pieces of each language's example: (language, kind, symbol, first line, last line)."""
 
 from pathlib import Path
 
@@ -223,13 +223,13 @@ def test_a_long_statement_is_cut_where_a_statement_in_it_begins() -> None:
     assert all(piece.text.startswith("        # Step") for piece in pieces[1:])
 
 
-def test_a_comment_behind_a_statement_is_not_the_next_symbols() -> None:
+def test_a_trailing_comment_does_not_belong_to_the_next_symbol() -> None:
     first, second = split("a.py", "limit = 1  # how often\ndef named():\n    pass\n")
 
     assert (first.line_end, second.line_start, second.symbol) == (1, 2, "named")
 
 
-def test_names_that_were_joined_stand_in_the_header() -> None:
+def test_joined_names_are_in_the_header() -> None:
     piece = split("values.yaml", (DATA / "values.yaml").read_text())[-1]
 
     assert piece.header == "values.yaml > nodeSelector"
@@ -253,7 +253,7 @@ def test_definitions_on_one_line_are_not_nested() -> None:
         ("a.py", "x = 1\n" + "(" * 50_000),
     ],
 )
-def test_a_text_that_no_grammar_gets_through_is_cut_all_the_same(path: str, text: str) -> None:
+def test_a_text_that_defeats_the_grammar_is_still_split(path: str, text: str) -> None:
     pieces = split(path, text)
 
     assert sum(piece.text.count("a") + piece.text.count("(") for piece in pieces) == text.count("a") + text.count("(")
@@ -265,7 +265,7 @@ def test_decorators_and_comments_stay_with_their_symbol() -> None:
     assert (piece.symbol, piece.line_start, piece.line_end) == ("named", 4, 8)
 
 
-def test_a_line_longer_than_a_piece_may_be_stays_whole() -> None:
+def test_a_line_over_the_size_limit_stays_whole() -> None:
     pieces = split("data.txt", f"short\n{'x' * 3 * MAX_CHARACTERS}\nshort")
 
     assert [(piece.line_start, piece.line_end) for piece in pieces] == [(1, 1), (2, 2), (3, 3)]
@@ -290,5 +290,5 @@ def test_only_a_line_feed_ends_a_line() -> None:
         ("notes", "nothing to go by", ""),
     ],
 )
-def test_a_language_is_known_by_name_or_first_line(path: str, text: str, language: str) -> None:
+def test_the_language_is_detected_by_name_or_first_line(path: str, text: str, language: str) -> None:
     assert language_of(path, text) == language

@@ -1,4 +1,4 @@
-"""What holds for every file: each line that is not blank is in exactly one piece, and lines are exact."""
+"""Properties of every file: each non-blank line is in exactly one piece, and line numbers are exact."""
 
 import sys
 import sysconfig
@@ -37,14 +37,14 @@ def check(path: str, text: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=15, deadline=None)
 @given(words=st.lists(st.sampled_from(WORDS), max_size=120))
-def test_whatever_the_grammar_makes_of_it(name: str, words: list[str]) -> None:
+def test_any_text_in_any_language(name: str, words: list[str]) -> None:
     check(name, " ".join(words))
 
 
 @pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=10, deadline=None)
 @given(text=st.text(max_size=300), data=st.binary(max_size=300))
-def test_any_text_and_any_bytes(name: str, text: str, data: bytes) -> None:
+def test_any_bytes(name: str, text: str, data: bytes) -> None:
     check(name, text)
     check(name, data.decode("latin-1"))
     check(name, data.decode("utf-8", "surrogateescape"))
@@ -53,7 +53,7 @@ def test_any_text_and_any_bytes(name: str, text: str, data: bytes) -> None:
 @pytest.mark.parametrize("name", sorted(file.name for file in DATA.iterdir()))
 @settings(max_examples=10, deadline=None)
 @given(data=st.data())
-def test_source_that_is_cut_off_or_mixed_up(name: str, data: st.DataObject) -> None:
+def test_truncated_and_shuffled_source(name: str, data: st.DataObject) -> None:
     lines = (DATA / name).read_text().split("\n")
     check(name, "\n".join(data.draw(st.lists(st.sampled_from(lines), max_size=40))))
 

@@ -14,9 +14,18 @@ from ml.index.chunk import Chunk
 from ml.index.store import open_store, selection
 from ml.index.store.base import EncodedChunk, EncodedQuery, Repository, SparseVector, Store, Where
 from ml.index.store.points import chunk_id
-from tests.support.chunks import DIMENSION, EMBEDDER, asked, encoded, expected_scores, place, store_files, weights
+from tests.support.chunks import (
+    DIMENSION,
+    EMBEDDER,
+    encode_chunk,
+    encode_query,
+    expected_scores,
+    place,
+    store_files,
+    weights,
+)
 
-# The client's local mode says so; a server uses them.
+# The client's local mode warns of this; a server uses them.
 pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect")
 
 SERVER_URL = os.environ.get("CODEINTEL_TEST_QDRANT_URL")
@@ -26,7 +35,7 @@ WORDS = "route request user token parse cache retry error model vector index que
 
 @pytest.fixture(params=BACKENDS)
 def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Store]]:
-    """Yield what opens one and the same store again and again."""
+    """Yield a function that opens the same store again and again."""
     if request.param == "embedded":
         yield lambda: open_store(str(tmp_path / "store"), EMBEDDER.name, DIMENSION)
         return
@@ -34,7 +43,7 @@ def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[
 
     from ml.index.store.server.server import ServerStore
 
-    # A name of its own, as a real server is shared with other runs of the tests.
+    # A name of its own: a real server is shared with other test runs.
     embedder = f"{EMBEDDER.name}-{uuid4().hex[:8]}"
     client = QdrantClient(":memory:") if request.param == "local" else QdrantClient(url=SERVER_URL)
     yield lambda: ServerStore(client, "test", embedder, DIMENSION)
@@ -52,7 +61,7 @@ def store(reopen: Callable[[], Store]) -> Store:
 def corpus(chunks: int = 120, repo: str = "r") -> list[EncodedChunk]:
     chance = random.Random(7)
     return [
-        encoded(
+        encode_chunk(
             f"src/{'abc'[number % 3]}/f{number // 5}.{'py' if number % 2 else 'go'}",
             number % 5 * 10 + 1,
             " ".join([*chance.choices(WORDS, k=chance.randint(3, 30)), f"word{number}"]),
@@ -64,16 +73,18 @@ def corpus(chunks: int = 120, repo: str = "r") -> list[EncodedChunk]:
     ]
 
 
-def found(store: Store, query: EncodedQuery, where: Where | None = None, limit: int = 10) -> list[tuple[str, str, int]]:
+def search(
+    store: Store, query: EncodedQuery, where: Where | None = None, limit: int = 10
+) -> list[tuple[str, str, int]]:
     candidates = store.query(query, where or Where(), limit)
     return [(one.chunk.repo, one.chunk.file_path, one.chunk.line_start) for one in candidates]
 
 
 @pytest.mark.parametrize("limit", [1, 10, 1_000])
-def test_query_gives_the_union_of_the_best_with_all_scores(store: Store, limit: int) -> None:
+def test_query_returns_the_union_of_the_best_with_all_scores(store: Store, limit: int) -> None:
     chunks = corpus()
     store_files(store, chunks)
-    query = asked("parse the request token", "user cache")
+    query = encode_query("parse the request token", "user cache")
     expected = expected_scores(chunks, query)
     best = {
         key
@@ -91,31 +102,31 @@ def test_query_gives_the_union_of_the_best_with_all_scores(store: Store, limit: 
         assert one.names == pytest.approx(expected["names"].get(key, 0.0), abs=1e-3)
 
 
-def test_payload_comes_back_whole(store: Store) -> None:
-    chunk = encoded("каталог/файл ü.py", 3, 'строка = "\\u0000"\n\ttab\r', symbol="Класс.метод")
+def test_the_payload_round_trips(store: Store) -> None:
+    chunk = encode_chunk("каталог/файл ü.py", 3, 'строка = "\\u0000"\n\ttab\r', symbol="Класс.метод")
     store_files(store, [chunk])
 
-    assert store.query(asked("строка"), Where(), 5)[0].chunk == chunk.chunk
+    assert store.query(encode_query("строка"), Where(), 5)[0].chunk == chunk.chunk
     assert store.chunks("r", "каталог/файл ü.py") == [chunk.chunk]
 
 
-def test_ties_at_the_last_place_are_cut_the_same_way_every_time(store: Store, reopen: Callable[[], Store]) -> None:
-    same = [encoded(f"f{number}.py", 1, "same words here", symbol="same") for number in range(60)]
+def test_ties_at_the_last_place_are_cut_deterministically(store: Store, reopen: Callable[[], Store]) -> None:
+    same = [encode_chunk(f"f{number}.py", 1, "same words here", symbol="same") for number in range(60)]
     store_files(store, same)
-    first = found(store, asked("words", "same"), limit=7)
-    store_files(store, [*same[30:], *same[:30], encoded("g.py", 1, "other")])
+    first = search(store, encode_query("words", "same"), limit=7)
+    store_files(store, [*same[30:], *same[:30], encode_chunk("g.py", 1, "other")])
 
-    assert found(reopen(), asked("words", "same"), limit=7) == first
+    assert search(reopen(), encode_query("words", "same"), limit=7) == first
     assert first == sorted(first)
 
 
 def test_empty_query_and_empty_vectors(store: Store) -> None:
     empty = EncodedQuery(np.zeros(DIMENSION, np.float32), SparseVector([], []), SparseVector([], []))
-    silent = encoded("a.py", 1, "}")
+    silent = encode_chunk("a.py", 1, "}")
     store_files(store, [EncodedChunk(silent.chunk, np.zeros(DIMENSION, np.float32), empty.text, empty.names)])
 
     assert store.query(empty, Where(), 5) == []
-    assert [one.dense for one in store.query(asked("word"), Where(), 5)] == [0.0]
+    assert [one.dense for one in store.query(encode_query("word"), Where(), 5)] == [0.0]
 
 
 def test_filters(store: Store) -> None:
@@ -123,7 +134,7 @@ def test_filters(store: Store) -> None:
     store_files(store, chunks[:60])
     store_files(store, chunks[60:], repo="s")
     for where, passes in FILTERS:
-        everything = found(store, asked("request"), where, limit=1_000)
+        everything = search(store, encode_query("request"), where, limit=1_000)
 
         assert everything == sorted(place(chunk) for chunk in chunks if passes(chunk.chunk)), where
 
@@ -147,7 +158,7 @@ FILTERS: list[tuple[Where, Callable[[Chunk], bool]]] = [
 
 def test_scores_do_not_depend_on_the_filter(store: Store) -> None:
     store_files(store, corpus())
-    query = asked("parse request", "user")
+    query = encode_query("parse request", "user")
     scores = {one.chunk.content_hash: one for one in store.query(query, Where(), 1_000)}
 
     for one in store.query(query, Where(paths=["src/b"]), 5):
@@ -155,11 +166,15 @@ def test_scores_do_not_depend_on_the_filter(store: Store) -> None:
 
 
 def test_a_changed_a_moved_and_a_deleted_file(store: Store, reopen: Callable[[], Store]) -> None:
-    store_files(store, [encoded("a.py", 1, "one"), encoded("a.py", 9, "two"), encoded("b.py", 1, "three")])
-    store_files(store, [encoded("a.py", 1, "one"), encoded("a.py", 5, "new"), encoded("c.py", 1, "three")])
+    store_files(
+        store, [encode_chunk("a.py", 1, "one"), encode_chunk("a.py", 9, "two"), encode_chunk("b.py", 1, "three")]
+    )
+    store_files(
+        store, [encode_chunk("a.py", 1, "one"), encode_chunk("a.py", 5, "new"), encode_chunk("c.py", 1, "three")]
+    )
 
     for reader in (store, reopen()):
-        assert found(reader, asked("one"), limit=100) == [("r", "a.py", 1), ("r", "a.py", 5), ("r", "c.py", 1)]
+        assert search(reader, encode_query("one"), limit=100) == [("r", "a.py", 1), ("r", "a.py", 5), ("r", "c.py", 1)]
         assert [chunk.text for chunk in reader.chunks("r", "a.py")] == ["one", "new"]
         assert reader.chunks("r", "b.py") == []
         assert reader.files("r").keys() == {"a.py", "c.py"}
@@ -167,11 +182,14 @@ def test_a_changed_a_moved_and_a_deleted_file(store: Store, reopen: Callable[[],
     assert (repository.files, repository.chunks) == (2, 3)
 
 
-def test_what_the_store_says_of_a_repository(store: Store) -> None:
+def test_the_record_of_a_repository(store: Store) -> None:
     with store.update("r", 3) as update:
-        update.put("a.py", "d1", [encoded("a.py", 1, "one")], {"key": 2})
+        update.put("a.py", "d1", [encode_chunk("a.py", 1, "one")], {"key": 2})
         update.put(
-            "b.go", "d2", [encoded("b.go", 1, "x", language="go"), encoded("b.go", 2, "y", language="go")], {"key": 1}
+            "b.go",
+            "d2",
+            [encode_chunk("b.go", 1, "x", language="go"), encode_chunk("b.go", 2, "y", language="go")],
+            {"key": 1},
         )
         update.put("empty.py", "d3", [])
         done = update.commit(Repository("r", "/src", "abc", skipped={"binary": 4}))
@@ -185,17 +203,17 @@ def test_what_the_store_says_of_a_repository(store: Store) -> None:
 
 def test_counts_of_redactions_survive_an_update_of_another_file(store: Store) -> None:
     with store.update("r") as update:
-        update.put("a.py", "d1", [encoded("a.py", 1, "one")], {"key": 2})
+        update.put("a.py", "d1", [encode_chunk("a.py", 1, "one")], {"key": 2})
         update.commit(Repository("r", "/src", "abc"))
     with store.update("r") as update:
-        update.put("b.py", "d2", [encoded("b.py", 1, "two")], {"token": 1})
+        update.put("b.py", "d2", [encode_chunk("b.py", 1, "two")], {"token": 1})
         assert update.commit(Repository("r", "/src", "abc")).redacted == {"key": 2, "token": 1}
 
 
-def test_an_update_that_was_broken_off_goes_on(store: Store, reopen: Callable[[], Store]) -> None:
-    store_files(store, [encoded("a.py", 1, "one"), encoded("b.py", 1, "two")])
+def test_an_interrupted_update_resumes(store: Store, reopen: Callable[[], Store]) -> None:
+    store_files(store, [encode_chunk("a.py", 1, "one"), encode_chunk("b.py", 1, "two")])
     with pytest.raises(KeyboardInterrupt), store.update("r") as update:
-        update.put("b.py", "new", [encoded("b.py", 1, "changed")])
+        update.put("b.py", "new", [encode_chunk("b.py", 1, "changed")])
         raise KeyboardInterrupt
 
     with reopen().update("r") as update:
@@ -203,19 +221,19 @@ def test_an_update_that_was_broken_off_goes_on(store: Store, reopen: Callable[[]
         update.commit(Repository("r", "/src", "rev"))
 
     assert [chunk.text for chunk in store.chunks("r", "b.py")] == ["changed"]
-    assert found(store, asked("one"), limit=100) == [("r", "a.py", 1), ("r", "b.py", 1)]
+    assert search(store, encode_query("one"), limit=100) == [("r", "a.py", 1), ("r", "b.py", 1)]
 
 
 def test_another_index_version_replaces_everything(store: Store) -> None:
-    store_files(store, [encoded("a.py", 1, "one"), encoded("old.py", 1, "two")], version=1)
-    store_files(store, [encoded("z.py", 1, "zed", repo="s")], repo="s", version=1)
+    store_files(store, [encode_chunk("a.py", 1, "one"), encode_chunk("old.py", 1, "two")], version=1)
+    store_files(store, [encode_chunk("z.py", 1, "zed", repo="s")], repo="s", version=1)
 
     with store.update("r", 2) as update:
         assert update.files() == {}
-        update.put("a.py", "d", [encoded("a.py", 4, "remade")])
+        update.put("a.py", "d", [encode_chunk("a.py", 4, "remade")])
         update.commit(Repository("r", "/src", "rev"))
 
-    assert found(store, asked("one"), limit=100) == [("r", "a.py", 4), ("s", "z.py", 1)]
+    assert search(store, encode_query("one"), limit=100) == [("r", "a.py", 4), ("s", "z.py", 1)]
     assert store.files("r") == {"a.py": "d"}
 
 
@@ -227,18 +245,18 @@ def test_removing_a_repository_leaves_the_others(store: Store) -> None:
     store.remove("r")
 
     assert [repository.name for repository in store.repositories()] == ["s"]
-    assert found(store, asked("request"), limit=1_000) == sorted(map(place, others))
+    assert search(store, encode_query("request"), limit=1_000) == sorted(map(place, others))
     assert store.files("r") == {}
     store.remove("s")
     assert store.repositories() == []
-    assert store.query(asked("request"), Where(), 5) == []
+    assert store.query(encode_query("request"), Where(), 5) == []
 
 
-def test_reading_what_was_never_indexed(store: Store) -> None:
+def test_reading_an_empty_store(store: Store) -> None:
     for read in (
         store.repositories,
         lambda: store.files("r"),
-        lambda: store.query(asked("x"), Where(), 5),
+        lambda: store.query(encode_query("x"), Where(), 5),
         lambda: store.chunks("r", "a.py"),
         lambda: store.remove("r"),
     ):
@@ -246,13 +264,13 @@ def test_reading_what_was_never_indexed(store: Store) -> None:
             read()
 
 
-def test_a_second_writer_is_told_and_readers_go_on(store: Store, reopen: Callable[[], Store]) -> None:
-    store_files(store, [encoded("a.py", 1, "one")])
+def test_a_second_writer_is_rejected_and_readers_go_on(store: Store, reopen: Callable[[], Store]) -> None:
+    store_files(store, [encode_chunk("a.py", 1, "one")])
     with store.update("r") as update:
-        update.put("b.py", "d", [encoded("b.py", 1, "two")])
+        update.put("b.py", "d", [encode_chunk("b.py", 1, "two")])
         with pytest.raises(StoreBusyError, match=f"pid {os.getpid()}.*wait"):
             reopen().update("r")
-        assert ("r", "a.py", 1) in found(reopen(), asked("one"))
+        assert ("r", "a.py", 1) in search(reopen(), encode_query("one"))
         update.commit(Repository("r", "/src", "rev"))
     with reopen().update("r"):
         pass
@@ -270,29 +288,29 @@ def test_a_second_writer_is_told_and_readers_go_on(store: Store, reopen: Callabl
         {"names": SparseVector([1, 2], [2.0, -1.0])},
     ],
 )
-def test_vectors_that_would_give_nonsense_are_refused(store: Store, change: dict[str, object]) -> None:
-    good = encoded("a.py", 7, "one")
+def test_invalid_vectors_are_rejected(store: Store, change: dict[str, object]) -> None:
+    good = encode_chunk("a.py", 7, "one")
     parts = {"chunk": good.chunk, "dense": good.dense, "text": good.text, "names": weights(["x"])} | change
     with store.update("r") as update, pytest.raises(EmbedderError, match=r"a\.py:7"):
         update.put("a.py", "d", [EncodedChunk(**parts)])  # type: ignore[arg-type]
 
 
 def test_more_chunks_than_a_batch(store: Store) -> None:
-    chunks = [encoded(f"f{number % 7}.py", number + 1, f"word{number} common") for number in range(2_600)]
+    chunks = [encode_chunk(f"f{number % 7}.py", number + 1, f"word{number} common") for number in range(2_600)]
     store_files(store, chunks)
 
     assert len(store.chunks("r", "f0.py")) == 372
     [repository] = store.repositories()
     assert repository.chunks == 2_600
-    assert place(chunks[1_234]) in found(store, asked("word1234"), limit=1)
+    assert place(chunks[1_234]) in search(store, encode_query("word1234"), limit=1)
 
 
 @pytest.mark.parametrize("most_paths", [0, 300])
-def test_globs_find_the_same_by_either_way(store: Store, most_paths: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_globs_match_alike_in_both_code_paths(store: Store, most_paths: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(selection, "MOST_PATHS", most_paths)
     chunks = corpus(300)
     store_files(store, chunks)
-    query = asked("parse request", "user cache")
+    query = encode_query("parse request", "user cache")
     within = [chunk for chunk in chunks if chunk.chunk.file_path.startswith("src/b/")]
     expected = expected_scores(chunks, query)
     best = {
@@ -304,5 +322,5 @@ def test_globs_find_the_same_by_either_way(store: Store, most_paths: int, monkey
         )[:5]
     }
 
-    assert found(store, query, Where(paths=["src/b"]), limit=5) == sorted(best)
-    assert found(store, query, Where(paths=["src/b"], languages=["rust"]), limit=5) == []
+    assert search(store, query, Where(paths=["src/b"]), limit=5) == sorted(best)
+    assert search(store, query, Where(paths=["src/b"], languages=["rust"]), limit=5) == []

@@ -1,4 +1,4 @@
-"""A process that is killed at any point leaves the last good index, and the next run completes it."""
+"""A process killed at any point leaves the last good index, and the next run completes it."""
 
 import random
 import signal
@@ -15,24 +15,24 @@ from ml.index.prepare import Preparation, Prepared
 from ml.index.sources import SourceFile, open_source
 from ml.index.store import open_store
 from ml.index.store.base import Repository, Store, Where
-from tests.support.chunks import EMBEDDER, asked, encoded
+from tests.support.chunks import EMBEDDER, encode_chunk, encode_query
 
 KILLS = 20
 Content = set[tuple[str, int, str]]
 
 
-def opened(folder: Path) -> Store:
+def open_test_store(folder: Path) -> Store:
     return open_store(str(folder), EMBEDDER.name, EMBEDDER.dimension)
 
 
 def content(store: Store) -> Content:
-    """Return what a reader sees, by way of the shard."""
-    found = store.query(asked("anything"), Where(), 10_000)
+    """Return what a reader of the shard sees."""
+    found = store.query(encode_query("anything"), Where(), 10_000)
     return {(one.chunk.file_path, one.chunk.line_start, one.chunk.text) for one in found}
 
 
 def expected(tree: Path) -> Content:
-    """Return what an index of the tree has to hold, made without a store."""
+    """Return what an index of the tree has to contain, computed without a store."""
     with open_source(str(tree)) as source:
         prepare = Preparation(source.name, source.revision, 1_000_000).prepare
         results = [prepare(file) for file in source.walk() if isinstance(file, SourceFile)]
@@ -41,7 +41,7 @@ def expected(tree: Path) -> Content:
 
 
 def change(tree: Path, version: int) -> None:
-    """Add, changes and deletes files."""
+    """Add, change and delete files."""
     for number in range(30):
         path = tree / f"pkg{number % 3}" / f"module{number}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ def test_killed_at_random_points(tmp_path: Path) -> None:
     began = time.monotonic()
     start(folder, tree).wait()
     duration = time.monotonic() - began
-    reader = opened(folder)
+    reader = open_test_store(folder)
     interrupted = 0
     for version in range(1, KILLS + 1):
         before = content(reader)
@@ -78,22 +78,22 @@ def test_killed_at_random_points(tmp_path: Path) -> None:
         process.kill()
         interrupted += process.wait() != 0
 
-        after = content(opened(folder))
+        after = content(open_test_store(folder))
         assert after in (before, expected(tree))
         assert content(reader) == after
 
     assert interrupted > KILLS // 4
-    build_index(str(tree), opened(folder), EMBEDDER, max_file_bytes=1_000_000, workers=1)
+    build_index(str(tree), open_test_store(folder), EMBEDDER, max_file_bytes=1_000_000, workers=1)
     assert content(reader) == expected(tree)
     assert_same_as_undisturbed(tree, reader, tmp_path / "undisturbed")
 
 
 def assert_same_as_undisturbed(tree: Path, store: Store, folder: Path) -> None:
-    undisturbed = opened(folder)
+    undisturbed = open_test_store(folder)
     build_index(str(tree), undisturbed, EMBEDDER, max_file_bytes=1_000_000, workers=1)
     [one], [other] = store.repositories(), undisturbed.repositories()
     assert (one.files, one.chunks, store.files(one.name)) == (other.files, other.chunks, undisturbed.files(other.name))
-    query = asked("def f1_20 return", "f1")
+    query = encode_query("def f1_20 return", "f1")
     for mine, theirs in zip(store.query(query, Where(), 20), undisturbed.query(query, Where(), 20), strict=True):
         assert mine.chunk == theirs.chunk
         assert (mine.dense, mine.text, mine.names) == pytest.approx((theirs.dense, theirs.text, theirs.names), abs=1e-4)
@@ -102,22 +102,22 @@ def assert_same_as_undisturbed(tree: Path, store: Store, folder: Path) -> None:
 STAGES_MANY = """
 import os, sys
 from ml.index.store import open_store
-from tests.support.chunks import EMBEDDER, encoded
+from tests.support.chunks import EMBEDDER, encode_chunk
 update = open_store(sys.argv[1], EMBEDDER.name, EMBEDDER.dimension).update("r")
 for number in range(50):
-    update.put(f"f{number}.py", "digest", [encoded(f"f{number}.py", line, f"text {line}") for line in range(1, 61)])
+    update.put(f"f{number}.py", "digest", [encode_chunk(f"f{number}.py", line, f"text {line}") for line in range(1, 61)])
 os.kill(os.getpid(), 9)
 """
 
 
-def test_the_finished_files_of_a_killed_run_need_not_be_made_again(tmp_path: Path) -> None:
+def test_finished_files_of_a_killed_run_are_reused(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", STAGES_MANY, tmp_path], check=False, cwd=Path(__file__).parents[2])
     assert done.returncode == -signal.SIGKILL
 
-    with opened(tmp_path).update("r") as update:
+    with open_test_store(tmp_path).update("r") as update:
         kept = update.files()
         assert 30 < len(kept) < 50
-        update.put("last.py", "digest", [encoded("last.py", 1, "last")])
+        update.put("last.py", "digest", [encode_chunk("last.py", 1, "last")])
         assert update.commit(Repository("r", "/src", "rev")).chunks == 60 * len(kept) + 1
 
 

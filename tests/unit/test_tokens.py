@@ -1,4 +1,4 @@
-"""Identifiers and prose come out as the same words."""
+"""Identifiers and prose yield the same words."""
 
 import pytest
 from hypothesis import given
@@ -35,14 +35,14 @@ def test_words(text: str, expected: str) -> None:
     assert words(text) == expected.split()
 
 
-def test_a_very_long_identifier_gives_no_very_long_words() -> None:
+def test_a_very_long_identifier_yields_no_very_long_words() -> None:
     found = words("a1B2" * 5_000)
     assert max(map(len, found)) <= MAX_WORD
     assert len(found) < 200
 
 
 @given(st.text())
-def test_any_text_gives_lower_case_words_without_separators(text: str) -> None:
+def test_any_text_yields_lower_case_words_without_separators(text: str) -> None:
     for word in words(text):
         assert word
         assert word == word.lower()
@@ -50,7 +50,7 @@ def test_any_text_gives_lower_case_words_without_separators(text: str) -> None:
 
 
 @given(st.lists(st.from_regex(r"[a-z]{2,8}", fullmatch=True), min_size=2, max_size=4))
-def test_camel_case_and_snake_case_meet(parts: list[str]) -> None:
+def test_camel_case_and_snake_case_yield_the_same_words(parts: list[str]) -> None:
     camel = parts[0] + "".join(map(str.capitalize, parts[1:]))
     assert words(camel) == words("_".join(parts))
 
@@ -73,7 +73,7 @@ def test_forms_of_a_word_share_their_stem(forms: str) -> None:
     assert len(set(map(stem, forms.split()))) == 1
 
 
-def test_other_words_keep_apart() -> None:
+def test_unrelated_words_stay_distinct() -> None:
     different = (
         "string ring status state class user use order over process address node type bus css id пользователи".split()
     )

@@ -1,4 +1,4 @@
-"""What the tests of the page share: a real Chromium, and the real service over a small index."""
+"""Fixtures of the page's tests: a real Chromium, and the real service over a small index."""
 
 import os
 import shutil
@@ -45,7 +45,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """An index of the shop, and of a repository whose code attacks the page."""
+    """Return settings for an index of the shop and of a repository whose code attacks the page."""
     made = Settings(
         store=str(tmp_path_factory.mktemp("store")), data_dir=str(tmp_path_factory.mktemp("data")), llm="none"
     )
@@ -65,7 +65,7 @@ def url(settings: Settings) -> Iterator[str]:
 
 @dataclass
 class Watch:
-    """What a page did beside showing itself."""
+    """What a page did besides showing itself."""
 
     requests: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
@@ -90,7 +90,7 @@ def watch() -> Watch:
 
 @pytest.fixture
 def open_page(browser: Browser, url: str, watch: Watch) -> Iterator[OpenPage]:
-    """Yield a function that opens the page; no page may call elsewhere or complain, unless a test says otherwise."""
+    """Yield a function that opens the page; it may not call elsewhere or log errors, unless a test expects them."""
     contexts = []
 
     def open_at(path: str = "/", *, at: str = url, width: int = 1280, height: int = 800, **options: Any) -> Page:

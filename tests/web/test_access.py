@@ -1,4 +1,4 @@
-"""Everybody can use the page: by keyboard, by screen reader, on a phone, in light and dark, in English and Russian."""
+"""Accessibility: by keyboard, by screen reader, on a phone, in light and dark, in English and Russian."""
 
 from typing import Any
 from urllib.parse import quote
@@ -20,7 +20,7 @@ SHOWN = {
 }
 INTERACTIVE = {"button", "link", "textbox", "checkbox", "searchbox", "DisclosureTriangle"}
 
-# Every visible text with too little contrast to what lies behind it (WCAG 2.2, 1.4.3).
+# Every visible text with too little contrast to its background (WCAG 2.2, 1.4.3).
 LOW_CONTRAST = """() => {
   const context = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d", { willReadFrequently: true });
   const rgba = (colour) => { context.clearRect(0, 0, 1, 1); context.fillStyle = colour; context.fillRect(0, 0, 1, 1); return [...context.getImageData(0, 0, 1, 1).data]; };
@@ -57,7 +57,7 @@ def name(node: dict[str, Any]) -> str:
     return str(node.get("name", {}).get("value", "")).strip()
 
 
-def test_a_whole_visit_by_keyboard(open_page: OpenPage) -> None:
+def test_everything_works_by_keyboard(open_page: OpenPage) -> None:
     page = open_page()
     page.wait_for_selector("#example-list li")
     page.locator("body").focus()
@@ -176,7 +176,7 @@ def test_the_theme_can_be_chosen_and_stays(open_page: OpenPage) -> None:
 
 @pytest.mark.parametrize("path", list(SHOWN))
 @pytest.mark.parametrize("locale", ["en-US", "ru-RU"])
-def test_a_phone_scrolls_one_way_only(open_page: OpenPage, path: str, locale: str) -> None:
+def test_a_phone_scrolls_vertically_only(open_page: OpenPage, path: str, locale: str) -> None:
     page = open_page(path, width=360, height=740, is_mobile=True, has_touch=True, locale=locale)
     page.wait_for_selector(SHOWN[path])
     assert page.evaluate("[document.documentElement.scrollWidth, document.body.scrollWidth]") == [360, 360]
@@ -203,7 +203,7 @@ def test_the_page_speaks_russian(open_page: OpenPage) -> None:
     expect(page.get_by_role("heading", level=1)).to_contain_text("What do you want to know")
 
 
-def test_both_languages_have_the_same_words(open_page: OpenPage) -> None:
+def test_both_languages_have_the_same_keys(open_page: OpenPage) -> None:
     page = open_page(locale="ru-RU")
     ask(page, QUESTION)
     assert "undefined" not in page.inner_text("body")
@@ -218,7 +218,7 @@ def test_both_languages_have_the_same_words(open_page: OpenPage) -> None:
     assert missing == []
 
 
-def test_those_who_want_no_motion_get_none(open_page: OpenPage) -> None:
+def test_reduced_motion_is_respected(open_page: OpenPage) -> None:
     page = open_page(reduced_motion="reduce")
     page.wait_for_selector("#example-list li")
     moving = """() => [...document.querySelectorAll("*")].filter((node) => {

@@ -40,7 +40,7 @@ def test_a_citation_opens_the_file_at_the_cited_lines(open_page: OpenPage, url: 
     assert f"#L{lines[0]}" in page.url
 
 
-def test_the_address_of_lines_can_be_shared(open_page: OpenPage) -> None:
+def test_a_link_to_lines_can_be_shared(open_page: OpenPage) -> None:
     page = open_page("/file?repo=shop&path=shop%2Fbilling%2Fcharge.py#L12-L14")
     page.wait_for_selector("#viewer .row.marked")
     assert marked_lines(page) == [12, 13, 14]
@@ -82,7 +82,7 @@ def with_llm(settings: Settings, url: str, folder: Path) -> Settings:
     )
 
 
-def test_an_llm_that_breaks_off_is_told(open_page: OpenPage, settings: Settings, tmp_path: Path) -> None:
+def test_an_llm_that_breaks_off_is_reported(open_page: OpenPage, settings: Settings, tmp_path: Path) -> None:
     part = "It tries five times [1]. "
     with llm_server(breaks_off(part)) as llm, serving(with_llm(settings, llm.url, tmp_path)) as service:
         page = open_page(at=service)
@@ -122,7 +122,7 @@ def test_filters_narrow_the_answer(open_page: OpenPage) -> None:
     expect(page.locator("#language-list input:checked")).to_have_count(0)
 
 
-def test_going_back_shows_the_answer_before_without_asking_again(open_page: OpenPage, watch: Watch) -> None:
+def test_going_back_shows_the_previous_answer_without_asking_again(open_page: OpenPage, watch: Watch) -> None:
     page = open_page()
     ask(page)
     first = page.inner_text("#answer-text")
@@ -138,7 +138,7 @@ def test_going_back_shows_the_answer_before_without_asking_again(open_page: Open
     assert len([request for request in watch.requests if request.endswith("/api/ask")]) == 2
 
 
-def test_nothing_found_is_said(open_page: OpenPage) -> None:
+def test_finding_nothing_is_reported(open_page: OpenPage) -> None:
     page = open_page()
     ask(page, "How does the Kubernetes scheduler preempt pods?")
     expect(page.locator("#answer-status")).to_contain_text("Nothing found")
@@ -156,7 +156,7 @@ def test_examples_are_about_what_is_indexed(open_page: OpenPage) -> None:
     expect(page.locator("#source-list .card").first).to_be_visible()
 
 
-def test_a_question_that_is_too_long_is_refused_and_kept(open_page: OpenPage, watch: Watch) -> None:
+def test_an_overlong_question_is_rejected_and_kept_in_the_box(open_page: OpenPage, watch: Watch) -> None:
     page = open_page()
     page.fill("#question", "why " * 2000)
     page.press("#question", "Enter")
@@ -166,7 +166,7 @@ def test_a_question_that_is_too_long_is_refused_and_kept(open_page: OpenPage, wa
     watch.errors.clear()
 
 
-def test_a_service_that_is_gone_is_told(open_page: OpenPage, watch: Watch) -> None:
+def test_an_unreachable_service_is_reported(open_page: OpenPage, watch: Watch) -> None:
     page = open_page()
     expect(page.locator("#example-list li").first).to_be_visible()
     page.route("**/api/ask", lambda route: route.abort())
@@ -179,7 +179,7 @@ def test_a_service_that_is_gone_is_told(open_page: OpenPage, watch: Watch) -> No
     watch.errors.clear()
 
 
-def test_an_answer_that_is_cut_off_can_be_asked_again(open_page: OpenPage) -> None:
+def test_a_truncated_answer_can_be_retried(open_page: OpenPage) -> None:
     page = open_page()
     page.wait_for_selector("#example-list li")
     cut = 'event: evidence\ndata: {"sources": []}\n\nevent: text\ndata: {"te'
@@ -192,7 +192,7 @@ def test_an_answer_that_is_cut_off_can_be_asked_again(open_page: OpenPage) -> No
     page.wait_for_selector(ANSWERED)
 
 
-def test_an_empty_index_tells_the_command_and_is_noticed_when_filled(open_page: OpenPage, tmp_path: Path) -> None:
+def test_an_empty_index_names_the_command_and_a_new_index_is_noticed(open_page: OpenPage, tmp_path: Path) -> None:
     settings = Settings(store=str(tmp_path / "store"), data_dir=str(tmp_path / "data"), llm="none")
     with serving(settings) as service:
         page = open_page(at=service)

@@ -1,4 +1,4 @@
-"""The evaluation's report in a real browser: it is whole by itself, and fits."""
+"""The evaluation's report in a real browser: it is self-contained and fits the screen."""
 
 from pathlib import Path
 
@@ -41,7 +41,9 @@ def page_file(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1200, 400])
-def test_it_loads_nothing_and_fits(browser: Browser, page_file: Path, watch: Watch, scheme: str, width: int) -> None:
+def test_it_is_self_contained_and_fits_the_screen(
+    browser: Browser, page_file: Path, watch: Watch, scheme: str, width: int
+) -> None:
     page = browser.new_page(
         color_scheme="dark" if scheme == "dark" else "light", viewport={"width": width, "height": 900}
     )
@@ -54,7 +56,7 @@ def test_it_loads_nothing_and_fits(browser: Browser, page_file: Path, watch: Wat
     assert page.locator(".case").count() == 17
     page.locator("summary", has_text="The other 5 cases").click()
     assert page.locator(".case").last.is_visible()
-    assert page.locator("b").count() == 0  # what a question holds is text
+    assert page.locator("b").count() == 0  # markup in a question is text
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert background == ("rgb(20, 23, 28)" if scheme == "dark" else "rgb(255, 255, 255)")
     page.close()

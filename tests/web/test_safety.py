@@ -58,7 +58,7 @@ def test_no_request_leaves_the_origin(open_page: OpenPage, url: str, watch: Watc
     assert {request for request in watch.requests if not request.startswith(url)} == set()
 
 
-def test_the_policy_stops_what_gets_past_everything_else(open_page: OpenPage, watch: Watch) -> None:
+def test_the_content_security_policy_is_the_last_line_of_defence(open_page: OpenPage, watch: Watch) -> None:
     page = open_page()
     page.wait_for_selector("#example-list li")
     refused = page.evaluate(
@@ -73,7 +73,7 @@ def test_the_policy_stops_what_gets_past_everything_else(open_page: OpenPage, wa
     watch.errors.clear()
 
 
-def test_a_question_in_the_address_is_text(open_page: OpenPage) -> None:
+def test_a_question_in_the_url_is_shown_as_text(open_page: OpenPage) -> None:
     page = open_page("/?q=%3Cimg%20src%3Dx%20onerror%3Dwindow.pwned%3D1%3E%20charge%20order")
     expect(page.locator("#question-title")).to_contain_text("<img src=x")
     assert is_innocent(page)

@@ -17,8 +17,10 @@ RECORDS = "CODEINTEL_LANGFUSE_"
 
 
 class Drift(pulumi.ComponentResource):
-    """A CronJob that compares answers from Langfuse (or the pod's audit log) with MLflow's evaluated questions. It writes
-    the figures to the volume of an assistant, whose `/metrics` exports them."""
+    """A CronJob that compares answers from Langfuse (or the pod's audit log) with MLflow's evaluated questions.
+
+    It writes the figures to the volume of an assistant, whose `/metrics` exports them.
+    """
 
     def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("codeintel:platform:Drift", "drift", None, opts)

@@ -1,4 +1,4 @@
-"""One class per LLM backend, and the only place that looks at the setting `llm`."""
+"""One class per LLM backend. Nothing outside this package branches on the setting `llm`."""
 
 from typing import TYPE_CHECKING
 
@@ -22,8 +22,8 @@ def open_backend(settings: "Settings") -> Backend:
 
 
 def open_llm(settings: "Settings") -> "Llm | None":
-    """Return the base model that the settings name, None for llm="none". Raise ModelError where its file can't be read.
+    """Return the base model that the settings name, or None for llm="none". Raise ModelError if its file can't be read.
 
-    The one with the adapter in force: `ml.adapters.in_force`.
+    For the model with the adapter in force, see `ml.adapters.in_force`.
     """
     return open_backend(settings).open()

@@ -1,11 +1,11 @@
-"""What an LLM backend is asked for. A new one: a class like these, its name in the settings' `llm`, a line in BACKENDS."""
+"""The interface of an LLM backend. To add one: subclass it, allow its name in the setting `llm`, and list it in BACKENDS."""
 
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from ml.adapters.pointer import Pointer, published
+from ml.adapters.pointer import Pointer, published_path
 
 if TYPE_CHECKING:
     from ml.adapters.candidate import Candidate
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from ml.settings import Settings
     from ml.training.base_model import BaseModel
 
-DEPLOY = "deploy the right one with `codeintel promote`; until then the base model answers alone"
+DEPLOY = "deploy the right one with `codeintel promote`; until then only the base model answers"
 
 
 class Backend(ABC):
-    """An LLM backend: opens the chat, checks an adapter against the base model, offers one for a test, installs one.
+    """An LLM backend: open the chat model; validate, offer and install adapters.
 
-    `name` is its value of the setting `llm`.
+    `name` is the value of the setting `llm` that selects it.
     """
 
     name: ClassVar[str]
@@ -31,36 +31,36 @@ class Backend(ABC):
 
     @property
     def artifact(self) -> str:
-        """The path, among a run's artifacts, of the pointer that `install` publishes for this kind of LLM."""
-        return published(f"{self.name}.json")
+        """Artifact path of the pointer that `install` publishes for this backend."""
+        return published_path(f"{self.name}.json")
 
     @abstractmethod
     def open(self, adapter: "Adapter | None" = None) -> "Llm | None":
-        """Return the LLM with an adapter or without. Raise ModelError where its file can't be read."""
+        """Return the LLM, with or without an adapter. Raise ModelError if its file can't be read."""
 
     @abstractmethod
     def check_reachable(self, llm: "Llm") -> None:
-        """Raise ModelError where an open LLM is not there to be asked."""
+        """Raise ModelError if an open LLM is unreachable."""
 
     @abstractmethod
     def find_adapter(self, pointer: Pointer) -> "Adapter":
-        """Return the adapter that a pointer names. Raise AdapterError for one damaged or of another base model."""
+        """Return the adapter that a pointer names. Raise AdapterError if it is damaged or for another base model."""
 
     @abstractmethod
     def read_candidate(self, file: Path) -> "Adapter":
-        """Return the adapter in a GGUF file that nobody promoted. Raise AdapterError where it can't be used."""
+        """Return the adapter in a GGUF file that was not promoted. Raise AdapterError if it can't be used."""
 
     @abstractmethod
     def offer(self, path: Path) -> AbstractContextManager["Candidate"]:
-        """Make the adapter at a path ready to be asked: peft's folder, a training run's output, or its GGUF file.
+        """Prepare an adapter for evaluation: a PEFT folder, a training run's output or a GGUF file.
 
-        Raise EvaluationError where there is none, or no LLM for it, TrainingError where it is for another base model,
-        AdapterError where the LLM's server refuses it.
+        Raise EvaluationError if there is no adapter or no LLM, TrainingError if it is for another base model, and
+        AdapterError if the LLM server rejects it.
         """
 
     @abstractmethod
     def install(self, registry: "Registry", base: "BaseModel", version: "Version") -> tuple[Pointer, Path]:
-        """Bring a version to the LLM, publish its pointer with the run, and return that and where the adapter lies.
+        """Install a version in the LLM, publish its pointer with the run, and return the pointer and the adapter's path.
 
-        Raise AdapterError or TrainingError for an adapter of another base model, or that the LLM's server refuses.
+        Raise AdapterError or TrainingError if the adapter is for another base model, or the LLM server rejects it.
         """

@@ -1,4 +1,4 @@
-"""An OpenAI-compatible endpoint; adapters where that is vLLM, which serves each by a name of its own."""
+"""An OpenAI-compatible endpoint. Adapters need vLLM, which serves each under its own name."""
 
 import tempfile
 from collections.abc import Iterator
@@ -33,11 +33,11 @@ class Endpoint(Backend):
         return self._settings.llm_model or ""
 
     def open(self, adapter: Adapter | None = None) -> Llm:
-        """Return the LLM with an adapter or without; nothing is called yet."""
+        """Return the LLM, with or without an adapter, without contacting the endpoint."""
         settings, url = self._settings, self._settings.llm_url or ""
         model = adapter.model if adapter else self.model
 
-        @cache  # with its connections, and its TLS context, which takes longer to make than an answer
+        @cache  # creating the TLS context takes longer than an answer
         def open_chat(timeout: float | None = None) -> "BaseChatModel":
             from ml.llm.endpoint import EndpointChatModel
 
@@ -56,7 +56,7 @@ class Endpoint(Backend):
         )
 
     def check_reachable(self, llm: Llm) -> None:
-        """Raise ModelError where the endpoint is away or does not list the model."""
+        """Raise ModelError if the endpoint does not answer or does not list the model."""
         from openai import OpenAI
 
         from ml.llm.endpoint import CONNECT_SECONDS, NO_KEY
@@ -66,12 +66,12 @@ class Endpoint(Backend):
         with translated(), OpenAI(base_url=llm.place, api_key=key, timeout=CONNECT_SECONDS, max_retries=0) as client:
             models = [model.id for model in client.models.list()]
         if llm.model not in models:
-            cure = "deploy the adapter again with `codeintel promote`" if llm.adapter else "mend llm_model"
+            cure = "deploy the adapter again with `codeintel promote`" if llm.adapter else "fix llm_model"
             served = ", ".join(models) or "no model"
             raise ModelError(f"the endpoint at {llm.place} serves {served}, not {llm.model}", cure)
 
     def find_adapter(self, pointer: Pointer) -> Adapter:
-        """Return the adapter that a pointer names. Raise AdapterError for one of another base model."""
+        """Return the adapter that a pointer names. Raise AdapterError if it is for another base model."""
         label = f"adapter {pointer.version}"
         if not pointer.model:
             raise AdapterError(f"{label} was deployed for llama.cpp, not for an endpoint", DEPLOY)
@@ -80,12 +80,12 @@ class Endpoint(Backend):
         return Adapter(label, pointer.system, pointer.prompt, model=pointer.model)
 
     def read_candidate(self, file: Path) -> Adapter:
-        """Raise AdapterError: no endpoint takes a GGUF file."""
+        """Raise AdapterError: endpoints do not take GGUF files."""
         raise AdapterError(f"the adapter {file} is for llama.cpp", "set llm to embedded to measure it")
 
     @contextmanager
     def offer(self, path: Path) -> Iterator[Candidate]:
-        """Let vLLM load the adapter at a path under a name made of its weights, and yield it; see Backend."""
+        """Load the adapter at a path into vLLM, under a name derived from its weights, and yield it."""
         folder = peft_folder(path)
         digest = file_digest(folder / WEIGHTS)
         name = candidate_name(digest)
@@ -93,7 +93,7 @@ class Endpoint(Backend):
         yield Candidate(self._settings.model_copy(update={"llm_model": name}), None, digest, losses_of(folder))
 
     def install(self, registry: "Registry", base: BaseModel, version: "Version") -> tuple[Pointer, Path]:
-        """Let vLLM load a version's adapter under the version's name; see Backend."""
+        """Load a version's adapter into vLLM under the version's name."""
         with tempfile.TemporaryDirectory() as scratch:
             adapter = registry.download(version, Path(scratch))
             if base_digest_of(adapter) != base.digest:

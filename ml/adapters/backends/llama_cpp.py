@@ -1,4 +1,4 @@
-"""llama.cpp in this process: a GGUF base model, and adapters as GGUF files in the data folder. No MLflow, no torch."""
+"""llama.cpp in this process: a GGUF base model, and adapters as GGUF files in the data folder. Needs no MLflow or torch."""
 
 import tempfile
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ml.adapters.backends.base import DEPLOY, Backend
 from ml.adapters.candidate import Candidate, losses_of, peft_folder
 from ml.adapters.convert import BASE_DIGEST, PROMPT, SYSTEM, write_gguf
-from ml.adapters.pointer import PART, Pointer, adapter_name, adapters_folder, parse_pointer, published
+from ml.adapters.pointer import PART, Pointer, adapter_name, adapters_folder, parse_pointer, published_path
 from ml.errors import AdapterError, ModelError
 from ml.llm.gguf import read_about, read_model
 from ml.llm.model import Adapter, Llm, name_with
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ml.registry.versions import Registry, Version
 
 CONTEXT = 4096
-KEPT = 2  # the one in force, and the one before, which answers may still be written with
+KEPT = 2  # the adapter in force, and the previous one, which running answers may still use
 
 
 class LlamaCpp(Backend):
@@ -35,11 +35,11 @@ class LlamaCpp(Backend):
 
     @property
     def weights(self) -> str:
-        """The base model's GGUF file. Raise ModelError where no setting names one and none is installed."""
+        """The base model's GGUF file. Raise ModelError if none is set or installed."""
         return self._settings.llm_model or str(embedded_weights())
 
     def open(self, adapter: Adapter | None = None) -> Llm:
-        """Return the LLM with an adapter or without. Raise ModelError where its file can't be read."""
+        """Return the LLM, with or without an adapter. Raise ModelError if its file can't be read."""
         file = read_model(self.weights)
         context = min(file.context or CONTEXT, CONTEXT)
         lora = adapter.path if adapter else ""
@@ -67,10 +67,10 @@ class LlamaCpp(Backend):
         )
 
     def check_reachable(self, llm: Llm) -> None:
-        """Pass: `open` has read its file."""
+        """Do nothing: `open` has read the file."""
 
     def find_adapter(self, pointer: Pointer) -> Adapter:
-        """Return the adapter that a pointer names. Raise AdapterError for one damaged or of another base model."""
+        """Return the adapter that a pointer names. Raise AdapterError if it is damaged or for another base model."""
         label = f"adapter {pointer.version}"
         if not pointer.file or Path(pointer.file).name != pointer.file:
             raise AdapterError(f"{label} was deployed for an endpoint, not for llama.cpp", DEPLOY)
@@ -81,12 +81,12 @@ class LlamaCpp(Backend):
         return adapter
 
     def read_candidate(self, file: Path) -> Adapter:
-        """Return the adapter in a GGUF file that nobody promoted. Raise AdapterError where it can't be used."""
+        """Return the adapter in a GGUF file that was not promoted. Raise AdapterError if it can't be used."""
         return self._read(file, "adapter candidate")
 
     @contextmanager
     def offer(self, path: Path) -> Iterator[Candidate]:
-        """Yield the adapter at a path as a GGUF file, converted where it is none; see Backend."""
+        """Yield the adapter at a path as a GGUF file, converting it if necessary."""
         if path.is_file():
             yield Candidate(self._settings, path, file_digest(path))
             return
@@ -96,7 +96,7 @@ class LlamaCpp(Backend):
             yield Candidate(self._settings, gguf, file_digest(folder / WEIGHTS), losses_of(folder))
 
     def install(self, registry: "Registry", base: BaseModel, version: "Version") -> tuple[Pointer, Path]:
-        """Put a version's GGUF file into the data folder, converted by whoever came first; see Backend."""
+        """Put a version's GGUF file into the data folder; the first installation converts and publishes it."""
         folder = adapters_folder(self._settings)
         private_folder(folder)
         kept = registry.text(version, self.artifact)
@@ -107,12 +107,12 @@ class LlamaCpp(Backend):
             _check_base(pointer, base)
             target = folder / pointer.file
             if not (target.is_file() and file_digest(target) == pointer.digest):
-                registry.get_file(version, published(pointer.file), Path(scratch)).replace(target)
+                registry.get_file(version, published_path(pointer.file), Path(scratch)).replace(target)
         _sweep(folder, target)
         return pointer, target
 
     def _publish(self, registry: "Registry", base: BaseModel, version: "Version", scratch: Path) -> Pointer:
-        """Convert an adapter and put it with its run, the pointer last: who finds that finds the file too."""
+        """Convert an adapter and publish it with its run; the pointer comes last, so that it never names a missing file."""
         adapter = registry.download(version, scratch)
         file = write_gguf(
             adapter, base, scratch / f"{adapter_name(registry.name, version.number, version.run_id)}.gguf"
@@ -128,7 +128,7 @@ class LlamaCpp(Backend):
             prompt=prompt,
             file=file.name,
         )
-        registry.add_file(version, file, published("").rstrip("/"))
+        registry.add_file(version, file, published_path("").rstrip("/"))
         registry.add_text(version, pointer.to_json(), self.artifact)
         return pointer
 
@@ -146,7 +146,7 @@ class LlamaCpp(Backend):
 
 
 def digest_of(path: Path) -> str:
-    """Return the SHA-256 of a file, read once until it changes. Raise AdapterError where it can't be read."""
+    """Return the SHA-256 of a file, cached until it changes. Raise AdapterError if it can't be read."""
     try:
         about = path.stat()
         return _digest(path, about.st_size, about.st_mtime_ns)
@@ -168,7 +168,7 @@ def _check_base(pointer: Pointer, base: BaseModel) -> None:
 
 
 def _sweep(folder: Path, target: Path) -> None:
-    """Remove adapters that neither are in force nor were before."""
+    """Remove all adapters but the one in force and the previous one."""
     others = sorted(folder.glob("*.gguf"), key=lambda file: file.stat().st_mtime)
     for file in [file for file in others if file != target][: -(KEPT - 1)]:
         file.unlink(missing_ok=True)

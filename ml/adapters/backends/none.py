@@ -1,4 +1,4 @@
-"""No LLM: answers are made from the code alone."""
+"""No LLM: answers are composed from the code alone."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NoReturn
@@ -16,16 +16,16 @@ NEEDS_LLM = ("an adapter needs an LLM, and none is set", "set llm")
 
 
 class NoLlm(Backend):
-    """The setting llm="none": nothing is opened, and no adapter comes into force."""
+    """The setting llm="none": there is no model, and no adapter."""
 
     name: ClassVar[str] = "none"
     takes_adapters: ClassVar[bool] = False
 
     def open(self, adapter: "Adapter | None" = None) -> None:
-        """Return None: nothing writes."""
+        """Return None: there is no LLM."""
 
     def check_reachable(self, llm: "Llm") -> None:
-        """Pass: there is nothing to reach."""
+        """Do nothing: there is nothing to reach."""
 
     def find_adapter(self, pointer: Pointer) -> NoReturn:
         """Raise AdapterError."""

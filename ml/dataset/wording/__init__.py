@@ -1,1 +1,1 @@
-"""How questions and answers of the data set are worded: templates, verbs, drafts."""
+"""The wording of the data set's questions and answers: templates, verbs, drafts."""

@@ -1,4 +1,4 @@
-"""Questions about what is not there: features of which no word stands in any indexed chunk, beside invented details."""
+"""Questions about absent features, of which no word occurs in any indexed chunk, with invented details."""
 
 import tomllib
 from collections.abc import Collection, Iterator
@@ -11,7 +11,7 @@ FILE = Path(__file__).with_name("data") / "absent.toml"
 
 
 def absent_questions(stems: Collection[str], wanted: int, seed: int) -> list[str]:
-    """Gives up to `wanted` questions about absent features, English and Russian in turn, each feature once."""
+    """Return up to `wanted` questions about absent features, alternating English and Russian, each feature once."""
     ranked = sorted(_topics(stems), key=lambda topic: chance(seed, topic["en"]))
     return [topic["ru" if number % 2 else "en"] for number, topic in enumerate(ranked[:wanted])]
 

@@ -1,4 +1,4 @@
-"""A pair in the making: the question, the sentence that answers it, and the lines that bear it."""
+"""A draft of a pair: the question, the sentence that answers it, and the lines that support it."""
 
 import hashlib
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ Language = Literal["en", "ru"]
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A question about lines of a chunk; `sentence` has neither mark nor full stop.
+    """A question about lines of a chunk; `sentence` has neither citation mark nor full stop.
 
-    `lines` are the first and the last one of the link. `asks_about_it` says that the question is about the chunk's own
-    symbol, so that the service, asked this, would look at this chunk.
+    `lines` are the first and the last line of the link. `asks_about_it` is true if the question is about the chunk's own
+    symbol, so that the service would look at this chunk to answer it.
     """
 
     origin: str
@@ -27,16 +27,16 @@ class Draft:
 
     @property
     def file(self) -> tuple[str, str]:
-        """Repository and path: what a data set is split by."""
+        """Repository and path, by which a data set is split."""
         return self.chunk.repo, self.chunk.file_path
 
 
 @dataclass(frozen=True, slots=True)
 class Framed:
-    """A draft as the service would put it to its LLM: the evidence, and the mark of the lines in it, as `[1]`.
+    """A draft as the service would put it to its LLM: the evidence, and the citation mark of the lines in it, as `[1]`.
 
-    `learn` says that the service would ask its LLM this and that the cited lines bear the sentence; `shown` that the
-    sentence says something that the rest of the answer does not, so that the service would show it.
+    `learn` is true if the service would ask its LLM this and the cited lines support the sentence; `shown`, if the
+    sentence adds something to the rest of the answer, so that the service would show it.
     """
 
     context: str
@@ -54,23 +54,23 @@ class Form(Protocol):
         ...
 
     def frame(self, draft: Draft, side: "Side") -> Framed | None:
-        """Frame a draft, with evidence from files of its own side alone; None where its lines are not in it."""
+        """Frame a draft with evidence from its own side; return None if that does not include its lines."""
         ...
 
     def refusal(self, question: str) -> tuple[str, str]:
-        """Return the nearest evidence there is for a question about something absent, and the words of a refusal."""
+        """Return the nearest evidence for a question about something absent, and the text of a refusal."""
         ...
 
 
 class Side(Protocol):
-    """Says which files lie on one side of the split."""
+    """A predicate for the files on one side of the split."""
 
     def __call__(self, repo: str, file_path: str) -> bool:
-        """Return whether a file does."""
+        """Return whether a file is on this side."""
         ...
 
 
 def chance(seed: int, *parts: object) -> int:
-    """Return a number that depends on the seed and the parts alone: the same on every machine and in every run."""
+    """Return a pseudo-random number derived from the seed and the parts, the same on every machine and in every run."""
     text = "\0".join(map(str, (seed, *parts)))
     return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8).digest(), "big")

@@ -1,4 +1,4 @@
-"""Drafts by template: what a symbol's lines, its documentation, its callers and its settings let one ask."""
+"""Drafts by template, from a symbol's lines, documentation, callers and settings."""
 
 import re
 from collections import Counter, defaultdict
@@ -19,12 +19,12 @@ SETTING = bounded(
     r"(?P<constant>[A-Z][A-Z\d]*_[A-Z\d_]{2,})\s*(?::\s*[\w\[\], |.]+)?=\s*(?P<value>[^=].*?);?$", longest=LONGEST_LINE
 )
 CALLED = re.compile(r"(?<![\w$])([A-Za-z_$][\w$]*+)\s*+\(")
-# Sentences about how something works answer a question that only describes it.
+# Facts about how something works answer a question that only describes it.
 WORKINGS = ("calls", "calls_and_returns", "loop", "raises", "calls_when", "returns")
 
 
 def drafts_of(corpus: Corpus, seed: int) -> Iterator[Draft]:
-    """Yield every draft that a template makes of what is indexed."""
+    """Yield every draft that the templates produce for the corpus."""
     for symbol in corpus.askable():
         facts = _own(facts_of(symbol.chunk, symbol.about), symbol)
         values = {"symbol": _spoken(symbol, corpus), "name": symbol.name, "repo": symbol.chunk.repo}
@@ -41,13 +41,13 @@ def drafts_of(corpus: Corpus, seed: int) -> Iterator[Draft]:
 def working_of(
     facts: Mapping[str, Fact], values: Mapping[str, str], language: Language = "en"
 ) -> tuple[str, Fact] | None:
-    """Return the sentence that says most about how a symbol works, and the fact behind it."""
+    """Return the most informative sentence about how a symbol works, and the fact behind it."""
     fact = next((facts[kind] for kind in WORKINGS if kind in facts), None)
     return (templates()[fact.kind].sentence(language, {**values, **fact.values}), fact) if fact else None
 
 
 def facts_by_kind(symbol: Symbol) -> dict[str, Fact]:
-    """Return the first fact of each kind about a symbol that is not about a call of itself."""
+    """Return the first fact of each kind about a symbol, except those about recursive calls."""
     return _own(facts_of(symbol.chunk, symbol.about), symbol)
 
 
@@ -60,7 +60,7 @@ def _own(facts: Iterator[Fact], symbol: Symbol) -> dict[str, Fact]:
 
 
 def _spoken(symbol: Symbol, corpus: Corpus) -> str:
-    """Return a symbol as people name it: by its last part where that tells it from all others."""
+    """Return a symbol as people name it: by its last part, if that is unique."""
     chunk = symbol.chunk
     unique = corpus.is_unique(chunk.repo, symbol.name) and len(tokens.parts_of(symbol.name)) >= FEWEST_PARTS
     return symbol.name if unique else chunk.symbol
@@ -97,7 +97,7 @@ def _described(symbol: Symbol, values: Mapping[str, str], facts: Mapping[str, Fa
 
 
 def _callers(corpus: Corpus, seed: int) -> Iterator[Draft]:
-    """Yield who calls a symbol of a unique name, where that are few and their arguments stand on the line."""
+    """Yield the callers of a symbol of a unique name, if they are few and pass their arguments on one line."""
     called: defaultdict[tuple[str, str], list[tuple[Symbol, int, str]]] = defaultdict(list)
     counted: Counter[tuple[str, str]] = Counter()
     for symbol in corpus.symbols:

@@ -1,4 +1,4 @@
-"""Questions and answers by template: data/templates.toml filled with what is known of a symbol."""
+"""Questions and answers by template: data/templates.toml, filled with facts about a symbol."""
 
 import tomllib
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ FILE = Path(__file__).with_name("data") / "templates.toml"
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """Several ways to ask, pointed ones and open ones, and one sentence to answer with, by language."""
+    """By language: several ways to ask, specific and open ones, and one sentence to answer with."""
 
     questions: Mapping[Language, tuple[str, ...]]
     answer: Mapping[Language, str] = field(default_factory=dict)
@@ -22,20 +22,17 @@ class Template:
 
     @property
     def languages(self) -> tuple[Language, ...]:
-        """The languages that it can ask in."""
+        """The languages of its questions."""
         return tuple(self.questions)
 
     def asked(self, language: Language, values: Mapping[str, str], seed: int) -> list[str]:
-        """Return one of the pointed ways to ask and, where there are some, one of the open ones.
-
-        For the same values they are always the same.
-        """
+        """Return a specific question and, if there are any, an open one, chosen deterministically from the values."""
         drawn = chance(seed, *sorted(values.items()))
         ways = (self.open.get(language, ()), self.questions[language])
         return [each[drawn % len(each)].format_map(values) for each in ways if each]
 
     def sentence(self, language: Language, values: Mapping[str, str]) -> str:
-        """Return the answer without mark and full stop."""
+        """Return the answer without citation mark and full stop."""
         return self.answer[language].format_map(values)
 
 

@@ -1,4 +1,4 @@
-"""Names and first sentences that begin with a verb: what a symbol does, in the words of a question."""
+"""Phrase what a symbol does for a question, from a name or docstring that begins with a verb."""
 
 from ml.index import tokens
 from ml.patterns import bounded
@@ -22,7 +22,7 @@ VERBS = frozenset(
 )
 LONGEST_READ = 4 * LONGEST
 SENTENCE = bounded(r"(?P<verb>[A-Z][a-z]+)\s(?P<rest>[^\n]+?(?:\n[^\n]+?)?)(?:\.(?=\s|$)|$|\n\n)", longest=LONGEST_READ)
-# What no question holds: markup, examples, lists of parameters, a code of its own.
+# Never part of a question: markup, examples, parameter lists, code.
 UNSPEAKABLE = bounded(
     r"[`<>{}\[\]|\\=*_:;\"]|\be\.g|\bi\.e|\bhttp|\bself\b|\bTODO\b|\bthis (?:method|function)\b",
     longest=LONGEST_READ,
@@ -31,9 +31,9 @@ GENERIC = frozenset("get set run init test handle process make use call".split()
 
 
 def third_person(documentation: str) -> str:
-    """Return what the first sentence of a docstring says the symbol does, as in "returns the open connections".
+    """Return a docstring's first sentence in the third person, as in "returns the open connections".
 
-    "" where it is no plain sentence that begins with a verb.
+    Return "" if it is not a plain sentence that begins with a verb.
     """
     found = SENTENCE.match(documentation.strip()[:LONGEST_READ])
     if not found:
@@ -46,7 +46,7 @@ def third_person(documentation: str) -> str:
 
 
 def words_of_action(name: str) -> str:
-    """Return the words of a name that begins with a telling verb, as in "parse the retry header"; "" for other names."""
+    """Return the words of a name that begins with a specific verb, as in "parse the retry header", or ""."""
     parts = [part for part in tokens.parts_of(name) if part]
     if len(parts) < FEWEST_PARTS or parts[0] not in VERBS - GENERIC or not all(part.isalpha() for part in parts):
         return ""
@@ -56,7 +56,7 @@ def words_of_action(name: str) -> str:
 
 
 def _third(verb: str) -> str:
-    """Return the third person of a verb, "" for a word that is none of VERBS."""
+    """Return the third person of a verb, or "" for a word not in VERBS."""
     if verb in VERBS:
         if verb.endswith("y") and verb[-2] not in "aeiou":
             return f"{verb[:-1]}ies"

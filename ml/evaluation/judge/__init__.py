@@ -1,4 +1,4 @@
-"""The LLM that judges answers, whether it may, and DeepEval's metrics by its verdicts."""
+"""The LLM that judges answers, the check of that judge, and DeepEval's metrics based on its verdicts."""
 
 from ml.evaluation.judge.base import Judge
 from ml.evaluation.judge.check import check_judge

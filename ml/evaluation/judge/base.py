@@ -1,4 +1,4 @@
-"""What a judge is."""
+"""The interface of a judge."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -15,8 +15,8 @@ class Judge(Protocol):
         ...
 
     def complete(self, prompt: str, schema: JsonSchema) -> str:
-        """Return the reply to a prompt: JSON text that the schema was asked of.
+        """Return the reply to a prompt: JSON text, requested with the schema.
 
-        Raise JudgeError where the judge is away, refuses or takes too long.
+        Raise JudgeError if the judge is down, rejects the request or takes too long.
         """
         ...

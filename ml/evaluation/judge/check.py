@@ -1,4 +1,4 @@
-"""The judge before the judge: cases whose verdicts are known, right, wrong and absurd, in English and in Russian."""
+"""Check the judge on cases with known verdicts: right, wrong and absurd answers, in English and in Russian."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -13,14 +13,14 @@ from ml.evaluation.judge.deepeval_metrics import measure
 from ml.evaluation.report import JudgeVerdict
 
 KNOWN = Path(__file__).parents[1] / "data" / "judge_cases.json"
-# A judge that says yes to all gets half; one that tosses a coin gets 14 of 16 right once in 480 times.
+# A judge that always says yes gets half; one that tosses a coin gets 14 of 16 right once in 480 times.
 LEAST_RIGHT = 0.85
 GOOD = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class KnownCase:
-    """An answer whose score by a metric is known: good (at least GOOD) or bad. `kind`: right, wrong or absurd."""
+    """An answer whose score in a metric is known: good (at least GOOD) or bad. `kind`: right, wrong or absurd."""
 
     metric: str
     kind: str
@@ -34,10 +34,10 @@ class KnownCase:
 def check_judge(
     judge: Judge, progress: Callable[[int, int], None] | None = None, cases: Sequence[KnownCase] | None = None
 ) -> JudgeVerdict:
-    """Let a judge score cases with known verdicts, by default those that ship; it passes with LEAST_RIGHT of them.
+    """Let a judge score cases with known verdicts, by default the bundled ones; it passes with LEAST_RIGHT of them.
 
-    It stops once the judge can't pass any more. One that is away, or answers nonsense, has not passed either, and the
-    reason says so. Raise nothing.
+    The check stops once the judge can't pass any more. A judge that is down or returns nonsense does not pass either,
+    and the reason says so. No error is raised.
     """
     cases = known_cases() if cases is None else cases
     allowed = int(len(cases) * (1 - LEAST_RIGHT))
@@ -60,6 +60,6 @@ def check_judge(
 
 @cache
 def known_cases() -> tuple[KnownCase, ...]:
-    """Return the cases that ship, written by hand."""
+    """Return the bundled, handwritten cases."""
     entries: list[dict[str, Any]] = json.loads(KNOWN.read_text(encoding="utf-8"))
     return tuple(KnownCase(**entry | {"contexts": tuple(entry["contexts"])}) for entry in entries)

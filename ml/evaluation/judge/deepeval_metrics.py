@@ -1,4 +1,4 @@
-"""DeepEval's metrics by a judge of one's own: nothing is sent anywhere, nothing is written into the working folder."""
+"""DeepEval's metrics with our own judge: nothing is sent to DeepEval or written into the working folder."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 QUIET = {
     "DEEPEVAL_TELEMETRY_OPT_OUT": "YES",
     "DEEPEVAL_UPDATE_WARNING_OPT_IN": "NO",
-    "DEEPEVAL_DISABLE_DOTENV": "1",  # .env files of the working folder are none of its business
+    "DEEPEVAL_DISABLE_DOTENV": "1",  # it must not read .env files of the working folder
     "DEEPEVAL_DISABLE_LEGACY_KEYFILE": "1",
     "ERROR_REPORTING": "NO",
     "CONFIDENT_TRACE_SAMPLE_RATE": "0",
@@ -28,9 +28,9 @@ QUIET = {
 
 
 def measure(name: str, judge: Judge, question: str, answer: str, wanted: str, contexts: list[str]) -> float:
-    """Return a metric's score, 0..1, of an answer (`wanted` is the reference) over the texts it was made from.
+    """Return a metric's score, 0..1, of an answer (`wanted` is the reference) over the texts it was based on.
 
-    Raise JudgeError where the judge is away or what it replies is nonsense.
+    Raise JudgeError if the judge is down or returns nonsense.
     """
     deepeval = _deepeval()
     case = deepeval.case(input=question, actual_output=answer, expected_output=wanted, retrieval_context=contexts)
@@ -39,8 +39,8 @@ def measure(name: str, judge: Judge, question: str, answer: str, wanted: str, co
     )
     try:
         return float(metric.measure(case, _show_indicator=False))
-    except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:  # what DeepEval makes of nonsense
-        raise JudgeError(f"the judge {judge.name} answers nonsense ({_line(error)})", "take a larger model") from error
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:  # what DeepEval raises on nonsense
+        raise JudgeError(f"the judge {judge.name} returns nonsense ({_line(error)})", "use a larger model") from error
 
 
 def _line(error: Exception) -> str:
@@ -49,7 +49,7 @@ def _line(error: Exception) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _DeepEval:
-    """What is needed of DeepEval: its test case, our judge as its model, and its metrics by our names."""
+    """What we use of DeepEval: its test case, our judge as its model, and its metrics by our names."""
 
     case: Any
     model: Callable[[Judge], "DeepEvalBaseLLM"]
@@ -58,7 +58,7 @@ class _DeepEval:
 
 @cache
 def _deepeval() -> _DeepEval:
-    """Import DeepEval, here alone: it reads its settings, and sends and writes, as soon as any of it is imported."""
+    """Import DeepEval, only here: importing any of it reads its settings, sends telemetry and writes files."""
     os.environ.update(QUIET)
     from deepeval.metrics import (
         AnswerRelevancyMetric,
@@ -69,8 +69,8 @@ def _deepeval() -> _DeepEval:
     from deepeval.models import DeepEvalBaseLLM
     from deepeval.test_case import LLMTestCase
 
-    class JudgeModel(DeepEvalBaseLLM):  # type: ignore[misc]  # the type checker passes DeepEval over
-        """A judge as DeepEval wants it."""
+    class JudgeModel(DeepEvalBaseLLM):  # type: ignore[misc]  # the type checker skips DeepEval
+        """Adapts a judge to DeepEval."""
 
         def __init__(self, judge: Judge) -> None:
             self.judge = judge
@@ -87,8 +87,8 @@ def _deepeval() -> _DeepEval:
             try:
                 return schema.model_validate_json(reply)
             except ValidationError as error:
-                cause = f"the judge {self.judge.name} answers nonsense ({reply[:80]!r})"
-                raise JudgeError(cause, "take a model that can answer in JSON") from error
+                cause = f"the judge {self.judge.name} returns nonsense ({reply[:80]!r})"
+                raise JudgeError(cause, "use a model that can answer in JSON") from error
 
         async def a_generate(self, prompt: str, schema: type[BaseModel]) -> BaseModel:
             return self.generate(prompt, schema)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
-from ml.control_tokens import broken
+from ml.control_tokens import break_control_tokens
 from ml.errors import JudgeError
 from ml.evaluation.judge.base import JsonSchema
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 REPLY_TOKENS = 1_500
 CONNECT_SECONDS = 5.0
-NO_KEY = "none"  # the client sends a key always; an endpoint that wants none passes it over
+NO_KEY = "none"  # the client always sends a key; an endpoint without keys ignores it
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointJudge:
-    """A model at an address, asked for JSON by a schema; `timeout` is how many seconds a reply may take."""
+    """A model at an address, asked for JSON by a schema; `timeout` is the seconds that a reply may take."""
 
     url: str
     name: str
@@ -28,11 +28,11 @@ class EndpointJudge:
     key: str | None = field(default=None, repr=False)
 
     def complete(self, prompt: str, schema: JsonSchema) -> str:
-        """Return the reply; see Judge."""
+        """Return the reply to a prompt."""
         with _translated(self):
             reply = _client(self).chat.completions.create(
                 model=self.name,
-                messages=[{"role": "user", "content": broken(prompt)}],
+                messages=[{"role": "user", "content": break_control_tokens(prompt)}],
                 temperature=0,
                 max_tokens=REPLY_TOKENS,
                 response_format={
@@ -59,12 +59,14 @@ def _translated(judge: EndpointJudge) -> Iterator[None]:
         yield
     except openai.APITimeoutError as error:
         cause = f"the judge at {judge.url} did not answer within {judge.timeout:g} s"
-        raise JudgeError(cause, "set judge_timeout higher, or look at its load") from error
+        raise JudgeError(cause, "increase judge_timeout, or check its load") from error
     except openai.APIConnectionError as error:
-        raise JudgeError(f"the judge at {judge.url} is away", "check judge_url and that it runs") from error
+        raise JudgeError(
+            f"the judge at {judge.url} does not answer", "check judge_url and that it is running"
+        ) from error
     except openai.APIStatusError as error:
-        cause = f"the judge at {judge.url} answers status {error.status_code}"
+        cause = f"the judge at {judge.url} returns status {error.status_code}"
         raise JudgeError(cause, "check judge_model and judge_api_key") from error
     except (openai.OpenAIError, ValueError, TypeError, AttributeError, IndexError) as error:
-        cause = f"the reply of {judge.url} is not in OpenAI's form"
+        cause = f"the reply of {judge.url} is not in OpenAI's format"
         raise JudgeError(cause, "check that judge_url is an OpenAI-compatible endpoint") from error

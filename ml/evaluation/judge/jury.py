@@ -1,4 +1,4 @@
-"""A judge at work on an evaluation's cases, and what becomes of one that fails on the way."""
+"""Score an evaluation's cases by a judge, and disqualify one that fails too often."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -24,7 +24,7 @@ MOST_FAILED = 0.2
 
 
 class Jury:
-    """Scores cases by a judge that passed its check. One that fails too often loses its say; see `verdict`."""
+    """Scores cases by a judge that passed its check. A judge that fails too often is disqualified; see `verdict`."""
 
     def __init__(self, judge: Judge, verdict: JudgeVerdict) -> None:
         self._judge = judge
@@ -37,13 +37,13 @@ class Jury:
     def scores(self, example: Example, reply: Reply, alone: Written | None, *, whole: bool) -> dict[str, float]:
         """Return the judged scores of a case; a metric that the judge failed on is left out, and counted.
 
-        Faithful and relevant is what the LLM wrote `alone` about the example's evidence, or else, where answers are judged
-        `whole`, the reply.
+        Faithfulness and relevancy are judged on what the LLM wrote `alone` about the example's evidence or, if answers are
+        judged `whole`, on the reply.
         """
         return dict(self._scores(example, reply, alone, whole))
 
     def verdict(self) -> JudgeVerdict:
-        """Return the judge's verdict as it stands: passed no more where too many of its judgements failed."""
+        """Return the judge's current verdict: it no longer passes once too many of its judgements failed."""
         if self._is_away() or self._failed > MOST_FAILED * self._asked:
             reason = f"it failed on {self._failed} of {self._asked} judgements; the last: {self._last}"
             return replace(self._verdict, passed=False, reason=reason)
@@ -65,7 +65,7 @@ class Jury:
 
     def _answer_scores(self, example: Example, answer: str, contexts: Sequence[str]) -> Iterator[tuple[str, float]]:
         for name in (FAITHFULNESS, ANSWER_RELEVANCY):
-            # DeepEval gives full marks to an answer without a claim; one that is not there answers nothing.
+            # DeepEval gives full marks to an answer without claims, but an empty one answers nothing.
             yield from self._score(name, example, answer, contexts) if answer.strip() else [(name, 0.0)]
 
     def _score(self, name: str, example: Example, answer: str, contexts: Sequence[str]) -> Iterator[tuple[str, float]]:

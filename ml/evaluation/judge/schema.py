@@ -1,4 +1,4 @@
-"""JSON schemas that hold a small model to an end: without bounds its lists run on until the tokens are used up."""
+"""Bounded JSON schemas: without bounds, a small model's lists run on until its tokens are used up."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ LONGEST_TEXT = 240
 
 
 def bounded(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return a JSON schema with bounds on every list and text, and with no other keys than those it names."""
+    """Return a JSON schema with bounds on every list and string, and no additional properties."""
     return {key: _bounded(value) for key, value in (schema | _bounds(schema)).items()}
 
 

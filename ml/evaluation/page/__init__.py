@@ -1,4 +1,4 @@
-"""The report as people look at it: one HTML file with pictures, which loads nothing from anywhere."""
+"""The report for people: one self-contained HTML file with charts."""
 
 from ml.evaluation.page.charts import Losses
 from ml.evaluation.page.render import Verdict, render

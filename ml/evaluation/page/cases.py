@@ -1,4 +1,4 @@
-"""The cases of a report as cards, those that need looking at first."""
+"""The cases of a report as cards, the worst first."""
 
 from collections.abc import Callable, Iterator, Sequence
 from statistics import fmean
@@ -9,8 +9,8 @@ from ml.evaluation.report import Case, Report, label
 LONGEST_ANSWER = 4_000
 
 
-def worst(report: Report, against: Report | None) -> list[Case]:
-    """Return the cases, first those that lost most against the other report, then those with the lowest scores."""
+def worst_first(report: Report, against: Report | None) -> list[Case]:
+    """Return the cases, ordered by their loss against the other report, then by their scores, worst first."""
     others = {case.id: case for case in against.cases} if against else {}
     return sorted(report.cases, key=lambda case: (min(_gain(case, others.get(case.id)), 0.0), _mean(case)))
 
@@ -33,9 +33,9 @@ def _gain(case: Case, other: Case | None) -> float:
 
 def _card(case: Case, other: Case | None, link: Callable[[str], str]) -> str:
     rows = [
-        _row("wanted", prose(case.wanted) if case.wanted else "<em>no answer: nothing there answers it</em>"),
-        _row("stands at", _place(case.place, link)),
-        _row("it wrote", prose(case.written)),
+        _row("wanted", prose(case.wanted) if case.wanted else "<em>no answer: nothing in the index answers it</em>"),
+        _row("location", _place(case.place, link)),
+        _row("LLM wrote", prose(case.written)),
         _row("before", prose(other.written) if other and other.written != case.written else ""),
         _row("cites", ", ".join(_place(place, link) for place in case.cited)),
     ]

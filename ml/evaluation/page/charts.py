@@ -1,4 +1,4 @@
-"""The pictures, as SVG whose colours the page's style gives."""
+"""Charts, as SVG coloured by the page's stylesheet."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ LOSS_WIDTH, LOSS_HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 860, 260, 52, 34, 14, 160
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """A training's loss by step, in nats a token, and the held-out loss before and after it."""
+    """A training run's loss by step, in nats per token, and the held-out loss before and after it."""
 
     curve: Sequence[tuple[int, float]]
     held_out_before: float | None = None
@@ -21,7 +21,7 @@ class Losses:
 
 
 def forest(ours: Sequence[Metric], theirs: Mapping[str, Metric], least: Mapping[str, float]) -> str:
-    """Draw a row for each metric: mean and 95 % interval, ours above theirs, and the threshold where there is one."""
+    """Draw a row for each metric: mean and 95 % interval, ours above theirs, and the threshold if there is one."""
     height = ROW * len(ours) + 30
     parts = [f'<svg class="chart" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="Metrics with their intervals">']
     parts += _scale(height)

@@ -1,11 +1,11 @@
-"""Puts the page together. All that comes from models and repositories is escaped."""
+"""Render the page. Everything from models and repositories is escaped."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from ml.evaluation.bootstrap import Difference, paired
-from ml.evaluation.page.cases import case_cards, worst
+from ml.evaluation.bootstrap import Difference, paired_difference
+from ml.evaluation.page.cases import case_cards, worst_first
 from ml.evaluation.page.charts import Losses, forest, loss_curve
 from ml.evaluation.page.text import attribute, html
 from ml.evaluation.report import (
@@ -32,15 +32,15 @@ SEARCH = "What the search finds"
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 Link = Callable[[str], str]
-"""Gives the address at which `repo:path:start-end` opens, "" for none."""
+"""Returns the URL of `repo:path:start-end`, "" for none."""
 
 
 class Verdict(Protocol):
-    """What was decided of a candidate, as the gate gives it."""
+    """The gate's decision on a candidate."""
 
     @property
     def passed(self) -> bool:
-        """Whether it may replace what is in force."""
+        """Whether the candidate may replace what is in force."""
         ...
 
     @property
@@ -59,9 +59,9 @@ def render(
     link: Link | None = None,
     made: str = "",
 ) -> str:
-    """Return the page about a report, `against` that of the base model (or of what is in force) where there is one.
+    """Return the page about a report, compared with `against`, that of the base model or of what is in force.
 
-    `least` are the gate's thresholds, `made` says when and by what it was made.
+    `least` are the gate's thresholds; `made` says when and by what the report was made.
     """
     against = against if against and against.dataset_digest == report.dataset_digest else None
     parts = [_head(report, against, made), _decision(decision), _judge(report)]
@@ -86,7 +86,7 @@ def _head(report: Report, against: Report | None, made: str) -> str:
     questions = len(report.cases)
     absent = sum(not case.place for case in report.cases)
     beside = f" beside {html(against.model)}" if against else ""
-    asked = f"{questions} questions, {absent} of them about things that are not there · " if questions else ""
+    asked = f"{questions} questions, {absent} of them about absent features · " if questions else ""
     about = f"{asked}data set {report.dataset_digest[:12]}" + (f" · {html(made)}" if made else "")
     return f'<h1>Evaluation of {html(report.model)}{beside}</h1>\n<p class="soft">{about}</p>'
 
@@ -144,7 +144,7 @@ def _gain_rows(report: Report, against: Report) -> Iterator[str]:
         shared = [case for case in ours if case in theirs]
         if not shared:
             continue
-        gain = paired([ours[case] for case in shared], [theirs[case] for case in shared])
+        gain = paired_difference([ours[case] for case in shared], [theirs[case] for case in shared])
         up = sum(ours[case] > theirs[case] for case in shared)
         down = sum(ours[case] < theirs[case] for case in shared)
         css = "up" if gain.is_better else "down" if gain.high < 0 else ""
@@ -163,7 +163,7 @@ def _luck(gain: Difference) -> str:
 def _cases(report: Report, against: Report | None, link: Link) -> str:
     if not report.cases:
         return ""
-    ordered = worst(report, against)
+    ordered = worst_first(report, against)
     first = "".join(case_cards(ordered[:SHOWN], against, link))
     rest = "".join(case_cards(ordered[SHOWN:], against, link))
     more = f"<details><summary>The other {len(ordered) - SHOWN} cases</summary>{rest}</details>" if rest else ""

@@ -1,4 +1,4 @@
-"""Text from models and repositories as HTML: escaped, and what is invisible in it marked."""
+"""Text from models and repositories as HTML: escaped, with invisible characters marked."""
 
 import re
 from html import escape
@@ -15,10 +15,10 @@ def html(text: str) -> str:
 
 
 def attribute(text: str) -> str:
-    """Return a text as the value of an attribute, or as what can hold no element."""
+    """Return a text as the value of an attribute, or as the content of a text-only element."""
     return escape(visible(text))
 
 
 def prose(text: str) -> str:
-    """Return a text as the content of an element, what stands in backticks as code."""
+    """Return a text as the content of an element, with text in backticks as code."""
     return CODE.sub(r"<code>\1</code>", html(text))

@@ -1,4 +1,4 @@
-"""Embedders: texts into vectors. `open_embedder` gives the one that the settings name."""
+"""Embedders: turn texts into vectors. `open_embedder` opens the configured one."""
 
 from typing import TYPE_CHECKING
 
@@ -11,9 +11,9 @@ __all__ = ["Embedder", "Vectors", "open_embedder"]
 
 
 def open_embedder(settings: "Settings") -> Embedder:
-    """Open the embedder that the settings name: the vectors of the package, a model of sentence-transformers, an endpoint.
+    """Open the configured embedder: the built-in vectors, a sentence-transformers model, or an endpoint.
 
-    Raise EmbedderError where the model can't be loaded, or the endpoint is away or answers nonsense.
+    Raise EmbedderError if the model can't be loaded, or the endpoint is unavailable or returns an invalid reply.
     """
     match settings.embedder:
         case "static":

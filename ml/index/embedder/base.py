@@ -1,4 +1,4 @@
-"""What an embedder is."""
+"""The interface of an embedder."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -10,15 +10,16 @@ Vectors = NDArray[np.float32]
 
 
 def unit(rows: Vectors) -> Vectors:
-    """Scale rows to length 1; a row of zeros stays one."""
+    """Scale rows to length 1; a row of zeros stays zero."""
     scaled: Vectors = rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), np.float32(1e-12))
     return scaled
 
 
 class Embedder(Protocol):
-    """Turns texts into vectors whose dot product is their likeness.
+    """Turns texts into vectors whose dot product is their similarity.
 
-    `name` and `dimension` name the collection, so vectors of different models never mix. Errors are EmbedderError.
+    `name` and `dimension` are part of the collection's name, so vectors of different models never mix. All errors are
+    EmbedderError.
     """
 
     @property
@@ -32,9 +33,9 @@ class Embedder(Protocol):
         ...
 
     def documents(self, texts: Sequence[str]) -> Vectors:
-        """Embed chunks, each its header and text. Gives float32, shape (len(texts), dimension), rows of length 1."""
+        """Embed chunks (header and text): float32, shape (len(texts), dimension), rows of length 1."""
         ...
 
     def query(self, text: str) -> Vectors:
-        """Embed a question. Gives float32, shape (dimension,), of length 1 (all zeros for a text without a word)."""
+        """Embed a question: float32, shape (dimension,), of length 1 (all zeros for a text without words)."""
         ...

@@ -1,6 +1,6 @@
-"""Embedders of the sentence-transformers library, for a GPU: the model's own prompts, normalised, in half precision there.
+"""sentence-transformers models: with the model's own prompts, normalised, in half precision on a GPU.
 
-A model comes from the hub once and lies in its cache; HF_HUB_OFFLINE=1 keeps it from asking again.
+A model is downloaded from the hub once and then cached; HF_HUB_OFFLINE=1 prevents further requests.
 """
 
 from collections.abc import Sequence
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 DEFAULT = "NovaSearch/stella_en_1.5B_v5"
 WEB_SEARCH = "Instruct: Given a web search query, retrieve relevant passages that answer the query"
 BATCH_GPU, BATCH_CPU = 32, 8
-MAX_TOKENS = 512  # of a chunk; longer ones are cut: what both models were trained with, or enough
+MAX_TOKENS = 512  # per chunk, longer ones are truncated: the length the models were trained with, or enough
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a model wants before a question, from its card; `runs_own_code` says that its repository brings Python code.
+    """A model's query prompt, from its model card; `runs_own_code`: its repository contains Python code to run.
 
-    `memory` is what its weights take in half precision, in GiB.
+    `memory` is the size of its weights in half precision, in GiB.
     """
 
     query_prompt: str
@@ -42,7 +42,7 @@ KNOWN = {
 
 
 class SentenceTransformersEmbedder:
-    """A model by its name on the hub, or by a folder. `name` holds both model and prompt-free form of the vectors."""
+    """A model given by its name on the hub or by a folder."""
 
     def __init__(self, settings: "Settings") -> None:
         self.model = settings.embedder_model or DEFAULT
@@ -51,13 +51,13 @@ class SentenceTransformersEmbedder:
         self._trusted = settings.embedder_trust_remote_code
         if known and known.runs_own_code and not self._trusted:
             raise EmbedderError(
-                f"{self.model} brings Python code of its own, which would run here",
-                "look at it on the hub, and set embedder_trust_remote_code=true, or take another embedder_model",
+                f"{self.model} contains Python code, which would run on this machine",
+                "review it on the hub and set embedder_trust_remote_code=true, or choose another embedder_model",
             )
 
     @property
     def name(self) -> str:
-        """The model's name: the collection is called by it."""
+        """The model's name, which is part of the collection's name."""
         return self.model
 
     @cached_property
@@ -66,11 +66,11 @@ class SentenceTransformersEmbedder:
         return int(self._loaded.get_embedding_dimension())
 
     def documents(self, texts: Sequence[str]) -> Vectors:
-        """Embed chunks, cut at MAX_TOKENS."""
+        """Embed chunks, truncated to MAX_TOKENS."""
         return self._embedded(texts, "")
 
     def query(self, text: str) -> Vectors:
-        """Embed a question, after the model's prompt."""
+        """Embed a question, with the model's query prompt."""
         row: Vectors = self._embedded([text], self._prompt)[0]
         return row
 
@@ -78,9 +78,9 @@ class SentenceTransformersEmbedder:
         batch = BATCH_GPU if self._loaded.device.type == "cuda" else BATCH_CPU
         try:
             rows = self._loaded.encode(list(texts), prompt=prompt, batch_size=batch, show_progress_bar=False)
-        except RuntimeError as error:  # torch's, for a card without room
+        except RuntimeError as error:  # torch's out-of-memory error is one
             raise EmbedderError(
-                f"{self.model} failed: {str(error).partition(chr(10))[0]}", "free the card, or take a smaller model"
+                f"{self.model} failed: {str(error).partition(chr(10))[0]}", "free GPU memory, or choose a smaller model"
             ) from error
         return unit(np.asarray(rows, np.float32).reshape(len(texts), -1))
 
@@ -91,7 +91,7 @@ class SentenceTransformersEmbedder:
             from sentence_transformers import SentenceTransformer
         except ImportError as error:
             raise EmbedderError(
-                f"the package {error.name} is not installed", "run `make setup-ml`, or set another embedder"
+                f"the package {error.name} is not installed", "run `make setup-ml`, or choose another embedder"
             ) from error
         half = {"dtype": torch.bfloat16} if torch.cuda.is_available() else {}
         try:
@@ -99,14 +99,14 @@ class SentenceTransformersEmbedder:
         except (OSError, ValueError) as error:
             cause = str(error).partition("\n")[0]
             raise EmbedderError(
-                f"{self.model} can't be loaded: {cause}", "set embedder_model to a folder, or a name on the hub"
+                f"{self.model} can't be loaded: {cause}", "set embedder_model to a folder or to a name on the hub"
             ) from error
         model.max_seq_length = min(model.max_seq_length or MAX_TOKENS, MAX_TOKENS)
         return model.eval()
 
 
 def open_model(settings: "Settings") -> SentenceTransformersEmbedder:
-    """Open the model that the settings name, by default stella. Raise EmbedderError where it can't be loaded."""
+    """Open the configured model, by default stella. Raise EmbedderError if it can't be loaded."""
     embedder = SentenceTransformersEmbedder(settings)
-    embedder.dimension  # noqa: B018  # loads it: who opens an index is told at once
+    embedder.dimension  # noqa: B018  # loads the model, so that errors show when the index is opened
     return embedder

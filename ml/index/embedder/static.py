@@ -1,7 +1,9 @@
-"""Static vectors: a text is the weighted sum of its words' vectors. No model runs; one core embeds thousands a second.
+"""Static vectors: a text's vector is the weighted sum of its words' vectors.
 
-The table is trained by `ml.index.embedder.train` and ships as `data/` beside this module: `vocabulary.txt`, one piece a
-line; `vectors.npy`, int8, one row a piece; `scales.npy`, what a row is multiplied by (its weight is in it).
+No model runs; one core embeds thousands of chunks per second.
+
+`ml.index.embedder.train` trains the table, which ships in `data/` next to this module: `vocabulary.txt`, one piece per
+line; `vectors.npy`, int8, one row per piece; `scales.npy`, the factor of each row (its weight included).
 """
 
 from collections.abc import Sequence
@@ -23,7 +25,7 @@ BATCH = 256
 
 
 class StaticEmbedder:
-    """The default embedder."""
+    """The default embedder: a lookup table."""
 
     def __init__(
         self, vocabulary: Vocabulary, vectors: NDArray[np.int8], scales: NDArray[np.float32], name: str = NAME
@@ -35,13 +37,13 @@ class StaticEmbedder:
 
     @classmethod
     def load(cls, folder: Path = DATA) -> Self:
-        """Read the table that `save_table` wrote; its rows are read from the disk only as they are needed."""
+        """Open the table that `save_table` wrote, memory-mapped."""
         pieces = (folder / "vocabulary.txt").read_text(encoding="utf-8").split("\n")
         return cls(Vocabulary(pieces), np.load(folder / "vectors.npy", mmap_mode="r"), np.load(folder / "scales.npy"))
 
     @property
     def name(self) -> str:
-        """The table and its version."""
+        """The table's name and version."""
         return self._name
 
     @property
@@ -50,14 +52,14 @@ class StaticEmbedder:
         return int(self._vectors.shape[1])
 
     def documents(self, texts: Sequence[str]) -> Vectors:
-        """Embed chunks. Gives float32, shape (len(texts), dimension); a text without a known word is all zeros."""
+        """Embed chunks: float32, shape (len(texts), dimension); all zeros for a text without known words."""
         found = np.zeros((len(texts), self.dimension), np.float32)
         for start in range(0, len(texts), BATCH):
             found[start : start + BATCH] = self._embed(texts[start : start + BATCH])
         return found
 
     def query(self, text: str) -> Vectors:
-        """Embed a question. Gives float32, shape (dimension,)."""
+        """Embed a question: float32, shape (dimension,)."""
         vector: Vectors = self.documents([text])[0]
         return vector
 
@@ -70,17 +72,17 @@ class StaticEmbedder:
         owners, pieces = np.divmod(cells, width)
         used, columns = np.unique(pieces, return_inverse=True)
         weights = np.zeros((len(texts), len(used)), np.float32)
-        weights[owners, columns] = self._scales[pieces] * damped(counts)
+        weights[owners, columns] = self._scales[pieces] * sublinear(counts)
         return unit(weights @ self._vectors[used].astype(np.float32))
 
 
-def damped(counts: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return what n occurrences of a piece in one text count: less than n times as much as one."""
+def sublinear(counts: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return the sublinear weight of n occurrences of a piece in one text."""
     return np.sqrt(counts, dtype=np.float32)
 
 
 def save_table(folder: Path, pieces: Sequence[str], vectors: Vectors) -> None:
-    """Write the table of weighted vectors, float32 of shape (len(pieces), dimension), as int8 and a scale a row."""
+    """Write the table of weighted vectors, float32 of shape (len(pieces), dimension), as int8 with one scale per row."""
     folder.mkdir(parents=True, exist_ok=True)
     scales = np.maximum(np.abs(vectors).max(axis=1), np.float32(1e-12)) / np.float32(127)
     np.save(folder / "vectors.npy", np.rint(vectors / scales[:, None]).astype(np.int8))
@@ -90,5 +92,5 @@ def save_table(folder: Path, pieces: Sequence[str], vectors: Vectors) -> None:
 
 @cache
 def load_static() -> StaticEmbedder:
-    """Return the embedder that ships with the package, once for each process."""
+    """Return the embedder that ships with the package, loaded once per process."""
     return StaticEmbedder.load()

@@ -1,4 +1,4 @@
-"""From text to rows of the vector table: identifiers taken apart, then greedy WordPiece (Schuster & Nakajima, 2012)."""
+"""Map text to rows of the vector table: split identifiers, then greedy WordPiece (Schuster & Nakajima, 2012)."""
 
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ CONTINUATION = "##"
 
 
 class Vocabulary:
-    """Pieces by their row. A word that its pieces can't spell has no row and counts for nothing."""
+    """Maps pieces to rows. A word that can't be spelled with pieces is ignored."""
 
     def __init__(self, pieces: Sequence[str]) -> None:
         self.pieces = tuple(pieces)
@@ -23,14 +23,14 @@ class Vocabulary:
         return len(self.pieces)
 
     def rows(self, text: str, limit: int) -> list[int]:
-        """Return the rows of a text's first `limit` identifiers, in order and with repetitions."""
+        """Return the rows of a text's first `limit` identifiers, in order, with repetitions."""
         return list(chain.from_iterable(map(self._of_identifier, islice(identifiers(text), limit))))
 
     def _identifier(self, identifier: str) -> tuple[int, ...]:
         return tuple(row for part in parts_of(identifier) for row in self.word(part))
 
     def word(self, word: str) -> tuple[int, ...]:
-        """Return the rows of one lower-case word: its own, or those of the longest pieces from left to right."""
+        """Return the row of a lower-case word, or the rows of its longest pieces from left to right."""
         word = "".join(mark for mark in unicodedata.normalize("NFD", word) if not unicodedata.combining(mark))
         pieces = tuple(self._pieces(word))
         return pieces if -1 not in pieces else ()

@@ -1,4 +1,4 @@
-"""The languages that are split by their grammar: one file a language in data/, see README.md."""
+"""The languages that are split by their grammar: one file per language in data/, see README.md."""
 
 import re
 import tomllib
@@ -10,7 +10,7 @@ from ml.patterns import bounded
 
 DATA = Path(__file__).with_name("data")
 SHEBANG = re.compile(r"#!\s*\S*/(?:env\s+(?:-\S+\s+)*)?([a-z]+)")
-# A header of C++ has the same suffix as one of C.
+# A C++ header has the same suffix as a C header.
 HEADER_CHARACTERS = 200_000
 CPP_HEADER = bounded(
     r"^[^\S\n]*(?:class|namespace|template|public:|private:)\b|\bconstexpr\b|::",
@@ -21,7 +21,7 @@ CPP_HEADER = bounded(
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """What a language's file says; README.md explains each key."""
+    """The definition of a language; README.md explains each key."""
 
     name: str
     grammar: str
@@ -52,7 +52,7 @@ BY_SUFFIX = {suffix: language.name for language in LANGUAGES.values() for suffix
 BY_FILE = {file: language.name for language in LANGUAGES.values() for file in language.files}
 BY_SHEBANG = {shebang: language.name for language in LANGUAGES.values() for shebang in language.shebangs}
 
-# Languages without a grammar that LangChain's splitter knows, by suffix: its name for them is ours too.
+# Languages without a grammar that LangChain's splitter supports, by suffix, under LangChain's names.
 BY_RECURSION = {
     ".proto": "proto", ".rst": "rst", ".ps1": "powershell", ".sol": "sol", ".html": "html", ".htm": "html",
     ".tex": "latex", ".cob": "cobol", ".cbl": "cobol",
@@ -60,7 +60,7 @@ BY_RECURSION = {
 
 
 def language_of(path: str, text: str) -> str:
-    """Return the language of a file by its name, or by its first line; "" for one that is not known."""
+    """Return the language of a file by its name or its first line; "" if unknown."""
     name = PurePosixPath(path).name
     suffix = PurePosixPath(name).suffix.lower()
     if suffix == ".h" and CPP_HEADER.search(text[:HEADER_CHARACTERS]):

@@ -1,4 +1,4 @@
-"""The symbols that a file defines, as its grammar's query finds them: nested, each with its rows."""
+"""The symbols that a file defines, found by its grammar's query: nested, each with its rows."""
 
 import re
 from bisect import bisect_right
@@ -32,8 +32,10 @@ PAIRS = {'"': '"', "'": "'", "`": "`", "(": ")", "[": "]"}
 
 @dataclass(eq=False)
 class Definition:
-    """A symbol, or the file itself. Rows are 0-based and inclusive, comments and decorators above included; `line` is the
-    row of the symbol's own first token.
+    """A symbol, or the file itself.
+
+    Rows are 0-based and inclusive, with the comments and decorators above; `line` is the row of the symbol's own first
+    token.
     """
 
     start: int
@@ -49,10 +51,10 @@ class Definition:
 
     @cached_property
     def signature(self) -> str:
-        """What stands before the body (the first line where there is none) on one line, without annotations."""
+        """The text before the body (or the first line if there is none) on one line, without annotations."""
         if self.node is None:
             return ""
-        # `export` or `template <…>` around it belong to the signature.
+        # An enclosing `export` or `template <…>` belongs to the signature.
         before = self.data[(self.outer or self.node).start_byte : self.node.start_byte].decode("utf-8", "replace")
         end = min(
             self.body.start_byte if self.body else self.node.end_byte, self.node.start_byte + 4 * SIGNATURE_CHARACTERS
@@ -68,7 +70,7 @@ class Definition:
 
 @dataclass(frozen=True)
 class Syntax:
-    """What a file's tree says: its outermost definitions, others in them, and where its statements begin."""
+    """A file's outermost definitions, with those nested in them, and the rows where its statements begin."""
 
     root: "Node"
     definitions: list[Definition]
@@ -76,7 +78,7 @@ class Syntax:
     _statements: "dict[int, tuple[Sequence[Node], Sequence[int]]]" = field(default_factory=dict)
 
     def statement(self, body: "Node | None", earliest: int, latest: int) -> int | None:
-        """Return the last row between these at which a statement of the body begins, an outer one before an inner."""
+        """Return the last row in the range at which a statement of the body begins; outer statements take precedence."""
         node: Node | None = body or self.root
         while node is not None:
             statements, rows = self._children(node)
@@ -95,7 +97,7 @@ class Syntax:
 
 
 def read_syntax(language: Language, data: bytes) -> Syntax | None:
-    """Return what a file (UTF-8) defines; None where its grammar does not get through it in time."""
+    """Return the definitions in a file (UTF-8), or None if parsing takes too long."""
     root = parse(language, data)
     if root is None:
         return None
@@ -104,11 +106,11 @@ def read_syntax(language: Language, data: bytes) -> Syntax | None:
     found = [_definition(language, data, captures, above) for captures in captured if "above" not in captures]
     if language.until_next:
         found = list(_until_next(found, root.end_point[0]))
-    return Syntax(root, _nested(language, found), above)
+    return Syntax(root, _nest(language, found), above)
 
 
 def _above(captured: "list[Captures]", data: bytes) -> Iterator[tuple[int, int]]:
-    """Yield last row, first row of each comment that has its lines for itself."""
+    """Yield (last row, first row) of each comment that shares no line with code."""
     for captures in captured:
         for node in captures.get("above", ()):
             row, column = node.start_point
@@ -175,8 +177,8 @@ def _until_next(found: list[Definition], last_row: int) -> Iterator[Definition]:
         yield one
 
 
-def _nested(language: Language, found: list[Definition]) -> list[Definition]:
-    """Put each definition into the one around it; of two that share a row the first one has it."""
+def _nest(language: Language, found: list[Definition]) -> list[Definition]:
+    """Nest each definition in the one that encloses it; a row shared by two belongs to the first."""
     outermost: list[Definition] = []
     around: list[Definition] = []
     for one in sorted(found, key=_place):
@@ -204,7 +206,7 @@ def _place(one: Definition) -> tuple[int, int]:
 
 
 def _is_same(outer: Definition, inner: Definition) -> bool:
-    """Two patterns found one node, or a type and the name that it is given (C's typedef)."""
+    """Return whether two patterns matched the same node, or a type and its typedef name (C)."""
     rows = (inner.start, inner.end) == (outer.start, outer.end)
     return inner.node == outer.node or (rows and inner.kind == outer.kind == "class")
 

@@ -1,4 +1,4 @@
-"""Parses a file by its grammar, within bounds: no text may bring an index run down or hold it up."""
+"""Parse a file with its grammar, within limits: no text may crash an index run or stall it."""
 
 import importlib
 import re
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from tree_sitter import Language as Grammar
     from tree_sitter import Node, Parser, Query
 
-# A real file of 1 MB takes 0.5 s; some grammars are quadratic, or worse, in what they do not understand.
+# A real file of 1 MB takes 0.5 s; some grammars are quadratic or worse on text they can't parse.
 PARSE_SECONDS, PARSE_SECONDS_PER_BYTE = 0.5, 2e-6
 READ_BYTES = 1 << 16
-# A query over an error is quadratic in the tokens that it holds.
+# A query over an error node is quadratic in its tokens.
 ERROR_TOKENS = 5_000
-# Matches that a query may have begun at the same time: no real file needs more than 32, and without a limit a block of
-# 2,000 names takes minutes.
+# Limit of in-progress matches of a query: no real file needs more than 32, and without a limit a block of 2,000 names
+# takes minutes.
 MATCHES_AT_ONCE = 64
 
-# What a language's templates look like, by its name.
+# The pattern of a language's template markup, by its name.
 TEMPLATES = {
     language.name: re.compile(language.templates.encode(), re.DOTALL | re.MULTILINE)
     for language in LANGUAGES.values()
@@ -34,7 +34,7 @@ _parsers = threading.local()
 
 
 def parser(name: str) -> "tuple[Parser, Query]":
-    """Return this thread's parser of a language, and the query over its trees. A parser serves one thread at a time."""
+    """Return this thread's parser of a language and its query. Parsers are not thread-safe."""
     from tree_sitter import Parser
 
     grammar, query = _grammar(name)
@@ -51,27 +51,27 @@ def _grammar(name: str) -> "tuple[Grammar, Query]":
 
     language = LANGUAGES[name]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # the Dockerfile grammar gives its address as a number
+        warnings.simplefilter("ignore", DeprecationWarning)  # the Dockerfile grammar returns its address as a number
         grammar = Grammar(getattr(importlib.import_module(language.grammar), language.factory)())
     above = "\n".join(f"({pattern}) @above" for pattern in language.above)
     return grammar, Query(grammar, f"{language.query}\n{above}")
 
 
 def matches(language: Language, root: "Node") -> "list[dict[str, list[Node]]]":
-    """Return what the language's query finds in a tree."""
+    """Return the matches of the language's query in a tree."""
     from tree_sitter import QueryCursor
 
-    # Not by its progress callback, which tree-sitter 0.26 calls through a pointer that no longer holds.
+    # Not through the progress callback, which tree-sitter 0.26 calls through a dangling pointer.
     found = QueryCursor(parser(language.name)[1], match_limit=MATCHES_AT_ONCE).matches(root)
     return [captures for _, captures in found]
 
 
 def parse(language: Language, data: bytes) -> "Node | None":
-    """Return the root of a text's (UTF-8) syntax tree; None for one that the grammar does not get through in time."""
+    """Return the root of the syntax tree of a text (UTF-8), or None if parsing takes too long."""
     if language.deepest and _is_too_deep(data, language.deepest):
         return None
     if language.name in TEMPLATES:
-        data = TEMPLATES[language.name].sub(_hidden, data)
+        data = TEMPLATES[language.name].sub(_mask_template, data)
     made_parser, _ = parser(language.name)
     until = thread_time() + PARSE_SECONDS + PARSE_SECONDS_PER_BYTE * len(data)
     try:
@@ -80,19 +80,19 @@ def parse(language: Language, data: bytes) -> "Node | None":
             encoding="utf8",
             progress_callback=lambda *_: thread_time() > until,
         ).root_node
-    except ValueError:  # what tree-sitter raises for a parse that was given up
+    except ValueError:  # tree-sitter's error for a cancelled parse
         made_parser.reset()
         return None
     return None if _is_noise(root) else root
 
 
 def _is_too_deep(data: bytes, deepest: int) -> bool:
-    """Tell whether a line begins with so many blanks and marks of YAML that the grammar would crash."""
+    """Return whether a line is indented (blanks, YAML markers) so deeply that the grammar would crash."""
     return any(len(line) - len(line.lstrip(b" \t?:-")) >= deepest for line in data.split(b"\n"))
 
 
-def _hidden(template: re.Match[bytes]) -> bytes:
-    """Return as many bytes that the grammar knows: a comment for what fills its lines, else a word."""
+def _mask_template(template: re.Match[bytes]) -> bytes:
+    """Return filler of the same length that the grammar accepts: a comment for whole lines, otherwise a word."""
     fill = b"#" if template.lastgroup == "alone" else b"x"
     return b"\n".join(fill * len(line) for line in template[0].split(b"\n"))
 

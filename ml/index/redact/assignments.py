@@ -37,6 +37,10 @@ CONNECTION_PART = bounded(
 )
 # A line of settings in a text that may hold any: a name, and one value up to the end of the line.
 SETTING_LINE = bounded(r"[ \t]{0,40}(?:[-*#;]{1,2}[ \t]{1,4})?(?:export[ \t]+|set[ \t]+|\$env:)?[\"']?[\w.:-]{0,60}$")
+ITEM = bounded(r"[\"'],?\s{0,80}[\"'](?P<value>[^\"'\s]{6,200})(?=[\"'])")
+AFTER_AND = bounded(r"[^\s\"'`,;<>(){}\[\]|\\]{1,200}")
+# Sixteen letters of no word, as Yandex and Google make for an application.
+CONSONANTS = bounded(r"(?=[a-z]{16}$)[a-z]{0,11}?[bcdfghjklmnpqrstvwxz]{5}", longest=16)
 SHORTEST = 4
 KINDS = {"code": "password", "pin": "password"}
 LINE_LIMIT = 300
@@ -70,8 +74,9 @@ def find_assignments(path: str, text: str, lower: str, anchors: frozenset[str]) 
                 span = find_told(text, name, prose=place.prose)
                 vain -= not span
             if span:
-                yield Span(span.start, span.end, KINDS.get(span.kind, span.kind))
-                after = span.end
+                for one in (span, *_listed(text, span)):
+                    yield Span(one.start, one.end, KINDS.get(one.kind, one.kind))
+                    after = one.end
 
 
 def _value(text: str, strings: Strings, name: Name, place: Place) -> Span | None:
@@ -87,6 +92,7 @@ def _value(text: str, strings: Strings, name: Name, place: Place) -> Span | None
     else:
         start, end = found.span("bare")
         start, end = (start + max(name.end, name.tail), end + max(name.end, name.tail)) if flag else (start, end)
+        end = _end_of_bare(text, start, end) if place.settings else end
     if end - start < SHORTEST:
         return None
     settings = (
@@ -95,6 +101,26 @@ def _value(text: str, strings: Strings, name: Name, place: Place) -> Span | None
     if not _is_secret(text[start:end], name, bare=not (quote or text[start - 1] == ">"), settings=settings):
         return None
     return Span(start, end, name.kind)
+
+
+def _listed(text: str, first: Span) -> Iterator[Span]:
+    """Yield the other secrets of a list of strings: `"ApiKeys": ["…", "…"]`."""
+    at = first.end
+    if not text[max(0, first.start - LINE_LIMIT) : max(0, first.start - 1)].rstrip().endswith("["):
+        return
+    while item := ITEM.match(text[at : at + LINE_LIMIT]):
+        if not is_placeholder(item["value"]) and (first.kind == "password" or looks_random(item["value"])):
+            yield Span(at + item.start("value"), at + item.end("value"), first.kind)
+        at += item.end("value")
+
+
+def _end_of_bare(text: str, start: int, end: int) -> int:
+    """Return where a bare value ends, which may hold an "&" where it is no part of an address."""
+    if text[end : end + 1] != "&" or text[end + 1 : end + 2] in ("&", " ", ""):
+        return end
+    line = text[max(0, start - LINE_LIMIT, text.rfind("\n", max(0, start - LINE_LIMIT), start)) : start]
+    found = None if "?" in line or "://" in line or "&" in line else AFTER_AND.match(text[end : end + LINE_LIMIT])
+    return end + found.end() if found else end
 
 
 def _following(text: str, name: Name) -> Match[str] | None:
@@ -143,5 +169,6 @@ def _is_password(value: str, settings: bool) -> bool:
     if TECHNICAL.fullmatch(value):
         return False
     if WORDS_ALONE.fullmatch(value) or (not settings and NAME.fullmatch(value)):
-        return value.isascii() and ((settings and value.islower()) or value.count("-") > 2)
+        by_sight = (settings and value.islower()) or value.count("-") > 2 or bool(CONSONANTS.match(value))
+        return value.isascii() and by_sight
     return len(value) >= 6 or any(map(str.isdigit, value))

@@ -1,7 +1,7 @@
 """Passwords on command lines and in directives of servers' settings: told by the program, not by a name."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from ml.index.redact.spans import DIGEST_OR_PLACE, WORDS_ALONE, Span, is_placeholder, positions
@@ -24,33 +24,35 @@ class Command(NamedTuple):
     option: Bounded
 
 
-def _command(programs: str, option: str) -> Command:
-    anchors = tuple(f"{name}{end}" for name in programs.split() for end in (" ", '"', "'", ".exe"))
-    return Command(anchors, bounded(rf"{BEFORE}{option}{WORD}", longest=LONGEST_COMMAND + 1))
-
-
-COMMANDS = (
-    _command("mysql mysqldump mysqladmin mysqlimport mysqlcheck mysqlshow mariadb mariadb-dump mycli xtrabackup", "-p"),
-    _command("7z 7za 7zr 7zz rar unrar", "-(?:hp|p)"),
-    _command("sshpass", f"-p{MAYBE_APART}"),
-    _command("redis-cli keydb-cli valkey-cli", f"(?:-a|--pass){APART}"),
-    _command("mongo mongosh mongodump mongorestore mongoexport mongoimport", f"-p{APART}"),
-    _command("docker podman helm nerdctl buildah oc az cf argocd mosquitto useradd usermod rdesktop", f"-p{APART}"),
-    _command("ldapsearch ldapadd ldapmodify ldapdelete ldapwhoami ldappasswd", f"-w{APART}"),
-    _command("sqlcmd bcp tsql mosquitto_pub mosquitto_sub zip unzip ipmitool", f"-P{APART}"),
-    _command("isql gbak gfix gsec", f"-(?:p|pas|password){APART}"),
-    _command("keytool jarsigner apksigner", f"-(?:storepass|keypass|srcstorepass|deststorepass|new){APART}"),
-    _command("openssl", rf"(?:-passin|-passout|-pass|-password){APART}[\"']?pass:"),
-    _command("openssl", f"-k{APART}"),
-    _command("xfreerdp wfreerdp", "/p:"),
-    _command("snmpwalk snmpget snmpset snmpbulkwalk snmptrap", f"-[AX]{APART}"),
-    _command("smbclient smbget rpcclient", rf"(?:-U|--user){MAYBE_APART}[\"']?[\w.\\/@-]{{1,64}}%"),
-    _command("htpasswd", r"-\w{0,3}b\w{0,3}[ \t]+\S{1,200}[ \t]+\S{1,64}[ \t]+"),
-    _command("wpa_passphrase", r"(?:\"[^\"\n]{1,64}\"|[\w.-]{1,64})[ \t]+"),
-    _command("sqlplus sqlldr expdp impdp rman", r"[\w$]{1,64}/"),
-    _command("1cv8 1cv8c 1cv8s 1cestart", rf"/(?:P|ConfigurationRepositoryP|WSP){MAYBE_APART}"),
-    _command("net", r"/user:\S{1,64}[ \t]+"),
-    _command("nmcli rclone", r"(?:wifi-sec\.psk|password|obscure)[ \t]+"),
+OPTIONS = (
+    ("mysql mysqldump mysqladmin mysqlimport mysqlcheck mysqlshow mariadb mariadb-dump mycli xtrabackup", "-p"),
+    ("7z 7za 7zr 7zz rar unrar", "-(?:hp|p)"),
+    ("sshpass", f"-p{MAYBE_APART}"),
+    ("redis-cli keydb-cli valkey-cli", f"(?:-a|--pass){APART}"),
+    ("mongo mongosh mongodump mongorestore mongoexport mongoimport", f"-p{APART}"),
+    ("docker podman helm nerdctl buildah oc az cf argocd mosquitto useradd usermod rdesktop", f"-p{APART}"),
+    ("ldapsearch ldapadd ldapmodify ldapdelete ldapwhoami ldappasswd", f"-w{APART}"),
+    ("sqlcmd bcp tsql mosquitto_pub mosquitto_sub zip unzip ipmitool", f"-P{APART}"),
+    ("isql gbak gfix gsec", f"-(?:p|pas|password){APART}"),
+    ("keytool jarsigner apksigner", f"-(?:storepass|keypass|srcstorepass|deststorepass|new){APART}"),
+    ("openssl", rf"(?:-passin|-passout|-pass|-password){APART}[\"']?pass:"),
+    ("openssl", f"-k{APART}"),
+    ("xfreerdp wfreerdp", "/p:"),
+    ("snmpwalk snmpget snmpset snmpbulkwalk snmptrap", f"-[AX]{APART}"),
+    ("smbclient smbget rpcclient", rf"(?:-U|--user){MAYBE_APART}[\"']?[\w.\\/@-]{{1,64}}%"),
+    ("htpasswd", r"-\w{0,3}b\w{0,3}[ \t]{1,80}\S{1,200}[ \t]{1,80}\S{1,64}[ \t]{1,80}"),
+    ("wpa_passphrase", r"(?:\"[^\"\n]{1,64}\"|[\w.-]{1,64})[ \t]{1,80}"),
+    ("sqlplus sqlldr expdp impdp rman", r"[\w$]{1,64}/"),
+    ("1cv8 1cv8c 1cv8s 1cestart", rf"/(?:P|ConfigurationRepositoryP|WSP){MAYBE_APART}"),
+    ("net", r"/user:\S{1,64}[ \t]{1,80}"),
+    ("nmcli rclone", r"(?:wifi-sec\.psk|password|obscure)[ \t]{1,80}"),
+)
+COMMANDS = tuple(
+    Command(
+        tuple(f"{name}{end}" for name in programs.split() for end in (" ", '"', "'", ".exe")),
+        bounded(rf"{BEFORE}{option}{WORD}", longest=LONGEST_COMMAND + 1),
+    )
+    for programs, option in OPTIONS
 )
 
 DIRECTIVE = re.compile(
@@ -58,20 +60,24 @@ DIRECTIVE = re.compile(
 )
 VARIABLE = re.compile(r"[A-Z_]{4,10}=(?P<bare>[^\s\"'`;|&<>(){},$]{4,200})(?=[\s\"']|$)")
 PIPED = re.compile(
-    r"echo[ \t]+(?:-[en]{1,2}[ \t]+)?[\"']?(?:[\w.-]{1,64}:)?(?P<bare>[^\s\"':|]{4,128})[\"']?[ \t]{0,8}\|[ \t]{0,8}"
-    r"(?:sudo[ \t]+)?(?:chpasswd|-\w{0,4}S|passwd[ \t]+--stdin|docker login|cryptsetup|gpg|su\b)"
+    r"echo[ \t]{1,80}(?:-[en]{1,2}[ \t]{1,80})?[\"']?(?:[\w.-]{1,64}:)?(?P<bare>[^\s\"':|]{4,128})[\"']?[ \t]{0,8}\|[ \t]{0,8}"
+    r"(?:sudo[ \t]{1,80})?(?:chpasswd|-\w{0,4}S|passwd[ \t]{1,80}--stdin|docker login|cryptsetup|gpg|su\b)"
 )
 OF_1C = re.compile(
     r"/N[ \t]{0,4}(?:\"{1,2}[^\"\n]{0,64}\"{1,2}|[^\s/\"]{1,64})[ \t\"',]{1,8}/P[ \t]{0,4}\"{0,2}(?P<bare>[^\s\"/]{3,128})"
 )
-NETRC = re.compile(r"machine[ \t]+\S{1,200}[ \t]+login[ \t]+\S{1,200}[ \t]+password[ \t]+(?P<bare>\S{3,200})")
+NETRC = re.compile(
+    r"machine[ \t]{1,80}\S{1,200}[ \t]{1,80}login[ \t]{1,80}\S{1,200}[ \t]{1,80}password[ \t]{1,80}(?P<bare>\S{3,200})"
+)
+DIRECTIVES = "bindpw BINDPW bind_pw rootpw root_pw olcRootPW requirepass masterauth".split()
+VARIABLES = "PASSWORD= PASSWD= PASS= PWD= SECRET= TOKEN= API_KEY= APIKEY= ACCESS_KEY=".split()
 ALONE = {
-    **dict.fromkeys(("bindpw", "BINDPW", "bind_pw", "rootpw", "root_pw", "olcRootPW", "requirepass", "masterauth"), DIRECTIVE),
-    **dict.fromkeys(("PASSWORD=", "PASSWD=", "PASS=", "PWD=", "SECRET=", "TOKEN=", "API_KEY=", "APIKEY=", "ACCESS_KEY="), VARIABLE),
-    "echo ": PIPED,
-    "/N": OF_1C,
-    "machine ": NETRC,
-}  # fmt: skip
+    **dict.fromkeys(DIRECTIVES, DIRECTIVE.match),
+    **dict.fromkeys(VARIABLES, VARIABLE.match),
+    "echo ": PIPED.match,
+    "/N": OF_1C.match,
+    "machine ": NETRC.match,
+}
 ANCHORS = (*ALONE, *(anchor for command in COMMANDS for anchor in command.anchors))
 
 
@@ -87,9 +93,9 @@ def find_in_commands(text: str, anchors: frozenset[str]) -> Iterator[Span]:
         yield from _alone(text, anchor, ALONE[anchor])
 
 
-def _alone(text: str, anchor: str, pattern: re.Pattern[str]) -> Iterator[Span]:
+def _alone(text: str, anchor: str, match: Callable[[str, int], re.Match[str] | None]) -> Iterator[Span]:
     for at in positions(text, anchor):
-        if (found := pattern.match(text, at)) and (span := _span(found)):
+        if (found := match(text, at)) and (span := _span(found)):
             yield span
 
 

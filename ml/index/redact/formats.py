@@ -9,9 +9,10 @@ from ml.patterns import Bounded, bounded
 
 ENV_FILE = bounded(r"(?:^|/)(?:\.env|\.envrc|[^/]*\.env|\.env\.[^/]*|\.flaskenv)$", longest=300)
 ENV_EXAMPLE = bounded(r"(?i:example|sample|template|dist|defaults?$|schema)", longest=300)
-ENV_NAME = re.compile(
-    r"^\ufeff?[ \t]{0,80}+(?:#[ \t]{0,80}+)?(?:export[ \t]{1,80}+)?[^\W\d][\w.-]{0,200}+[ \t]{0,80}+=[ \t]{0,80}+",
-    re.MULTILINE,
+LONGEST_ENV_NAME = 700
+ENV_NAME = bounded(
+    r"\ufeff?[ \t]{0,80}+(?:#[ \t]{0,80}+)?(?:export[ \t]{1,80}+)?[^\W\d][\w.-]{0,200}+[ \t]{0,80}+=[ \t]{0,80}+",
+    longest=LONGEST_ENV_NAME,
 )
 NETRC_FILE = bounded(r"(?:^|/)[._]netrc$", longest=300)
 NETRC = re.compile(r"(?:password|passwd|account)\s{1,80}+(?P<secret>\S{1,4096}+)")
@@ -75,21 +76,23 @@ def _span(found: re.Match[str], kind: str) -> Span:
 
 def _env(text: str) -> Iterator[Span]:
     """Yield the values of a file of `NAME=value`, of which a quoted one may have several lines."""
-    after, ends = 0, Strings(text, across_lines=True)
-    for name in ENV_NAME.finditer(text):
-        start = name.end()
-        if name.start() < after:
-            continue
-        if text[start : start + 1] in ("'", '"') and (end := ends.end(text[start], start + 1)) > start:
-            start += 1
-        else:
-            line_end = text.find("\n", start)
-            line = text[start : line_end if line_end >= 0 else len(text)]
-            line = "" if line.startswith("#") else line.partition(" #")[0].partition("\t#")[0].rstrip()
-            end = start + len(line)
-        if end > start:
-            yield Span(start, end, "env-value")
-            after = end
+    at, ends = 0, Strings(text, across_lines=True)
+    while at < len(text):
+        if name := ENV_NAME.match(text[at : at + LONGEST_ENV_NAME]):
+            start, end = _env_value(text, at + name.end(), ends)
+            if end > start:
+                yield Span(start, end, "env-value")
+            at = end
+        at = text.find("\n", at) + 1 or len(text)
+
+
+def _env_value(text: str, start: int, ends: Strings) -> tuple[int, int]:
+    if text[start : start + 1] in ("'", '"') and (end := ends.end(text[start], start + 1)) > start:
+        return start + 1, end
+    line_end = text.find("\n", start)
+    line = text[start : line_end if line_end >= 0 else len(text)]
+    line = "" if line.startswith("#") else line.partition(" #")[0].partition("\t#")[0].rstrip()
+    return start, start + len(line)
 
 
 def _kubernetes_json(text: str) -> Iterator[Span]:

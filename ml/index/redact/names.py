@@ -43,13 +43,16 @@ KEY_OF_WHAT = bounded(
     r"|service|storage|app(?:lication)?|client|consumer|session|hmac|jwt|webhook|deploy|root|admin|subscription|cookie|aes"
     r"|cipher|security|write|server)[_.: -]{0,2}$"
 )
-PASS_ALONE = bounded(r"pass[\"'`*]{0,3}\]?[ \t]{0,8}(?:(?::=|=>|[:=])[ \t]{0,8}[\"'`*\w]|(?:[—–-]|is)[ \t])")
+PASS_ALONE = bounded(
+    r"pass[\"'`*]{0,3}\]?[ \t]{0,8}(?:(?::=|=>|[:=](?!\w{1,20}:`))[ \t]{0,8}[\"'`*\w]|(?:[—–-]|is)[ \t])"
+)
 PW_ALONE = bounded(r"pw[\"'`*]{0,3}\]?[ \t]{0,8}(?::=|=>|[:=—–])")
-# What is not kept secret although it is called so: Microsoft's publicKeyToken, a token that leads to the next page.
-NO_SECRET = bounded(r"(?:public[_-]?(?:key)?|page|next|continuation|sync|cancel\w{0,12})[_-]?$")
+# What is not kept secret although it is called so: publicKeyToken, a token of the next page, the name of a Secret.
+NO_SECRET = bounded(r"(?:public[_-]?(?:key)?|page|next|continuation|sync|cancel\w{0,12}|existing|checksum)[_/-]?$")
 OF_PW = bounded(r"(?:bind|root|user|db|admin|my|sql|ftp|ssh|smtp|mail|wifi|login|^|[^a-z])[_-]?$")
 PIN = bounded(r"pin(?:[ _-]?code)?(?![a-z])")
 LONGEST_PREFIX = 12
+LONGEST_WORD = 60
 
 RUSSIAN_ANCHORS = ("парол", "пасс", "секрет", "токен", "ключ", "код", "пин", "учет", "учёт", "кред", "доступы")
 RUSSIAN = re.compile(
@@ -65,12 +68,14 @@ RUSSIAN = re.compile(
 POLICY = "парольн"
 
 # The same words in Latin letters, with the rest of the identifier.
-LATIN = re.compile(
+LATIN = bounded(
     r"(?P<password>parol(?:['`]|[iyja]{1,2}|em|ju)?(?!es?\b)|kod[ _-]?dostupa|kodov\w{2,3}[ _-]?slov\w{1,2}"
     r"|uchetn\w{2,4}[ _-]?dann\w{1,3})"
     r"|(?P<secret>sekret(?!ar)\w{0,4}(?:[ _-]?(?:k[lj]+[yiu]+c?h|token)\w{0,4})?)"
-    r"|(?P<key>kl(?:y|j|i)?uch?h?['`]?(?![b-df-z])|pin[ _-]?kod)"
+    r"|(?P<key>kl(?:y|j|i)?uch?h?['`]?(?![b-df-z])|pin[ _-]?kod)",
+    longest=LONGEST_WORD,
 )
+LATIN_BEGINNINGS = ("parol", "kod", "uchetn", "sekret", "kl", "pin")
 LATIN_ANCHORS = (
     "parol",
     "dostupa",
@@ -127,10 +132,12 @@ def _russian(text: str, lower: str, anchors: frozenset[str]) -> Iterator[Name]:
 
 
 def _transliterated(lower: str) -> Iterator[Name]:
-    for found in LATIN.finditer(lower):
-        kind = "pin" if found[0].startswith("pin") else str(found.lastgroup)
-        rest = LATIN_REST.match(lower, found.end())
-        yield Name(found.start(), found.end(), kind, plain=True, tail=rest.end() if rest else found.end())
+    end = 0
+    for at in sorted(at for beginning in LATIN_BEGINNINGS for at in positions(lower, beginning)):
+        if at >= end and (found := LATIN.match(lower[at : at + LONGEST_WORD])):
+            kind, end = "pin" if found[0].startswith("pin") else str(found.lastgroup), at + found.end()
+            rest = LATIN_REST.match(lower, end)
+            yield Name(at, end, kind, plain=True, tail=rest.end() if rest else end)
 
 
 def _tells(word: str, text: str, lower: str, at: int) -> bool:

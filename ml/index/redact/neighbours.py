@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ml.index.redact.spans import Span, is_placeholder
-from ml.patterns import linear
+from ml.patterns import Bounded, bounded, linear
 
 NEAR = 250
 LONGEST_KEY = 90
@@ -17,17 +17,17 @@ class Pair(NamedTuple):
     kind: str
     anchors: tuple[str, ...]
     identifier: re.Pattern[str]
-    key: re.Pattern[str]
+    key: Bounded
 
 
-HEX_32 = re.compile(r"(?<![\w-])[0-9a-f]{32}(?![\w-])")
-HEX_40 = re.compile(r"(?<![\w-])[0-9a-f]{40}(?![\w-])")
+HEX_32 = bounded(r"(?<![\w-])[0-9a-f]{32}(?![\w-])")
+HEX_40 = bounded(r"(?<![\w-])[0-9a-f]{40}(?![\w-])")
 PAIRS = (
     Pair(
         "aws-secret-key",
         ("AKIA", "ASIA"),
         linear(r"\bA[KS]IA[A-Z0-9]{16}\b"),
-        re.compile(r"(?<![A-Za-z0-9/+=.-])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])"),
+        bounded(r"(?<![A-Za-z0-9/+=.-])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])"),
     ),
     Pair(
         "twilio-key",
@@ -39,7 +39,7 @@ PAIRS = (
         "yandex-key",
         ("YCAJ",),
         linear(r"\bYCAJ[\w-]{20,22}"),
-        re.compile(r"(?<![\w/+=.-])[\w-]{40}(?![\w=-])"),
+        bounded(r"(?<![\w/+=.-])[\w-]{40}(?![\w=-])"),
     ),
     Pair("dadata-key", ("dadata", "Dadata", "DaData", "DADATA"), linear(r"(?i)dadata"), HEX_40),
     Pair("selectel-key", ("selectel", "Selectel", "SELECTEL", "selcdn"), linear(r"(?i)selectel|selcdn"), HEX_32),
@@ -47,7 +47,7 @@ PAIRS = (
         "vk-token",
         ("api.vk.com", "vk_api", "VkApi"),
         linear(r"api\.vk\.com|vk_api|VkApi"),
-        re.compile(r"(?<![\w-])[0-9a-f]{85}(?![\w-])"),
+        bounded(r"(?<![\w-])[0-9a-f]{85}(?![\w-])"),
     ),
 )
 ANCHORS = tuple(anchor for pair in PAIRS for anchor in pair.anchors)
@@ -66,8 +66,11 @@ def _near(text: str, pair: Pair) -> Iterator[Span]:
         if is_placeholder(identifier[0]):
             continue
         start, end = max(looked_at, identifier.start() - NEAR), identifier.end() + NEAR
+        base = max(0, start - 1)  # a key does not begin in the middle of a word
         yield from (
-            Span(*key.span(), pair.kind) for key in pair.key.finditer(text, start, end) if _is_key(key[0], pair)
+            Span(base + key.start(), base + key.end(), pair.kind)
+            for key in pair.key.finditer(text[base:end])
+            if base + key.start() >= start and _is_key(key[0], pair)
         )
         looked_at = max(looked_at, end - LONGEST_KEY)
 

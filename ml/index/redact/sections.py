@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from ml.index.redact.spans import (
     DIGEST_OR_PLACE,
     PLAIN_PARTS,
+    TYPE,
     VARIABLE,
     WORDS_ALONE,
     Span,
@@ -33,9 +34,10 @@ STATE_MARKS = ('"terraform_version"', '"random_password"', '"sensitive_attribute
 ANCHORS = (*PARENTS, *STATE_MARKS)
 SECTION = re.compile(r"[A-Za-z]{2,12}[\w-]{0,20}[\"']?[ \t]{0,4}[:=]?[ \t]{0,4}(?:\{|\]?\r?\n)")
 WINDOW = 800
-SHORTEST_BASE_64 = 20
-KEY = re.compile(
-    r"(?<![\w-])[\"']?(?i:key|value|pass)[\"']?[ \t]{0,4}[:=][ \t]{0,4}[\"']?(?P<secret>[^\s\"',{}]{8,512})"
+SHORTEST_BASE_64, SHORTEST_OF_WORDS = 20, 32  # HS256 takes no shorter key
+KEY = bounded(
+    r"(?<![\w-])[\"']?(?i:key|value|pass)[\"']?[ \t]{0,4}[:=][ \t]{0,4}[\"']?(?P<secret>[^\s\"',{}]{8,512})",
+    longest=WINDOW,
 )
 
 STATE_FILE = bounded(r"\.tfstate(?:\.[\w.-]{1,60})?$")
@@ -75,19 +77,18 @@ def _keys(text: str, parent: str) -> Iterator[Span]:
             closing = text.find("}", after, after + WINDOW)
             end = closing if closing >= 0 else after + WINDOW
             yield from (
-                Span(*key.span("secret"), "key") for key in KEY.finditer(text, after, end) if _is_key(key["secret"])
+                Span(after + key.start("secret"), after + key.end("secret"), "key")
+                for key in KEY.finditer(text[after:end])
+                if _is_key(key["secret"])
             )
             after = max(after, min(end, len(text)) - WINDOW // 2)
         at = text.find(parent, after)
 
 
 def _is_key(value: str) -> bool:
-    if (
-        is_placeholder(value)
-        or DIGEST_OR_PLACE.match(value)
-        or WORDS_ALONE.fullmatch(value)
-        or PLAIN_PARTS.fullmatch(value)
-    ):
+    if is_placeholder(value) or DIGEST_OR_PLACE.match(value) or WORDS_ALONE.fullmatch(value) or TYPE.search(value):
+        return False
+    if PLAIN_PARTS.fullmatch(value) and (len(value) < SHORTEST_OF_WORDS or "-" not in value):
         return False
     if "/" in value and len(value) < SHORTEST_BASE_64:
         return False

@@ -46,9 +46,10 @@ EXAMPLE_WORDS = """
     пароль пароля паролем секрет токен токена ключ логин ваш твой мой моя пример тест тестовый новый старый значение
     строка пользователь пользователя админ имя сюда здесь без нет да не или и от для из
 """
+EXAMPLES = frozenset(EXAMPLE_WORDS.split())
 # A value that is made of nothing but such words, short numbers and punctuation is an example.
 EXAMPLE = bounded(
-    rf"(?i:(?:{'|'.join(sorted(EXAMPLE_WORDS.split(), key=len, reverse=True))}|\\[nrt]|(?<!\d)\d{{1,4}}(?!\d)|[\W_])*+)",
+    rf"(?i:(?:{'|'.join(sorted(EXAMPLES, key=lambda word: (-len(word), word)))}|\\[nrt]|(?<!\d)\d{{1,4}}(?!\d)|[\W_])*+)",
     longest=LONGEST,
 )
 EXAMPLE_PART = bounded(
@@ -77,7 +78,7 @@ TECHNICAL = bounded(
 )
 # The name of a class or of an attribute, and no token.
 TYPE = bounded(
-    r"(?:^|[a-z0-9_])(?:Token|Auth|Credential|Private|Public|Secret|Client|Type|Key|private|public|secret)(?:[A-Z_]|s?$)"
+    r"(?:^|[a-z0-9_.])(?:Token|Auth|Credential|Private|Public|Secret|Client|Type|Key|private|public|secret)(?:[A-Z_]|s?$)"
     r"|[a-z]_(?:key|token|auth|secret|credential)s?$",
     longest=LONGEST,
 )
@@ -90,7 +91,11 @@ ODD = frozenset("!@#$%^&*+=?~")
 def is_placeholder(value: str) -> bool:
     """Tell whether a value stands for a secret rather than being one."""
     return bool(
-        len(set(value)) <= 2 or VARIABLE.search(value) or EXAMPLE_PART.search(value) or EXAMPLE.fullmatch(value)
+        len(set(value)) <= 2
+        or value.strip("-:").lower() in EXAMPLES  # what EXAMPLE matches, too, in more time
+        or VARIABLE.search(value)
+        or EXAMPLE_PART.search(value)
+        or EXAMPLE.fullmatch(value)
     )
 
 

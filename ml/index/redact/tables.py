@@ -44,7 +44,7 @@ HEADING = bounded(
 CELL = bounded(r"[\w .,*`\"'«»/№#()-]{0,60}", longest=60)
 MOST_LINE = 4_000
 LONGEST_HEADER = 400
-BORDER = re.compile(r"=++(?=[ \t]|$)")
+BORDER = bounded(r"=++(?=[ \t]|$)", longest=LONGEST_HEADER)
 ROW = re.compile(r"(?i:<tr)")
 HTML_CELL = re.compile(r"(?i:<t[hd][^<>]{0,200}>)(?P<cell>[^<]{0,400}(?:<(?!/?t)[^<>]{0,100}>[^<]{0,400}){0,4})")
 TAG = re.compile(r"<[^<>]{0,200}>")
@@ -68,11 +68,16 @@ def _headers(text: str, lower: str, anchors: frozenset[str]) -> set[tuple[int, i
         while at >= 0:
             at += len(word)
             if END_OF_CELL.match(text, at):
-                start = text.rfind("\n", max(0, at - LONGEST_HEADER), at) + 1
-                end = text.find("\n", at, at + LONGEST_HEADER)
-                found.add((start, end if end >= 0 else len(text)))
+                start, end = _line_start(text, at), text.find("\n", at, at + LONGEST_HEADER)
+                found.add((start, end if end >= 0 else min(len(text), at + LONGEST_HEADER)))
             at = lower.find(word, at)
     return found
+
+
+def _line_start(text: str, at: int) -> int:
+    """Return where a line begins, or a place before which it is too long to be a header."""
+    since = max(0, at - LONGEST_HEADER)
+    return max(since, text.rfind("\n", since, at) + 1)
 
 
 def _below(text: str, start: int, end: int, limit: int) -> Iterator[Span]:
@@ -132,7 +137,8 @@ def _is_secret(value: str) -> bool:
 
 def _ruled(text: str, start: int, end: int, limit: int) -> Iterator[Span]:
     """Yield the secrets of reStructuredText's simple tables: columns between rules of "="."""
-    rule = text[text.rfind("\n", max(0, start - 1 - LONGEST_HEADER), max(0, start - 1)) + 1 : max(0, start - 1)]
+    above = max(0, start - 1)
+    rule = text[_line_start(text, above) : above]
     if not rule.startswith("==") or rule.strip("= \t\r"):
         return
     header = text[start:end]

@@ -7,7 +7,7 @@ from ml.index.redact.spans import LONGEST
 REST = (
     r"(?:word|wd|phrase|code|w)?s?(?:[_.-]?(?:hash|base|value|val|string|str|prod(?:uction)?|dev(?:elopment)?|test(?:ing)?"
     r"|stag(?:e|ing)|live|primary|secondary|main|default|new|old|current|backup|admin|root|user|db|plain(?:text)?|raw|b64"
-    r"|base64|hex|data|id)|[_-]?\d{1,2})*+"
+    r"|base64|hex|data|id)|[_-]?\d{1,2}){0,24}+"
     r"(?:(?:_(?:for|of|to|on|at)_|-(?:for|of|to|on|at)-|(?-i:For|Of|To|On|At)(?=(?-i:[A-Z])))[\w-]{1,40})?"
     r"(?![A-Za-z0-9_])"
 )
@@ -16,7 +16,7 @@ BLANKS = r"[ \t]{0,80}+"
 TYPE = r"(?::[ \t]{0,9}[\w&'<>\[\]?.]{1,60}(?: [\w&'<>\[\]?.]{1,60}){0,2}(?=[ \t]{0,9}=))?"
 ASSIGNED = (
     rf"{BLANKS}=[ \t]{{0,9}}[\w.\[\]\"'()]{{1,60}}[ \t]+(?:\|\||\?\?|or)[ \t]{{1,9}}"
-    rf"|{BLANKS}{TYPE}{BLANKS}(?:=>|->|<-|:=|\?\?=?|\|\|=?|==?=?|!==?|\+=|:-|:|\bor\b|→|—|–){BLANKS}"
+    rf"|{BLANKS}{TYPE}{BLANKS}(?:=>|->|<-|:=|\?\?=?|\|\|=?|==?=?|!==?|\+=|:-|:|\bor\b|→|—|–){BLANKS}(?:\[\s{{0,80}}+(?=[\"']))?"
     r"|[ \t]{1,80}+(?=[\"'«“„])|(?:,[ \t]{0,9}|\([ \t]{0,9})(?=[rRbBuUfFL@$]{0,2}\\{0,4}[\"'`])|>(?=[^<\n]{1,200}</)"
     rf"|:{BLANKS}[|>][-+]?{BLANKS}\r?\n[ \t]{{1,80}}+|{BLANKS}\{{[^{{}}]{{0,200}}?\bdefault[ \t]{{0,9}}=[ \t]{{0,9}}"
     rf"|[ \t]{{1,80}}+value[ \t]{{0,9}}=[ \t]{{0,9}}|,?\s{{0,80}}[\"']?value[\"']?[ \t]{{0,9}}[:=][ \t]{{0,9}}"

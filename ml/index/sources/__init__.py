@@ -1,4 +1,4 @@
-"""Sources: a folder, a git repository, a git URL or an archive, opened as a tree of files that are worth indexing."""
+"""Sources: a folder, a git repository, a git URL or an archive, opened as a tree of files worth indexing."""
 
 from ml.index.sources.base import Reason, Skipped, Source, SourceFile, SourceText
 from ml.index.sources.opening import open_source

@@ -1,4 +1,4 @@
-"""What a source is, and what comes out of it."""
+"""The interface of a source, and the files it yields."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ Reason = Literal[
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file to read. `path` is its name within the source, printable and unique; `absolute` opens it."""
+    """A file to read. `path` is its printable, unique name within the source; `absolute` is its path on disk."""
 
     path: str
     absolute: str
@@ -35,7 +35,7 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A file that is left out, or a whole folder (`path` ends with "/"), and why."""
+    """A file or a whole folder (`path` ends with "/") that is skipped, and why."""
 
     path: str
     reason: Reason
@@ -43,7 +43,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class SourceText:
-    """A file's text, its lines parted by "\\n" alone, and the digest of its bytes."""
+    """A file's text, with lines separated by "\\n" only, and the digest of its bytes."""
 
     path: str
     text: str
@@ -52,12 +52,12 @@ class SourceText:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An opened source: the folder `root` and where it came from.
+    """An opened source: the folder `root` and its origin.
 
-    `origin` is what was asked for, made absolute and without credentials. `revision` is a git commit, with "-dirty"
-    behind it where the working tree differs; the version of a released archive; or "tree". `exported` says that `root`
-    holds the files of one commit, so that .gitignore has no say. `git_folders` are what the user vouches for; see
-    `ownership`.
+    `origin` is the requested source, made absolute and without credentials. `revision` is a git commit, with the suffix
+    "-dirty" if the working tree differs; the version of a released archive; or "tree". `exported` means that `root`
+    contains the files of one commit, so that .gitignore does not apply. `git_folders` are those that the user vouches
+    for; see `ownership`.
     """
 
     name: str
@@ -68,9 +68,9 @@ class Source:
     git_folders: tuple[Path, ...] = ()
 
     def walk(self) -> Iterator[SourceFile | Skipped]:
-        """Yield every file by name order, folder by folder, and what is left out without a look into it.
+        """Yield every file in name order, folder by folder, and everything that is skipped without being read.
 
-        Never follows a link and never leaves `root`. What can only be told from a file's content, `read` tells.
+        Never follow a link and never leave `root`. `read` decides what depends on a file's content.
         """
         from ml.index.sources.tree.walking import walk
 

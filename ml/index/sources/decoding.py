@@ -1,4 +1,4 @@
-"""Turns a file's bytes into text, so that its lines are those an editor shows."""
+"""Decode a file's bytes into text with the same lines that an editor shows."""
 
 import codecs
 import re
@@ -16,10 +16,10 @@ FOREIGN_WORD = re.compile(rb"[\x80-\xff]{3,}")
 
 
 def decode(data: bytes) -> str | None:
-    """Return the text of a file with "\\n" alone between its lines, or None where the bytes are no text.
+    """Return the text of a file with "\\n" line endings, or None if it is binary.
 
-    UTF-8 and what a byte order mark says are exact. For the rest the likeliest is taken of the Cyrillic code pages and
-    Windows-1252; lines are the same in all of them.
+    UTF-8 and encodings with a byte order mark are exact. For the rest, the likeliest of the Cyrillic code pages and
+    Windows-1252 is used; lines are the same in all of them.
     """
     encoding = next((name for mark, name in BOMS if data.startswith(mark)), None)
     if encoding is None and b"\0" in data:
@@ -36,8 +36,8 @@ def decode(data: bytes) -> str | None:
 def _guess(data: bytes) -> str:
     """Guess the encoding of bytes that are not UTF-8.
 
-    A Cyrillic word is a run of bytes over 127, while in western European text these stand alone between ASCII letters.
-    Of the Cyrillic code pages the right one shows the letters that are frequent in Russian, as small letters.
+    A Cyrillic word is a run of bytes over 127, while in western European text such bytes are isolated between ASCII
+    letters. The right Cyrillic code page yields the letters that are frequent in Russian, in lower case.
     """
     words = b" ".join(FOREIGN_WORD.findall(data))
     high = sum(byte >= 0x80 for byte in data)

@@ -1,6 +1,6 @@
-"""The one place where a name in a source becomes a place on the disk, and where a file of a source is opened.
+"""Path resolution and file access for sources: the only place where a source's names become paths on disk.
 
-A name that leads elsewhere is none, no link is followed in any part of a path, and a FIFO or a device is not waited for.
+Names that lead outside are rejected, links are not followed in any part of a path, and FIFOs and devices never block.
 """
 
 import errno
@@ -11,21 +11,21 @@ from ml.index.sources.base import Reason
 
 REFUSED: dict[int | None, Reason] = {errno.ELOOP: "link", errno.ENXIO: "special file"}
 LEADING_ELSEWHERE = frozenset(("", ".", ".."))
-# Where there is O_PATH, a folder need not be readable to be gone through, as with a plain open.
+# With O_PATH a folder can be traversed without being readable, as in a plain open.
 FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def parts_inside(name: str) -> list[str] | None:
-    """Return the parts of a name within a folder, or None where it leads elsewhere: `..`, an absolute path, `a//b`."""
+    """Return the parts of a name within a folder, or None if it leads elsewhere: `..`, an absolute path, `a//b`."""
     parts = name.split("/")
     return None if LEADING_ELSEWHERE.intersection(parts) or "\0" in name else parts
 
 
 def read_regular(path: str, max_bytes: int) -> bytes | Reason:
-    """Return the bytes of a plain file, or the reason why there are none to be had.
+    """Return the bytes of a regular file, or the reason why it can't be read.
 
-    `path` is absolute and without links: one that took a folder's place since the walk leads nowhere.
+    `path` is absolute and without links; a link that has replaced a folder since the walk is not followed.
     """
     try:
         descriptor = _open(path)
@@ -43,7 +43,7 @@ def read_regular(path: str, max_bytes: int) -> bytes | Reason:
 
 
 def size_of(path: str) -> int:
-    """Return a file's length in bytes, 0 where it can't be told: reading it will tell why."""
+    """Return a file's size in bytes, or 0 if it is unknown; reading the file will report why."""
     try:
         return os.lstat(path).st_size
     except OSError:
@@ -51,7 +51,7 @@ def size_of(path: str) -> int:
 
 
 def _open(path: str) -> int:
-    """Open a file folder by folder, each below the one before it, so that nothing can be swapped on the way."""
+    """Open a file component by component, each relative to its parent, so that no folder can be swapped meanwhile."""
     *folders, name = [part for part in path.split("/") if part] or [""]
     if not path.startswith("/") or LEADING_ELSEWHERE.intersection((*folders, name)):
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)

@@ -1,13 +1,13 @@
-"""File names as text that can be printed, whatever bytes they are made of."""
+"""File names as printable text, whatever their bytes."""
 
 MAX_SHOWN = 200
 
 
 def printable(name: str) -> str:
-    """Return a file name (as os.fsdecode gives it) as printable text; two different names never give the same.
+    """Return a file name (from os.fsdecode) as printable text; different names never become equal.
 
-    A byte that is not UTF-8 and a control character become `\\xNN`, another character that can't be printed `\\uNNNN`
-    or `\\UNNNNNNNN`, and a backslash two.
+    Bytes that are not UTF-8 and control characters become `\\xNN`, other unprintable characters `\\uNNNN`
+    or `\\UNNNNNNNN`, and a backslash is doubled.
     """
     if name.isprintable() and "\\" not in name:
         return name
@@ -15,12 +15,12 @@ def printable(name: str) -> str:
 
 
 def storable(text: str) -> str:
-    """Return a text as UTF-8 can hold it: as it is, or else printable."""
+    """Return a text that UTF-8 can encode: unchanged if possible, otherwise made printable."""
     return printable(text) if any("\ud800" <= character <= "\udfff" for character in text) else text
 
 
 def shown(text: str) -> str:
-    """Return what a user named, as a message may repeat it: printable, and not endless."""
+    """Return a user's input for a message: printable and truncated."""
     text = printable(text[: MAX_SHOWN + 1])
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 
@@ -29,7 +29,7 @@ def _printable(character: str) -> str:
     code = ord(character)
     if character == "\\":
         return "\\\\"
-    if 0xDC80 <= code <= 0xDCFF:  # how os.fsdecode carries a byte that is not UTF-8
+    if 0xDC80 <= code <= 0xDCFF:  # how os.fsdecode represents a byte that is not UTF-8
         return f"\\x{code - 0xDC00:02x}"
     if character.isprintable():
         return character

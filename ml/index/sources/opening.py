@@ -1,4 +1,4 @@
-"""Opens what the user named: a folder, a git repository, a git URL or an archive."""
+"""Open the source that the user named: a folder, a git repository, a git URL or an archive."""
 
 import os
 import re
@@ -32,12 +32,12 @@ def open_source(
 ) -> Iterator[Source]:
     """Open a folder, a git repository (bare or not), a git URL or an archive for as long as the context lasts.
 
-    The revision of a folder that git does not know is the version of the package that was installed into it, or "tree".
-    A working tree is read as it stands; with `revision` (a branch, tag or commit) exactly that commit is, from a folder
-    that is removed at the end. `name` is what the repository is called in the index, by default the folder's name, the
-    URL's last part or the archive's name without its version. `git_folders` are folders outside of the source where
-    its git data may lie, besides linked worktrees and submodules, which are known by pointing back; without it such a
-    folder is read as if git did not know it. Raise SourceError for what can't be read.
+    The revision of a folder without git is the version of the package that was installed into it, or "tree". A working
+    tree is read in its current state; with `revision` (a branch, tag or commit) exactly that commit is read, from a
+    temporary folder. `name` is the repository's name in the index, by default the folder's name, the URL's last part or
+    the archive's name without its version. `git_folders` are folders outside the source that may contain its git data;
+    linked worktrees and submodules need none, since they point back. Otherwise such a folder is read as if it had no
+    git data. Raise SourceError for a source that can't be read.
     """
     with ExitStack() as stack:
         yield _open(spec, name, revision, git_folders, lambda: stack.enter_context(scratch_folder()))
@@ -54,10 +54,10 @@ def _open(
         return _open_folder(path, name, revision, allowed, scratch)
     if not path.is_file() or not is_archive(path):
         raise SourceError(
-            f"{shown(str(path))} is no folder, git repository or archive", "name the folder that it lies in"
+            f"{shown(str(path))} is not a folder, git repository or archive", "index the folder that contains it"
         )
     if revision is not None:
-        raise SourceError(f"{shown(str(path))} is an archive, which has no revisions", "leave the revision out")
+        raise SourceError(f"{shown(str(path))} is an archive, which has no revisions", "omit the revision")
     root = unpack(path, scratch())
     stem = ARCHIVE_SUFFIX.sub("", path.name)
     release = RELEASE.fullmatch(stem)
@@ -66,16 +66,18 @@ def _open(
 
 
 def _existing(spec: str) -> Path | None:
-    """Return the absolute path of a source on this machine, or None for a URL."""
+    """Return the absolute path of a local source, or None for a URL."""
     try:
         path = Path(spec).expanduser()
         if spec and path.exists():
             return _readable(path.resolve())
     except PermissionError as error:
-        raise SourceError(f"'{shown(spec)}' may not be read", "ask for the permission, or name another") from error
+        raise SourceError(
+            f"'{shown(spec)}' may not be read", "get read permission, or choose another source"
+        ) from error
     except (OSError, ValueError, RuntimeError) as error:
         raise SourceError(
-            f"'{shown(spec)}' is no path ({shown(str(error))})", "name a folder, a git URL or an archive"
+            f"'{shown(spec)}' is not a valid path ({shown(str(error))})", "name a folder, a git URL or an archive"
         ) from error
     if not is_url(spec):
         raise SourceError(f"there is no '{shown(spec)}'", "name a folder, a git URL or an archive")
@@ -83,7 +85,7 @@ def _existing(spec: str) -> Path | None:
 
 
 def _readable(path: Path) -> Path:
-    """Return the path of what may be read; raise PermissionError for what may not."""
+    """Return the path if it is readable; raise PermissionError otherwise."""
     if path.is_dir():
         os.scandir(f"{path}/.").close()
     elif path.is_file():
@@ -114,10 +116,10 @@ def _open_folder(
             title, storable(str(folder)), commit or _release(folder) or UNVERSIONED, folder, git_folders=allowed
         )
     if not versioned:
-        run_git("version", at=folder)  # where git is missing, this says so
+        run_git("version", at=folder)  # reports a missing git
         raise SourceError(
-            f"{shown(str(folder))} is no git repository, so it has no revision '{shown(revision or '')}'",
-            "leave the revision out",
+            f"{shown(str(folder))} is not a git repository, so it has no revision '{shown(revision or '')}'",
+            "omit the revision",
         )
     if foreign:
         raise SourceError(
@@ -131,7 +133,7 @@ def _open_folder(
 
 
 def _release(folder: Path) -> str | None:
-    """Return the version of a released Python package that was installed into a folder of its own."""
+    """Return the version of a released Python package that was installed into this folder."""
     found = [RELEASE.fullmatch(about.stem) for about in folder.glob("*.dist-info")]
     return found[0]["version"] if len(found) == 1 and found[0] else None
 

@@ -1,4 +1,4 @@
-"""Reads a file, or tells from its content why it is left out. Runs in worker processes."""
+"""Read a file, or decide by its content that it is skipped. Runs in worker processes."""
 
 import re
 
@@ -10,7 +10,7 @@ from ml.index.sources.tree.rules import MAX_PATH, is_long_data
 from ml.patterns import bounded
 
 HEAD = 2_000
-# A comment near the top that says so: Go's convention, Facebook's and .NET's, and the usual words.
+# A comment near the top that marks generated code: Go's convention, Facebook's and .NET's, and the usual phrases.
 GENERATED = bounded(
     r"^\W{0,10}(?:code generated .{0,200}do not edit|@generated\b|<auto-?generated\b"
     r"|(?:this|the) (?:file|code|module) (?:is|was|has been) (?:auto[- ]?|automatically |machine[- ])generated"
@@ -26,9 +26,9 @@ PROSE = bounded(
 
 
 def read(file: SourceFile, max_bytes: int) -> SourceText | Skipped:
-    """Return a file's text, or why it is left out; `max_bytes` is the length over which it is.
+    """Return a file's text, or why it is skipped; files larger than `max_bytes` are.
 
-    The lines of the text are numbered as an editor numbers them. Raise nothing: what can't be read is "unreadable".
+    Lines are numbered as in an editor. Never raise: a file that can't be read is "unreadable".
     """
     content = read_regular(file.absolute, max_bytes)
     if isinstance(content, str):
@@ -41,7 +41,7 @@ def read(file: SourceFile, max_bytes: int) -> SourceText | Skipped:
 
 
 def fingerprint(file: SourceFile, max_bytes: int) -> str:
-    """Return the digest of a file's bytes as `read` gives it, or "" for a file that `read` does not look into."""
+    """Return the digest of a file's bytes, as `read` does, or "" for a file that `read` would not open."""
     content = read_regular(file.absolute, max_bytes)
     return "" if isinstance(content, str) else digest(content)
 
@@ -57,9 +57,9 @@ def _reason(path: str, text: str, size: int) -> Reason | None:
 
 
 def _is_minified(path: str, text: str) -> bool:
-    """Return whether a text is mostly in lines that nobody writes by hand; a paragraph of prose may be such a line.
+    """Return whether most of a text is in lines too long to be written by hand; prose may have such lines.
 
-    Source code that embeds a picture or a table in one long line has ordinary lines around it.
+    Source code that embeds an image or a table in one long line has ordinary lines around it.
     """
     limit = LONG_PROSE_LINE if PROSE.search("/" + path) else LONG_LINE
     if len(text) < HEAD:

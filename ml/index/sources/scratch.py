@@ -1,4 +1,4 @@
-"""Folders for the time of one run. What a killed run left behind, the next one removes."""
+"""Temporary folders for one run. The next run removes what a killed one left behind."""
 
 import fcntl
 import os
@@ -15,14 +15,14 @@ from ml.private import create_private, private_folder
 
 
 def cache_folder(name: str) -> Path:
-    """Return a folder of the user's cache, made where it is missing. Raise SourceError where it can't be."""
+    """Return a folder of the user's cache; create it if needed. Raise SourceError if that fails."""
     folder = Path(platformdirs.user_cache_dir("codeintel", appauthor=False)) / name
     try:
         private_folder(folder.parent)
         private_folder(folder)
     except OSError as error:
         raise SourceError(
-            f"the cache {folder} can't be written ({error.strerror})", "set XDG_CACHE_HOME to another"
+            f"the cache folder {folder} can't be written ({error.strerror})", "set XDG_CACHE_HOME to another folder"
         ) from error
     return folder
 
@@ -44,14 +44,14 @@ def scratch_folder() -> Iterator[Path]:
 
 @contextmanager
 def locked(file: Path) -> Iterator[None]:
-    """Wait until no other process is within the same lock file."""
+    """Hold the lock file; wait while another process holds it."""
     with os.fdopen(create_private(file, os.O_WRONLY | os.O_APPEND), "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def _sweep(parent: Path) -> None:
-    """Remove the folders whose owner is dead: its lock went with it."""
+    """Remove the folders whose owner is dead, which released its lock."""
     for file in parent.glob("*.lock"):
         with file.open("a") as lock:
             try:

@@ -1,4 +1,4 @@
-"""Where chunks and their vectors are kept: a folder (Qdrant Edge) or a Qdrant server, behind one interface."""
+"""Stores of chunks and their vectors: a folder (Qdrant Edge) or a Qdrant server, behind one interface."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,9 +12,9 @@ def open_store(
 ) -> "Store":
     """Open the index in a folder, or at the http(s) URL of a Qdrant server.
 
-    `shards` and `replicas` are for a collection that is made on a server. A place where nothing was indexed yet can be
-    opened for `update`; reading it raises StoreMissingError. Raise StoreVersionError, StoreEmbedderError and
-    StoreCorruptError for a folder that can't be used. A server is called, and found to be away, when it is first used.
+    `shards` and `replicas` apply to a new collection on a server. An empty store can be opened for `update`; reading it
+    raises StoreMissingError. Raise StoreVersionError, StoreEmbedderError and StoreCorruptError for an unusable folder. The
+    first request to a server is sent on first use, so only then does an unavailable one raise.
     """
     if location.startswith(("http://", "https://")):
         from ml.index.store.server.server import Layout, open_server

@@ -1,6 +1,6 @@
-"""What a store is: one interface over Qdrant Edge (embedded) and a Qdrant server.
+"""The interface of a store, implemented by Qdrant Edge (embedded) and a Qdrant server.
 
-Points carry a chunk's payload (`ml.index.chunk`), one dense vector and two sparse ones, over the text and the names.
+A point has a chunk's payload (`ml.index.chunk`), one dense vector and two sparse ones, of the text and of the names.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ NOTHING: Mapping[str, int] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class SparseVector:
-    """Weights of hashed tokens: `indices` are unique unsigned 32-bit integers, `values` as many weights over zero."""
+    """Weights of hashed tokens: `indices` are unique unsigned 32-bit integers, `values` their positive weights."""
 
     indices: list[int]
     values: list[float]
@@ -26,7 +26,7 @@ class SparseVector:
 
 @dataclass(frozen=True, slots=True)
 class EncodedChunk:
-    """A chunk with the vectors it is found by."""
+    """A chunk with its vectors."""
 
     chunk: Chunk
     dense: "Vectors"
@@ -36,7 +36,7 @@ class EncodedChunk:
 
 @dataclass(frozen=True, slots=True)
 class EncodedQuery:
-    """A question as the vectors that are compared with those of the chunks. An empty sparse vector matches nothing."""
+    """The vectors of a question. An empty sparse vector matches nothing."""
 
     dense: "Vectors"
     text: SparseVector
@@ -45,9 +45,9 @@ class EncodedQuery:
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Which chunks may be found: None lets all pass, an empty sequence none.
+    """A filter on chunks: None admits all, an empty sequence none.
 
-    `paths` are globs as in .gitignore ("src/**/*.py", "!tests/"); where all are negated, all other files pass.
+    `paths` are globs as in .gitignore ("src/**/*.py", "!tests/"); if all are negated, all other files pass.
     """
 
     repos: Sequence[str] | None = None
@@ -57,7 +57,7 @@ class Where:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A chunk that a query found, with the score of each vector, 0.0 where that vector did not find it.
+    """A chunk that a query found, with the score by each vector, 0.0 if that vector did not match.
 
     `dense` is a cosine, `text` and `names` are BM25 sums (token weight times inverse document frequency).
     """
@@ -70,10 +70,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """What the index knows of a repository as a whole.
+    """A repository's record in the index.
 
-    `source` is where it was read from, `indexed_at` when it was last found up to date (ISO 8601, UTC), `languages`
-    counts files, `skipped` what was left out by reason, `redacted` the secrets replaced by kind. The store fills in
+    `source` is its origin, `indexed_at` the time of the last complete run (ISO 8601, UTC), `languages` the files per
+    language, `skipped` the skipped paths per reason, `redacted` the replaced secrets per kind. The store fills in
     `indexed_at`, `files`, `chunks`, `languages`, `redacted` and `index_version`.
     """
 
@@ -90,17 +90,17 @@ class Repository:
 
 
 class Update(Protocol):
-    """A change of one repository. Readers see it whole after `commit`, or not at all where the backend allows it.
+    """An update of one repository. Where the backend allows it, `commit` makes it visible all at once.
 
-    Used as a context manager; left without `commit`, what was put is kept for the next run and readers see nothing.
+    A context manager; without `commit`, what was put is kept for the next run and readers see nothing.
     """
 
     def put(
         self, file_path: str, file_digest: str, chunks: Sequence[EncodedChunk], redacted: Mapping[str, int] = NOTHING
     ) -> None:
-        """Replace all chunks of a file. A file without chunks is recorded too, so that it is not read again.
+        """Replace all chunks of a file. A file without chunks is recorded too, so that it is not processed again.
 
-        `redacted` counts the secrets replaced in it. Raise EmbedderError for a vector that can't be stored.
+        `redacted` counts the replaced secrets. Raise EmbedderError for a vector that can't be stored.
         """
         ...
 
@@ -109,11 +109,11 @@ class Update(Protocol):
         ...
 
     def files(self) -> dict[str, str]:
-        """Return path -> digest of every file already in this update (a killed run's finished files among them)."""
+        """Return path -> digest of every file already in this update, including a killed run's finished files."""
         ...
 
     def commit(self, repository: Repository) -> Repository:
-        """Make the change visible and durable; gives the record with its counts and time filled in."""
+        """Make the change visible and durable; return the record with its counts and time filled in."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -126,13 +126,13 @@ class Update(Protocol):
 class Store(Protocol):
     """An index of repositories. Any number of readers, one writer. Errors are those under StoreError.
 
-    `searches_at_once` is how many threads may search before they do nothing but hold each other up.
+    `searches_at_once` is how many threads may search concurrently before more would only slow each other down.
     """
 
     searches_at_once: int
 
     def repositories(self) -> list[Repository]:
-        """Return the repositories, by name."""
+        """Return the repositories by name."""
         ...
 
     def files(self, repo: str) -> dict[str, str]:
@@ -140,28 +140,28 @@ class Store(Protocol):
         ...
 
     def update(self, repo: str, index_version: int = 0) -> Update:
-        """Begin a change of one repository. Raise StoreBusyError while another process writes.
+        """Begin an update of one repository. Raise StoreBusyError while another process writes.
 
-        What was stored under another `index_version` does not count as there: it is replaced as a whole by `commit`.
+        Files stored under another `index_version` count as missing; `commit` replaces them all.
         """
         ...
 
     def remove(self, repo: str) -> None:
-        """Remove a repository and all it left."""
+        """Remove a repository and everything stored for it."""
         ...
 
     def is_known(self, repo: str) -> bool:
-        """Return whether a repository is indexed, or a run that did not end left code of it: `remove` removes both."""
+        """Return whether a repository is indexed or an unfinished run left code of it; `remove` deletes both."""
         ...
 
     def query(self, query: EncodedQuery, where: Where, limit: int) -> list[Candidate]:
-        """Return the union of the `limit` best chunks by each of the three vectors, every score filled in."""
+        """Return the union of the `limit` best chunks by each of the three vectors, with all scores."""
         ...
 
     def chunks(self, repo: str, file_path: str) -> list[Chunk]:
-        """Return the chunks of a file in the order of their lines."""
+        """Return the chunks of a file in line order."""
         ...
 
     def close(self) -> None:
-        """Gives back files and connections."""
+        """Release files and connections."""
         ...

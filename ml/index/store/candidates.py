@@ -1,4 +1,4 @@
-"""The candidates of a query, found the same way in both backends: three lists, their union, every score filled in."""
+"""The candidates of a query, found the same way in both backends: the union of three result lists, with all scores."""
 
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Protocol, Union
@@ -10,7 +10,7 @@ from ml.index.store.points import DENSE, NAMES, TEXT
 if TYPE_CHECKING:
     from ml.index.embedder.base import Vectors
 
-# How many more than asked for are fetched, to see who shares the last place; ties are followed up to MOST_TIES.
+# How many extra results are fetched to detect ties at the last place; ties are followed up to MOST_TIES.
 MARGIN = 8
 GROWTH = 4
 MOST_TIES = 4_096
@@ -21,24 +21,24 @@ Ranked = list[tuple[str, float]]
 
 
 class Engine(Protocol):
-    """What a backend does for a query; its filter is already bound."""
+    """The queries that a backend must support; its filter is already bound."""
 
     def search(
         self, queries: Mapping[str, Query], limit: int, ids: Mapping[str, Collection[str]] | None = None
     ) -> dict[str, Ranked]:
-        """Return for each vector's name the best ids with their scores, exactly; `ids` restricts each name's further."""
+        """Return the best ids with their scores for each vector's name, by exact search; `ids` restricts each search further."""
         ...
 
     def chunks(self, ids: Collection[str]) -> Mapping[str, Chunk]:
-        """Return the chunks of points by their ids."""
+        """Return chunks by the ids of their points."""
         ...
 
 
 def find_candidates(engine: Engine, query: EncodedQuery, limit: int, admits: Callable[[str], bool]) -> list[Candidate]:
-    """Return the union of the `limit` best by each vector, in the order of repository, path and line.
+    """Return the union of the `limit` best by each vector, sorted by repository, path and line.
 
-    Only points that `admits` lets pass count. Where equal scores share the last place, ids decide, so that the same
-    index always gives the same candidates.
+    Only points that `admits` accepts count. Ties at the last place are broken by id, so that the same index always yields
+    the same candidates.
     """
     queries = _queries(query)
     lists = engine.search(queries, limit + MARGIN) if queries and limit > 0 else {}
@@ -58,7 +58,7 @@ def find_candidates(engine: Engine, query: EncodedQuery, limit: int, admits: Cal
 def _scores(
     engine: Engine, queries: Mapping[str, Query], lists: Mapping[str, Ranked], fetched: int, ids: set[str]
 ) -> dict[str, dict[str, float]]:
-    """Return the scores by each vector; asked for are those of ids that its list of `fetched` points broke off before."""
+    """Return the scores by each vector; search again for ids that a truncated list of `fetched` points may lack."""
     scores = {name: dict(ranked) for name, ranked in lists.items()}
     missing = {name: ids - scores[name].keys() for name, ranked in lists.items() if len(ranked) == fetched}
     missing = {name: points for name, points in missing.items() if points}
@@ -80,7 +80,7 @@ def _queries(query: EncodedQuery) -> dict[str, Query]:
 def _best(
     engine: Engine, query: dict[str, Query], ranked: Ranked, limit: int, admits: Callable[[str], bool]
 ) -> list[str]:
-    """Return the ids of the best by one vector, fetching more until the last place is settled."""
+    """Return the best ids by one vector; fetch more until the ties at the last place are complete."""
     fetched = limit + MARGIN
     while True:
         kept = sorted(((-round(score, SAME_SCORE_DIGITS), point) for point, score in ranked if admits(point)))[:limit]

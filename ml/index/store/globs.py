@@ -1,7 +1,7 @@
-"""Globs as in .gitignore, matched without backtracking: they come with a question, so from anyone.
+"""Globs as in .gitignore, matched without backtracking, since they come from untrusted requests.
 
-pathspec translates them; RE2 matches, in time that grows with the path alone. Neither pathspec's Python engine (which
-backtracks) nor its set of RE2 patterns (which matches nothing once its memory is full) is used.
+pathspec translates them; RE2 matches in time linear in the path. Neither pathspec's Python engine (which backtracks)
+nor its set of RE2 patterns (which matches nothing once its memory is full) is used.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,9 +18,9 @@ Matches = Callable[[str], object]
 
 
 def match(globs: Sequence[str], paths: Iterable[str]) -> Iterator[str]:
-    """Yield the paths that globs let pass: the last one that matches decides. Raise QuestionError for what is none.
+    """Yield the paths that the globs select; the last match decides. Raise QuestionError for an invalid glob.
 
-    Where all globs are negated, all other paths pass.
+    If all globs are negated, all other paths are selected.
     """
     rules = list(reversed(list(_rules(globs))))
     everything = bool(globs) and all(glob.startswith("!") for glob in globs)
@@ -30,7 +30,7 @@ def match(globs: Sequence[str], paths: Iterable[str]) -> Iterator[str]:
 
 
 def _rules(globs: Sequence[str]) -> Iterator[tuple[bool, Matches]]:
-    """Yield a pattern for each run of globs that all include, or all exclude."""
+    """Yield one pattern for each run of globs that all include or all exclude."""
     check_size(globs)
     translated = [pattern for glob in globs if (pattern := _translate(glob))]
     for include, run in groupby(translated, key=lambda pattern: pattern[0]):
@@ -38,9 +38,9 @@ def _rules(globs: Sequence[str]) -> Iterator[tuple[bool, Matches]]:
 
 
 def check_size(globs: Sequence[str]) -> None:
-    """Raise QuestionError where there are too many globs, or too long ones."""
+    """Raise QuestionError if there are too many globs or they are too long."""
     if len(globs) > MOST_GLOBS:
-        raise QuestionError(f"{len(globs)} globs are too many", f"give at most {MOST_GLOBS}, or name a folder")
+        raise QuestionError(f"{len(globs)} globs are too many", f"give at most {MOST_GLOBS}, or use a folder")
     if any(len(glob) > LONGEST_GLOB for glob in globs):
         raise QuestionError("a glob is too long", f"give one of at most {LONGEST_GLOB} characters")
     if sum(map(len, globs)) > LONGEST_TOGETHER:
@@ -48,7 +48,7 @@ def check_size(globs: Sequence[str]) -> None:
 
 
 def _translate(glob: str) -> tuple[bool, str] | None:
-    """Return whether a glob includes, and its pattern; None for a comment and a blank."""
+    """Return whether a glob includes, and its pattern; None for a comment or a blank glob."""
     import re2
     from pathspec.patterns.gitignore.base import GitIgnorePatternError
     from pathspec.patterns.gitignore.basic import GitIgnoreBasicPattern

@@ -1,4 +1,4 @@
-"""What both backends agree on: the names of the vectors, the ids of the points, and which vectors can be stored."""
+"""Shared by both backends: the names of the vectors, the ids of the points, and the check of vectors."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ FILE_KEY_LENGTH = 28
 
 
 def point_id(*parts: str) -> str:
-    """Return the UUID of a record; its 128 bits make sure that none is given twice."""
+    """Return the UUID of a record; 128 bits of digest rule out collisions."""
     return str(UUID(bytes=_digest(parts, 16)))
 
 
@@ -25,12 +25,12 @@ def chunk_id(repo: str, file_path: str, line_start: int) -> str:
 
 
 def file_key(repo: str, file_path: str) -> str:
-    """Return what the ids of a file's chunks begin with."""
+    """Return the common prefix of the ids of a file's chunks."""
     return file_key_of(chunk_id(repo, file_path, 0))
 
 
 def file_key_of(point: str) -> str:
-    """Return the part of a chunk's id that stands for its file."""
+    """Return the part of a chunk's id that identifies its file."""
     return point[:FILE_KEY_LENGTH]
 
 
@@ -39,7 +39,7 @@ def _digest(parts: Iterable[str], size: int) -> bytes:
 
 
 def check_vectors(chunks: Sequence[EncodedChunk], dimension: int) -> None:
-    """Raise EmbedderError for a vector that Qdrant would take without a word and answer nonsense from.
+    """Raise EmbedderError for a vector that Qdrant would silently accept but answer wrongly from.
 
     A dense vector has `dimension` finite numbers and length 1 (or is all zeros, for a text without a word).
     """
@@ -63,11 +63,11 @@ def _check_sparse(chunk: EncodedChunk, vector: SparseVector) -> None:
     if len(vector.indices) != len(vector.values) or len(set(vector.indices)) != len(vector.indices):
         raise _unfit(chunk, "a sparse vector whose indices are not unique or not as many as its values")
     if vector.values and not (min(vector.values) > 0 and sum(vector.values) < float("inf")):
-        raise _unfit(chunk, "a sparse vector with weights that are no positive numbers")
+        raise _unfit(chunk, "a sparse vector with weights that are not positive numbers")
 
 
 def _unfit(chunk: EncodedChunk, reason: str) -> EmbedderError:
     return EmbedderError(
         f"the vector of {chunk.chunk.file_path}:{chunk.chunk.line_start} can't be stored ({reason})",
-        "see which embedder is set: codeintel doctor",
+        "check the configured embedder: codeintel doctor",
     )

@@ -1,1 +1,1 @@
-"""What an answer reads off the code: the evidence, its lines, excerpts, callers and steps."""
+"""What an answer extracts from the code: evidence, lines, excerpts, callers and steps."""

@@ -1,4 +1,4 @@
-"""Who calls a symbol: chunks that hold its name, each verified by the text of the calling line."""
+"""Find the callers of a symbol: chunks that contain its name, each verified by the text of the calling line."""
 
 import re
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from rag_service.retrieve.question import name_parts
 CANDIDATES = 100
 CONSTRUCTORS = frozenset(("__init__", "constructor", "initialize", "__construct", "init"))
 WITHOUT_PARENTHESES = frozenset(("bash", "ruby", "haskell", "ocaml", "elixir"))
-LONGEST_KEYWORD = 200  # with the blanks behind it
+LONGEST_KEYWORD = 200  # with the spaces after it
 DEFINITION = bounded(
     r"\b(def|class|fn|func|fun|function|interface|struct|trait|enum|type|sub|defp?|module|record)\s+$",
     longest=LONGEST_KEYWORD,
@@ -26,7 +26,7 @@ DEFINITION = bounded(
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A line that calls a symbol, and the chunk it stands in."""
+    """A line that calls a symbol, and its chunk."""
 
     chunk: Chunk
     line: int
@@ -34,14 +34,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Callers:
-    """The calls found, code before tests; `ambiguous` where the name is defined more than once."""
+    """The calls found, code before tests; `ambiguous` if the name is defined more than once."""
 
     calls: list[Call]
     ambiguous: bool
 
 
 def callers_of(retriever: Retriever, stored: StoredLines, chunk: Chunk, where: Where) -> Callers:
-    """Find who calls the function, method or class that a chunk defines, in its repository and within `where`."""
+    """Find the callers of the function, method or class defined by a chunk, in its repository and within `where`."""
     name = last_name(chunk.symbol)
     if not name or chunk.kind not in {"function", "method", "class"}:
         return Callers([], ambiguous=False)
@@ -56,10 +56,10 @@ def callers_of(retriever: Retriever, stored: StoredLines, chunk: Chunk, where: W
 
 
 def _calls(other: Chunk, definition: Chunk, name: str, stored: StoredLines) -> Iterator[Call]:
-    """Yield the first line of a chunk that calls the name; neither a symbol's own recursion nor a docstring counts."""
+    """Yield the first line of a chunk that calls the name, ignoring recursion and docstrings."""
     if (other.file_path, other.symbol) == (definition.file_path, definition.symbol):
         return
-    # The dear looks at a line are for those that hold the name.
+    # Run the expensive checks only on lines that contain the name.
     if _word(definition, name) not in other.text:
         return
     call = _pattern(other, definition, name)
@@ -73,16 +73,16 @@ def _calls(other: Chunk, definition: Chunk, name: str, stored: StoredLines) -> I
 
 
 def _lines_with(pattern: re.Pattern[str], chunk: Chunk) -> Iterator[tuple[int, str]]:
-    """Return the number and the text of each line in which a pattern begins."""
+    """Return the number and text of each line in which a match begins."""
     rows = dict.fromkeys(chunk.text.count("\n", 0, found.start()) for found in pattern.finditer(chunk.text))
     lines = chunk.text.split("\n") if rows else []
     return ((chunk.line_start + row, lines[row]) for row in rows)
 
 
 def _pattern(other: Chunk, definition: Chunk, name: str) -> re.Pattern[str]:
-    """Return the pattern of a call in another chunk.
+    """Return a pattern that matches calls from another chunk.
 
-    A method's name of one common word ("get") could be anybody's: it counts only on a receiver that tells the class.
+    A method named with one common word ("get") is ambiguous: it counts only on a receiver that reveals the class.
     """
     parentheses = other.language not in WITHOUT_PARENTHESES
     owner = _owner(definition)
@@ -93,18 +93,18 @@ def _pattern(other: Chunk, definition: Chunk, name: str) -> re.Pattern[str]:
 
 
 def _word(definition: Chunk, name: str) -> str:
-    """Return the word that a call is written with: a constructor's is its class."""
+    """Return the name used in a call: for a constructor, its class."""
     return (name in CONSTRUCTORS and _owner(definition)) or name
 
 
 def _owner(chunk: Chunk) -> str:
-    """Return the class that a symbol belongs to, "" for none."""
+    """Return the class of a symbol, "" if there is none."""
     names = SEPARATOR.split(chunk.symbol)
     return names[-2].strip() if len(names) > 1 else ""
 
 
 def _receivers(owner: str, calling: str) -> list[str]:
-    """Return the names that an instance of a class goes by: router and api_router for APIRouter."""
+    """Return likely variable names for an instance of a class: router and api_router for APIRouter."""
     parts = tokens.parts_of(owner)
     own = {"self", "this", "cls", "@", "super()"} if calling == owner else set()
     return sorted({owner, "_".join(parts), *parts[-1:]} | own)

@@ -1,4 +1,4 @@
-"""From hits to numbered evidence: the parts of one symbol become one piece, and an answer may add places it finds."""
+"""Turn hits into numbered evidence: parts of one symbol are merged, and an answer may add locations it finds."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -10,12 +10,12 @@ from ml.index.store.base import Store
 from rag_service.answer.events import Source
 from rag_service.retrieve import Hit
 
-READ_FILES = 256  # files that were read last stay numbered: answers turn around the same ones
+READ_FILES = 256  # files to keep in the cache: consecutive answers are often about the same ones
 TRIPLE = re.compile(r'"""|\'\'\'|```')
 
 
 class FileLines(dict[int, str]):
-    """The stored lines of a file, by number, and the `chunks` that they are stored in."""
+    """The stored lines of a file, by number, and the `chunks` that contain them."""
 
     def __init__(self, chunks: Sequence[Chunk]) -> None:
         super().__init__(numbered_lines(chunks))
@@ -23,7 +23,7 @@ class FileLines(dict[int, str]):
 
     @cached_property
     def in_strings(self) -> frozenset[int]:
-        """The lines that begin inside a triple-quoted string, as an example in a docstring does."""
+        """The lines that begin inside a triple-quoted string, such as examples in a docstring."""
         quote, inside = "", set()
         for at in sorted(self):
             if quote:
@@ -36,8 +36,8 @@ class FileLines(dict[int, str]):
 StoredLines = Callable[[str, str], FileLines]
 
 
-def stored_lines(store: Store) -> StoredLines:
-    """Return a function (repo, path) -> {line number: text} over the store, which reads each file once."""
+def line_reader(store: Store) -> StoredLines:
+    """Return a function (repo, path) -> {line number: text} that reads each file from the store once."""
 
     @cache
     def lines(repo: str, file_path: str) -> FileLines:
@@ -50,16 +50,16 @@ _numbered = lru_cache(maxsize=READ_FILES)(FileLines)
 
 
 class Numbered:
-    """The numbered evidence an answer is made from, best first; `cite` adds those that turn up while it is composed."""
+    """The numbered evidence of an answer, best first; `cite` adds chunks found while composing."""
 
     def __init__(self, hits: Sequence[Hit], lines: StoredLines) -> None:
         self.lines = lines
-        self.main = [Source(n, chunk, score) for n, (chunk, score) in enumerate(merged(hits, lines), start=1)]
+        self.main = [Source(n, chunk, score) for n, (chunk, score) in enumerate(merge_parts(hits, lines), start=1)]
         self._further: list[Source] = []
 
     @property
     def sources(self) -> list[Source]:
-        """All of them, by number."""
+        """All sources, by number."""
         return self.main + self._further
 
     def cite(self, chunk: Chunk, start: int, end: int) -> str:
@@ -72,13 +72,13 @@ class Numbered:
 
 
 def holds(outer: Chunk, chunk: Chunk, start: int, end: int) -> bool:
-    """Return whether a piece holds these lines of a chunk's file."""
+    """Return whether a piece of evidence contains these lines of a chunk's file."""
     same_file = (outer.repo, outer.file_path) == (chunk.repo, chunk.file_path)
     return same_file and outer.line_start <= start and end <= outer.line_end
 
 
-def merged(hits: Sequence[Hit], lines: StoredLines) -> list[tuple[Chunk, float]]:
-    """Join hits that are parts of one symbol with nothing but blank lines between; gives chunks with the best score."""
+def merge_parts(hits: Sequence[Hit], lines: StoredLines) -> list[tuple[Chunk, float]]:
+    """Join hits that are adjacent parts of one symbol; each result has the best score of its parts."""
     pieces: list[tuple[Chunk, float]] = []
     for hit in hits:
         chunk, score = hit.chunk, hit.score

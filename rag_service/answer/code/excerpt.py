@@ -1,4 +1,4 @@
-"""The few lines of a chunk that are worth showing, as a code block with their real numbers."""
+"""Choose the few lines of a chunk that are worth showing, as a code block with their real line numbers."""
 
 import re
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ BACKTICKS = re.compile(r"`+")
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """Ranges of line numbers of a chunk; `phrase` is the key of the phrase that introduces them."""
+    """Ranges of a chunk's line numbers; `phrase` is the key of the phrase that introduces them."""
 
     chunk: Chunk
     ranges: Sequence[range]
@@ -26,16 +26,16 @@ class Excerpt:
 
     @property
     def first(self) -> int:
-        """The first line shown."""
+        """Number of the first line shown."""
         return self.ranges[0].start
 
     @property
     def last(self) -> int:
-        """The last line shown."""
+        """Number of the last line shown."""
         return self.ranges[-1].stop - 1
 
     def markdown(self) -> str:
-        """Return the fenced block: number, two blanks, the line; left out lines as one sign."""
+        """Return a fenced block of lines, each after its number and two spaces; omitted lines become one ellipsis."""
         lines = self.chunk.text.split("\n")
         numbers = [number for numbers in self.ranges for number in numbers]
         texts = dedent("\n".join(lines[number - self.chunk.line_start] for number in numbers)).split("\n")
@@ -53,7 +53,7 @@ def _numbered(number: int, text: str, width: int) -> str:
 
 
 def excerpt(chunk: Chunk, body_start: int, matcher: LineMatcher) -> Excerpt | None:
-    """Choose what to show of a chunk from line `body_start` on: all if it is short, else what matches, else its start."""
+    """Choose lines of a chunk from `body_start` on: all if it is short, else those that match, else the first ones."""
     lines = dict(enumerate(chunk.text.split("\n"), start=chunk.line_start))
     body = [number for number in lines if number >= body_start and lines[number].strip()]
     if not body:
@@ -67,7 +67,7 @@ def excerpt(chunk: Chunk, body_start: int, matcher: LineMatcher) -> Excerpt | No
 
 
 def _fitting(matching: Sequence[int], first: int, last: int) -> list[range]:
-    """Return the best lines with a line around each; the worst go first where they are more than fit."""
+    """Return the best lines, with one line of context each; drop the worst if they don't fit."""
     for count in range(len(matching), 1, -1):
         ranges = with_context(matching[:count], first, last)
         if sum(map(len, ranges)) <= WHOLE:
@@ -76,7 +76,7 @@ def _fitting(matching: Sequence[int], first: int, last: int) -> list[range]:
 
 
 def comments_near(chunk: Chunk, numbers: Sequence[int], reach: int = 2) -> list[tuple[int, int]]:
-    """Return first and last line of each comment in the lines shown, or up to `reach` lines above them."""
+    """Return the first and last line of each comment within the shown lines or up to `reach` lines above them."""
     lines = dict(enumerate(chunk.text.split("\n"), start=chunk.line_start))
     near = {near for number in numbers for near in range(number - reach, number + 1)}
     found: list[tuple[int, int]] = []

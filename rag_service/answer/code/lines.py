@@ -1,4 +1,4 @@
-"""Which lines of a chunk matter to a question: those that share its rarest words."""
+"""Find the lines of a chunk that matter to a question: those that share its rarest words."""
 
 import math
 import re
@@ -38,18 +38,18 @@ class LineMatcher:
         self._weights = {stem: math.log(1 + len(lines) / count) for stem, count in counts.items()}
 
     def score(self, text: str, known: Collection[str] = ()) -> float:
-        """Return the sum of the weights of the question's stems in a text, each once; stems in `known` weigh little."""
+        """Return the summed weights of the question's stems in a text, each counted once; stems in `known` count little."""
         found = stems_of(text) & self._stems
         return sum(self._weights.get(stem, 0.0) * (KNOWN if stem in known else 1.0) for stem in found)
 
     def share(self, score: float) -> float:
-        """Return what share of the weight of the whole question a score is."""
+        """Return a score as a share of the question's total weight."""
         return score / (sum(self._weights.values()) or 1.0)
 
     def best(self, chunk: Chunk, first: int, limit: int) -> list[Line]:
-        """Gives up to `limit` lines from line `first` on that match best, at least half as well as the best one.
+        """Return up to `limit` best matches from line `first` on that score at least half as much as the best one.
 
-        Words of the symbol's own name say little about its lines.
+        Words of the symbol's own name count little.
         """
         known = stems_of(chunk.symbol)
         lines = [
@@ -63,12 +63,12 @@ class LineMatcher:
 
 
 def is_comment(text: str) -> bool:
-    """Return whether a line is nothing but a comment, in any of the languages that are indexed."""
+    """Return whether a line is only a comment, in any supported language."""
     return bool(COMMENT.match(text))
 
 
 def comment_text(text: str) -> str:
-    """Return what a comment says: that of a comment line, or the one behind code on a line, "" where there is none."""
+    """Return the text of a line's comment, alone or after code; "" if there is none."""
     if is_comment(text):
         return text.strip().strip("/#*-;%<!> \t")
     trailing = TRAILING_COMMENT.search(text)
@@ -76,7 +76,7 @@ def comment_text(text: str) -> str:
 
 
 def with_context(numbers: Iterable[int], first: int, last: int, margin: int = 1) -> list[range]:
-    """Return the line numbers and `margin` lines around each, within first..last, as ranges that do not touch."""
+    """Return the line numbers, each with `margin` lines around it, within first..last, as disjoint ranges."""
     ranges: list[range] = []
     for number in sorted(numbers):
         start, stop = max(first, number - margin), min(last, number + margin) + 1

@@ -1,4 +1,4 @@
-"""The steps of a function: the calls in its body whose definitions are at hand."""
+"""Find the steps of a function: the calls in its body whose definitions are known."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ CALLABLE = frozenset(("function", "method", "class"))
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A call at a line, and the chunk that defines what is called."""
+    """A call at a line, and the chunk that defines the callee."""
 
     line: int
     name: str
@@ -23,7 +23,7 @@ class Step:
 def steps_of(
     chunk: Chunk, body_start: int, definitions: Iterable[Chunk], matcher: LineMatcher, limit: int
 ) -> list[Step]:
-    """Gives up to `limit` calls in the order of their lines, those whose names match the question best."""
+    """Return up to `limit` calls in line order, those whose names match the question best."""
     known: dict[str, Chunk] = {}
     for definition in definitions:
         if definition.kind in CALLABLE and definition.symbol != chunk.symbol:
@@ -46,7 +46,7 @@ def _calls(chunk: Chunk, body_start: int, known: dict[str, Chunk]) -> Iterator[S
 
 
 def _means(receiver: str | None, definition: Chunk) -> bool:
-    """Return whether a call can be one of this definition: a method has a receiver, a function has none of its own class."""
+    """Return whether a call can refer to a definition: methods need a receiver, functions must not have one of its class."""
     if definition.kind == "method":
         return receiver in {"self", "this", "cls"} or (
             receiver is not None and "_" in last_name(definition.symbol).strip("_")

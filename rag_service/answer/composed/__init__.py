@@ -1,1 +1,1 @@
-"""The answer that needs no LLM, composed of the evidence itself."""
+"""Answers composed from the evidence alone, without an LLM."""

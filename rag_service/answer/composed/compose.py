@@ -1,4 +1,4 @@
-"""Composes an answer from the evidence alone: what the symbol is, its docstring, the lines that matter, who calls it."""
+"""Compose an answer from the evidence alone: what the symbol is, its docstring, its key lines and its callers."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from rag_service.answer.composed.prose import (
     place,
     plain,
     section_text,
-    shortened,
+    shorten,
     signature,
     title,
 )
@@ -33,15 +33,15 @@ FURTHER = 4
 STEPS = 5
 DOCSTRING_SENTENCES = 2
 SECTION_SENTENCES = 4
-CODE_BEFORE_DOCS = 0.7  # of the best score: code is the subject then, even where a text about it matches better
-TELLING = 0.4  # of the question's weight: what a line has to share with it to be shown beside a further place
+CODE_BEFORE_DOCS = 0.7  # share of the best score from which code is the subject, even if a text about it scores higher
+TELLING = 0.4  # share of the question's weight that a line must match to be shown beside a further location
 LONGEST_SIGNATURE = 140
 LONGEST_ASIDE = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question, and what composing needs to know of it."""
+    """A question and its properties that composing needs."""
 
     text: str
     where: Where
@@ -50,25 +50,25 @@ class Asked:
 
     @classmethod
     def of(cls, question: str, where: Where) -> "Asked":
-        """Read a question."""
+        """Parse a question."""
         return cls(question, where, intent_of(question), language_of(question))
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A chunk and the one that holds its symbol's signature; a long symbol is stored in several."""
+    """A chunk, and the one with its symbol's signature; long symbols are split into several chunks."""
 
     chunk: Chunk
     head: Chunk
 
     @cached_property
     def about(self) -> Outline:
-        """The signature, the docstring and where the body starts."""
+        """The signature, the docstring and the start of the body."""
         return outline(self.head)
 
     @property
     def documentation(self) -> str:
-        """What is written about it: its docstring, or the text of a section."""
+        """Its docstring, or the text of a section."""
         return section_text(self.chunk.text) if self.chunk.kind == "section" else self.about.docstring
 
     @cached_property
@@ -87,7 +87,7 @@ class Piece:
 
 
 def cited_code(piece: Piece) -> Cited:
-    """Return a piece's code as a small LLM's sentence is held against it."""
+    """Return a piece's code in the form needed to check a small LLM's sentence."""
     lines = sorted(numbered_lines([piece.chunk]).items())
     header = "\n".join(text for number, text in lines if number < piece.body_start)
     body = "\n".join(text for number, text in lines if number >= piece.body_start)
@@ -95,7 +95,7 @@ def cited_code(piece: Piece) -> Cited:
 
 
 class Composer:
-    """Writes Markdown about the evidence for one question; every claim ends with the mark of the lines it comes from."""
+    """Writes Markdown about the evidence for one question; every claim ends with a citation of its lines."""
 
     def __init__(self, asked: Asked, evidence: Numbered, retriever: Retriever) -> None:
         understood = retriever.understand(asked.text)
@@ -107,7 +107,7 @@ class Composer:
 
     @cached_property
     def subject(self) -> Chunk:
-        """What the answer is about: the best evidence, code before a text about it where both are close."""
+        """The chunk that the answer is about: the best evidence, preferring code over a text with a similar score."""
         best, *others = self._evidence.main
         close = (other for other in others if other.score >= CODE_BEFORE_DOCS * best.score)
         code = next((other for other in close if other.chunk.kind != "section"), best)
@@ -115,17 +115,17 @@ class Composer:
 
     @property
     def leaves_unsaid(self) -> bool:
-        """Return whether a small LLM has something to add: to code that no docstring explains, in its own English."""
+        """Whether a small LLM has something to add: in English, about code without a docstring."""
         subject = self._piece(self.subject)
         return self._asked.language == "en" and subject.chunk.kind != "section" and not subject.documentation.strip()
 
     @property
     def cited_subject(self) -> Cited:
-        """The subject's code as a small LLM's sentence is held against it."""
+        """The subject's code in the form needed to check a small LLM's sentence."""
         return cited_code(self._piece(self.subject))
 
     def compose(self) -> str:
-        """Return the answer, about a screen long, its best evidence first."""
+        """Return the answer, about one screen long, best evidence first."""
         subject = self._piece(self.subject)
         parts = [self._what(subject), self._documentation(subject)]
         if Intent.CALLERS in self._asked.intent:
@@ -156,7 +156,7 @@ class Composer:
         )
         if not piece.about.signature or chunk.kind == "section":
             return said
-        shown = inline_code(shortened(signature(piece.about.signature), LONGEST_SIGNATURE))
+        shown = inline_code(shorten(signature(piece.about.signature), LONGEST_SIGNATURE))
         return f"{said} {self._say('signature', code=shown, mark=self._header_mark(piece))}"
 
     def _documentation(self, piece: Piece) -> str:
@@ -173,12 +173,12 @@ class Composer:
         return "\n\n".join([*reasons, f"{self._say(shown.phrase, mark=mark)}\n\n{shown.markdown()}"])
 
     def _reasons(self, piece: Piece, shown: Excerpt) -> Iterator[str]:
-        """Yield what the comments at the lines shown say; they and the docstring are the only honest source of a why."""
+        """Yield the comments near the shown lines; only they and the docstring can answer a "why"."""
         numbers = [number for numbers in shown.ranges for number in numbers]
         comments = comments_near(piece.chunk, numbers)
         for start, end in comments[:2]:
             lines = piece.chunk.text.split("\n")[start - piece.chunk.line_start : end - piece.chunk.line_start + 1]
-            text = shortened(plain(" ".join(map(comment_text, lines))).rstrip(". "), 2 * LONGEST_ASIDE)
+            text = shorten(plain(" ".join(map(comment_text, lines))).rstrip(". "), 2 * LONGEST_ASIDE)
             yield self._say("comment", text=text, mark=self._evidence.cite(piece.chunk, start, end))
         if not comments and not piece.about.docstring:
             yield self._say("no_reason")
@@ -206,7 +206,7 @@ class Composer:
 
     def _aside(self, piece: Piece) -> str:
         first = best_sentences(piece.documentation, self.matcher.score, limit=1)
-        return f" — {shortened(first[0], LONGEST_ASIDE)}" if first else ""
+        return f" — {shorten(first[0], LONGEST_ASIDE)}" if first else ""
 
     def _callers(self, chunk: Chunk) -> str:
         wanted = Intent.CALLERS in self._asked.intent
@@ -227,14 +227,14 @@ class Composer:
         return "\n".join([self._say("further"), *items]) if items else ""
 
     def _other(self, piece: Piece) -> str:
-        """Say in one line what another piece of evidence is: by its best line where a place or a reason is asked for."""
+        """Describe another piece of evidence in one line; quote its best line if a location or a reason is asked for."""
         chunk = piece.chunk
         aside = self._aside(piece)
         best = [line for line in self.matcher.best(chunk, piece.body_start, 1) if self._is_telling(chunk, line)]
         if best and (not aside or self._asked.intent & (Intent.WHERE | Intent.WHY)):
             line = best[0]
             mark = self._evidence.cite(chunk, line.number, line.number)
-            return f"{place(chunk, line.number)} {_name(chunk)}: {inline_code(shortened(line.text.strip(), LONGEST_ASIDE))} {mark}"
+            return f"{place(chunk, line.number)} {_name(chunk)}: {inline_code(shorten(line.text.strip(), LONGEST_ASIDE))} {mark}"
         mark = self._header_mark(piece) if aside else self._evidence.cite(chunk, chunk.line_start, chunk.line_end)
         return f"{place(chunk)} {_name(chunk)}{aside} {mark}"
 
@@ -250,7 +250,7 @@ def _name(chunk: Chunk) -> str:
 
 
 def nothing_found(asked: Asked, nearest: list[Chunk]) -> str:
-    """Return the answer for evidence that is too weak: no citation, and the nearest code named as what it is."""
+    """Return the answer for evidence that is too weak: no citations, only the nearest code, labelled as such."""
     if asked.where.repos:
         where = ", ".join(inline_code(repo) for repo in asked.where.repos)
     else:

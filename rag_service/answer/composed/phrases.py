@@ -1,4 +1,4 @@
-"""The fixed phrases of composed answers, in the languages they come in. Each claim's mark stands before its full stop."""
+"""The fixed phrases of composed answers, in each language. A claim's citation precedes its full stop."""
 
 from rag_service.answer.question import Language
 
@@ -76,5 +76,5 @@ PHRASES: dict[Language, dict[str, str]] = {
 
 
 def say(language: Language, phrase: str, **values: object) -> str:
-    """Return a phrase with its values filled in."""
+    """Return a phrase with its placeholders filled in."""
     return PHRASES[language][phrase].format(**values)

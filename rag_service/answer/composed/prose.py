@@ -1,12 +1,12 @@
-"""Pieces of Markdown made from code: inline code, places, the sentences of a docstring."""
+"""Pieces of Markdown generated from code: inline code, locations, the sentences of a docstring."""
 
 import re
 from collections.abc import Callable, Iterator
 
 from ml.index.chunk import Chunk
 from ml.patterns import bounded, linear
-from rag_service.answer.generated.links import unlinked
-from rag_service.answer.generated.segments import outside_code
+from rag_service.answer.generated.links import strip_links
+from rag_service.answer.generated.segments import map_outside_code
 
 LONGEST_SENTENCE = 280
 FENCED = re.compile(r"^[ \t]*(`{3,}|~{3,}).*?(?:^[ \t]*\1[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
@@ -16,7 +16,7 @@ ATTRIBUTES = bounded(r"\s*\{\s*[#.:][^}]*\}", longest=1_000)
 ROLE = linear(r":[a-z:]+:`([^`\n]+)`")
 NUMBERED = re.compile(r"[\[【][ \t]*(\d[^\[\]【】]*+)[\]】]")
 END = re.compile(r"(?<=[.!?])[\"')]*\s+(?=[\"'(`A-ZА-ЯЁ])")
-# What begins a list of parameters, an example, a heading, a table, a directive: no sentence about the whole.
+# Starts of parameter lists, examples, headings, tables and directives, which say nothing about the whole.
 NO_PROSE = linear(
     r"(?i)(?:args|arguments|param(?:eter)?s?|returns?|raises?|yields?|examples?|usage|notes?|see also|attributes)"
     r"\b[^.]{0,40}:?\s*$"
@@ -29,7 +29,7 @@ ITEM = re.compile(r"^[ \t]*+(?:[-*+]|\d++[.)])[ \t]+", re.MULTILINE)
 
 
 def inline_code(text: str) -> str:
-    """Return a text on one line as a Markdown code span, whatever backticks it holds."""
+    """Return a text on one line as a Markdown code span, whatever backticks it contains."""
     line = " ".join(text.split())
     if "`" not in line:
         return f"`{line}`"
@@ -44,28 +44,28 @@ def place(chunk: Chunk, start: int | None = None, end: int | None = None) -> str
     return inline_code(f"{chunk.file_path}:{lines}")
 
 
-def shortened(text: str, longest: int) -> str:
-    """Cut a text at a word's end and marks the cut."""
+def shorten(text: str, longest: int) -> str:
+    """Truncate a text at the end of a word, and append an ellipsis."""
     if len(text) <= longest:
         return text
     return text[: longest - 1].rsplit(" ", 1)[0].rstrip(" ,;:(") + " …"
 
 
 def plain(text: str) -> str:
-    """Return documentation as one line of prose whose brackets no reader takes for a citation."""
-    text = outside_code(ROLE.sub(r"`\1`", text), lambda part: unlinked(part, lambda address: True))
+    """Return documentation as one line of prose whose brackets can't be mistaken for citations."""
+    text = map_outside_code(ROLE.sub(r"`\1`", text), lambda part: strip_links(part, lambda address: True))
     line = NUMBERED.sub(r"(\1)", " ".join(text.split()))
     return line.replace("`", "") if line.count("`") % 2 or "```" in line else line
 
 
 def signature(text: str) -> str:
-    """Return a signature as one writes it on a line: no blanks inside its parentheses, no comment behind it."""
+    """Return a signature on one line, without spaces inside its parentheses or a trailing comment."""
     line = COMMENT_BEHIND.sub("", " ".join(text.split()))
     return BLANK_BEFORE_END.sub(r"\1", BLANK_AFTER_START.sub(r"\1", line)).rstrip(" :{")
 
 
 def sentences(documentation: str) -> Iterator[str]:
-    """Yield the sentences of a docstring or a section that are prose, parameters and examples left out."""
+    """Yield the prose sentences of a docstring or section, without parameters and examples."""
     for paragraph in BETWEEN_PARAGRAPHS.split(FENCED.sub("\n\n", documentation)):
         if not NO_PROSE.match(paragraph.strip()):
             yield from filter(None, map(plain, END.split(paragraph.strip())))
@@ -77,13 +77,13 @@ def title(symbol: str) -> str:
 
 
 def section_text(text: str) -> str:
-    """Return what a section says below its heading, its list items as paragraphs of their own."""
+    """Return the text below a section's heading, with list items as separate paragraphs."""
     return ITEM.sub("\n", HEADING.sub("", text, count=1))
 
 
 def best_sentences(documentation: str, score: Callable[[str], float], limit: int = 2) -> list[str]:
-    """Return the first sentence and those that match best by `score`, in their order, without a full stop."""
+    """Return the first sentence and those with the best `score`, in text order, without full stops."""
     found = list(sentences(documentation))
     further = sorted(found[1:], key=lambda sentence: -score(sentence))[: limit - 1]
     chosen = found[:1] + [sentence for sentence in found[1:] if sentence in further and score(sentence) > 0]
-    return [shortened(sentence.rstrip(" .:"), LONGEST_SENTENCE) for sentence in chosen]
+    return [shorten(sentence.rstrip(" .:"), LONGEST_SENTENCE) for sentence in chosen]

@@ -1,1 +1,1 @@
-"""The answer that an LLM writes: the prompt, and the checks of what comes back."""
+"""Answers written by an LLM: the prompt, and the checks of its output."""

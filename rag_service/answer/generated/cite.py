@@ -1,7 +1,7 @@
-"""Checks citations: each `[n]`, `[n, m]`, `[n:120-130]` has to name evidence that still stands in the index.
+"""Check citations: each `[n]`, `[n, m]`, `[n:120-130]` has to refer to evidence that is still in the index.
 
-What holds is written as `[n]`; what does not is taken out of the text and counted. Every n has one Citation, whose lines
-are the smallest range that holds all lines cited as n.
+Valid citations are written as `[n]`; invalid ones are removed from the text and counted. Every n has one Citation,
+whose lines are the smallest range that contains all lines cited as n.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ml.patterns import bounded
 from rag_service.answer.events import Citation, Source
-from rag_service.answer.generated.segments import Segment, outside_code, segments
+from rag_service.answer.generated.segments import Segment, map_outside_code, segments
 
 REFERENCE = re.compile(r"[\[【][ \t]*(\d[\dL,;:\-– \t]*)[\]】]")
 ITEM = bounded(r"(\d+)(?:[ \t]*:[ \t]*L?(\d+)(?:[ \t]*[-–][ \t]*L?(\d+))?)?(?:[ \t]*[-–][ \t]*(\d+))?", longest=100)
@@ -17,7 +17,7 @@ NUMBER = re.compile(r"\d+")
 LONG_FENCE = re.compile(r"`{3,}|~{3,}")
 CLOSING = ("", *".,;:!?)»\"'\n")
 
-OPEN, CLOSE = "\x02", "\x03"  # brackets of a citation that holds, until its segment is done
+OPEN, CLOSE = "\x02", "\x03"  # brackets of a valid citation, until its segment is complete
 
 StoredLines = Callable[[str, str], Mapping[int, str]]
 
@@ -25,7 +25,7 @@ StoredLines = Callable[[str, str], Mapping[int, str]]
 class Citations:
     """The citations of one answer.
 
-    `stored` gives line number -> text of a file as it stands in the index now.
+    `stored` returns line number -> text of a file, as currently indexed.
     """
 
     def __init__(self, sources: Sequence[Source], stored: StoredLines) -> None:
@@ -33,19 +33,19 @@ class Citations:
         self._sources = {source.n: source for source in sources}
         self._stored = stored
         self._cited: dict[int, tuple[int, int]] = {}
-        self._standing: dict[int, bool] = {}
+        self._indexed: dict[int, bool] = {}
 
     def check(self, segment: Segment) -> str:
-        """Return a segment's text with only such citations as hold. Code is left as it is."""
+        """Return a segment's text without invalid citations. Code is unchanged."""
         if segment.is_code:
             return segment.text
         before, text = "", segment.text.replace(OPEN, "").replace(CLOSE, "")
-        while before != text:  # what closes up where one was taken out may look like another
-            before, text = text, outside_code(LONG_FENCE.sub("", text), self._checked)
+        while before != text:  # removing a citation may join text into a new one
+            before, text = text, map_outside_code(LONG_FENCE.sub("", text), self._checked)
         return text.replace(OPEN, "[").replace(CLOSE, "]")
 
-    def resolved(self) -> list[Citation]:
-        """Return what was cited so far, by number, with the stored text of exactly these lines."""
+    def resolve(self) -> list[Citation]:
+        """Return the citations so far, by number, with the stored text of exactly their lines."""
         return [self._citation(n, *self._cited[n]) for n in sorted(self._cited)]
 
     def _checked(self, plain: str) -> str:
@@ -65,7 +65,7 @@ class Citations:
         return text + plain[at:]
 
     def _resolve(self, listed: str) -> list[int]:
-        """Return the numbers in a reference that hold, each once, and notes their lines."""
+        """Return the distinct valid numbers in a reference, and record their lines."""
         numbers = []
         for item in listed.replace(";", ",").strip(" \t,").split(","):
             ranges = list(self._item(item.strip()))
@@ -87,9 +87,9 @@ class Citations:
                 yield n, *lines
 
     def _lines(self, n: int, start: int | None, end: int | None) -> tuple[int, int] | None:
-        """Return the lines that n, or n:start-end, stands for, where they are evidence and the index still has them."""
+        """Return the lines of n, or n:start-end, if they are evidence and still in the index."""
         source = self._sources.get(n)
-        if source is None or not self._stands(source):
+        if source is None or not self._is_indexed(source):
             return None
         chunk = source.chunk
         if start is None:
@@ -97,15 +97,15 @@ class Citations:
         end = start if end is None else end
         return (start, end) if chunk.line_start <= start <= end <= chunk.line_end else None
 
-    def _stands(self, source: Source) -> bool:
-        if source.n not in self._standing:
+    def _is_indexed(self, source: Source) -> bool:
+        if source.n not in self._indexed:
             chunk = source.chunk
             stored = self._stored(chunk.repo, chunk.file_path)
-            self._standing[source.n] = all(
+            self._indexed[source.n] = all(
                 stored.get(number, "" if not line.strip() else None) == line
                 for number, line in enumerate(chunk.text.split("\n"), start=chunk.line_start)
             )
-        return self._standing[source.n]
+        return self._indexed[source.n]
 
     def _citation(self, n: int, start: int, end: int) -> Citation:
         chunk = self._sources[n].chunk
@@ -120,7 +120,7 @@ def _span(first: int | None, last: int | None) -> Sequence[int]:
 
 
 def references(markdown: str) -> list[int]:
-    """Return the n of every `[n]` that a reader of this Markdown sees, in order."""
+    """Return the n of every `[n]` that is visible in the rendered Markdown, in order."""
     found: list[int] = []
 
     def collect(plain: str) -> str:
@@ -129,5 +129,5 @@ def references(markdown: str) -> list[int]:
 
     for segment in segments(iter([markdown])):
         if not segment.is_code:
-            outside_code(segment.text, collect)
+            map_outside_code(segment.text, collect)
     return found

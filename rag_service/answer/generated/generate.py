@@ -1,9 +1,9 @@
-"""Lets an LLM write: a LangChain chain, streamed."""
+"""Stream an LLM's output through a LangChain chain."""
 
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING
 
-from ml.control_tokens import broken
+from ml.control_tokens import break_control_tokens
 from ml.llm.tracing import switch_off_tracing
 from rag_service.answer.run import TokenUsage
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from ml.llm.model import Llm
 
-MOST_CHARS_A_TOKEN = 8  # no LLM's tokens are longer on average; beyond that an endpoint ignores the limit
+MOST_CHARS_A_TOKEN = 8  # no LLM's tokens are longer on average; more text means that an endpoint ignores the limit
 CHARS_A_TOKEN = 4
 
 
@@ -24,13 +24,13 @@ def stream_completion(
     spent: TokenUsage,
     timeout: float | None = None,
 ) -> Generator[str]:
-    """Yield what the LLM writes, at most `tokens` long, in parts as they come; what it costs is added to `spent`.
+    """Yield the LLM's output in parts, at most `tokens` long; its token usage is added to `spent`.
 
-    Raise ModelError, also where the next part takes longer than `timeout` seconds, by default what the settings say.
+    Raise ModelError, also if the next part takes longer than `timeout` seconds (default: from the settings).
     """
     switch_off_tracing()
     messages = [
-        message.model_copy(update={"content": broken(str(message.text))})
+        message.model_copy(update={"content": break_control_tokens(str(message.text))})
         for message in prompt.format_messages(**values)
     ]
     spent.prompt = sum(len(str(message.text)) for message in messages) // CHARS_A_TOKEN

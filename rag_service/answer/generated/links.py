@@ -1,8 +1,8 @@
-"""Takes links and images out of Markdown that somebody else wrote: an answer sends nobody anywhere.
+"""Remove links and images from untrusted Markdown, so that an answer can't lead a reader elsewhere.
 
-What a reader sees of a link stays, its target goes. A reduction can make a new link of what was nested or spliced, so
-it is repeated until nothing changes; then whatever could still open a link, an image or an HTML tag gets a blank that
-no Markdown reader overlooks. Code spans and code blocks are not for this module.
+A link's text is kept, its target is removed. A reduction can create a new link from nested or spliced text, so
+it is repeated until nothing changes; then anything that could still open a link, an image or an HTML tag gets a space
+that disables it in every Markdown reader. This module does not handle code spans and code blocks.
 """
 
 from collections.abc import Callable
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     import re
 
 ROUNDS = 20
-GONE = "…"  # stands where a bare address stood
+GONE = "…"  # replaces a bare URL
 LONGEST_TARGET = 2_000
 
-# The elements of HTML, SVG and MathML, which load, link or run something or change how the page looks.
+# The elements of HTML, SVG and MathML, which load, link or run something or change the page's look.
 ELEMENTS = (
     "a|abbr|acronym|address|animate\\w{0,20}|applet|area|article|aside|audio|b|base|basefont|bdi|bdo|bgsound|big|blink|"
     "blockquote|body|br|button|canvas|caption|center|circle|cite|code|col|colgroup|data|datalist|dd|del|details|dfn|"
@@ -36,27 +36,27 @@ ADDRESS = linear(
     r"(?i)(?:[a-z][a-z0-9+.-]{1,31}:(?://|\\\\|&#|%2f)|\bwww\.|\b(?:javascript|vbscript|mailto|tel):\S|\bdata:[a-z]+[/;,])"
     r"[^\s<>\"`]*"
 )
-# What is left of any of them once no more can be reduced.
+# What can remain of them after all reductions.
 OPENED_TAG = linear(rf"(?i)<(?:[/!?]?(?:{ELEMENTS})\b|[!?]|/?[a-z][\w:.-]*[\s/][^<>]*=|[a-z][\w+.-]*:|[\w.+-]+@)")
 OPENED_IMAGE = linear(r"!\[(\D|$)")
 DEFINITION = linear(r"(?m)\]:[ \t]*(?:$|<|\S+[ \t]*(?:$|[\"'(]))")
 
-Stands = Callable[[str], bool]
+IsCited = Callable[[str], bool]
 
 
-def unlinked(text: str, stands: Stands) -> str:
-    """Return Markdown without links, images and HTML tags; a bare address is kept where it `stands` in what is cited."""
+def strip_links(text: str, is_cited: IsCited) -> str:
+    """Return Markdown without links, images and HTML tags; a bare URL is kept if `is_cited` accepts it."""
     before = ""
     for _ in range(ROUNDS):
         if before == text:
             break
-        before, text = text, _reduced(text, stands)
-    return _closed(text)
+        before, text = text, _reduce(text, is_cited)
+    return _defuse(text)
 
 
-def _reduced(text: str, stands: Stands) -> str:
-    text = REFERENCE.sub(_referred, INLINE.sub(_text, TAG.sub("", text)))
-    return ADDRESS.sub(lambda found: _address(found.group(), stands), AUTOLINK.sub(r"\1", text))
+def _reduce(text: str, is_cited: IsCited) -> str:
+    text = REFERENCE.sub(_reference_text, INLINE.sub(_text, TAG.sub("", text)))
+    return ADDRESS.sub(lambda found: _address(found.group(), is_cited), AUTOLINK.sub(r"\1", text))
 
 
 def _text(link: "re.Match[str]") -> str:
@@ -64,19 +64,19 @@ def _text(link: "re.Match[str]") -> str:
     return f"[{text}]" if text.strip().isdecimal() else text
 
 
-def _referred(reference: "re.Match[str]") -> str:
+def _reference_text(reference: "re.Match[str]") -> str:
     text, label = reference.groups()
-    return f"{text} [{label}]" if label.isdecimal() else str(text)  # a number is a citation
+    return f"{text} [{label}]" if label.isdecimal() else str(text)  # numbers are citations
 
 
-def _address(found: str, stands: Stands) -> str:
+def _address(found: str, is_cited: IsCited) -> str:
     address = found.rstrip(".,;:!?)]}'*_~")
-    if len(address) <= LONGEST_TARGET and stands(address):
+    if len(address) <= LONGEST_TARGET and is_cited(address):
         return found
     return GONE + found[len(address) :]
 
 
-def _closed(text: str) -> str:
-    """Return the text in which nothing opens a link, an image, a definition or a tag."""
+def _defuse(text: str) -> str:
+    """Return the text with everything defused that opens a link, an image, a definition or a tag."""
     text = OPENED_IMAGE.sub(r"! [\1", OPENED_TAG.sub(lambda tag: "< " + tag.group()[1:], text))
     return DEFINITION.sub(lambda definition: "] :" + definition.group()[2:], text.replace("](", "] ("))

@@ -1,9 +1,9 @@
-"""The prompts: numbered evidence with line numbers, within a budget, marked as data."""
+"""The prompts: numbered evidence with line numbers, within a token budget, marked as data."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ml.control_tokens import ANGLE, LESS_THAN, broken
+from ml.control_tokens import ANGLE, LESS_THAN, break_control_tokens
 from ml.index.chunk import Chunk
 from ml.patterns import linear
 from rag_service.answer.code.lines import LineMatcher
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
     from ml.llm.model import Adapter
 
-CHARS_A_TOKEN = 3  # of code; prose has more
+CHARS_A_TOKEN = 3  # in code; prose has more
 INSTRUCTION_TOKENS = 500
 LEAST_CHARS = 300
 GAP = "…"
 LANGUAGES: dict[Language, str] = {"en": "English", "ru": "Russian"}
-# Letters that look alike, and signs that nobody sees between them.
+# Homoglyphs, and invisible characters between them.
 ALIKE = {
     "e": "еєé",
     "i": "іı",
@@ -34,7 +34,7 @@ ALIKE = {
     "v": "νѵ",
     "t": "т",
 }
-FULL_WIDTH = 0xFEE0  # from a letter to its wide form
+FULL_WIDTH = 0xFEE0  # offset from a letter to its full-width form
 HIDDEN = r"[\s\x{A0}\x{AD}\x{300}-\x{36F}\x{200B}-\x{200F}\x{2028}-\x{202E}\x{2060}-\x{206F}\x{FE00}-\x{FE0F}\x{FEFF}]*"
 NAMES = "|".join(
     HIDDEN.join(f"[{letter}{chr(ord(letter) + FULL_WIDTH)}{ALIKE[letter]}]" for letter in name)
@@ -61,9 +61,9 @@ CODE_AND_QUESTION = "Code [1]:\n{evidence}\n\nQuestion: {question}"
 
 
 def writing_prompt(adapter: "Adapter | None" = None) -> "ChatPromptTemplate":
-    """Return the prompt for an LLM that writes the answer; its variables are language, evidence and question.
+    """Return the prompt for an LLM that writes the answer, with the variables language, evidence and question.
 
-    With an adapter that was trained with other texts it is those.
+    An adapter that was trained with other prompt texts gets those.
     """
     from langchain_core.prompts import ChatPromptTemplate
 
@@ -74,9 +74,9 @@ def writing_prompt(adapter: "Adapter | None" = None) -> "ChatPromptTemplate":
 
 
 def adding_prompt(adapter: "Adapter | None" = None) -> "ChatPromptTemplate":
-    """Return the prompt for a small LLM that says one sentence about a piece of code; its variables: evidence, question.
+    """Return the prompt for a small LLM that writes one sentence about code, with the variables evidence and question.
 
-    With an adapter it is the texts that this was trained with: what the example shows, it has learnt.
+    An adapter gets the texts that it was trained with, without the example, which it has learnt.
     """
     from langchain_core.prompts import ChatPromptTemplate
 
@@ -87,9 +87,9 @@ def adding_prompt(adapter: "Adapter | None" = None) -> "ChatPromptTemplate":
 
 
 def training_texts(*, writes: bool) -> tuple[str, str]:
-    """Return the system and prompt texts to train an LLM with: one that `writes` the answer, or one that adds to it.
+    """Return the system and user prompts for training an LLM that `writes` the answer, or else adds to it.
 
-    They are the service's own; the prompt's variables are context and question (ml.training.job.TrainingData).
+    They match the service's own; the variables are context and question (ml.training.job.TrainingData).
     """
     if writes:
         return WRITE.format(language=LANGUAGES["en"]), _trained(EVIDENCE_AND_QUESTION)
@@ -115,13 +115,13 @@ def evidence_tokens(context: int, answer_tokens: int) -> int:
 
 
 def numbered_evidence(sources: Sequence[Source], matcher: LineMatcher, tokens: int) -> str:
-    """Return the sources as tagged, line-numbered blocks, the best first, long ones cut around the lines that match."""
+    """Return the sources as tagged, line-numbered blocks, best first, long ones cut down to the lines that match."""
     return "\n\n".join(_blocks(sources, matcher, tokens * CHARS_A_TOKEN))
 
 
-def escaped(text: str) -> str:
-    """Return a text on one line that can't close the block it stands in, and orders no LLM about."""
-    return DELIMITER.sub(lambda found: ANGLE + found.group()[1:], broken(text.translate(LINE_ENDS)))
+def escape_evidence(text: str) -> str:
+    """Return a text on one line that can neither close its block nor contain an LLM's control tokens."""
+    return DELIMITER.sub(lambda found: ANGLE + found.group()[1:], break_control_tokens(text.translate(LINE_ENDS)))
 
 
 def _blocks(sources: Sequence[Source], matcher: LineMatcher, chars: int) -> Iterator[str]:
@@ -129,18 +129,18 @@ def _blocks(sources: Sequence[Source], matcher: LineMatcher, chars: int) -> Iter
         if chars < LEAST_CHARS:
             return
         chunk = source.chunk
-        place = escaped(f"{chunk.file_path}:{chunk.line_start}-{chunk.line_end} {chunk.symbol}".strip()).replace(
-            '"', "'"
-        )
-        block = f'<evidence n="{source.n}" place="{place}">\n{cut(chunk, matcher, max(chars // 2, LEAST_CHARS))}\n</evidence>'
+        place = escape_evidence(
+            f"{chunk.file_path}:{chunk.line_start}-{chunk.line_end} {chunk.symbol}".strip()
+        ).replace('"', "'")
+        block = f'<evidence n="{source.n}" place="{place}">\n{cut_chunk(chunk, matcher, max(chars // 2, LEAST_CHARS))}\n</evidence>'
         chars -= len(block)
         yield block
 
 
-def cut(chunk: Chunk, matcher: LineMatcher, chars: int) -> str:
-    """Return "number| line" of a chunk, of a long one those nearest to its first line and to the lines that match best."""
+def cut_chunk(chunk: Chunk, matcher: LineMatcher, chars: int) -> str:
+    """Return "number| line" for a chunk; of a long one, the lines nearest to its first line and its best matches."""
     lines = [
-        f"{number}| {escaped(text)}"[:chars]
+        f"{number}| {escape_evidence(text)}"[:chars]
         for number, text in enumerate(chunk.text.split("\n"), start=chunk.line_start)
     ]
     anchors = {0, *(line.number - chunk.line_start for line in matcher.best(chunk, chunk.line_start, 3))}

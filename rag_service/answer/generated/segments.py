@@ -1,4 +1,4 @@
-"""Cuts streamed Markdown into pieces that can be checked and shown: a sentence, the rest of a line, a whole code block."""
+"""Split streamed Markdown into pieces that can be checked and shown: a sentence, the rest of a line, a code block."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -8,20 +8,20 @@ from ml.patterns import bounded
 
 FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})")
 CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`)([^\n]+?)(?<!`)\1(?!`)")
-# The end of a sentence counts once something other than its citation has begun.
+# A sentence is complete only once something other than its citation has begun.
 SENTENCE_END = bounded(r"[.!?…][\"'»)\]*_]*(?:[ \t]*+\[[^\[\]\n]*+\])*[ \t]+(?=[^\s\[(])", longest=20_000)
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A piece of Markdown; `is_code` where it is a fenced block with both its fences."""
+    """A piece of Markdown; `is_code` if it is a fenced block with both fences."""
 
     text: str
     is_code: bool
 
 
-def outside_code(text: str, change: Callable[[str], str]) -> str:
-    """Apply `change` to all of a line but its `code spans`."""
+def map_outside_code(text: str, change: Callable[[str], str]) -> str:
+    """Apply `change` to a line, except to its code spans."""
     parts, at = [], 0
     for span in CODE_SPAN.finditer(text):
         parts += [change(text[at : span.start()]), span.group()]
@@ -30,7 +30,7 @@ def outside_code(text: str, change: Callable[[str], str]) -> str:
 
 
 def segments(parts: Iterator[str]) -> Iterator[Segment]:
-    """Yield a stream's segments as soon as each is complete. Joined, they are the stream, its last fence closed."""
+    """Yield each segment of a stream once it is complete. Joined, they are the stream, with its last fence closed."""
     splitter = _Splitter()
     for part in parts:
         yield from splitter.feed(part)
@@ -82,6 +82,6 @@ class _Splitter:
 
 
 def _is_balanced(text: str) -> bool:
-    """Return whether no code span and no bracket is open at the end of a text."""
+    """Return whether all code spans and brackets are closed at the end of a text."""
     plain = CODE_SPAN.sub("", text)
     return "`" not in plain and plain.count("[") <= plain.count("]")

@@ -1,14 +1,14 @@
-"""Which sentences of a small LLM may stand: those that its cited lines bear word by word.
+"""Accept only sentences of a small LLM that the cited lines support word by word.
 
-A model below the trusted size states wrong things fluently, so the rules are strict; dropping a right sentence costs less
-than keeping a wrong one. A sentence is kept where all of this holds:
+A model below the trusted size states falsehoods fluently, so the rules are strict: dropping a true sentence costs less
+than keeping a false one. A sentence is kept if all of this is true:
 
-- it is one whole sentence about the symbol it was asked about, with no link, list or second line;
-- every word in it that claims something stands in the cited lines, as a word or as a part of a name; identifiers,
-  numbers and what is in backticks stand there as they are;
-- what it says is returned stands in a line that returns, what is raised in one that raises, what is taken in the
+- it is one complete sentence about the symbol in question, with no link, list or second line;
+- every content word in it occurs in the cited lines, as a word or as a part of a name; identifiers, numbers and
+  anything in backticks occur there unchanged;
+- what it says is returned occurs in a line that returns, what is raised in one that raises, what is taken in the
   signature, and what is called is followed by a parenthesis;
-- it is no echo: it says something that neither the question nor the text above it already says.
+- it is not an echo: it says something that neither the question nor the text above it says.
 """
 
 import re
@@ -27,7 +27,7 @@ WORD = bounded(r"[A-Za-z_$][\w$]*|\d+|[^\W\d_A-Za-z]+", longest=100_000)
 IDENTIFIER = bounded(r"\w_|_\w|[a-z\d][A-Z]|[A-Z]{2}|\d", longest=LONGEST_SENTENCE)
 SPAN = re.compile(r"`([^`]+)`")
 OTHER = re.compile(r"\]\(|://|^\s*[-*#>\d]|[{}\\]")
-# Words that tie a sentence together and claim nothing about this code.
+# Words that connect a sentence and claim nothing about the code.
 GLUE = frozenset("function method class argument arguments parameter parameters value values each every other".split())
 RELATION = bounded(
     r"\b(?:(?P<returns>returns?|returned|returning|yields?)|(?P<raises>raises?|raised|throws?|thrown)"
@@ -44,14 +44,14 @@ SENTENCE = bounded(r"\s*+(?P<sentence>\S[^\n]*?)\s*(?:\[\d+\])?[.!?](?=\s)", lon
 
 @dataclass(frozen=True, slots=True)
 class Cited:
-    """The code that a sentence is held against: the symbol's name, the lines of its header and those of its body."""
+    """The code that a sentence is checked against: the symbol's name, its header lines and its body lines."""
 
     name: str
     header: str
     body: str
 
     def lines(self, relation: str) -> str:
-        """Return the lines that can bear a claim of this relation ("" and "any": all)."""
+        """Return the lines that can support a claim of this relation ("" and "any": all)."""
         lines = f"{self.header}\n{self.body}".split("\n")
         match relation:
             case "returns":
@@ -66,22 +66,22 @@ class Cited:
 
 
 def first_sentence(text: str) -> str:
-    """Return the first sentence that a model wrote, whole and without its mark, or "" where it wrote none."""
+    """Return the first complete sentence of a model's output without its citation and full stop, or ""."""
     match = SENTENCE.match(text)
     return match["sentence"] if match else ""
 
 
 def is_supported(sentence: str, cited: Cited, said: str, question: str) -> bool:
-    """Return whether a sentence may be added to `said`, going by the rules above."""
+    """Return whether a sentence may be added to `said`, by the rules above."""
     words = WORD.findall(sentence) if len(sentence) <= LONGEST_SENTENCE else []
     if not FEWEST_WORDS <= len(words) <= MOST_WORDS or words[0] != cited.name or OTHER.search(sentence):
         return False
-    if not all(_stands(clause, cited.lines(relation)) for relation, clause in _clauses(sentence)):
+    if not all(_is_backed(clause, cited.lines(relation)) for relation, clause in _clauses(sentence)):
         return False
     return len(_content(sentence) - _content(said) - _content(question)) >= NEW
 
 
-def _stands(clause: str, lines: str) -> bool:
+def _is_backed(clause: str, lines: str) -> bool:
     return set(_names(clause)) <= set(WORD.findall(lines)) and _content(clause) <= stems_of(lines)
 
 

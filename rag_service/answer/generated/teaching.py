@@ -1,4 +1,4 @@
-"""The forms in which pairs teach: exactly what the service puts to its LLM, and only what it would let stand."""
+"""The forms of training pairs: exactly what the service sends to its LLM, and only answers that it would accept."""
 
 import re
 from collections.abc import Callable
@@ -10,11 +10,11 @@ from ml.errors import SettingsError
 from ml.index.chunk import Chunk
 from ml.index.store.base import Candidate, Where
 from ml.llm.model import ENDPOINT_CONTEXT
-from rag_service.answer.code.evidence import Numbered, holds, stored_lines
+from rag_service.answer.code.evidence import Numbered, holds, line_reader
 from rag_service.answer.composed.compose import Asked, Composer
 from rag_service.answer.composed.phrases import say
 from rag_service.answer.generated.generate import stream_completion
-from rag_service.answer.generated.prompt import cut, evidence_tokens, numbered_evidence
+from rag_service.answer.generated.prompt import cut_chunk, evidence_tokens, numbered_evidence
 from rag_service.answer.generated.support import SPAN, first_sentence, is_supported
 from rag_service.answer.generated.write import ANSWER_TOKENS, SENTENCE_EVIDENCE_CHARS, SENTENCE_TOKENS
 from rag_service.answer.question import language_of
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ml.settings import Settings
 
 REWORDED_TOKENS = 80
-CHARS_A_TOKEN = 2.5  # of sentences full of names, at the least
+CHARS_A_TOKEN = 2.5  # for sentences full of names, at least
 REWORD = (
     "Put the question into other words, in its own language, as a colleague would ask it. Keep everything in backticks "
     "exactly as it is. Write the question alone."
@@ -40,12 +40,12 @@ class SentenceForm:
 
     def __init__(self, retriever: Retriever) -> None:
         self._retriever = retriever
-        self._lines = stored_lines(retriever.store)
+        self._lines = line_reader(retriever.store)
 
     def frame(self, draft: Draft, side: Side) -> Framed | None:
-        """Frame a draft by its own chunk, which is of its own side."""
+        """Frame a draft with its own chunk."""
         composer = self._composer(draft.question, draft.chunk)
-        context = cut(draft.chunk, composer.matcher, SENTENCE_EVIDENCE_CHARS)
+        context = cut_chunk(draft.chunk, composer.matcher, SENTENCE_EVIDENCE_CHARS)
         if not _shows(context, draft):
             return None
         cited, sentence = composer.cited_subject, draft.sentence
@@ -56,26 +56,27 @@ class SentenceForm:
         return Framed(context, "[1]", learn=learn, shown=shown)
 
     def refusal(self, question: str) -> tuple[str, str]:
-        """Return the nearest code there is for a question about something absent, and how the service refuses."""
+        """Return the nearest code for a question about something absent, and the service's refusal."""
         nearest = self._retriever.search(question, limit=1)[0].chunk
-        return cut(nearest, self._composer(question, nearest).matcher, SENTENCE_EVIDENCE_CHARS), _refused(question)
+        matcher = self._composer(question, nearest).matcher
+        return cut_chunk(nearest, matcher, SENTENCE_EVIDENCE_CHARS), _refusal_text(question)
 
     def _composer(self, question: str, chunk: Chunk) -> Composer:
         return Composer(Asked.of(question, Where()), Numbered([_hit(chunk)], self._lines), self._retriever)
 
 
 class EvidenceForm:
-    """An LLM that writes the whole answer (`write.write_answer`): numbered blocks of what the search finds."""
+    """An LLM that writes the whole answer (`write.write_answer`): numbered blocks of search results."""
 
     name = "evidence"
 
     def __init__(self, retriever: Retriever, settings: "Settings") -> None:
         self._retriever = retriever
-        self._lines = stored_lines(retriever.store)
+        self._lines = line_reader(retriever.store)
         self._limit = settings.evidence
 
     def frame(self, draft: Draft, side: Side) -> Framed | None:
-        """Frame a draft by what is found on its side; where its own chunk is not among that, it takes the last place."""
+        """Frame a draft with search results from its split; if its own chunk is not among them, it replaces the last."""
         hits = self._found(draft.question, side)
         if not any(holds(hit.chunk, draft.chunk, *draft.lines) for hit in hits):
             hits = [*hits[: self._limit - 1], _hit(draft.chunk)]
@@ -88,8 +89,8 @@ class EvidenceForm:
         return Framed(context, mark, learn=True, shown=True)
 
     def refusal(self, question: str) -> tuple[str, str]:
-        """Return what is found for a question about something absent, and how the service refuses."""
-        return self._context(question, self._retriever.search(question, limit=self._limit))[0], _refused(question)
+        """Return the search results for a question about something absent, and the service's refusal."""
+        return self._context(question, self._retriever.search(question, limit=self._limit))[0], _refusal_text(question)
 
     def _found(self, question: str, side: Side) -> list[Hit]:
         hits = self._retriever.search(question, limit=4 * self._limit)
@@ -103,7 +104,7 @@ class EvidenceForm:
 
 
 def form_for(retriever: Retriever, settings: "Settings", name: str | None = None) -> Form:
-    """Return the form by name; by default that of the LLM embedded in the service where it is what is fine-tuned."""
+    """Return the form by name; the default is that of the embedded LLM if it is the model to fine-tune."""
     small = name == SentenceForm.name if name else settings.base_model == "embedded"
     return SentenceForm(retriever) if small else EvidenceForm(retriever, settings)
 
@@ -113,24 +114,24 @@ def _hit(chunk: Chunk) -> Hit:
 
 
 def _shows(context: str, draft: Draft) -> bool:
-    """Return whether the evidence shows the first and the last line of the link."""
+    """Return whether the evidence shows the first and last line of the link."""
     shown = set(map(int, NUMBER.findall(context)))
     return shown.issuperset(draft.lines)
 
 
-def _refused(question: str) -> str:
+def _refusal_text(question: str) -> str:
     language = language_of(question)
     return say(language, "nothing", where=say(language, "anywhere"))
 
 
 def paraphraser(settings: "Settings") -> Callable[[str], str]:
-    """Return what puts a question into other words by the LLM that the settings name. Raise SettingsError, ModelError.
+    """Return a function that rephrases a question with the configured LLM. Raise SettingsError, ModelError.
 
-    What the LLM writes counts only where it is one question in the same language that names the same code.
+    A rephrasing is accepted only if it is one question in the same language that names the same code.
     """
     llm = open_llm(settings)
     if llm is None:
-        raise SettingsError("no LLM is set that could put questions into other words", "set llm, or leave it out")
+        raise SettingsError("no LLM is configured to rephrase questions", "set llm, or leave the option out")
     from langchain_core.prompts import ChatPromptTemplate
 
     prompt = ChatPromptTemplate.from_messages([("system", REWORD), ("human", "{question}")])

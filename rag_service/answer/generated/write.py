@@ -1,4 +1,4 @@
-"""What an LLM adds to the composed answer, or writes in its place, checked before anybody sees it."""
+"""Let an LLM extend or replace the composed answer; its text is checked before a reader sees it."""
 
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from rag_service.answer.generated.generate import stream_completion
 from rag_service.answer.generated.prompt import (
     LANGUAGES,
     adding_prompt,
-    cut,
-    escaped,
+    cut_chunk,
+    escape_evidence,
     evidence_tokens,
     numbered_evidence,
     writing_prompt,
@@ -25,35 +25,35 @@ from rag_service.answer.generated.support import first_sentence, is_supported
 from rag_service.answer.run import EVIDENCE, Run
 
 ANSWER_TOKENS = 900
-UNCITED_CHARS = 800  # some six sentences; an LLM that cites does so in the first or second
+UNCITED_CHARS = 800  # about six sentences; an LLM that cites does so in the first or second
 SENTENCE_TOKENS = 48
 SENTENCE_EVIDENCE_CHARS = 900
 SENTENCE_SECONDS = 4.0
 
 
-def cited(run: Run, markdown: str) -> Iterator[Text]:
-    """Yield text of ours with its marks turned into citations."""
+def cite_text(run: Run, markdown: str) -> Iterator[Text]:
+    """Yield our own text with its marks turned into citations."""
     with run.timed("cite"):
         text = "".join(run.citations.check(segment) for segment in segments(iter([markdown])))
     yield run.say(text)
 
 
 def write_answer(run: Run, llm: Llm, evidence: Numbered, composer: Composer, composed: str) -> Iterator[Text | Notice]:
-    """Let a trusted LLM write. Where it fails or cites nothing that holds, the composed answer follows.
+    """Let a trusted LLM write. If it fails or cites nothing valid, the composed answer follows.
 
-    Nothing is shown that is taken back: its text is held until a citation in it holds, UNCITED_CHARS at most.
+    Shown text is never withdrawn: output is held back until it has a valid citation, up to UNCITED_CHARS.
     """
     quotations = Quotations(evidence.main, run.asked.text, say(run.asked.language, "own_code"))
-    held, problem = Held(), "uncited"
+    held, problem = HeldText(), "uncited"
     try:
         for text in _checked(run, llm, evidence, composer, quotations):
-            # An empty text shows a caller nothing, but shows us whether the caller is still there.
-            yield run.say(held.add(text, cited=bool(run.citations.resolved())))
+            # Yielding an empty text reveals whether the caller is still connected.
+            yield run.say(held.add(text, cited=bool(run.citations.resolve())))
             if held.is_hopeless:
                 break
     except ModelError as error:
         problem = "broken_off"
-        yield run.note(away(run, llm, error))
+        yield run.note(describe_failure(run, llm, error))
     finally:
         run.unquoted = quotations.dropped
         run.withheld = "" if held.shown else held.text
@@ -62,18 +62,18 @@ def write_answer(run: Run, llm: Llm, evidence: Numbered, composer: Composer, com
         if held.text.strip():
             run.model = f"{EVIDENCE} + {llm.name}"
             yield run.say(f"{held.before}{say(run.asked.language, problem)}\n\n")
-        yield from cited(run, composed)
+        yield from cite_text(run, composed)
 
 
 @dataclass
-class Held:
-    """What an LLM wrote so far: all of it is `shown` once something in it is cited, none before."""
+class HeldText:
+    """An LLM's output so far: nothing is `shown` before it cites something, everything after."""
 
     text: str = ""
     shown: bool = False
 
     def add(self, text: str, *, cited: bool) -> str:
-        """Add to the text and return what may be shown now."""
+        """Add to the text and return the part that may be shown now."""
         self.text += text
         if self.shown:
             return text
@@ -82,21 +82,21 @@ class Held:
 
     @property
     def is_hopeless(self) -> bool:
-        """Whether so much was written without a citation that none is to be expected."""
+        """Whether there is so much text without a citation that none is to be expected."""
         return not self.shown and len(self.text) > UNCITED_CHARS
 
     @property
     def before(self) -> str:
-        """What parts the text that is shown from what follows."""
+        """The separator between the shown text and what follows."""
         return "\n\n" if self.shown else ""
 
 
 def _checked(run: Run, llm: Llm, evidence: Numbered, composer: Composer, quotations: Quotations) -> Generator[str]:
-    """Yield what an LLM writes, piece by piece, with only such citations, quotations and addresses as hold."""
+    """Yield an LLM's output in pieces, without invalid citations, quotations and URLs."""
     values = {
         "language": LANGUAGES[run.asked.language],
         "evidence": numbered_evidence(evidence.main, composer.matcher, evidence_tokens(llm.context, ANSWER_TOKENS)),
-        "question": escaped(run.asked.text),
+        "question": escape_evidence(run.asked.text),
     }
     parts = run.waited(
         "generate", stream_completion(llm, writing_prompt(llm.adapter), values, ANSWER_TOKENS, run.spent)
@@ -104,30 +104,30 @@ def _checked(run: Run, llm: Llm, evidence: Numbered, composer: Composer, quotati
     for segment in segments(parts):
         with run.timed("cite"):
             text = run.citations.check(Segment(quotations.check(segment), segment.is_code))
-            text = text if segment.is_code else quotations.without_links(text)
+            text = text if segment.is_code else quotations.strip_links(text)
         if text:
             yield text
 
 
 def add_sentence(run: Run, llm: Llm, evidence: Numbered, composer: Composer, composed: str) -> Iterator[Text | Notice]:
-    """Let a small LLM add one sentence about the best evidence; it is shown only where the cited lines bear it."""
+    """Let a small LLM add one sentence about the best evidence; it is shown only if the cited lines support it."""
     chunk = composer.subject
-    code = cut(chunk, composer.matcher, SENTENCE_EVIDENCE_CHARS)
+    code = cut_chunk(chunk, composer.matcher, SENTENCE_EVIDENCE_CHARS)
     try:
-        sentence = _sentence(run, llm, {"evidence": code, "question": escaped(run.asked.text)})
+        sentence = _sentence(run, llm, {"evidence": code, "question": escape_evidence(run.asked.text)})
     except ModelError as error:
         if run.stages["generate"].seconds < SENTENCE_SECONDS:
-            yield run.note(away(run, llm, error))
+            yield run.note(describe_failure(run, llm, error))
         return
     if is_supported(sentence, composer.cited_subject, composed, run.asked.text):
         run.model = f"{EVIDENCE} + {llm.name}"
         mark = evidence.cite(chunk, chunk.line_start, chunk.line_end)
         added = say(run.asked.language, "added", model=llm.name, sentence=f"{sentence} {mark}.")
-        yield from cited(run, f"\n{added}\n")
+        yield from cite_text(run, f"\n{added}\n")
 
 
 def _sentence(run: Run, llm: Llm, values: Mapping[str, str]) -> str:
-    """Return the LLM's first sentence, "" where it is not done within SENTENCE_SECONDS: nobody waits longer for it."""
+    """Return the LLM's first sentence, "" if it takes longer than SENTENCE_SECONDS."""
     text = ""
     for part in run.waited(
         "generate",
@@ -139,6 +139,6 @@ def _sentence(run: Run, llm: Llm, values: Mapping[str, str]) -> str:
     return first_sentence(text + "\n")
 
 
-def away(run: Run, llm: Llm, error: ModelError) -> str:
-    """Return the line that says why an LLM did not write."""
+def describe_failure(run: Run, llm: Llm, error: ModelError) -> str:
+    """Return the notice that the LLM is unavailable, with the cause."""
     return say(run.asked.language, "away", place=llm.place, cause=error.cause)

@@ -1,1 +1,1 @@
-"""What stands before the routes: who may come, how many, how much, how long."""
+"""Limits enforced before the routes: access, number of requests, size and time."""

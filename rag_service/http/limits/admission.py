@@ -1,6 +1,6 @@
-"""Who may ask now: so many questions at once, so many that wait, and of one caller so many of either.
+"""Limit the questions that run, that wait, and that belong to one caller.
 
-Beyond that a caller is told at once when to come again, and nothing piles up.
+Further ones are rejected at once with Retry-After, so that nothing piles up.
 """
 
 import math
@@ -16,13 +16,13 @@ from starlette.exceptions import HTTPException
 from ml.settings import Settings
 from rag_service.answer.asker import Asker
 
-FIRST_GUESS = 2.0  # seconds that a question takes, before one was answered
-WEIGHT = 0.1  # of the newest question in that mean
+FIRST_GUESS = 2.0  # seconds per question, before one was answered
+WEIGHT = 0.1  # of the latest question in the moving average
 MOST_SECONDS = 60
 
 
-def asker_of(request: Request) -> Asker:
-    """Return who asks: whom the proxy names in the header that the settings name, or else the network address."""
+def identify_asker(request: Request) -> Asker:
+    """Return the caller: the user that the proxy sends in the configured header, or else the network address."""
     header = request.app.state.settings.caller_header
     named = request.headers.get(header, "").strip() if header else ""
     name = named[:200] or (request.client.host if request.client else "")
@@ -30,7 +30,7 @@ def asker_of(request: Request) -> Asker:
 
 
 class Admission:
-    """The places of a service. Used from the event loop's thread only."""
+    """The slots of a service. Not thread-safe: use it only on the event loop."""
 
     def __init__(self, settings: Settings) -> None:
         self._most_running, self._most_waiting = settings.max_running, settings.max_waiting
@@ -41,19 +41,19 @@ class Admission:
 
     @property
     def running(self) -> int:
-        """How many are answered now."""
+        """The number of questions being answered."""
         return self._most_running - self._slots.value
 
     @property
     def waiting(self) -> int:
-        """How many wait for a place."""
+        """The number of questions waiting for a slot."""
         return self._callers.total() - self.running
 
     @asynccontextmanager
     async def place(self, caller: str) -> AsyncGenerator[None]:
-        """Wait for a place and keeps it for the block.
+        """Wait for a slot and hold it for the block.
 
-        Raise HTTPException 429, with Retry-After, where too many wait already, or the caller holds too many places.
+        Raise HTTPException 429, with Retry-After, if too many are waiting or the caller holds too many slots.
         """
         self._check(caller)
         self._callers[caller] += 1
@@ -66,13 +66,13 @@ class Admission:
                     self._seconds += WEIGHT * (time.monotonic() - started - self._seconds)
         finally:
             self._callers[caller] -= 1
-            self._callers += Counter()  # forgets who holds none
+            self._callers += Counter()  # drops callers without a slot
 
     def _check(self, caller: str) -> None:
         if self._most_of_one and self._callers[caller] >= self._most_of_one:
-            self._refuse(f"{self._most_of_one} questions of yours are being answered", 1)
+            self._refuse(f"{self._most_of_one} of your questions are already running", 1)
         if self._slots.value == 0 and self.waiting >= self._most_waiting:
-            self._refuse(f"{self._most_waiting} questions are waiting already", self.waiting / self._most_running)
+            self._refuse(f"{self._most_waiting} questions are already waiting", self.waiting / self._most_running)
 
     def _refuse(self, cause: str, rounds: float) -> None:
         seconds = min(MOST_SECONDS, max(1, math.ceil(self._seconds * rounds)))

@@ -1,4 +1,4 @@
-"""The bodies of requests: whole before the application runs, and small enough that reading them holds nothing up."""
+"""Buffer request bodies before the application runs, and reject those too large to parse quickly."""
 
 import re
 
@@ -8,33 +8,35 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from rag_service.http.errors import error_response
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
-TOO_LONG = f"a request holds at most {MAX_BODY_BYTES // 1024 // 1024} MiB"
-# Python's parser keeps the interpreter for itself: this many values take it 10 ms and 5 MB. A chat of 1,000 messages with 100 tools
-# described has half of them.
+TOO_LONG = f"a request may contain at most {MAX_BODY_BYTES // 1024 // 1024} MiB"
+# Python's JSON parser holds the GIL: this many values take 10 ms and 5 MB. A chat of 1,000 messages with 100 tool
+# descriptions has half as many.
 MAX_VALUES = 20_000
-TOO_MANY = f"a request holds at most {MAX_VALUES:,} values"
-TWO_LENGTHS = "a request has a Content-Length or a Transfer-Encoding, not both"
-HALF_CHARACTER = "the body holds half a character, a lone surrogate"
+TOO_MANY = f"a request may contain at most {MAX_VALUES:,} values"
+TWO_LENGTHS = "a request may have a Content-Length or a Transfer-Encoding, not both"
+HALF_CHARACTER = "the body contains a lone surrogate, half a character"
 ESCAPED = rb"\ud"
 PAIR = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 NO_UTF8 = "the body is not JSON in UTF-8"
 
 
-class Bodies:
-    """Reads the body of a request, refuses it where it is too much, and passes it on in one part."""
+class BodyBuffer:
+    """Middleware that reads the body of a request, rejects it if it is too large, and passes it on in one part."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuse it."""
+        """Pass the request on, or reject it."""
         headers = Headers(scope=scope) if scope["type"] == "http" else {}
         told = headers.get("content-length", "")
         if told in ("", "0") and "transfer-encoding" not in headers:
             await self._app(scope, receive, send)
             return
-        if told and "transfer-encoding" in headers:  # two lengths: proxy and service may each believe another
+        if (
+            told and "transfer-encoding" in headers
+        ):  # two lengths allow request smuggling: proxy and service may use different ones
             await error_response(scope["path"], 400, TWO_LENGTHS, headers={"Connection": "close"})(scope, receive, send)
             return
         body = None if _is_too_long(told) else await _read(receive)
@@ -54,7 +56,7 @@ def _is_too_long(told: str) -> bool:
 
 
 async def _read(receive: Receive) -> bytes | None:
-    """Return the whole body, None where it is too long, _LEFT where it will not come."""
+    """Return the whole body, None if it is too long, _LEFT if the client disconnects."""
     body = bytearray()
     while True:
         message = await receive()
@@ -68,14 +70,14 @@ async def _read(receive: Receive) -> bytes | None:
 
 
 def refusal_of(body: bytes | None) -> tuple[int, str] | None:
-    """Return status and cause where a body is not to be read, None where it may be."""
+    """Return status and cause if a body must be rejected, else None."""
     if body is None:
         return 413, TOO_LONG
     if ESCAPED in body.lower() and _has_lone_surrogate(body):
         return 400, HALF_CHARACTER
     if len(body) <= MAX_VALUES:
         return None
-    if b"\0" in body:  # in UTF-16 or UTF-32, whose quotes can't be found
+    if b"\0" in body:  # in UTF-16 or UTF-32, in which quotes can't be found
         return 400, NO_UTF8
     return (413, TOO_MANY) if _values(body) > MAX_VALUES else None
 
@@ -85,7 +87,7 @@ def _has_lone_surrogate(body: bytes) -> bool:
 
 
 def _values(body: bytes) -> int:
-    """Return about how many values a JSON text has: its commas, braces and brackets outside strings."""
+    """Estimate the number of values in a JSON text: its commas, braces and brackets outside strings."""
     unescaped = body.replace(rb"\\", b"").replace(rb"\"", b"")
     if unescaped.count(b'"') > 4 * MAX_VALUES:
         return MAX_VALUES + 1
@@ -94,7 +96,7 @@ def _values(body: bytes) -> int:
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
-    """Return a function that gives the body, and after it what comes from the client."""
+    """Return an ASGI receive function that first returns the body, then the client's messages."""
     is_given = False
 
     async def replay() -> Message:

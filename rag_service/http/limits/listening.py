@@ -16,15 +16,15 @@ from ml.settings import Settings
 from rag_service.http.limits.connections import IDLE_SECONDS, Connections, protocol
 from rag_service.http.limits.resources import BACKLOG, give_memory_back, limits
 
-SECONDS_TO_END = 5  # what is still being answered once its time is over
-SECONDS_TO_ARRIVE = 2.0  # a request that is under way when the server stops
-QUEUE = 2048  # connections that the system keeps until they are accepted
-TICKS_A_SWEEP = 5  # of uvicorn's, ten a second
+SECONDS_TO_END = 5  # for answers still in progress after the deadline
+SECONDS_TO_ARRIVE = 2.0  # for a request in progress when the server stops
+QUEUE = 2048  # connections that the kernel queues until they are accepted
+TICKS_A_SWEEP = 5  # of uvicorn, ten per second
 SECONDS_BETWEEN_SAME = 10.0
 
 
 class ResilientServer(uvicorn.Server):
-    """Serves an application to peers that may mean harm."""
+    """A server that withstands malicious clients."""
 
     def __init__(self, app: ASGIApp, settings: Settings, *, seconds_to_finish: float) -> None:
         self.connections = Connections(limits(settings))
@@ -42,15 +42,15 @@ class ResilientServer(uvicorn.Server):
         super().__init__(config)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, with a longer queue than is accepted at once."""
+        """Start, with a long accept queue."""
         asyncio.get_running_loop().set_exception_handler(self._take_exception)
-        logging.getLogger("uvicorn.error").addFilter(SELDOM)
+        logging.getLogger("uvicorn.error").addFilter(RATE_LIMIT)
         await super().startup(sockets)
         for listening in sockets or ():
             listening.listen(QUEUE)
 
     async def on_tick(self, counter: int) -> bool:
-        """Close what is late, and give memory back after a rush."""
+        """Close connections over their deadline, and release memory after a rush."""
         if counter % TICKS_A_SWEEP == 0:
             self.connections.close_late()
             if self.connections.is_rush_over():
@@ -58,7 +58,7 @@ class ResilientServer(uvicorn.Server):
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop, without waiting for requests that never arrive."""
+        """Stop without waiting for requests that never arrive."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._close_waiting)
             await super().shutdown(sockets)
@@ -70,15 +70,15 @@ class ResilientServer(uvicorn.Server):
             await anyio.sleep(0.1)
 
     def _take_exception(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Make room where no file can be opened: the loop tries again by itself, but logs each try with a traceback."""
+        """Close connections when out of file descriptors; asyncio retries, but logs a traceback each time."""
         if str(context.get("message", "")).startswith("socket.accept() out of system resource"):
             self.connections.make_room(1)
         else:
             loop.default_exception_handler(context)
 
 
-class _Seldom(logging.Filter):
-    """Lets the same warning pass once in a while: a peer decides how often it is due."""
+class _RateLimit(logging.Filter):
+    """Rate-limits repeated warnings, because a peer controls how often they occur."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -95,4 +95,4 @@ class _Seldom(logging.Filter):
         return True
 
 
-SELDOM = _Seldom()
+RATE_LIMIT = _RateLimit()

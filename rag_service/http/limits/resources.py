@@ -1,4 +1,4 @@
-"""What the system gives a server: open files, and the memory it gives back."""
+"""System resources of a server: file descriptors, and returning free memory."""
 
 import ctypes
 import os
@@ -9,14 +9,14 @@ from pathlib import Path
 from ml.settings import Settings
 from rag_service.http.limits.connections import Limits
 
-BACKLOG = 128  # connections that are accepted at once
-RESERVED = 2 * BACKLOG + 128  # those being opened and closed, and files: the index, the LLM's endpoint, the logs
+BACKLOG = 128  # connections accepted in one go
+RESERVED = 2 * BACKLOG + 128  # connections being opened or closed, and files: the index, the LLM's endpoint, the logs
 MOST_FILES = 65_536
 FEWEST_CONNECTIONS = 16
 
 
 def limits(settings: Settings) -> Limits:
-    """Return what the connections may take, with room for them among the open files as far as the system allows."""
+    """Return the limits of connections, adapted to the number of file descriptors that the system allows."""
     room = max(FEWEST_CONNECTIONS, raise_open_files() - _open_files() - RESERVED)
     return Limits(
         min(settings.max_connections, room), settings.head_timeout, settings.body_timeout, settings.max_bodies_bytes
@@ -24,7 +24,7 @@ def limits(settings: Settings) -> Limits:
 
 
 def raise_open_files() -> int:
-    """Raise the limit of open files as far as it can be without rights, and return it."""
+    """Raise the limit of open files as far as possible without privileges, and return it."""
     try:
         import resource
     except ModuleNotFoundError:  # Windows has no such limit
@@ -33,7 +33,7 @@ def raise_open_files() -> int:
     wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
     if soft in (resource.RLIM_INFINITY, wanted) or soft > wanted:
         return MOST_FILES if soft == resource.RLIM_INFINITY else soft
-    with suppress(ValueError, OSError):  # a system may allow less than it says
+    with suppress(ValueError, OSError):  # some systems allow less than they report
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
         return wanted
     return soft
@@ -41,19 +41,19 @@ def raise_open_files() -> int:
 
 def _open_files() -> int:
     folder = Path("/dev/fd")
-    return len(os.listdir(folder)) if folder.exists() else 0  # noqa: PTH208  # only their number
+    return len(os.listdir(folder)) if folder.exists() else 0  # noqa: PTH208  # only counted
 
 
 def _find_trim() -> Callable[[int], int] | None:
     try:
         found: Callable[[int], int] = ctypes.CDLL(None).malloc_trim
-    except (AttributeError, TypeError, OSError):  # another C library than glibc
+    except (AttributeError, TypeError, OSError):  # not glibc
         return None
     return found
 
 
 def give_memory_back() -> None:
-    """Let the C library give the memory that is free to the system, where it can."""
+    """Return free memory from the C library to the system, if supported."""
     trim = _find_trim()
     if trim:
         trim(0)

@@ -1,4 +1,4 @@
-"""Who may call: the key, the names that a local service answers to, and what a browser may do with the page."""
+"""Access control: the API key, allowed host names, and security headers for browsers."""
 
 import hmac
 import ipaddress
@@ -24,39 +24,39 @@ HEADERS = {
     "X-Frame-Options": "DENY",
 }
 
-# For the documentation alone: RequireKey checks.
-bearer = HTTPBearer(auto_error=False, description="the key in CODEINTEL_API_KEY; none is needed where none is set")
+# Only for the API documentation: RequireKey does the check.
+bearer = HTTPBearer(auto_error=False, description="the key in CODEINTEL_API_KEY; not needed if none is set")
 
 
-# What shows no code: the page, which asks for the key itself, the documentation, and what a cluster asks.
+# Paths that show no code: the page, which asks for the key itself, the documentation, and a cluster's probes.
 OPEN_PATHS = frozenset(("/", "/file", "/docs", "/openapi.json", "/favicon.ico", "/healthz", "/readyz", "/metrics"))
 OPEN_FOLDER = "/assets/"
 
 
 def key_of(settings: Settings) -> bytes | None:
-    """Return the key that callers have to send, None where none is set. Raise ServeError for one that can't be sent."""
+    """Return the key that callers have to send, or None. Raise ServeError for a key that can't be sent in a header."""
     if settings.api_key is None:
         return None
     key = settings.api_key.get_secret_value()
     if not key or not all("!" <= letter <= "~" for letter in key):
         raise ServeError(
             "the key in CODEINTEL_API_KEY can't be sent in a header",
-            "set one of Latin letters, digits and signs without blanks, for example what `openssl rand -hex 32` prints",
+            "set a key of ASCII letters, digits and punctuation, for example the output of `openssl rand -hex 32`",
         )
     return key.encode()
 
 
 def check_exposure(settings: Settings, host: str, *, allow_anonymous: bool = False) -> None:
-    """Raise ServeError where a service would let other machines in without a key, or its key can't be sent."""
+    """Raise ServeError if other machines could access the service without a key, or its key can't be sent."""
     if not (key_of(settings) or is_loopback(host) or allow_anonymous):
         raise ServeError(
             f"{host} can be reached from other machines and no key is set",
-            "set CODEINTEL_API_KEY, or add --allow-anonymous where a proxy checks who comes",
+            "set CODEINTEL_API_KEY, or add --allow-anonymous if a proxy authenticates callers",
         )
 
 
 class RequireKey:
-    """Refuses callers without the service's key, where one is set, before anything of a request's body is read."""
+    """Middleware that rejects callers without the service's key, if one is set, before a body is read."""
 
     def __init__(self, app: ASGIApp, settings: Settings, *, is_all_closed: bool = False) -> None:
         self._app = app
@@ -64,7 +64,7 @@ class RequireKey:
         self._is_all_closed = is_all_closed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuse it."""
+        """Pass the request on, or reject it."""
         cause = self._refusal(scope) if self._key and scope["type"] == "http" else None
         if cause:
             await error_response(scope["path"], 401, cause)(scope, receive, send)
@@ -83,7 +83,7 @@ class RequireKey:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a name or address means this machine alone."""
+    """Return whether a host name or address is a loopback address."""
     name = host.strip("[]").lower().rstrip(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True
@@ -94,9 +94,9 @@ def is_loopback(host: str) -> bool:
 
 
 class LocalHosts:
-    """Refuses requests to another name than localhost, so that no web page can reach the service by DNS rebinding.
+    """Middleware that rejects requests to hosts other than localhost, to prevent DNS rebinding.
 
-    Only where the service listens at this machine alone and needs no key.
+    It is active only if the service listens on a loopback address and needs no key.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
@@ -104,18 +104,18 @@ class LocalHosts:
         self._is_checked = is_loopback(settings.host) and settings.api_key is None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuses it."""
+        """Pass the request on, or reject it."""
         if self._is_checked and scope["type"] == "http":
             host = Headers(scope=scope).get("host", "")
             name = host if host.endswith("]") else host.rsplit(":", 1)[0]
             if not is_loopback(name):
-                await error_response(scope["path"], 403, "this service answers to localhost only")(scope, receive, send)
+                await error_response(scope["path"], 403, "this service answers only as localhost")(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
 
 class SecurityHeaders:
-    """Adds to every response what keeps a browser from loading, framing or running anything else."""
+    """Middleware that adds headers that keep a browser from loading, framing or running anything else."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,1 +1,1 @@
-"""The routes and the forms that they take."""
+"""The routes and their request and response models."""

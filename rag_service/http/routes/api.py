@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from ml.errors import SourceError
 from ml.index.chunk import numbered_lines
 from rag_service import wire
-from rag_service.answer.question import checked
+from rag_service.answer.question import check_question
 from rag_service.http import sse
 from rag_service.http.limits.security import bearer
 from rag_service.http.routes.dependencies import Askers, Lanes, Served
@@ -26,11 +26,11 @@ from rag_service.http.routes.forms import (
 from rag_service.retrieve import Hit
 
 ERRORS: dict[int | str, dict[str, Any]] = {
-    400: {"model": ErrorOut, "description": "a question that can't be asked"},
-    401: {"model": ErrorOut, "description": "no key, or a wrong one"},
-    413: {"model": ErrorOut, "description": "a request that is too long"},
-    422: {"model": ErrorOut, "description": "a body that can't be read"},
-    429: {"model": ErrorOut, "description": "too many questions at once; Retry-After says when to come again"},
+    400: {"model": ErrorOut, "description": "an invalid question"},
+    401: {"model": ErrorOut, "description": "a missing or wrong key"},
+    413: {"model": ErrorOut, "description": "a request that is too large"},
+    422: {"model": ErrorOut, "description": "an invalid body"},
+    429: {"model": ErrorOut, "description": "too many questions at once; Retry-After says when to retry"},
     503: {"model": ErrorOut, "description": "the index, the embedder or the LLM is missing"},
 }
 
@@ -53,8 +53,8 @@ async def ask(body: AskRequest, request: Request, service: Served, executor: Lan
 
 @router.post("/search", response_model=list[SearchResult])
 async def search(body: SearchRequest, service: Served, executor: Lanes, asker: Askers) -> list[dict[str, Any]]:
-    """Find code: ranked chunks, best first."""
-    query = checked(body.query, service.settings.max_question_chars)
+    """Find code; return ranked chunks, best first."""
+    query = check_question(body.query, service.settings.max_question_chars)
 
     def found() -> list[Hit]:
         return service.assistant.retriever.search(query, where=body.where(), limit=body.limit)
@@ -72,10 +72,10 @@ def repos(service: Served) -> list[dict[str, Any]]:
 def file(
     service: Served, repo: str = Query(max_length=500, examples=["fastapi"]), path: str = Query(max_length=4096)
 ) -> dict[str, Any]:
-    """Show a file as it is stored, coloured. Blank lines are not stored; they come as empty ones."""
+    """Return a stored file, highlighted. Whitespace-only lines are not stored; they are returned as empty lines."""
     chunks = service.assistant.store.chunks(repo, path)
     if not chunks:
-        raise SourceError(f"no file {path!r} is indexed in {repo!r}", "take repo and path from a search result")
+        raise SourceError(f"no file {path!r} is indexed in {repo!r}", "use repo and path of a search result")
     stored = numbered_lines(chunks)
     text = "\n".join(stored.get(number, "") for number in range(1, max(stored) + 1))
     first = chunks[0]
@@ -85,5 +85,5 @@ def file(
 
 @router.post("/feedback", status_code=204)
 def feedback(body: FeedbackRequest, service: Served, asker: Askers) -> None:
-    """Record a reader's verdict on an answer."""
+    """Record a reader's feedback on an answer."""
     service.take_feedback(body, asker)

@@ -1,4 +1,4 @@
-"""OpenAI's API, under /v1, so that any client or editor can use the assistant as a model."""
+"""The OpenAI-compatible API, under /v1, so that any client or editor can use the assistant as a model."""
 
 import time
 import uuid
@@ -31,11 +31,11 @@ DONE = "data: [DONE]\n\n"
 SOURCES = {"en": "Sources", "ru": "Источники"}
 
 ERRORS: dict[int | str, dict[str, Any]] = {
-    400: {"model": OpenAIErrorOut, "description": "a request or a question that can't be read or asked"},
-    401: {"model": OpenAIErrorOut, "description": "no key, or a wrong one"},
+    400: {"model": OpenAIErrorOut, "description": "an invalid request or question"},
+    401: {"model": OpenAIErrorOut, "description": "a missing or wrong key"},
     404: {"model": OpenAIErrorOut, "description": "no such model"},
-    413: {"model": OpenAIErrorOut, "description": "a request that is too long"},
-    429: {"model": OpenAIErrorOut, "description": "too many questions at once; Retry-After says when to come again"},
+    413: {"model": OpenAIErrorOut, "description": "a request that is too large"},
+    429: {"model": OpenAIErrorOut, "description": "too many questions at once; Retry-After says when to retry"},
     503: {"model": OpenAIErrorOut, "description": "the index, the embedder or the LLM is missing"},
 }
 
@@ -44,7 +44,7 @@ router = APIRouter(prefix="/v1", tags=["OpenAI"], dependencies=[Depends(bearer)]
 
 @router.get("/models")
 def models(service: Served) -> dict[str, Any]:
-    """List the models: the whole index, and each repository alone; `llm` names what writes."""
+    """List the models: the whole index, and each repository alone; `llm` is the name of the LLM."""
     return {"object": "list", "data": [_model(name, service) for name in _model_names(service)]}
 
 
@@ -61,7 +61,7 @@ async def chat_completions(
 ) -> Response:
     """Answer the last user message. `citations` in the message (in a stream, in its last delta) resolve each `[n]`.
 
-    Usage is an estimate, four characters a token.
+    Usage is an estimate, at four characters per token.
     """
     reply = Reply(body, sum(len(message.text) for message in body.messages))
     events = _events(body, service, asker)
@@ -94,13 +94,13 @@ def _where(model: str, service: Service) -> Where:
         return Where()
     names = _model_names(service)
     if model not in names:
-        raise HTTPException(404, f"there is no model {model!r}, but {', '.join(names)}")
+        raise HTTPException(404, f"there is no model {model!r}; available: {', '.join(names)}")
     return Where(repos=[model.removeprefix(f"{MODEL}:")])
 
 
 @dataclass
 class Reply:
-    """One reply in OpenAI's form, whole or as a stream."""
+    """One reply in OpenAI's form, complete or as a stream."""
 
     body: ChatRequest
     prompt_characters: int
@@ -108,14 +108,14 @@ class Reply:
     created: int = field(default_factory=lambda: int(time.time()))
 
     def completion(self, answer: Answer) -> dict[str, Any]:
-        """Return the whole reply."""
+        """Return the complete reply."""
         content = answer.answer + appendix(answer)
         message = {"role": "assistant", "content": content, "refusal": None, "citations": _citations(answer.citations)}
         choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
         return self._head("chat.completion") | {"choices": [choice], "usage": self._usage(len(content))}
 
     def frames(self, events: Iterator[Event]) -> Generator[str]:
-        """Yield the reply as server-sent events; a failure after the first of them comes in OpenAI's form."""
+        """Yield the reply as server-sent events; a failure after the first one is sent in OpenAI's form."""
         begun = False
         try:
             for chunk in self._chunks(events):
@@ -156,12 +156,12 @@ class Reply:
 
 
 def failure(error: CodeIntelError) -> str:
-    """Return the event that ends a stream which can't go on, in OpenAI's form."""
+    """Return the event that ends a failed stream, in OpenAI's form."""
     return sse.frame(error_body(OPENAI_PREFIX, status_of(error), error.cause, error.cure))
 
 
 def appendix(answer: Answer) -> str:
-    """Return what follows the text: notices as quotations, and the sources as a list of `path:start-end`."""
+    """Return the text after the answer: notices as block quotes, and the sources as a list of `path:start-end`."""
     parts = [f"> {notice}" for notice in answer.notices]
     if answer.citations:
         parts.append(f"**{SOURCES[language_of(answer.question)]}**")

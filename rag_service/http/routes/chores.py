@@ -1,7 +1,7 @@
-"""Housekeeping that chat front ends ask of a model beside the conversation: titles, tags, follow-up questions.
+"""Answer the housekeeping prompts of chat front ends: titles, tags, follow-up questions.
 
-None of it is a question about code, so it is answered here, without search and LLM. Open WebUI's prompts begin with
-"### Task:" and show the JSON they want; Continue and LibreChat ask for a title in a sentence.
+They are not questions about code, so they are answered here, without search or LLM. Open WebUI's prompts begin with
+"### Task:" and show the expected JSON; Continue and LibreChat ask for a title in a sentence.
 """
 
 import json
@@ -13,12 +13,12 @@ HISTORY = linear(r"(?is)<chat_history>\s*(?:USER:\s*)?(.*?)\s*(?:\nASSISTANT:|</
 TITLE = linear(
     r"(?is)\A.{0,300}?\b(?:reply with|provide|generate|create|write)\b[^\n]{0,80}\btitle for (?:this|the) (?:chat|conv\w+)"
 )
-LONGEST = 200_000  # characters that are looked at: front ends send the last few messages
+LONGEST = 200_000  # characters that are checked: front ends send the last few messages
 LONGEST_TITLE = 48
 
 
 def reply(prompt: str) -> str | None:
-    """Return the reply to such a prompt, or None for one that is a question."""
+    """Return the reply to a housekeeping prompt, or None for a question."""
     prompt = prompt[:LONGEST]
     if task := TASK.search(prompt):
         return _json(task[1], prompt)

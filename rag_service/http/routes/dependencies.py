@@ -1,11 +1,11 @@
-"""What the routes get from the application."""
+"""FastAPI dependencies of the routes."""
 
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from rag_service.answer.asker import Asker
-from rag_service.http.limits.admission import asker_of
+from rag_service.http.limits.admission import identify_asker
 from rag_service.http.running import QuestionExecutor
 from rag_service.http.service import Service
 
@@ -22,4 +22,4 @@ def _executor(request: Request) -> QuestionExecutor:
 
 Served = Annotated[Service, Depends(_service)]
 Lanes = Annotated[QuestionExecutor, Depends(_executor)]
-Askers = Annotated[Asker, Depends(asker_of)]
+Askers = Annotated[Asker, Depends(identify_asker)]

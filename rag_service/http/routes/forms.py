@@ -1,4 +1,4 @@
-"""The bodies that the project's own API takes and gives, as /docs shows them."""
+"""Request and response bodies of the project's own API, documented in /docs."""
 
 from typing import Annotated, Literal
 
@@ -11,14 +11,14 @@ Some = Annotated[Annotated[list[Name], Field(max_length=100, fail_fast=True)] | 
 
 
 class Filter(BaseModel):
-    """Which code may be found; what is left out lets all pass."""
+    """Which code to search; fields left out do not restrict it."""
 
     repos: Some = Field(None, description="only these repositories", examples=[["fastapi"]])
     paths: Some = Field(None, description="only files like these globs, as in .gitignore", examples=[["src/**/*.py"]])
     languages: Some = Field(None, description="only these languages", examples=[["python"]])
 
     def where(self) -> Where:
-        """Return it as the store takes it."""
+        """Return it in the store's form."""
         return Where(self.repos or None, self.paths or None, self.languages or None)
 
 
@@ -29,7 +29,7 @@ class AskRequest(Filter):
 
 
 class SearchRequest(Filter):
-    """What to look for: a question, a symbol, words."""
+    """A search query: a question, a symbol or words."""
 
     query: str = Field(examples=["retry policy"])
     limit: int = Field(10, ge=1, le=100)
@@ -48,7 +48,7 @@ class SearchResult(BaseModel):
 
 
 class CitationOut(BaseModel):
-    """The lines that `[n]` stands for, word for word."""
+    """The lines cited as `[n]`, verbatim."""
 
     n: int
     repo: str
@@ -59,7 +59,7 @@ class CitationOut(BaseModel):
 
 
 class AnswerOut(BaseModel):
-    """An answer; `timings` are seconds by stage, `dropped` counts citations that did not hold."""
+    """An answer; `timings` are seconds by stage, `dropped` counts invalid citations."""
 
     id: str
     question: str
@@ -74,7 +74,7 @@ class AnswerOut(BaseModel):
 
 
 class RepositoryOut(BaseModel):
-    """An indexed repository; `key_symbols` are names that it turns around."""
+    """An indexed repository; `key_symbols` are its most used names."""
 
     name: str
     source: str
@@ -89,7 +89,7 @@ class RepositoryOut(BaseModel):
 
 
 class FileOut(BaseModel):
-    """A file as it is stored, secrets left out: each line a list of [class, text] spans; a line not stored is empty."""
+    """A stored file, secrets redacted: each line a list of [class, text] spans; lines that are not stored are empty."""
 
     repo: str
     path: str
@@ -99,7 +99,7 @@ class FileOut(BaseModel):
 
 
 class FeedbackRequest(BaseModel):
-    """A reader's verdict on an answer."""
+    """A reader's feedback on an answer."""
 
     answer_id: str = Field(min_length=1, max_length=100)
     verdict: Literal["up", "down"]

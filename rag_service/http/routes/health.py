@@ -1,4 +1,4 @@
-"""What a cluster asks: is the process alive, can it answer, what does it measure. No key needed, no code shown."""
+"""Liveness, readiness and metrics for a cluster. They need no key and show no code."""
 
 from typing import Annotated, Any, Literal
 
@@ -13,7 +13,7 @@ router = APIRouter(tags=["Operation"])
 
 @router.get("/healthz")
 async def healthz() -> dict[str, str]:
-    """Say that the process is alive."""
+    """Report that the process is alive."""
     return {"status": "alive"}
 
 
@@ -23,11 +23,11 @@ def readyz(
     exclude: Annotated[
         Literal["store"] | None,
         Query(
-            description="`store`: once it was ready, what all replicas share does not count, as a cluster's probe asks"
+            description="`store`: ignore the store, which all replicas share, once the service was ready (for a cluster's probe)"
         ),
     ] = None,
 ) -> dict[str, Any]:
-    """Say whether questions can be answered: the index opens and holds a repository."""
+    """Report whether questions can be answered: the index opens and contains a repository."""
     repositories = service.check_ready(exclude_store=exclude == "store")
     chunks = sum(repository.chunks for repository in repositories)
     return {"status": "ready", "model": service.model(), "repositories": len(repositories), "chunks": chunks}
@@ -35,5 +35,5 @@ def readyz(
 
 @router.get("/metrics", response_class=Response)
 def metrics(service: Served) -> Response:
-    """Show the measurements in Prometheus' text form."""
+    """Return the metrics in Prometheus' text format."""
     return Response(service.metrics.text(), media_type=CONTENT_TYPE_LATEST)

@@ -1,4 +1,4 @@
-"""The web page and the documentation of the API: plain files that ship with the package."""
+"""The web page and the API documentation: static files that ship with the package."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 
 WEB = Path(__file__).parents[2] / "web"
-REVALIDATE = {"Cache-Control": "no-cache"}  # the browser asks whether a file changed, so an update shows at once
+REVALIDATE = {"Cache-Control": "no-cache"}  # the browser revalidates each file, so updates show at once
 
 router = APIRouter(include_in_schema=False)
 
@@ -15,22 +15,22 @@ router = APIRouter(include_in_schema=False)
 @router.get("/")
 @router.get("/file")
 def index() -> FileResponse:
-    """The page; /file is the same with a file open."""
+    """Return the page; /file is the same page with a file open."""
     return FileResponse(WEB / "index.html", headers=REVALIDATE)
 
 
 @router.get("/docs")
 def docs() -> FileResponse:
-    """The documentation of the API, made of /openapi.json in the browser."""
+    """Return the API documentation, rendered from /openapi.json in the browser."""
     return FileResponse(WEB / "docs.html", headers=REVALIDATE)
 
 
 @router.get("/favicon.ico")
 def favicon() -> FileResponse:
-    """The mark, for browsers that ask for it without being told."""
+    """Return the icon for browsers that request it unprompted."""
     return FileResponse(WEB / "favicon.svg", headers=REVALIDATE)
 
 
 def assets() -> StaticFiles:
-    """Style, scripts and the mark."""
+    """Return a style sheet, script or icon."""
     return StaticFiles(directory=WEB)

@@ -1,4 +1,4 @@
-"""10,000 half-open connections: it answers meanwhile, and a minute after they are gone its memory is back."""
+"""10,000 half-open connections: the service answers meanwhile, and frees their memory within a minute of their end."""
 
 import time
 from pathlib import Path

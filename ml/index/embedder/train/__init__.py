@@ -1,1 +1,1 @@
-"""How the static vectors that ship with the package are made; see README.md beside this file."""
+"""Train the static vectors that ship with the package; see README.md in this folder."""

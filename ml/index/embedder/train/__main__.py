@@ -1,9 +1,9 @@
-"""Makes the table of static vectors from nothing but released packages: `python -m ml.index.embedder.train`.
+"""Build the table of static vectors from released packages alone: `python -m ml.index.embedder.train`.
 
     fetch -> mine pairs -> choose the vocabulary -> distil a vector for each piece -> train on the pairs -> write
 
-The same packages and seed give the same table, up to the float noise of the machine's BLAS. After each step it prints
-the mean reciprocal rank of the right answer among the answers of packages that it never trains on.
+The same packages and seed yield the same table, up to the float noise of the machine's BLAS. After each step it prints
+the mean reciprocal rank of the right answer among the answers of the held-out packages.
 """
 
 import argparse
@@ -18,11 +18,11 @@ from ml.index.embedder.train.recipe import Recipe, make_table
 
 
 def main() -> int:
-    """Run the whole pipeline; gives the exit code."""
+    """Run the whole pipeline and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m ml.index.embedder.train", description=__doc__)
-    parser.add_argument("--packages", type=Path, default=MANIFEST, help="the pinned packages to learn from")
-    parser.add_argument("--cache", type=Path, default=Path(".cache/train"), help="where archives and pairs are kept")
-    parser.add_argument("--out", type=Path, default=DATA, help="the table's folder")
+    parser.add_argument("--packages", type=Path, default=MANIFEST, help="the list of pinned training packages")
+    parser.add_argument("--cache", type=Path, default=Path(".cache/train"), help="the cache for archives and pairs")
+    parser.add_argument("--out", type=Path, default=DATA, help="the output folder for the table")
     parser.add_argument("--epochs", type=int, default=Recipe().epochs)
     parser.add_argument("--seed", type=int, default=Recipe().seed)
     options = parser.parse_args()

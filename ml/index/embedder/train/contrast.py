@@ -1,7 +1,7 @@
-"""Contrastive training of the vectors in numpy: a question's vector is drawn to its answer's and pushed off the others.
+"""Contrastive training in numpy: move a question's vector towards its answer's and away from the others.
 
 Loss: InfoNCE over the answers of a batch (van den Oord et al. 2018), both ways. A batch comes from few packages, so that
-the wrong answers are hard. Optimiser: Adam (Kingma & Ba 2015) over the rows that are in the batch; the others rest.
+the wrong answers are hard negatives. Optimiser: Adam (Kingma & Ba 2015), only over the rows in the batch.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ml.index.embedder.base import Vectors as Floats
 from ml.index.embedder.base import unit
-from ml.index.embedder.static import MAX_IDENTIFIERS, damped
+from ml.index.embedder.static import MAX_IDENTIFIERS, sublinear
 from ml.index.embedder.vocabulary import Vocabulary
 
 Ints = NDArray[np.int64]
@@ -20,7 +20,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """Texts as the rows of their pieces, one after the other: text i has rows[starts[i]:starts[i + 1]]."""
+    """Texts as the concatenated rows of their pieces: text i has rows[starts[i]:starts[i + 1]]."""
 
     rows: Ints
     counts: Floats
@@ -28,17 +28,17 @@ class Texts:
 
     @classmethod
     def of(cls, texts: Sequence[str], vocabulary: Vocabulary) -> "Texts":
-        """Look up each text's pieces; a text without one gets row 0, so that it has some vector."""
+        """Look up each text's pieces; a text without any gets row 0, so that every text has a vector."""
         found = [np.unique(vocabulary.rows(text, MAX_IDENTIFIERS) or [0], return_counts=True) for text in texts]
         starts = np.cumsum([0, *(len(rows) for rows, _ in found)])
         rows = np.concatenate([rows for rows, _ in found]).astype(np.int64)
-        return cls(rows, damped(np.concatenate([counts for _, counts in found])), starts)
+        return cls(rows, sublinear(np.concatenate([counts for _, counts in found])), starts)
 
     def __len__(self) -> int:
         return len(self.starts) - 1
 
     def take(self, which: Ints) -> "Texts":
-        """Return some of the texts."""
+        """Return the selected texts."""
         sizes = self.starts[which + 1] - self.starts[which]
         starts = np.cumsum([0, *sizes])
         at = np.arange(starts[-1]) + np.repeat(self.starts[which] - starts[:-1], sizes)
@@ -46,13 +46,13 @@ class Texts:
 
     @property
     def owners(self) -> Ints:
-        """The text that each row belongs to."""
+        """The index of the text that each row belongs to."""
         return np.repeat(np.arange(len(self)), np.diff(self.starts))
 
 
 @dataclass(slots=True)
 class Moments:
-    """What Adam remembers of one parameter."""
+    """Adam's moment estimates of one parameter."""
 
     values: Floats
     rate: float
@@ -63,7 +63,7 @@ class Moments:
         self.first, self.second = np.zeros_like(self.values), np.zeros_like(self.values)
 
     def step(self, rows: Ints, gradient: Floats, at: int, share: float) -> None:
-        """Move some rows; `share` is what is left of the learning rate."""
+        """Update the given rows; `share` scales the learning rate."""
         first = self.first[rows] = 0.9 * self.first[rows] + 0.1 * gradient
         second = self.second[rows] = 0.999 * self.second[rows] + 0.001 * gradient * gradient
         rate = self.rate * share * np.sqrt(1 - 0.999**at) / (1 - 0.9**at)
@@ -71,7 +71,7 @@ class Moments:
 
 
 class Table:
-    """The vectors being trained: a direction for each piece and the logarithm of its weight."""
+    """The vectors in training: a direction for each piece and the logarithm of its weight."""
 
     def __init__(self, vectors: Floats, weights: Floats, rate: float = 0.003, weight_rate: float = 0.01) -> None:
         self.vectors = Moments(vectors.copy(), rate)
@@ -79,11 +79,11 @@ class Table:
         self._steps = 0
 
     def weighted(self) -> Floats:
-        """Return the table as it is used: each vector times its weight."""
+        """Return the final table: each vector times its weight."""
         return self.vectors.values * np.exp(self.logs.values)[:, None]
 
     def embed(self, texts: Texts) -> Floats:
-        """Return the texts' vectors, of length 1."""
+        """Return the texts' unit vectors."""
         return unit(self._sums(texts))
 
     def _sums(self, texts: Texts) -> Floats:
@@ -91,7 +91,7 @@ class Table:
         return np.add.reduceat(self.vectors.values[texts.rows] * weights[:, None], texts.starts[:-1])
 
     def step(self, questions: Texts, answers: Texts, temperature: float, share: float) -> float:
-        """Learn from one batch; gives its loss."""
+        """Train on one batch and return its loss."""
         question_sums, answer_sums = self._sums(questions), self._sums(answers)
         left, right = unit(question_sums), unit(answer_sums)
         loss, slope = info_nce(left @ right.T / np.float32(temperature))
@@ -119,7 +119,7 @@ class Table:
 
 
 def info_nce(logits: Floats) -> tuple[float, Floats]:
-    """Return the loss of logits whose diagonal is right, averaged over both directions, and its gradient."""
+    """Return the InfoNCE loss, averaged over both directions, and its gradient; the diagonal holds the positives."""
     count = len(logits)
     across, down = _softmax(logits), _softmax(logits.T).T
     right = (np.log(np.diag(across) + 1e-12) + np.log(np.diag(down) + 1e-12)) / 2
@@ -139,7 +139,7 @@ def train(
     group: int = 64,
     temperature: float = 0.05,
 ) -> Iterator[float]:
-    """Train over the pairs; gives each epoch's mean loss. `packages` says which package a pair is of."""
+    """Train on the pairs and yield each epoch's mean loss; `packages` maps each pair to its package."""
     random = np.random.default_rng(seed)
     total, done = epochs * (len(questions) // batch), 0
     for _ in range(epochs):
@@ -151,7 +151,7 @@ def train(
 
 
 def mean_reciprocal_rank(table: Table, questions: Texts, answers: Texts) -> float:
-    """Return the mean of 1/rank of each question's answer among all the answers."""
+    """Return the mean reciprocal rank of each question's answer among all answers."""
     scores = table.embed(questions) @ table.embed(answers).T
     ranks = (scores > np.diag(scores)[:, None]).sum(axis=1) + 1
     return float((1 / ranks).mean())
@@ -173,7 +173,7 @@ def _softmax(logits: Floats) -> Floats:
 
 
 def _before_unit(sums: Floats, slopes: Floats) -> Floats:
-    """Carry a gradient back through `unit`."""
+    """Backpropagate a gradient through `unit`."""
     lengths = np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), np.float32(1e-12))
     directions = sums / lengths
     carried: Floats = (slopes - directions * (slopes * directions).sum(axis=1, keepdims=True)) / lengths

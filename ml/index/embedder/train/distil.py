@@ -1,6 +1,6 @@
-"""The teacher: all-MiniLM-L6-v2's forward pass in numpy, and one vector for each word of a vocabulary.
+"""The teacher: the forward pass of all-MiniLM-L6-v2 in numpy, which embeds each word of a vocabulary.
 
-Distilling a vector per token and PCA after it: Tulkens & van Dongen, "Model2Vec" (2024).
+One vector per token, reduced by PCA: Tulkens & van Dongen, "Model2Vec" (2024).
 """
 
 import json
@@ -32,7 +32,7 @@ class Teacher:
         self._cls, self._sep = self.vocabulary.index(CLS), self.vocabulary.index(SEP)
 
     def embed(self, texts: Sequence[Ids], batch: int = 512) -> Floats:
-        """Embed token lists (without [CLS] and [SEP]). Gives float32, shape (len(texts), 384), rows of length 1."""
+        """Embed token lists (without [CLS] and [SEP]): float32, shape (len(texts), 384), rows of length 1."""
         order = sorted(range(len(texts)), key=lambda at: len(texts[at]))
         found = np.empty((len(texts), 384), np.float32)
         for start in range(0, len(order), batch):
@@ -76,7 +76,7 @@ class Teacher:
         return attended
 
     def _linear(self, hidden: Floats, name: str) -> Floats:
-        # One product of two matrices: numpy would multiply a stack of them one by one.
+        # A single matrix product: numpy would multiply a stack one by one.
         rows = hidden.reshape(-1, hidden.shape[-1]) @ self._weights[f"{name}.weight"].T + self._weights[f"{name}.bias"]
         return rows.reshape(*hidden.shape[:-1], -1)
 
@@ -87,14 +87,14 @@ class Teacher:
 
 
 def principal(rows: Floats, dimension: int) -> Floats:
-    """Return the rows in the `dimension` directions in which they vary most (PCA), centred."""
+    """Return the centred rows projected onto their first `dimension` principal components."""
     centred = rows - rows.mean(axis=0)
     _, _, directions = np.linalg.svd(centred.T @ centred)
     return np.ascontiguousarray(centred @ directions[:dimension].T)
 
 
 def _gelu(values: Floats) -> Floats:
-    """x·Φ(x) with Abramowitz & Stegun's 7.1.26 for erf (error under 1.5e-7), since numpy has no erf."""
+    """Compute x·Φ(x), with Abramowitz & Stegun's 7.1.26 for erf (error under 1.5e-7), since numpy has no erf."""
     z = np.abs(values) * np.float32(0.7071067811865476)
     t = 1 / (1 + np.float32(0.3275911) * z)
     series = t * (

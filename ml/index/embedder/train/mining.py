@@ -1,4 +1,4 @@
-"""Mines the pairs of every package, in processes, and keeps what it found."""
+"""Mine the pairs of every package in parallel processes, with a cache."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from ml.index.embedder.train.corpus import Package, fetch, files
 from ml.index.embedder.train.pairs import Pair, mine
 from ml.index.languages import language_of
 
-# So that no package outweighs the others. A name says less than a sentence.
+# Per package, so that none dominates. A name carries less information than a sentence.
 MOST = {"documentation": 800, "comment": 300, "name": 400, "section": 60}
 MOST_FILES = 400
 # Bump when mining changes.
@@ -22,22 +22,22 @@ VERSION = 2
 def mine_all(packages: Sequence[Package], cache: Path) -> list[list[Pair]]:
     """Return each package's pairs, in the order of the packages."""
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(_mined, packages, [cache] * len(packages)))
+        return list(pool.map(_mine_package, packages, [cache] * len(packages)))
 
 
-def _mined(package: Package, cache: Path) -> list[Pair]:
+def _mine_package(package: Package, cache: Path) -> list[Pair]:
     kept = cache / "pairs" / f"{package.sha256}-{VERSION}.json"
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)
-        pairs = list(_limited(fetch(package, cache / "packages")))
+        pairs = list(_mine_archive(fetch(package, cache / "packages")))
         unfinished = kept.with_suffix(f".{os.getpid()}")
         unfinished.write_text(json.dumps([(pair.kind, pair.question, pair.answer) for pair in pairs]), encoding="utf-8")
         unfinished.replace(kept)
     return [Pair(*fields) for fields in json.loads(kept.read_text(encoding="utf-8"))]
 
 
-def _limited(archive: Path) -> Iterator[Pair]:
-    """Yield the pairs of some files, chosen by the digest of their path, until there are enough."""
+def _mine_archive(archive: Path) -> Iterator[Pair]:
+    """Yield pairs, file by file in the order of the paths' digests, up to the limits."""
     counts: Counter[str] = Counter()
     known = [(path, text) for path, text in files(archive) if language_of(path, text)]
     for path, text in sorted(known, key=lambda file: hashlib.sha256(file[0].encode()).digest())[:MOST_FILES]:

@@ -1,12 +1,12 @@
-"""Training pairs: what somebody might ask, and the code that answers it, as it would be indexed.
+"""Training pairs: a question that a user might ask, and the code that answers it, as it would be indexed.
 
 documentation   the first sentence of a symbol's documentation  ->  the symbol without that sentence
 name            the words of a symbol's name                    ->  its body
 comment         a comment inside the body                       ->  the symbol without that comment
 section         a heading and its parents                       ->  the text below it
 
-Half of the sentences get the opening of a question, so that "how does" and its like learn to weigh nothing. A quarter
-stay in the answer, as they do in an index: where question and code share a word, that has to count.
+Half of the sentences get the opening of a question, so that "how does" and the like learn a weight of zero. A quarter
+stay in the answer, as in a real index, so that words shared by question and code count.
 """
 
 import re
@@ -47,7 +47,7 @@ NOISE = bounded(
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A question and its answer; `kind` is one of those above."""
+    """A question and its answer; `kind` is one of the above."""
 
     kind: str
     question: str
@@ -72,10 +72,10 @@ def _symbol(piece: Piece) -> Iterator[Pair]:
         question, used = _sentence(lines[start:end])
         chance = crc32(question.encode())
         rest = lines if chance // 2 % 4 == 0 else lines[:start] + lines[start + used :]
-        if _tells(question) and _long_enough(rest):
+        if _is_sentence(question) and _long_enough(rest):
             yield Pair(
                 "documentation" if start == first else "comment",
-                _asked(question, chance),
+                _with_opening(question, chance),
                 "\n".join((piece.header, *rest)),
             )
     code = [line for at, line in enumerate(lines) if not any(start <= at < end for start, end in blocks)]
@@ -85,8 +85,8 @@ def _symbol(piece: Piece) -> Iterator[Pair]:
         yield Pair("name", " ".join(spoken), body)
 
 
-def _asked(sentence: str, chance: int) -> str:
-    """Return the sentence, or for half of all chances a question that begins with one of OPENINGS."""
+def _with_opening(sentence: str, chance: int) -> str:
+    """Return the sentence, or in half of the cases a question that begins with one of OPENINGS."""
     return sentence if chance % 2 else f"{OPENINGS[chance // 8 % len(OPENINGS)]} {sentence}"
 
 
@@ -98,7 +98,7 @@ def _section(piece: Piece) -> Iterator[Pair]:
 
 
 def _comment_blocks(lines: list[str]) -> Iterator[tuple[int, int]]:
-    """Yield (start, end) of the runs of comment lines, docstrings among them."""
+    """Yield (start, end) of each run of comment lines, docstrings included."""
     start, quote = None, ""
     for at, line in enumerate(lines):
         bare = line.strip()
@@ -120,7 +120,7 @@ def _comment_blocks(lines: list[str]) -> Iterator[tuple[int, int]]:
 
 
 def _sentence(block: Iterable[str]) -> tuple[str, int]:
-    """Return the first sentence of a comment and how many lines it takes."""
+    """Return the first sentence of a comment and its number of lines."""
     found: list[str] = []
     used = 0
     for line in block:
@@ -139,7 +139,7 @@ def _sentence(block: Iterable[str]) -> tuple[str, int]:
     return " ".join(found), used
 
 
-def _tells(question: str) -> bool:
+def _is_sentence(question: str) -> bool:
     """Return whether a comment is a sentence about the code, in Latin letters."""
     spoken = question.split() if len(question) <= LONGEST_QUESTION else []
     letters = sum(character.isascii() and (character.isalpha() or character == " ") for character in question)

@@ -1,4 +1,4 @@
-"""The recipe: pairs -> vocabulary -> distilled vectors -> trained vectors -> table."""
+"""The training pipeline: pairs -> vocabulary -> distilled vectors -> trained vectors -> table."""
 
 import importlib.util
 import re
@@ -29,7 +29,7 @@ HELD_OUT_PAIRS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """The numbers that the result depends on."""
+    """The hyperparameters."""
 
     dimension: int = 256
     pieces: int = 30_000
@@ -45,15 +45,15 @@ class Recipe:
 
 
 def make_table(packages: Sequence[Package], cache: Path, out: Path, recipe: Recipe, say: Callable[[str], None]) -> None:
-    """Write the table to `out`; tells `say` how far it is and how good. Raise EmbedderError."""
-    mined = without_repeats(mine_all(packages, cache))
+    """Build the table in `out`; report progress and quality through `say`. Raise EmbedderError."""
+    mined = deduplicate(mine_all(packages, cache))
     kinds = Counter(pair.kind for pair in chain.from_iterable(mined))
     say(f"{kinds.total():,} pairs of {len(packages)} packages: {dict(kinds)}")
     teacher = Teacher(teacher_folder())
     plain = plain_pieces(teacher)[: recipe.pieces]
     vocabulary = Vocabulary([*plain, *code_words(mined, Vocabulary(plain), recipe)])
     say(f"{len(vocabulary):,} pieces")
-    vectors = distilled(teacher, vocabulary, recipe.dimension)
+    vectors = distil_pieces(teacher, vocabulary, recipe.dimension)
     say("distilled")
     table = Table(vectors, zipf_weights(teacher, vocabulary), recipe.rate, recipe.weight_rate)
     learn(table, mined, vocabulary, recipe, say)
@@ -64,7 +64,7 @@ def make_table(packages: Sequence[Package], cache: Path, out: Path, recipe: Reci
 def learn(
     table: Table, mined: Sequence[Sequence[Pair]], vocabulary: Vocabulary, recipe: Recipe, say: Callable[[str], None]
 ) -> None:
-    """Train the table on all but every HELD_OUT_EACH-th package."""
+    """Train on all packages except every HELD_OUT_EACH-th."""
     held = [pair for pairs in mined[::HELD_OUT_EACH] for pair in pairs if pair.kind == "documentation"][:HELD_OUT_PAIRS]
     learned = [(at, pair) for at, pairs in enumerate(mined) if at % HELD_OUT_EACH for pair in pairs]
     questions, answers = texts([pair for _, pair in learned], vocabulary)
@@ -82,14 +82,14 @@ def learn(
 
 
 def texts(pairs: Sequence[Pair], vocabulary: Vocabulary) -> tuple[Texts, Texts]:
-    """Return the questions and the answers as pieces."""
+    """Return the questions and the answers as rows of pieces."""
     return Texts.of([pair.question for pair in pairs], vocabulary), Texts.of(
         [pair.answer for pair in pairs], vocabulary
     )
 
 
-def without_repeats(mined: Sequence[Sequence[Pair]]) -> list[list[Pair]]:
-    """Return the pairs whose question did not come before ("returns the name" says nothing about which)."""
+def deduplicate(mined: Sequence[Sequence[Pair]]) -> list[list[Pair]]:
+    """Return the pairs without repeated questions ("returns the name" does not say of what)."""
     first: dict[str, Pair] = {}
     for pair in chain.from_iterable(mined):
         first.setdefault(pair.question.lower(), pair)
@@ -97,12 +97,12 @@ def without_repeats(mined: Sequence[Sequence[Pair]]) -> list[list[Pair]]:
 
 
 def plain_pieces(teacher: Teacher) -> list[str]:
-    """Return the teacher's pieces of Latin letters and digits."""
+    """Return the teacher's pieces that consist of Latin letters and digits."""
     return [piece for piece in teacher.vocabulary if PIECE.fullmatch(piece)]
 
 
 def code_words(mined: Sequence[Sequence[Pair]], vocabulary: Vocabulary, recipe: Recipe) -> list[str]:
-    """Return the words of many packages that the vocabulary has in pieces only ("async", "kwargs"), commonest first."""
+    """Return words of many packages that the vocabulary only has in pieces ("async", "kwargs"), most frequent first."""
     counts: Counter[str] = Counter()
     for pairs in mined:
         names = set(chain.from_iterable(identifiers(f"{pair.question}\n{pair.answer}") for pair in pairs))
@@ -114,8 +114,8 @@ def code_words(mined: Sequence[Sequence[Pair]], vocabulary: Vocabulary, recipe: 
     ][: recipe.extra_words]
 
 
-def distilled(teacher: Teacher, vocabulary: Vocabulary, dimension: int) -> Floats:
-    """Return the teacher's vector for each piece, a code word read as its pieces, in the directions that vary most."""
+def distil_pieces(teacher: Teacher, vocabulary: Vocabulary, dimension: int) -> Floats:
+    """Return the teacher's vector for each piece (a code word is read as its pieces), reduced by PCA."""
     rows = {piece: row for row, piece in enumerate(teacher.vocabulary)}
     known = Vocabulary(teacher.vocabulary)
     return principal(
@@ -124,13 +124,13 @@ def distilled(teacher: Teacher, vocabulary: Vocabulary, dimension: int) -> Float
 
 
 def zipf_weights(teacher: Teacher, vocabulary: Vocabulary) -> Floats:
-    """Return log(1 + rank): the teacher's vocabulary is sorted by frequency; a code word counts as rare."""
+    """Return log(1 + rank); the teacher's vocabulary is sorted by frequency, and code words count as rare."""
     rows = {piece: row for row, piece in enumerate(teacher.vocabulary)}
     return np.log1p([rows.get(piece, len(rows)) for piece in vocabulary.pieces]).astype(np.float32)
 
 
 def teacher_folder() -> Path:
-    """Find the teacher's package. Raise EmbedderError where it is not installed."""
+    """Return the folder of the teacher's package. Raise EmbedderError if it is not installed."""
     spec = importlib.util.find_spec(TEACHER_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise EmbedderError("the teacher's weights are not installed", "run: make setup-dev")

@@ -1,1 +1,1 @@
-"""Archives as sources: tar and zip in their many forms, unpacked within limits."""
+"""Archives as sources: tar and zip files, unpacked within limits."""

@@ -1,4 +1,4 @@
-"""Unpacks archives: sdists, wheels, .zip and .tar in any compression."""
+"""Unpack archives: sdists, wheels, .zip, and .tar with any compression."""
 
 import bz2
 import gzip
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from ml.errors import SourceError
-from ml.index.sources.archives.unpacking import Unpacker, too_much
+from ml.index.sources.archives.unpacking import Unpacker, decompression_bomb
 from ml.index.sources.names import shown
 
 BLOCK = 1024 * 1024
@@ -22,7 +22,7 @@ BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFE
 
 
 class _Limited:
-    """A stream that ends in SourceError where more comes out of it than an archive of its size should hold."""
+    """A stream that raises SourceError when an archive decompresses to more than its size can justify."""
 
     def __init__(self, stream: IO[bytes], max_bytes: int) -> None:
         self._stream = stream
@@ -32,7 +32,7 @@ class _Limited:
         block = self._stream.read(size)
         self._left -= len(block)
         if self._left < 0:
-            raise too_much()
+            raise decompression_bomb()
         return block
 
 
@@ -42,9 +42,9 @@ def is_archive(path: Path) -> bool:
 
 
 def unpack(archive: Path, target: Path) -> Path:
-    """Write an archive's files below `target` and gives the folder to index: the only one at the top, or `target`.
+    """Unpack an archive into `target` and return the folder to index: the only top-level folder, or `target`.
 
-    Raise SourceError where a name leads outside, where it is damaged, and where it unpacks to over 1 GiB, or to over
+    Raise SourceError if a name leads outside, if the archive is damaged, and if it unpacks to over 1 GiB, or to over
     64 MiB and a hundred times its own size.
     """
     max_bytes = min(1024**3, 64 * 1024**2 + 100 * archive.stat().st_size)
@@ -56,7 +56,8 @@ def unpack(archive: Path, target: Path) -> Path:
             _unzip(archive, unpacker)
     except BROKEN as error:
         raise SourceError(
-            f"{shown(str(archive))} is damaged or locked ({shown(str(error))})", "get it again, or unpack it by hand"
+            f"{shown(str(archive))} is damaged or encrypted ({shown(str(error))})",
+            "download it again, or unpack it by hand",
         ) from error
     except OSError as error:
         raise SourceError(
@@ -89,7 +90,7 @@ def _untar(archive: Path, unpacker: Unpacker, max_bytes: int) -> None:
                     unpacker.link(member.name, member.linkname)
                 elif member.isreg() and (content := opened.extractfile(member)):
                     unpacker.file(member.name, _blocks(content))
-        for _ in _blocks(limited):  # what is behind the last file holds the checksum
+        for _ in _blocks(limited):  # the checksum follows the last file
             pass
 
 

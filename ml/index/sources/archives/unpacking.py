@@ -1,4 +1,4 @@
-"""Writes the files of an archive or a commit into a folder, and nothing anywhere else."""
+"""Write the files of an archive or a commit into a folder, and nowhere else."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -12,7 +12,7 @@ MAX_DEPTH = 100
 
 
 class Unpacker:
-    """Writes into `target`, at most `max_bytes` in all. Links are made last, so that nothing is written through one."""
+    """Writes into `target`, at most `max_bytes` in all. Links are created last, so that nothing is written through them."""
 
     def __init__(self, target: Path, max_bytes: int) -> None:
         self._target = target
@@ -30,33 +30,34 @@ class Unpacker:
             for block in blocks:
                 self._left -= len(block)
                 if self._left < 0:
-                    raise too_much()
+                    raise decompression_bomb()
                 file.write(block)
 
     def link(self, name: str, to: str) -> None:
-        """Note a symbolic link, wherever it leads: who reads the folder does not follow it."""
+        """Record a symbolic link, whatever its target: readers of the folder do not follow links."""
         path = self._place(name)
         if path is not None:
             self._links.append((path, to))
 
     def finish(self) -> None:
-        """Make the links; one that can't be, its place being taken, is left out."""
+        """Create the links; skip one whose path is taken."""
         for path, to in self._links:
             with suppress(OSError, ValueError):
                 path.symlink_to(to)
 
     def _place(self, name: str) -> Path | None:
-        """Return where a member goes, its folder made; None for the files of a version control system."""
+        """Return the path of a member and create its folder; None for files of a version control system."""
         parts = [part for part in name.split("/") if part not in ("", ".")]
         if name.startswith("/") or ".." in parts or "\0" in name or not parts:
             raise SourceError(
-                f"it holds a file named {name!r}, outside of itself", "unpack it by hand and index the folder"
+                f"it contains a file named {name!r}, which would be outside the folder",
+                "unpack it by hand and index the folder",
             )
         if VERSION_CONTROL.intersection(parts):
             return None
         self._files += 1
         if self._files > MAX_FILES or len(parts) > MAX_DEPTH:
-            raise too_much()
+            raise decompression_bomb()
         place = self._target.joinpath(*parts)
         if place.parent not in self._folders:
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -64,6 +65,6 @@ class Unpacker:
         return place
 
 
-def too_much() -> SourceError:
-    """Return the error for an archive that is a bomb, or as good as one."""
-    return SourceError("it unpacks to far more than a code base", "unpack it by hand and index the folder")
+def decompression_bomb() -> SourceError:
+    """Return the error for a decompression bomb."""
+    return SourceError("it unpacks to far more than a code base would", "unpack it by hand and index the folder")

@@ -1,1 +1,1 @@
-"""Git repositories as sources: local ones, remote ones, and whose data git may read."""
+"""Git repositories as sources: local and remote ones, and the check of what git may read."""

@@ -1,9 +1,9 @@
-"""Which git folder a tree may use: its own, wherever a repository's files point.
+"""Decide which git folder a tree may use: only its own, wherever a repository's files point.
 
-A folder that was copied from elsewhere may hold a `.git` file, a `commondir`, alternates or links that lead to another
-repository of the machine, whose files would be read as if they were its own. Own is `.git` in the tree itself; outside of
-it only a folder that points back at the tree, as git makes them for a linked worktree (`git worktree add`) and a
-submodule; or one that the user names.
+A folder from elsewhere may contain a `.git` file, a `commondir`, alternates or links that lead to another repository on
+the machine, whose files would be read as if they were its own. A tree owns its `.git`; outside the tree, only a folder
+that points back at it, as git creates for linked worktrees (`git worktree add`) and submodules, or one that the user
+names.
 """
 
 import os
@@ -20,14 +20,14 @@ WORKTREES = "worktrees"
 
 
 def foreign_git_folder(folder: Path, allowed: Sequence[Path] = ()) -> Path | None:
-    """Return where git would read something that is not the folder's own, None where all is its own or allowed.
+    """Return the path at which git would read foreign data, or None if all of it is the folder's own or allowed.
 
-    `folder` lies in a working tree or is a bare repository; `allowed` are folders that the user vouches for.
+    `folder` is in a working tree or is a bare repository; `allowed` are folders that the user vouches for.
     """
-    about = _about(folder)
-    if about is None:
+    found = _git_folders(folder)
+    if found is None:
         return folder
-    tree, git_folder, common = about
+    tree, git_folder, common = found
     own = [common]
     if not (_is_own_bare(folder, git_folder, common) if tree is None else _belongs(tree, git_folder, common)):
         foreign = next((place for place in (common, git_folder) if not _is_below(place, allowed)), None)
@@ -38,17 +38,17 @@ def foreign_git_folder(folder: Path, allowed: Sequence[Path] = ()) -> Path | Non
     return next(linked, None) or next((place for place in _alternates(common) if not _is_below(place, allowed)), None)
 
 
-def _about(folder: Path) -> tuple[Path | None, Path, Path] | None:
-    """Return the tree (None of a bare repository), the git folder and what it shares with others, by git's own word."""
-    bare, *places = _asked(folder, "--is-bare-repository", "--absolute-git-dir", "--git-common-dir")
-    tree = _asked(folder, "--show-toplevel") if bare == "false" else [""]
-    if len(places) != 2 or len(tree) != 1:  # a name with a line break: it can't be told where it ends
+def _git_folders(folder: Path) -> tuple[Path | None, Path, Path] | None:
+    """Return the tree (None for a bare repository), the git folder and the common git folder, as git reports them."""
+    bare, *places = _rev_parse(folder, "--is-bare-repository", "--absolute-git-dir", "--git-common-dir")
+    tree = _rev_parse(folder, "--show-toplevel") if bare == "false" else [""]
+    if len(places) != 2 or len(tree) != 1:  # a name with a line break is ambiguous
         return None
     git_folder, common = (Path(os.path.realpath(place)) for place in places)
     return (Path(os.path.realpath(tree[0])) if tree[0] else None), git_folder, common
 
 
-def _asked(folder: Path, *what: str) -> list[str]:
+def _rev_parse(folder: Path, *what: str) -> list[str]:
     try:
         told = run_git("rev-parse", "--path-format=absolute", *what, at=folder)
     except GitError:
@@ -61,7 +61,7 @@ def _is_own_bare(folder: Path, git_folder: Path, common: Path) -> bool:
 
 
 def _belongs(tree: Path, git_folder: Path, common: Path) -> bool:
-    """Tell whether the git folder is the tree's `.git`, or points back at the tree that points at it."""
+    """Return whether the git folder is the tree's `.git`, or the tree and the git folder point at each other."""
     if git_folder == tree / ".git":
         return common == git_folder
     if _pointer(tree / ".git", b"gitdir: ") != git_folder:
@@ -72,7 +72,7 @@ def _belongs(tree: Path, git_folder: Path, common: Path) -> bool:
 
 
 def _pointer(file: Path, mark: bytes = b"") -> Path | None:
-    """Return the place that a file of git names, from the file's own folder."""
+    """Return the path that a pointer file of git contains, resolved from the file's folder."""
     content = read_regular(str(file), POINTER_BYTES)
     if isinstance(content, str) or not content.startswith(mark):
         return None
@@ -91,12 +91,12 @@ def _resolved(folder: Path, name: str) -> Path | None:
     if not name or "\0" in name:
         return None
     place = folder / name
-    # Not the last part: a `.git` that is a link is not the tree's own.
+    # Except the last part: a `.git` that is a link is not the tree's own.
     return Path(os.path.realpath(place.parent)) / place.name if place.name == ".git" else Path(os.path.realpath(place))
 
 
 def _linked_objects(common: Path) -> Iterator[Path]:
-    """Yield where the links lead among git's objects, which hold the content of every file."""
+    """Yield the targets of links among git's objects, which contain the content of every file."""
     objects = common / "objects"
     if objects.is_symlink():
         yield Path(os.path.realpath(objects))
@@ -111,7 +111,7 @@ def _linked_objects(common: Path) -> Iterator[Path]:
 
 
 def _alternates(common: Path) -> Iterator[Path]:
-    """Yield the other object folders that a repository names."""
+    """Yield the alternate object folders of a repository."""
     alternates = read_regular(str(common / "objects/info/alternates"), POINTER_BYTES)
     if alternates == "too long":
         yield Path("/")

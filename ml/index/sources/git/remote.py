@@ -1,4 +1,4 @@
-"""Git repositories at a URL: fetched into the user's cache, without history, and only updated the next time."""
+"""Git repositories at a URL: fetched into the user's cache without history, then updated incrementally."""
 
 import re
 from pathlib import Path
@@ -20,23 +20,23 @@ MISSING = re.compile(r"couldn't find remote ref|not our ref|unadvertised object|
 
 
 def is_url(spec: str) -> bool:
-    """Tell whether a source is given by a URL or by user@host:path. Raise SourceError for other kinds."""
+    """Return whether a source is a URL or user@host:path. Raise SourceError for unsupported schemes."""
     scheme = SCHEME.match(spec)
     if HELPER.match(spec) or (scheme and (scheme[1].lower() not in SCHEMES or "\0" in spec)):
         raise SourceError(
-            f"{shown(without_credentials(spec))} is no address of git", f"use one of {', '.join(sorted(SCHEMES))}"
+            f"{shown(without_credentials(spec))} is not a git URL", f"use one of {', '.join(sorted(SCHEMES))}"
         )
     return bool(scheme or USER_AT_HOST.match(spec))
 
 
 def without_credentials(url: str) -> str:
-    """Return a URL without password, token or query; of an ssh address the user's name stays."""
+    """Return a URL without password, token or query; an ssh address keeps its user name."""
     if not SCHEME.match(url):
         return url
     try:
         parts = urlsplit(url)
     except ValueError as error:
-        raise SourceError(f"the address is no URL ({error})", "mend it") from error
+        raise SourceError(f"the address is not a valid URL ({error})", "mend it") from error
     user, _, host = parts.netloc.rpartition("@")
     if parts.scheme == "ssh" and user:
         host = f"{user.partition(':')[0]}@{host}"
@@ -44,7 +44,7 @@ def without_credentials(url: str) -> str:
 
 
 def fetch(url: str, revision: str | None) -> tuple[Path, str]:
-    """Bring a repository's commit into the cache; gives the bare repository there and the commit.
+    """Fetch a repository's commit into the cache; return the bare repository there and the commit.
 
     `revision` is a branch, tag or commit, by default the remote's HEAD. Raise SourceError with git's reason.
     """
@@ -53,14 +53,14 @@ def fetch(url: str, revision: str | None) -> tuple[Path, str]:
     with locked(place.with_suffix(".lock")):
         if not (place / "HEAD").is_file():
             run_git("init", "--quiet", "--bare", "--template=", "--", str(place), at=place.parent)
-        for stale in place.glob("*.lock"):  # of a git that was killed; no other is at work here
+        for stale in place.glob("*.lock"):  # left by a killed git; no other is running here
             stale.unlink()
         try:
             return place, _fetch(place, url, "HEAD" if revision is None else revision)
         except GitError as error:
-            cause = shown(_scrubbed(error.cause.removeprefix("git fetch: "), url, clean))
+            cause = shown(_without_secrets(error.cause.removeprefix("git fetch: "), url, clean))
             raise SourceError(
-                f"{shown(clean)} can't be fetched ({cause})", "check the address, the network and your access"
+                f"{shown(clean)} can't be fetched ({cause})", "check the address, the network and your access rights"
             ) from None
 
 
@@ -74,7 +74,7 @@ def _fetch(place: Path, url: str, revision: str) -> str:
         except GitError as error:
             if revision == "HEAD" or not MISSING.search(error.cause):
                 raise
-    # A part of a commit's digest, or an expression such as v1~3, needs the whole history to be understood.
+    # An abbreviated commit hash, or an expression such as v1~3, needs the whole history to be resolved.
     deepen = ("--unshallow",) if (place / "shallow").is_file() else ()
     _fetch_refs(place, url, (*deepen, "--prune"), ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"))
     return resolve(place, revision)
@@ -87,8 +87,8 @@ def _fetch_refs(place: Path, url: str, options: tuple[str, ...], refs: tuple[str
     )
 
 
-def _scrubbed(text: str, url: str, clean: str) -> str:
-    """Take what the URL must not tell out of git's words."""
+def _without_secrets(text: str, url: str, clean: str) -> str:
+    """Remove the URL's credentials from git's output."""
     text = text.replace(url, clean)
     parts = urlsplit(url)
     for secret in (parts.netloc.rpartition("@")[0], parts.password, parts.query, parts.fragment):

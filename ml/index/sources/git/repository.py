@@ -1,4 +1,4 @@
-"""Local git repositories: the files of a working tree, and those of a commit."""
+"""Local git repositories: the files of a working tree or of a commit."""
 
 import os
 import tempfile
@@ -16,17 +16,17 @@ LINK, SUBMODULE = "120000", "160000"
 
 
 def is_bare(folder: Path) -> bool:
-    """Tell whether a folder is itself a git directory, as a bare repository is."""
+    """Return whether a folder is itself a git directory, as a bare repository is."""
     try:
         return (folder / "HEAD").is_file() and (folder / "objects").is_dir() and (folder / "refs").is_dir()
-    except OSError:  # a folder that may be listed, and not gone into
+    except OSError:  # a folder that may be listed but not entered
         return False
 
 
 def is_working_tree(folder: Path) -> bool:
-    """Return whether git tells the files of a folder: it lies in a working tree and is not ignored there.
+    """Return whether git knows the files of a folder: it is in a working tree and not ignored there.
 
-    An installed package in an ignored .venv is no part of the repository around it.
+    An installed package in an ignored .venv is not part of the surrounding repository.
     """
     try:
         told = run_git("rev-parse", "--is-inside-work-tree", "--show-prefix", at=folder)
@@ -37,22 +37,22 @@ def is_working_tree(folder: Path) -> bool:
 
 
 def list_files(folder: Path) -> list[str]:
-    """Return the paths of tracked files and of untracked ones that are not ignored, relative to a folder.
+    """Return the paths of tracked files and of untracked, not ignored ones, relative to a folder.
 
-    A submodule and a repository within are given as one name. A path in the index need not exist.
+    A submodule and a nested repository appear as one name. A path in git's index need not exist.
     """
     listed = run_git("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate", at=folder)
     return _paths(listed)
 
 
 def list_ignored(folder: Path) -> list[str]:
-    """Return the paths of ignored files, a wholly ignored folder as one that ends with "/"."""
+    """Return the paths of ignored files; a completely ignored folder is one path that ends with "/"."""
     listed = run_git("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory", at=folder)
     return _paths(listed)
 
 
 def working_revision(folder: Path) -> str | None:
-    """Return the commit of a working tree, with "-dirty" where this folder differs; None before the first commit."""
+    """Return the commit of a working tree, with "-dirty" if this folder differs; None before the first commit."""
     try:
         commit = resolve(folder, "HEAD")
         changes = run_git(
@@ -66,7 +66,7 @@ def working_revision(folder: Path) -> str | None:
 
 
 def resolve(repository: Path, revision: str) -> str:
-    """Return the commit that a branch, tag or any other revision names. Raise SourceError where there is none."""
+    """Return the commit of a branch, tag or any other revision. Raise SourceError if there is none."""
     check_revision(revision)
     try:
         return run_git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", at=repository).decode().strip()
@@ -77,23 +77,23 @@ def resolve(repository: Path, revision: str) -> str:
 
 
 def check_revision(revision: str) -> None:
-    """Raise SourceError for what no revision is called and git had better not be asked about."""
+    """Raise SourceError for a name that can't be a revision or that git would take for an option."""
     odd = not revision or revision.startswith("-") or "\0" in revision or len(revision) > MAX_REVISION
     if odd or any("\ud800" <= character <= "\udfff" for character in revision):
         raise unknown_revision(revision)
 
 
 def unknown_revision(revision: str) -> SourceError:
-    """Return the error for a revision that is not there."""
-    cure = "name a branch, tag or commit that the repository has"
+    """Return the error for an unknown revision."""
+    cure = "use a branch, tag or commit of the repository"
     return SourceError(f"there is no revision '{shown(revision)}'", cure)
 
 
 def export(repository: Path, commit: str, target: Path) -> None:
-    """Write the files of a commit, byte by byte as they were committed, and no submodules.
+    """Write the files of a commit, exactly as committed, without submodules.
 
-    Where `repository` is a folder within a working tree, only what lies below it. Unlike `git archive` and a checkout
-    it obeys neither attributes nor filters, so that no program of the repository's choice runs.
+    If `repository` is a folder within a working tree, only the files below it. Unlike `git archive` and a checkout this
+    ignores attributes and filters, so that no program of the repository's choice runs.
     """
     members = list(_members(repository, commit))
     unpacker = Unpacker(target, MAX_BYTES)
@@ -105,7 +105,7 @@ def export(repository: Path, commit: str, target: Path) -> None:
                 header = contents.readline().split()
                 if len(header) != 3:
                     raise SourceError(
-                        f"{commit[:12]} lacks some of its files", "fetch it whole (git fetch --refetch --no-filter)"
+                        f"{commit[:12]} lacks some of its files", "fetch all of it (git fetch --refetch --no-filter)"
                     )
                 content = contents.read(int(header[2]))
                 contents.read(1)
@@ -134,7 +134,7 @@ def _is_ignored(folder: Path) -> bool:
 
 
 def _without_filters(folder: Path) -> dict[str, str]:
-    """Return the settings that switch off the programs through which files go before they are compared."""
+    """Return the settings that disable the filter programs that git would run before comparing files."""
     try:
         names = run_git(
             "config", "-z", "--name-only", "--get-regexp", r"^filter\..*\.(clean|process|required)$", at=folder

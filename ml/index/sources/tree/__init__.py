@@ -1,1 +1,1 @@
-"""The files of a folder: the walk, the ignore rules, and what is left out by name."""
+"""The files of a folder: the walk, the ignore rules, and the rules by name."""

@@ -10,25 +10,27 @@ from ml.index.sources.tree.wildcards import Rule, read_rule
 OWN_FILE = ".codeintelignore"
 GIT_FILES = (".git/info/exclude", ".gitignore")
 MAX_BYTES = 1_000_000
-# What the rules of a tree may take: ordinary ones take some hundredths of a second for a thousand paths.
+# CPU time for the rules of a tree: ordinary ones take some hundredths of a second per thousand paths.
 SECONDS, SECONDS_PER_PATH = 10.0, 0.002
 
 
 class _Allowance:
-    """The processor time that all rules of a tree may take together, which grows with the paths that are asked about."""
+    """The CPU-time budget of all rules of a tree, which grows with the number of checked paths."""
 
     def __init__(self) -> None:
         self._left = SECONDS
 
     def take(self, started: float, where: str, more: float = 0.0) -> None:
-        """Take the time since then; raise SourceError where there is no more."""
+        """Deduct the time since then; raise SourceError if the budget is exceeded."""
         self._left += more - (thread_time() - started)
         if self._left < 0:
-            raise SourceError(f"the ignore rules that apply to {where} take too long", "make them fewer or simpler")
+            raise SourceError(
+                f"the ignore rules that apply to {where} take too long to evaluate", "reduce or simplify them"
+            )
 
 
 class Ignored:
-    """The rules in force in one folder: those of its own ignore files and of the folders above it."""
+    """The rules in force in one folder: those of its own ignore files and of its parents."""
 
     def __init__(
         self,
@@ -41,11 +43,11 @@ class Ignored:
         self._allowance = allowance or _Allowance()
 
     def by_git(self, files: tuple[str, ...]) -> "Ignored":
-        """Return the same rules for a folder in which git obeys its own files and only `files` are left to read."""
+        """Return the same rules for a folder in which git applies its own ignore files and only `files` are read here."""
         return Ignored(files, self._levels, self._allowance)
 
     def enter(self, folder: str, relative: str) -> "Ignored":
-        """Return the rules in force in a folder below; `relative` is its path from the root and ends with "/"."""
+        """Return the rules in force in a subfolder; `relative` is its path from the root and ends with "/"."""
         started = thread_time()
         lines = [line for name in self._files for line in _lines(f"{folder}/{name}")]
         if not lines:
@@ -60,7 +62,7 @@ class Ignored:
         return Ignored(self._files, (*self._levels, (len(relative), tuple(rules))), self._allowance) if rules else self
 
     def hides(self, path: str) -> bool:
-        """Tell whether a path from the root is ignored, provided that no folder above it is; a folder's ends with "/".
+        """Return whether a path from the root is ignored, provided that no parent is; a folder's path ends with "/".
 
         The last rule that matches decides, those of deeper folders first.
         """

@@ -1,4 +1,4 @@
-"""Which files are left out for what they are called, without a look into them."""
+"""Rules that skip files and folders by their name, without reading them."""
 
 import re
 from functools import lru_cache
@@ -13,7 +13,7 @@ def _words(text: str) -> frozenset[str]:
 
 VERSION_CONTROL = frozenset((".git", ".hg", ".svn", ".bzr", ".jj", ".sl", "_darcs", "CVS"))
 
-# Third-party code, and what tools leave behind. A folder called "build", "dist", "target" or "venv" may hold a
+# Third-party code and build artefacts. A folder called "build", "dist", "target" or "venv" may hold a
 # project's own code, so .gitignore and FOLDER_MARKERS decide about those.
 VENDORED = _words(
     """
@@ -35,7 +35,7 @@ LOCK_FILES = _words(
     chart.lock module.bazel.lock
     """
 )
-MAX_PATH = 10_000  # printable: a character may have become ten
+MAX_PATH = 10_000  # printable form: one character may have become ten
 GENERATED = bounded(
     r"_pb2(?:_grpc)?\.pyi?$|\.pb(?:\.gw|\.validate)?\.(?:go|cc|h|cpp|swift|dart)$|_pb\.(?:js|ts|d\.ts|rb)$"
     r"|\.(?:g|freezed)\.dart$|\.(?:designer|g|g\.i)\.(?:cs|vb)$|(?:^|/)zz_generated\.|\.generated\.\w+$"
@@ -47,7 +47,7 @@ MINIFIED = bounded(
     r"[.-]min\.(?:js|mjs|cjs|css|html)$|\.(?:bundle|chunk)\.(?:js|css)$", re.IGNORECASE, longest=MAX_PATH
 )
 
-# What is certain to be no text; any other binary file is told by its content.
+# Formats that are always binary; other binary files are recognised by their content.
 BINARY = _words(
     """
     png jpg jpeg gif bmp ico icns webp avif tif tiff psd heic mp3 mp4 m4a m4v avi mov mkv webm wav ogg oga flac ttf
@@ -62,7 +62,7 @@ DATA = _words(
     csv tsv psv jsonl ndjson geojson topojson svg dxf stl ply wkt fasta fastq gpx kml har pem crt cer der csr crl
     """
 )
-# Formats that people write by hand when they are short, and programs when they are long.
+# Formats that people write if the files are short, and programs if they are long.
 DATA_WHEN_LONG = _words(
     """
     json json5 xml xsd xsl xslt html htm xhtml yaml yml plist log txt po pot resx xlf xliff properties sql tex bib
@@ -74,12 +74,12 @@ DATA_BYTES = 128 * 1024
 
 @lru_cache(maxsize=4096)
 def folder_reason(name: str) -> Reason | None:
-    """Return by its own name why a folder is left out, or None where it is not."""
+    """Return why a folder is skipped by its name, or None if it is not."""
     return "vendored" if name in VENDORED else "generated" if name.endswith(".egg-info") else None
 
 
 def file_reason(path: str) -> Reason | None:
-    """Return by its path within the source why a file is left out, or None where its content has to say."""
+    """Return why a file is skipped by its path within the source, or None if its content decides."""
     name = path.rpartition("/")[2].lower()
     suffix = name.rpartition(".")[2]
     if suffix in BINARY:
@@ -94,5 +94,5 @@ def file_reason(path: str) -> Reason | None:
 
 
 def is_long_data(path: str, size: int) -> bool:
-    """Return whether a file is so long that, being of its format, a program will have written it."""
+    """Return whether a file is too long for its format to be written by hand."""
     return size > DATA_BYTES and path.rpartition(".")[2].lower() in DATA_WHEN_LONG

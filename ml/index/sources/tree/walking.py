@@ -1,4 +1,4 @@
-"""Walks over a source: which files there are, in order, and which are left out for their name or nature."""
+"""Walk a source: yield its files in order, and those that are skipped for their name or type."""
 
 import os
 import stat
@@ -15,14 +15,14 @@ from ml.index.sources.names import printable
 from ml.index.sources.tree.ignoring import GIT_FILES, OWN_FILE, Ignored
 from ml.index.sources.tree.rules import FOLDER_MARKERS, VERSION_CONTROL, file_reason, folder_reason
 
-# The entries of a folder as git lists them, those of a subfolder under its name; None for what git says nothing about.
+# The entries of a folder as git lists them, subfolders nested under their names; None for what git does not list.
 Listing: TypeAlias = "dict[str, Listing] | None"
-# What is found in a folder; an iterator among it is a subfolder to go into.
+# What a folder contains; an iterator is a subfolder to enter.
 Found: TypeAlias = "SourceFile | Skipped | Iterator[Found]"
 
 
 def walk(root: Path, honour_gitignore: bool = True, git_folders: Sequence[Path] = ()) -> Iterator[SourceFile | Skipped]:
-    """Yield the files below `root` and what is left out; see `Source.walk`."""
+    """Yield the files below `root` and what is skipped; see `Source.walk`."""
     pending = [_Walker(os.path.realpath(root), honour_gitignore, git_folders).start()]
     while pending:
         found = next(pending[-1], None)
@@ -45,7 +45,7 @@ class _Walker:
         return self._repository(self._root, "", ignored) if self._git else self._folder(self._root, "", ignored, None)
 
     def _repository(self, folder: str, relative: str, ignored: Ignored) -> Iterator[Found]:
-        """Walk over a folder whose files git lists, if it can: then tracked files stay, whatever .gitignore says."""
+        """Walk a folder by git's list of files, if there is one: tracked files are kept, whatever .gitignore says."""
         listing: Listing = None
         try:
             known = is_working_tree(Path(folder))
@@ -58,7 +58,7 @@ class _Walker:
                 yield from (
                     Skipped(printable(relative + path), "ignored") for path in sorted(list_ignored(Path(folder)))
                 )
-        except GitError:  # a damaged repository is a folder still
+        except GitError:  # a damaged repository is still a folder
             listing = None
         yield self._folder(folder, relative, ignored, listing)
 
@@ -82,7 +82,7 @@ class _Walker:
     def _entry(self, absolute: str, path: str, ignored: Ignored, listing: Listing) -> Iterator[Found]:
         try:
             mode = os.lstat(absolute).st_mode
-        except FileNotFoundError:  # removed since git recorded it, or just now
+        except FileNotFoundError:  # deleted since git recorded it, or just now
             return
         except OSError:
             yield Skipped(printable(path), "unreadable")
@@ -112,7 +112,7 @@ class _Walker:
 
 
 def _listing(paths: Iterable[str]) -> tuple[Listing, list[str]]:
-    """Return paths arranged into folders, and those that lead elsewhere: git lists what its index holds unseen."""
+    """Return paths arranged into folders, and those that lead outside: git does not check the paths in its index."""
     root: dict[str, Listing] = {}
     refused = []
     for path in paths:

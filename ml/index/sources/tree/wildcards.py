@@ -1,7 +1,7 @@
-"""Patterns of ignore files as git reads them, made into regular expressions that never go back on a choice.
+"""Translate git's ignore patterns into regular expressions that never backtrack.
 
-The first place where the part between two `*` fits leaves the most for what follows, so no other need be tried: it is
-kept in an atomic group. The time grows with the path's length times the pattern's, whatever the two hold.
+The first match of the part between two `*` leaves the most for what follows, so no other needs to be tried: it is in an
+atomic group. The time is at most proportional to the path's length times the pattern's.
 """
 
 import re
@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from ml.patterns import assembled
+from ml.patterns import compile_wildcard
 
 STAR = "*"
 NEVER = "(?!)"
 ANY_FOLDERS = "(?:[^/]*+/)*"
-LONGEST = 4_096  # as long as a path can be
+LONGEST = 4_096  # the maximum length of a path
 CLASSES = {
     "alnum": "a-zA-Z0-9",
     "alpha": "a-zA-Z",
@@ -33,7 +33,7 @@ CLASSES = {
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A line of an ignore file. `matches` knows a path from the file's folder; a folder's ends with "/"."""
+    """A line of an ignore file. Paths are relative to the file's folder; a folder's path ends with "/"."""
 
     hides: bool
     folders_only: bool
@@ -41,7 +41,7 @@ class Rule:
     regex: re.Pattern[str]
 
     def matches(self, path: str) -> bool:
-        """Tell whether the rule is about a path itself; whether it is about a folder above was asked before."""
+        """Return whether the rule matches the path itself; the caller has already checked its parents."""
         is_folder = path.endswith("/")
         if self.folders_only and not is_folder:
             return False
@@ -52,7 +52,7 @@ class Rule:
 
 
 def read_rule(line: str) -> Rule | None:
-    """Return the rule of a line, None for one that is empty, a comment, or can't match."""
+    """Return the rule of a line, or None if it is empty, a comment, or can't match."""
     line = _without_trailing_spaces(line)
     hides = not line.startswith("!")
     pattern = line if hides else line[1:]
@@ -63,13 +63,13 @@ def read_rule(line: str) -> Rule | None:
     by_path = "/" in pattern
     try:
         tokens = list(_tokens(pattern.removeprefix("/")))
-    except ValueError:  # git, too, passes over what it can't make sense of
+    except ValueError:  # git also ignores patterns that it can't parse
         return None
     segments = [list(part) for is_slash, part in groupby(tokens, lambda part: part == "/") if not is_slash]
     if by_path and tokens.count("/") != len(segments) - 1:  # an empty segment, which no path has
         return None
     regex = _by_path(segments) if by_path else f"{_segment(tokens)}/"
-    return Rule(hides, folders_only, by_path, assembled(regex))
+    return Rule(hides, folders_only, by_path, compile_wildcard(regex))
 
 
 def _without_trailing_spaces(line: str) -> str:
@@ -79,7 +79,7 @@ def _without_trailing_spaces(line: str) -> str:
 
 
 def _tokens(pattern: str) -> Iterator[str]:
-    """Yield the pattern character by character: `*`, `/`, or a regular expression for one of a name."""
+    """Yield the pattern token by token: `*`, `/`, or a regular expression for one character of a name."""
     at = 0
     while at < len(pattern):
         character = pattern[at]
@@ -99,7 +99,7 @@ def _tokens(pattern: str) -> Iterator[str]:
 
 
 def _bracket(pattern: str, at: int) -> tuple[int, str]:
-    """Return where the bracket that opens before `at` is over, and a regular expression for it."""
+    """Return where the bracket expression that opens before `at` ends, and a regular expression for it."""
     negated = pattern[at : at + 1] in ("!", "^")
     at += negated
     parts: list[str] = []
@@ -132,7 +132,7 @@ def _one(pattern: str, at: int) -> tuple[int, str]:
 
 
 def _by_path(segments: list[list[str]]) -> str:
-    """Return the pattern of a whole path, each of whose names ends with "/"."""
+    """Return the pattern of a whole path, in which each name ends with "/"."""
     groups: list[list[str]] = [[]]
     for segment in segments:
         if len(segment) > 1 and set(segment) == {STAR}:
@@ -147,7 +147,7 @@ def _by_path(segments: list[list[str]]) -> str:
 
 
 def _segment(tokens: list[str]) -> str:
-    """Return the pattern of one name."""
+    """Return the pattern of one path component."""
     chunks = [""]
     for token in tokens:
         if token == STAR:

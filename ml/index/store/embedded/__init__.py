@@ -1,1 +1,1 @@
-"""The embedded store: Qdrant Edge in this process, one shard a generation of a repository."""
+"""The embedded store: Qdrant Edge in this process, with a new shard for each generation of the index."""

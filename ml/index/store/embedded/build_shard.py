@@ -1,7 +1,7 @@
-"""The process that makes a new shard: `python -m ml.index.store.embedded.build_shard TARGET`; it prints checksums as JSON.
+"""The process that builds a new shard: `python -m ml.index.store.embedded.build_shard TARGET` prints checksums as JSON.
 
-A process of its own, because the engine writes through memory maps: on a full disk the kernel kills the process that
-does so (SIGBUS), and a damaged file may make it panic. So neither takes the caller along.
+It is a separate process because the engine writes through memory maps: on a full disk the kernel kills the writing
+process (SIGBUS), and a damaged file may make the engine panic. Neither affects the caller.
 """
 
 import json
@@ -17,8 +17,8 @@ from typing import IO, cast
 
 from ml import errors
 from ml.errors import CodeIntelError, StoreError
-from ml.index.store.embedded.files import Checksum, checksums, disk_errors, full, sync_tree
-from ml.index.store.embedded.manifest import corrupt
+from ml.index.store.embedded.files import Checksum, checksums, disk_errors, disk_full, sync_tree
+from ml.index.store.embedded.manifest import corrupt_index
 from ml.private import create_private, creation_mask
 
 JOB = "job.json"
@@ -26,7 +26,7 @@ JOB = "job.json"
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What to build: a copy of `base` ("" for none) without the points of `stale` files, with the staged ones."""
+    """What to build: a copy of `base` ("" for none) without the points of `stale` files, plus the staged ones."""
 
     folder: str
     target: str
@@ -40,9 +40,9 @@ class Job:
 
 
 def build_shard(job: Job) -> dict[str, Checksum]:
-    """Run a job in a process of its own and gives the checksums of the shard's files.
+    """Run a job in a separate process and return the checksums of the shard's files.
 
-    Raise StoreFullError, StoreCorruptError or StoreError; the target folder is then left to be removed.
+    Raise StoreFullError, StoreCorruptError or StoreError; the caller must then remove the target folder.
     """
     with os.fdopen(create_private(Path(job.target) / JOB), "w", encoding="utf-8") as file:
         json.dump(asdict(job), file)
@@ -52,8 +52,8 @@ def build_shard(job: Job) -> dict[str, Checksum]:
         "-m",
         "ml.index.store.embedded.build_shard",
         job.target,
-    ]  # -P: not the working folder's modules
-    # A session of its own: Ctrl-C in a terminal reaches the caller alone, who then ends this process.
+    ]  # -P: no modules from the working directory
+    # A new session: Ctrl-C in a terminal reaches only the caller, which then kills this process.
     with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, start_new_session=True) as process:
         try:
             answer = cast("IO[bytes]", process.stdout).read()
@@ -70,15 +70,15 @@ def _result(folder: Path, status: int, answer: bytes) -> dict[str, Checksum]:
         failure = json.loads(answer)
         raise getattr(errors, failure["kind"])(failure["cause"], failure["cure"])
     if status == -signal.SIGBUS:
-        raise full(folder)
+        raise disk_full(folder)
     raise StoreError(
-        f"the process that builds the index at {folder} ended with status {status}",
-        "see whether memory ran out, then run the same command again",
+        f"the process that builds the index at {folder} exited with status {status}",
+        "check whether memory ran out, then run the command again",
     )
 
 
 def run(job: Job) -> dict[str, Checksum]:
-    """Does the job in this process."""
+    """Run the job in this process."""
     from ml.index.store.embedded.shard import Shard, copy_shard
     from ml.index.store.embedded.staging import staged_chunks
 
@@ -92,25 +92,25 @@ def run(job: Job) -> dict[str, Checksum]:
         if job.staging:
             shard.insert(staged_chunks(Path(job.staging)))
         if shard.count() != job.chunks:
-            raise corrupt(folder, f"{shard.count()} chunks where {job.chunks} should be")
+            raise corrupt_index(folder, f"{shard.count()} chunks instead of {job.chunks}")
         shard.finish()
-        Shard.load(target, folder).finish()  # the first opening tidies journals up; from now on opening changes nothing
+        Shard.load(target, folder).finish()  # the first opening compacts the journals; further openings change nothing
         sync_tree(target)
         return checksums(target)
 
 
 def end_with_caller() -> None:
-    """End this process as soon as the one that started it, and holds the other end of stdin, is gone."""
+    """Exit as soon as the parent process, which holds the other end of stdin, is gone."""
 
     def watch() -> None:
-        os.read(0, 1)  # gives nothing until the other end is closed
+        os.read(0, 1)  # blocks until the other end is closed
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
 
 
 def main() -> int:
-    """Take the job from the target folder, does it, prints the checksums or the error."""
+    """Run the job described in the target folder; print the checksums or the error."""
     end_with_caller()
     os.umask(creation_mask(Path(sys.argv[1])))
     file = Path(sys.argv[1]) / JOB

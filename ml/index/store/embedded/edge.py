@@ -1,12 +1,12 @@
-"""The embedded store: Qdrant Edge in process, in one folder.
+"""The embedded store: Qdrant Edge in this process, in one folder.
 
-    manifest.json    which shard is the index, its checksums, the repositories and their files; replaced atomically
-    shards/NAME/     a shard of Qdrant Edge, never changed once the manifest names it
-    staging/         finished files of runs that are not committed yet
-    writer.lock      held by the one that writes
+    manifest.json    the current shard, its checksums, the repositories and their files; replaced atomically
+    shards/NAME/     a shard of Qdrant Edge, immutable once the manifest names it
+    staging/         finished files of uncommitted runs
+    writer.lock      held by the writer
 
-A change builds a new shard beside the old one and then replaces the manifest, so a kill at any point leaves the last
-good index. The old shard goes at once, so nothing that was removed lingers; who has it open keeps it until done.
+An update builds a new shard next to the old one and then replaces the manifest, so a kill at any point leaves the last
+good index. The old shard is deleted at once, so no removed data lingers; readers that have it open can finish.
 """
 
 import os
@@ -23,7 +23,7 @@ from ml.errors import StoreCorruptError, StoreFullError, StoreMissingError
 from ml.index.chunk import Chunk
 from ml.index.store.base import Candidate, EncodedQuery, Repository, Where
 from ml.index.store.embedded.files import damaged, disk_errors
-from ml.index.store.embedded.manifest import FILE_NAME, Manifest, corrupt, read_manifest
+from ml.index.store.embedded.manifest import FILE_NAME, Manifest, corrupt_index, read_manifest
 from ml.memo import Memo
 from ml.private import close_folder
 
@@ -34,17 +34,17 @@ if TYPE_CHECKING:
     from ml.index.store.selection import FileIndex, Selection
 
 SHARDS = "shards"
-READ_FILES = 256  # files that were read last stay in memory: answers turn around the same ones
-FOUND_CHUNKS = 8_192  # so do the chunks that searches found, of some 2 KB each
-SEARCHES = 128  # and what the last searches gave: who calls the symbols that everybody asks about
-# How often opening is tried again because a writer replaced the shard in the same moment.
+READ_FILES = 256  # recently read files stay in memory: answers keep coming back to the same ones
+FOUND_CHUNKS = 8_192  # as do the chunks that searches found, about 2 KB each
+SEARCHES = 128  # and recent results, such as the callers of popular symbols
+# How often opening is retried because a writer replaced the shard at the same moment.
 ATTEMPTS = 5
 
 
 class EdgeStore:
-    """The store in a folder. Safe to use from several threads; a change by another process is seen at the next call."""
+    """The store in a folder. Thread-safe; each call sees the latest change by another process."""
 
-    # What ranks and cites what was found holds Python's lock: threads that share it all finish late.
+    # Ranking and citing results hold the GIL: with more threads all of them finish late.
     searches_at_once = 1
 
     def __init__(self, folder: Path, embedder: str, dimension: int) -> None:
@@ -58,28 +58,28 @@ class EdgeStore:
             self.manifest()
 
     def repositories(self) -> list[Repository]:
-        """Return the repositories, by name."""
+        """Return the repositories by name."""
         return [known for _, known in sorted(self.manifest().repositories.items())]
 
     def files(self, repo: str) -> dict[str, str]:
-        """Return path -> digest of the indexed files of a repository; none for one that is not known."""
+        """Return path -> digest of the indexed files of a repository, empty if it is unknown."""
         return {path: file.digest for path, file in self.manifest().files.get(repo, {}).items()}
 
     def update(self, repo: str, index_version: int = 0) -> "EdgeUpdate":
-        """Begin a change of one repository; makes the folder where there is none."""
+        """Begin an update of one repository; create the folder if needed."""
         from ml.index.store.embedded.update import EdgeUpdate
 
         return EdgeUpdate(self, repo, index_version)
 
     def remove(self, repo: str) -> None:
-        """Remove a repository and all it left, the staged files of a killed run too."""
+        """Remove a repository and everything stored for it, including a killed run's staged files."""
         if not self._is_begun(repo):
             self.manifest()
         with self.update(repo) as update:
             update.remove()
 
     def is_known(self, repo: str) -> bool:
-        """Return whether a repository is indexed, or a run that did not end left code of it."""
+        """Return whether a repository is indexed or an unfinished run left code of it."""
         return self._is_begun(repo) or repo in self.manifest().repositories
 
     def _is_begun(self, repo: str) -> bool:
@@ -89,9 +89,9 @@ class EdgeStore:
             return staging_path(self.folder, repo).exists()
 
     def query(self, query: EncodedQuery, where: Where, limit: int) -> list[Candidate]:
-        """Return the union of the `limit` best chunks by each vector, every score filled in."""
+        """Return the union of the `limit` best chunks by each vector, with all scores."""
         published, _ = self._searchable()
-        return list(published.query(_Asked(query, where, limit)))
+        return list(published.query(_QueryKey(query, where, limit)))
 
     def chunks(self, repo: str, file_path: str) -> list[Chunk]:
         """Return the chunks of a file in the order of their lines."""
@@ -99,19 +99,19 @@ class EdgeStore:
         return list(published.chunks(repo, file_path))
 
     def close(self) -> None:
-        """Let go of the shard; a query that is under way in another thread ends first."""
+        """Release the shard; a query in progress in another thread finishes first."""
         self._published = None
 
     def manifest(self) -> Manifest:
-        """Return the published manifest, read again only when it was replaced."""
+        """Return the published manifest; reread it only after a replacement."""
         return self._refresh().manifest
 
     def shard_path(self, manifest: Manifest) -> Path:
-        """Return the folder of a manifest's shard, its files checked. Raise StoreCorruptError."""
+        """Check the files of a manifest's shard and return its folder. Raise StoreCorruptError."""
         path = self.folder / SHARDS / manifest.shard
         bad = damaged(path, manifest.checksums)
         if bad:
-            raise corrupt(self.folder, f"{SHARDS}/{manifest.shard}/{bad} is not as it was written")
+            raise corrupt_index(self.folder, f"{SHARDS}/{manifest.shard}/{bad} does not match its checksum")
         return path
 
     def _refresh(self) -> "_Published":
@@ -131,8 +131,8 @@ class EdgeStore:
             raise StoreMissingError(
                 f"nothing is indexed at {self.folder}", "run: codeintel index PATH_OR_URL"
             ) from error
-        if not stat.S_ISREG(found.st_mode):  # a pipe would be waited for
-            raise corrupt(self.folder, f"{FILE_NAME} is not a file")
+        if not stat.S_ISREG(found.st_mode):  # opening a pipe would block
+            raise corrupt_index(self.folder, f"{FILE_NAME} is not a file")
         return found.st_mtime_ns, found.st_ino, found.st_size
 
     def _searchable(self) -> "tuple[_Published, Shard]":
@@ -146,7 +146,7 @@ class EdgeStore:
                         raise
                     continue
                 return published, published.shard
-        raise corrupt(self.folder, "its shard is replaced faster than it can be opened")
+        raise corrupt_index(self.folder, "its shard is being replaced faster than it can be opened")
 
     def _load(self, manifest: Manifest) -> "Shard":
         from ml.index.store.embedded.shard import Shard
@@ -157,14 +157,14 @@ class EdgeStore:
             with suppress(StoreFullError):
                 shard = Shard.load(path, self.folder)
         shard = shard or Shard.load_copy(path, manifest.checksums)
-        if not path.exists():  # a writer took it away meanwhile, so perhaps not all of it was there to load
-            raise corrupt(self.folder, f"{SHARDS}/{manifest.shard} is missing")
+        if not path.exists():  # a writer deleted it meanwhile, so the load may be incomplete
+            raise corrupt_index(self.folder, f"{SHARDS}/{manifest.shard} is missing")
         return shard
 
 
 @dataclass(slots=True)
 class _Published:
-    """The manifest as it was read, its shard once somebody searched, and the chunks `found` by their ids."""
+    """The manifest, its shard after the first search, and the chunks `found` by their ids."""
 
     stamp: tuple[int, int, int]
     manifest: Manifest
@@ -172,10 +172,10 @@ class _Published:
     found: dict[str, Chunk] = field(default_factory=dict)
     _files: "FileIndex | None" = None
     _read: "Memo[tuple[str, str], tuple[Chunk, ...]]" = field(default_factory=lambda: Memo(READ_FILES))
-    _asked: "Memo[_Asked, tuple[Candidate, ...]]" = field(default_factory=lambda: Memo(SEARCHES))
+    _results: "Memo[_QueryKey, tuple[Candidate, ...]]" = field(default_factory=lambda: Memo(SEARCHES))
 
     def files(self) -> "FileIndex":
-        """Return the files that globs are compared with."""
+        """Return the files that globs are matched against."""
         if self._files is None:
             from ml.index.store.selection import FileIndex
 
@@ -186,9 +186,9 @@ class _Published:
         """Return the chunks of a file in the order of their lines."""
         return self._read.get((repo, file_path), self._read_chunks)
 
-    def query(self, asked: "_Asked") -> "tuple[Candidate, ...]":
+    def query(self, query_key: "_QueryKey") -> "tuple[Candidate, ...]":
         """Return the candidates for a question."""
-        return self._asked.get(asked, self._find)
+        return self._results.get(query_key, self._find)
 
     def _read_chunks(self, file: tuple[str, str]) -> tuple[Chunk, ...]:
         repo, file_path = file
@@ -197,20 +197,20 @@ class _Published:
             return ()
         return tuple(sorted(self.shard.chunks(repo, file_path, record.chunks), key=lambda chunk: chunk.line_start))
 
-    def _find(self, asked: "_Asked") -> tuple[Candidate, ...]:
+    def _find(self, query_key: "_QueryKey") -> tuple[Candidate, ...]:
         from ml.index.store.candidates import find_candidates
         from ml.index.store.selection import select
 
-        selection = select(asked.where, self.files)
+        selection = select(query_key.where, self.files)
         if not self.shard or selection.is_empty or not self.manifest.chunks:
             return ()
         selected = _Selected(self.shard, selection, self.found)
-        return tuple(find_candidates(selected, asked.query, asked.limit, selection.admits))
+        return tuple(find_candidates(selected, query_key.query, query_key.limit, selection.admits))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Asked:
-    """What is searched for; equal to another one of the same content."""
+class _QueryKey:
+    """A query as a cache key, compared by its content."""
 
     query: EncodedQuery
     where: Where
@@ -225,12 +225,12 @@ class _Asked:
         return hash(self.key)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Asked) and self.key == other.key
+        return isinstance(other, _QueryKey) and self.key == other.key
 
 
 @dataclass(frozen=True, slots=True)
 class _Selected:
-    """A shard with a filter: what `find_candidates` asks. Chunks that were found before are not read again."""
+    """A shard with a filter: the engine for `find_candidates`. Chunks that were found before are not read again."""
 
     shard: "Shard"
     selection: "Selection"
@@ -252,7 +252,7 @@ class _Selected:
 
 
 def remove_other_shards(folder: Path, used: str) -> None:
-    """Remove every shard but the one in use. Each leaves its place at once, so nobody opens half of one."""
+    """Remove every shard except the current one. Each is first moved away, so that nobody opens a partial one."""
     if not (folder / SHARDS).is_dir():
         return
     for path in (folder / SHARDS).iterdir():

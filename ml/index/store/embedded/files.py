@@ -1,4 +1,4 @@
-"""Files that survive a kill and a full disk: atomic writes, checksums, copies that keep holes as holes."""
+"""Files that survive a kill and a full disk: atomic writes, checksums, sparse copies."""
 
 import errno
 import json
@@ -16,32 +16,32 @@ from ml.private import create_private
 
 BLOCK = 1 << 16
 ZEROS = bytes(BLOCK)
-# The engine writes these anew whenever it opens a shard, with the same content in another order.
+# The engine rewrites these whenever it opens a shard, with the same content in another order.
 REWRITTEN = ("edge_config.json", "segment.json")
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-OTHERWISE = "mend that, or name another folder with --store"
-LET_IN = "let this user read and write that folder, or name another one with --store"
-FEWER = "raise the limit of open files (ulimit -n), then run the same command again"
+OTHERWISE = "fix that, or choose another folder with --store"
+LET_IN = "make that folder readable and writable for this user, or choose another one with --store"
+FEWER = "raise the limit of open files (ulimit -n), then run the command again"
 CURES = {
     errno.EACCES: LET_IN,
     errno.EPERM: LET_IN,
-    errno.EROFS: "name a folder that can be written with --store, or mount this one writable",
+    errno.EROFS: "choose a writable folder with --store, or mount this one read-write",
     errno.EMFILE: FEWER,
     errno.ENFILE: FEWER,
-    errno.ENOMEM: "free some memory, then run the same command again",
-    errno.EIO: "see whether the disk fails (dmesg), or name a folder on another one with --store",
+    errno.ENOMEM: "free some memory, then run the command again",
+    errno.EIO: "check whether the disk is failing (dmesg), or choose a folder on another disk with --store",
 }
-# SQLite's primary codes: PERM, NOMEM, READONLY, IOERR, FULL, CANTOPEN. It gives IOERR for a full disk, too.
+# SQLite's primary codes: PERM, NOMEM, READONLY, IOERR, FULL, CANTOPEN. IOERR can also mean a full disk.
 SQLITE_ERRORS = {3: errno.EACCES, 7: errno.ENOMEM, 8: errno.EROFS, 10: errno.ENOSPC, 13: errno.ENOSPC, 14: errno.EACCES}
-# What is not there, or is something else, is damage; any other failure to read it says nothing about its content.
+# A file that is missing or of another type is damage; other read errors say nothing about its content.
 GONE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP)
-# Read whatever its time of change says: bytes that went bad on the disk keep it, and the engine trusts what it parses.
+# Always read, whatever the modification time: bit rot does not change it, and the engine trusts what it parses.
 ALWAYS_READ, ALWAYS_READ_TOGETHER = 1 << 20, 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Checksum:
-    """What a file must be: its size and CRC-32. One whose size and time of change are as noted need not be read."""
+    """A file's expected size and CRC-32. A file whose size and modification time are unchanged need not be read."""
 
     size: int
     changed: int
@@ -50,7 +50,7 @@ class Checksum:
 
 @contextmanager
 def disk_errors(folder: Path) -> Iterator[None]:
-    """Translate errors of the files below a folder into StoreFullError and StoreError; none of them means damage."""
+    """Translate I/O errors below a folder into StoreFullError and StoreError, never into damage."""
     try:
         yield
     except OSError as error:
@@ -62,23 +62,23 @@ def disk_errors(folder: Path) -> Iterator[None]:
 
 
 def system_failure(folder: Path, number: int, said: str = "") -> StoreError:
-    """Return the error for what the system refused, by its errno (0 where that is not known)."""
+    """Return the error for a failed system call by its errno (0 if unknown)."""
     if number in FULL:
-        return full(folder)
-    why = said or (os.strerror(number) if number else "the system refused")
+        return disk_full(folder)
+    why = said or (os.strerror(number) if number else "the system call failed")
     return StoreError(f"can't use the index at {folder} ({why})", CURES.get(number, OTHERWISE))
 
 
-def full(folder: Path) -> StoreFullError:
-    """Return the error of a disk without room."""
+def disk_full(folder: Path) -> StoreFullError:
+    """Return the error for a full disk."""
     return StoreFullError(
         f"no room left on the disk of {folder} (the index stays as it was)",
-        "make room, then run the same command again",
+        "free some space, then run the command again",
     )
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Replace a file so that anyone who reads it, after a power cut too, finds the old or the new content."""
+    """Replace a file atomically: readers see the old or the new content, even after a power cut."""
     new = path.with_name(path.name + ".new")
     with os.fdopen(create_private(new), "wb") as file:
         file.write(content)
@@ -89,7 +89,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
+    """Flush the entries of a folder to disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -98,7 +98,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def sync_tree(folder: Path) -> None:
-    """Make every file below a folder durable."""
+    """Flush every file below a folder to disk."""
     for place, _, names in os.walk(folder):
         for name in names:
             sync_folder(Path(place, name))
@@ -115,9 +115,9 @@ def checksums(folder: Path) -> dict[str, Checksum]:
 
 
 def damaged(folder: Path, expected: Mapping[str, Checksum]) -> str | None:
-    """Return the first file that is not what its checksum says, or None. Raise OSError for what can't be read.
+    """Return the first file that does not match its checksum, or None. Raise OSError if one can't be read.
 
-    Small files are always read, large ones where their size or time of change differ from what was noted.
+    Small files are always read, large ones only if their size or modification time differ from the record.
     """
     found = {name: _regular(folder / name) for name in expected}
     sizes = {name: about.st_blocks * 512 for name, about in found.items() if about}
@@ -133,7 +133,7 @@ def damaged(folder: Path, expected: Mapping[str, Checksum]) -> str | None:
 
 
 def _regular(path: Path) -> os.stat_result | None:
-    """Return what the system knows of a file; None where there is none, or something else in its place."""
+    """Return a regular file's status; None if it is missing or of another type."""
     try:
         found = path.stat()
     except OSError as error:
@@ -159,7 +159,7 @@ def _is_intact(path: Path, found: os.stat_result, expected: Checksum, read: bool
 
 
 def crc(path: Path) -> int:
-    """Return a CRC-32 of a file, the same whether stretches of zeros are stored or are holes."""
+    """Return a CRC-32 of a file, independent of whether zeros are stored or are holes."""
     if path.name in REWRITTEN:
         return zlib.crc32(json.dumps(json.loads(path.read_bytes()), sort_keys=True).encode())
     total = 0
@@ -170,7 +170,7 @@ def crc(path: Path) -> int:
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copy a file; holes stay holes."""
+    """Copy a file and keep its holes."""
     with source.open("rb") as old, target.open("wb") as new:
         os.ftruncate(new.fileno(), os.fstat(old.fileno()).st_size)
         for offset, block in stored_blocks(old.fileno()):
@@ -178,13 +178,13 @@ def copy(source: Path, target: Path) -> None:
 
 
 def stored_blocks(descriptor: int) -> Iterator[tuple[int, bytes]]:
-    """Yield offset and content of each block of a file that is not all zeros."""
+    """Yield (offset, content) of each block of a file that is not all zeros."""
     offset, size = 0, os.fstat(descriptor).st_size
     while offset < size:
         try:
             stored = os.lseek(descriptor, offset, os.SEEK_DATA)
         except OSError as error:
-            if error.errno == errno.ENXIO:  # nothing but a hole up to the end
+            if error.errno == errno.ENXIO:  # only a hole up to the end
                 return
             raise
         offset = max(offset, stored - stored % BLOCK)

@@ -1,4 +1,4 @@
-"""One writer at a time: a lock that the kernel gives back when its holder dies."""
+"""One writer at a time: a lock that the kernel releases when its holder dies."""
 
 import fcntl
 import os
@@ -11,7 +11,7 @@ FILE_NAME = "writer.lock"
 
 
 class WriterLock:
-    """Held from its making until `release`. Raises StoreBusyError while another process (or update) holds it."""
+    """Held from construction until `release`. Raises StoreBusyError while another process or update holds it."""
 
     def __init__(self, folder: Path) -> None:
         self._descriptor = create_private(folder / FILE_NAME, os.O_RDWR)
@@ -22,11 +22,11 @@ class WriterLock:
             os.close(self._descriptor)
             raise StoreBusyError(
                 f"another process{f' (pid {holder})' if holder else ''} is writing to the index at {folder}",
-                "wait until it is done, or end it",
+                "wait until it is done, or stop it",
             ) from error
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
-        """Let others write."""
+        """Release the lock."""
         os.close(self._descriptor)

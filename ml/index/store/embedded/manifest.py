@@ -1,6 +1,6 @@
-"""The manifest: one small file that says which shard is the index, and which repositories and files it holds.
+"""The manifest: one small file that names the current shard, its repositories and their files.
 
-Its first line is a header that every version of this program can read; replacing it is what publishes a change.
+Its first line is a header that every version of this program can read. Replacing the file publishes a change.
 """
 
 import json
@@ -22,7 +22,7 @@ FILE_NAME = "manifest.json"
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
-    """What is known of an indexed file: digest of its bytes, number of chunks, language, secrets replaced by kind."""
+    """An indexed file: digest of its bytes, number of chunks, language, replaced secrets per kind."""
 
     digest: str
     chunks: int
@@ -30,18 +30,18 @@ class FileRecord:
     redacted: Mapping[str, int] = field(default_factory=dict)
 
     def as_json(self) -> list[Any]:
-        """Return it as a list, the short form that is stored."""
+        """Return the record as a list, the compact form that is stored."""
         return [self.digest, self.chunks, self.language, *([dict(self.redacted)] if self.redacted else [])]
 
     @classmethod
     def from_json(cls, stored: list[Any]) -> "FileRecord":
-        """Read what `as_json` gave."""
+        """Read the output of `as_json`."""
         return cls(*stored)
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The published state of an embedded index. `shard` is a folder's name, "" where nothing was stored yet."""
+    """The published state of an embedded index. `shard` is a folder's name, or "" if the index is empty."""
 
     shard: str = ""
     checksums: Mapping[str, Checksum] = field(default_factory=dict)
@@ -54,14 +54,14 @@ class Manifest:
         return sum(repository.chunks for repository in self.repositories.values())
 
     def with_repository(self, repository: Repository, files: Mapping[str, FileRecord]) -> "Manifest":
-        """Return the manifest with one repository replaced."""
+        """Return a manifest with one repository replaced."""
         name = repository.name
         return replace(
             self, repositories={**self.repositories, name: repository}, files={**self.files, name: dict(files)}
         )
 
     def without(self, repo: str) -> "Manifest":
-        """Return the manifest without a repository."""
+        """Return a manifest without a repository."""
         return replace(
             self,
             repositories={name: known for name, known in self.repositories.items() if name != repo},
@@ -69,8 +69,8 @@ class Manifest:
         )
 
 
-def completed(repository: Repository, files: Mapping[str, FileRecord], index_version: int) -> Repository:
-    """Return a repository's record with its counts and the present time filled in."""
+def complete_record(repository: Repository, files: Mapping[str, FileRecord], index_version: int) -> Repository:
+    """Return a repository's record with its counts and the current time filled in."""
     return replace(
         repository,
         indexed_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -110,10 +110,10 @@ def read_manifest(folder: Path, embedder: str, dimension: int) -> Manifest:
         header = json.loads(first)
         check_header(str(folder), header, embedder, dimension)
         if header["digest"] != digest(body):
-            raise corrupt(folder, f"{FILE_NAME} is not as it was written")
+            raise corrupt_index(folder, f"{FILE_NAME} does not match its checksum")
         stored = json.loads(body)
     except (ValueError, KeyError, TypeError) as error:
-        raise corrupt(folder, f"{FILE_NAME} can't be read") from error
+        raise corrupt_index(folder, f"{FILE_NAME} can't be read") from error
     return Manifest(
         stored["shard"],
         {name: Checksum(*values) for name, values in stored["checksums"].items()},
@@ -126,23 +126,23 @@ def read_manifest(folder: Path, embedder: str, dimension: int) -> Manifest:
 
 
 def check_header(place: str, header: Mapping[str, Any], embedder: str, dimension: int) -> None:
-    """Raise StoreVersionError or StoreEmbedderError where this program can't use an index."""
+    """Raise StoreVersionError or StoreEmbedderError if this program can't use an index."""
     if header["format"] != FORMAT:
         made_by = "a newer" if header["format"] > FORMAT else "an older"
         raise StoreVersionError(
             f"the index at {place} was made by {made_by} version of codeintel",
-            "use that version, or name another place with --store and index again",
+            "use that version, or choose another store with --store and index again",
         )
     if (header["embedder"], header["dimension"]) != (embedder, dimension):
         raise StoreEmbedderError(
             f"the index at {place} was made with the embedder {header['embedder']} ({header['dimension']} dimensions), "
             f"not with {embedder} ({dimension})",
-            "set that embedder, or name another place with --store and index again",
+            "configure that embedder, or choose another store with --store and index again",
         )
 
 
-def corrupt(folder: Path, reason: str) -> StoreCorruptError:
-    """Return the error of a damaged index."""
+def corrupt_index(folder: Path, reason: str) -> StoreCorruptError:
+    """Return the error for a damaged index."""
     return StoreCorruptError(
         f"the index at {folder} is damaged ({reason})", f"delete that folder and index again: rm -r {folder}"
     )

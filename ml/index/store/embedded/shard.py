@@ -1,7 +1,7 @@
-"""A shard of Qdrant Edge: all that touches the engine, its errors translated here.
+"""A shard of Qdrant Edge: the only access to the engine, with its errors translated.
 
-Search is exact (no HNSW graph): 100,000 chunks are scanned in 6 ms, and a graph would take longer to build than all
-the rest of an index run. Without a write-ahead log any number of processes can open a shard that nobody changes.
+Search is exact (no HNSW graph): 100,000 chunks are scanned in 6 ms, and a graph would take longer to build than the
+rest of an index run. Without a write-ahead log any number of processes can open an immutable shard.
 """
 
 import errno
@@ -19,17 +19,17 @@ import qdrant_edge as edge
 from ml.index.chunk import Chunk
 from ml.index.store.base import SparseVector
 from ml.index.store.candidates import Query, Ranked
-from ml.index.store.embedded.files import GONE, copy, disk_errors, full, system_failure
-from ml.index.store.embedded.manifest import corrupt
+from ml.index.store.embedded.files import GONE, copy, disk_errors, disk_full, system_failure
+from ml.index.store.embedded.manifest import corrupt_index
 from ml.index.store.embedded.staging import StagedChunk
 from ml.index.store.points import DENSE, INDEXED_FIELDS, NAMES, TEXT
 from ml.index.store.selection import Selection
 
 BATCH = 1_000
-# A deleted point makes its whole segment be written anew: large enough to search fast, small enough to rewrite fast.
+# A deleted point causes its whole segment to be rewritten: large enough to search fast, small enough to rewrite fast.
 SEGMENT = 20_000
 SEGMENTS = 16
-# How the engine words what the system refused; before it optimizes, it looks at the room on the disk itself.
+# How the engine words failed system calls; it checks the free disk space itself before it optimizes.
 SYSTEM_ERROR = re.compile(r"\(os error ([0-9]{1,3})\)")
 NO_ROOM = "Not enough space"
 NO_MEMORY = "Cannot allocate memory"
@@ -49,16 +49,16 @@ class EngineErrors(AbstractContextManager[None]):
             return
         said = str(error)
         if NO_ROOM in said:
-            raise full(self._folder) from error
+            raise disk_full(self._folder) from error
         found = SYSTEM_ERROR.search(said)
         number = int(found[1]) if found else errno.ENOMEM if NO_MEMORY in said else 0
         if number and number not in GONE:
             raise system_failure(self._folder, number) from error
-        raise corrupt(self._folder, f"the engine says: {' '.join(said.split())[:200]}") from error
+        raise corrupt_index(self._folder, f"the engine says: {' '.join(said.split())[:200]}") from error
 
 
 def config(dimension: int) -> edge.EdgeConfig:
-    """Return the shard's schema; any deleted point makes `optimize` write its segment anew, so none of it lingers."""
+    """Return the shard's schema; `optimize` rewrites a segment after any deletion, so no deleted data lingers."""
     return edge.EdgeConfig(
         vectors={
             DENSE: edge.EdgeVectorParams(
@@ -76,7 +76,7 @@ def config(dimension: int) -> edge.EdgeConfig:
 
 
 class Shard:
-    """An open shard; errors name the store's folder."""
+    """An open shard; error messages name the store's folder."""
 
     def __init__(self, opened: edge.EdgeShard, folder: Path) -> None:
         self._shard = opened
@@ -84,7 +84,7 @@ class Shard:
 
     @classmethod
     def create(cls, path: Path, folder: Path, dimension: int) -> "Shard":
-        """Make an empty shard."""
+        """Create an empty shard."""
         with EngineErrors(folder):
             made = edge.EdgeShard.create(str(path), config(dimension))
             for name in INDEXED_FIELDS:
@@ -93,13 +93,13 @@ class Shard:
 
     @classmethod
     def load(cls, path: Path, folder: Path) -> "Shard":
-        """Open a shard that may be written to."""
+        """Open a writable shard."""
         with EngineErrors(folder):
             return cls(edge.EdgeShard.load(str(path)), folder)
 
     @classmethod
     def load_copy(cls, path: Path, names: Iterable[str]) -> "Shard":
-        """Open a shard in a read-only or full place: by a copy that ends with this, as the engine opens to write."""
+        """Open a temporary copy of a shard on a read-only or full disk, since the engine always opens for writing."""
         with tempfile.TemporaryDirectory(prefix="codeintel-") as made:
             folder = Path(made)
             with disk_errors(folder):
@@ -118,7 +118,7 @@ class Shard:
         limit: int,
         ids: Mapping[str, Collection[str]] | None = None,
     ) -> dict[str, Ranked]:
-        """Return for each vector's name the best ids with their scores; see `candidates.Engine`."""
+        """Return the best ids with their scores for each vector's name; see `candidates.Engine`."""
         wanted = selection.filters(edge, queries, ids, lambda points: edge.HasIdCondition(set(points)))
         requests = [
             edge.QueryRequest(limit=limit, query=_nearest(name, query), filter=wanted[name], params=EXACT)
@@ -132,13 +132,13 @@ class Shard:
         }
 
     def points(self, ids: Collection[str]) -> dict[str, Chunk]:
-        """Return the chunks of points by their ids."""
+        """Return chunks by the ids of their points."""
         with self._errors:
             found = self._shard.retrieve(list(ids), with_payload=True, with_vector=False)
             return {str(record.id): Chunk.from_payload(record.payload or {}) for record in found}
 
     def chunks(self, repo: str, file_path: str, limit: int) -> list[Chunk]:
-        """Return the chunks of a file, at most `limit`, in no order."""
+        """Return at most `limit` chunks of a file, unsorted."""
         request = edge.ScrollRequest(limit=limit, filter=_files(repo, [file_path]), with_payload=True)
         with self._errors:
             records, _ = self._shard.scroll(request)
@@ -150,7 +150,7 @@ class Shard:
             self._shard.update(edge.UpdateOperation.delete_points_by_filter(_files(repo, file_paths)))
 
     def insert(self, chunks: Iterable[StagedChunk]) -> None:
-        """Insert points, or replaces those with the same ids."""
+        """Insert points, or replace those with the same ids."""
         points = (_point(*chunk) for chunk in chunks)
         for number, batch in enumerate(_batches(points), start=1):
             with self._errors:
@@ -159,7 +159,7 @@ class Shard:
                     self._shard.optimize()
 
     def finish(self) -> None:
-        """Build the indexes, drops what was deleted from the files, writes everything and closes."""
+        """Build the indexes, purge deleted data, flush everything and close."""
         with self._errors:
             self._shard.optimize()
             self._shard.flush()
@@ -167,7 +167,7 @@ class Shard:
 
 
 def copy_shard(source: Path, target: Path, names: Iterable[str]) -> None:
-    """Copy the files of a shard that its checksums name, and nothing that was left lying among them."""
+    """Copy only the files of a shard that its checksums name."""
     for name in names:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         copy(source / name, target / name)

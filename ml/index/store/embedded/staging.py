@@ -1,7 +1,7 @@
-"""The finished files of an index run that is not committed yet, so that a killed run need not make them again.
+"""The finished files of an uncommitted index run, so that the run after a kill need not process them again.
 
-One SQLite file a repository. It holds what `Update.put` was given and nothing of the index itself, so it stays usable
-whatever else is committed meanwhile; one made for another embedder or index version is thrown away, a damaged one too.
+One SQLite file per repository. It contains only the arguments of `Update.put`, so it stays valid whatever else is
+committed meanwhile. A file of another embedder or index version, or a damaged one, is discarded.
 """
 
 import json
@@ -20,7 +20,7 @@ from ml.index.store.points import chunk_id
 from ml.private import create_private, private_folder
 
 CHECKPOINT_CHUNKS, CHECKPOINT_SECONDS = 2_000, 5.0
-# The builder of a run that was killed may hold the file for a moment longer.
+# The builder process of a killed run may hold the file for a moment longer.
 BUSY_SECONDS = 10
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS made_for (value TEXT);
@@ -33,12 +33,12 @@ StagedChunk = tuple[str, dict[str, Any], list[float], SparseVector, SparseVector
 
 
 def staging_path(folder: Path, repo: str) -> Path:
-    """Return where the staged files of a repository lie."""
+    """Return the path of a repository's staging file."""
     return folder / "staging" / f"{digest(repo.encode())}.sqlite"
 
 
 def discard(path: Path) -> None:
-    """Remove a staging file and what SQLite keeps beside it."""
+    """Remove a staging file and SQLite's auxiliary files."""
     for suffix in ("", "-wal", "-shm", "-journal"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
@@ -54,7 +54,7 @@ class Staging:
         private_folder(path.parent)
         if path.exists() and not _is_usable(path, made_for):
             discard(path)
-        os.close(create_private(path, os.O_RDWR))  # SQLite gives what it keeps beside the file the same mode
+        os.close(create_private(path, os.O_RDWR))  # SQLite creates its auxiliary files with the same mode
         self._database = connect(path)
         try:
             self._database.executescript(SCHEMA)
@@ -65,7 +65,7 @@ class Staging:
             raise
 
     def put(self, path: str, record: FileRecord, chunks: Sequence[EncodedChunk]) -> None:
-        """Stages a file in place of what was staged of it."""
+        """Stage a file; replace what was staged of it."""
         self.delete([path])
         self._database.execute("INSERT INTO file VALUES (?, ?)", (path, json.dumps(record.as_json())))
         self._database.executemany(
@@ -76,7 +76,7 @@ class Staging:
             self.save()
 
     def delete(self, paths: Iterable[str]) -> None:
-        """Take files out again."""
+        """Remove files from the staging area."""
         for path in paths:
             self._database.execute("DELETE FROM file WHERE path = ?", (path,))
             self._database.execute("DELETE FROM chunk WHERE path = ?", (path,))
@@ -87,13 +87,13 @@ class Staging:
         return {path: FileRecord.from_json(json.loads(record)) for path, record in rows}
 
     def save(self) -> None:
-        """Make what was put so far survive a kill."""
+        """Commit what was put so far, so that it survives a kill."""
         self._database.commit()
         self._unsaved = 0
         self._saved_at = time.monotonic()
 
     def close(self) -> None:
-        """Save and gives back the file; a second time does nothing."""
+        """Save and close the file; do nothing if it is already closed."""
         if not self._closed:
             self._closed = True
             try:
@@ -102,7 +102,7 @@ class Staging:
                 self._database.close()
 
     def discard(self) -> None:
-        """Close and removes all that was staged."""
+        """Close the file and remove everything that was staged."""
         self._closed = True
         self._database.close()
         discard(self.path)
@@ -118,7 +118,7 @@ def _is_usable(path: Path, wanted: str) -> bool:
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:  # another schema
             return False
-        raise  # that it can't be opened or read now says nothing about what is in it
+        raise  # a failure to open or read it says nothing about its content
     except sqlite3.DatabaseError:
         return False
     finally:
@@ -127,7 +127,7 @@ def _is_usable(path: Path, wanted: str) -> bool:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open a staging file; the journal survives a kill, and no other process may write."""
+    """Open a staging file with a journal that survives a kill, locked for other processes."""
     database = sqlite3.connect(path, timeout=BUSY_SECONDS)
     try:
         database.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -140,7 +140,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def staged_chunks(path: Path) -> Iterator[StagedChunk]:
-    """Yield id, payload, dense, text and names of each staged chunk, in the order of their files and lines."""
+    """Yield (id, payload, dense, text, names) of each staged chunk, ordered by file and line."""
     database = connect(path)
     try:
         rows = database.execute("SELECT id, payload, dense, text, names FROM chunk ORDER BY path, rowid")

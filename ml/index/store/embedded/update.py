@@ -1,4 +1,4 @@
-"""A change of one repository in the embedded store: staged file by file, then published whole."""
+"""An update of one repository in the embedded store: staged file by file, then published as a whole."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -12,14 +12,14 @@ from ml.index.store.embedded.build_shard import Job, build_shard
 from ml.index.store.embedded.edge import SHARDS, EdgeStore, remove_other_shards
 from ml.index.store.embedded.files import disk_errors
 from ml.index.store.embedded.lock import WriterLock
-from ml.index.store.embedded.manifest import FileRecord, Manifest, completed, write_manifest
+from ml.index.store.embedded.manifest import FileRecord, Manifest, complete_record, write_manifest
 from ml.index.store.embedded.staging import Staging, staging_path
 from ml.index.store.points import check_vectors
 from ml.private import creation_mask, private_folder
 
 
 class EdgeUpdate:
-    """Begins where a killed run stopped. Holds the writer's lock until it is left."""
+    """Resumes where a killed run stopped. Holds the writer's lock until the context exits."""
 
     def __init__(self, store: EdgeStore, repo: str, index_version: int) -> None:
         self._store = store
@@ -54,7 +54,7 @@ class EdgeUpdate:
     def put(
         self, file_path: str, file_digest: str, chunks: Sequence[EncodedChunk], redacted: Mapping[str, int] = NOTHING
     ) -> None:
-        """Stages a file in place of what is there of it. Raise EmbedderError and StoreFullError."""
+        """Stage the new content of a file. Raise EmbedderError and StoreFullError."""
         check_vectors(chunks, self._store.dimension)
         language = chunks[0].chunk.language if chunks else ""
         record = FileRecord(file_digest, len(chunks), language, dict(redacted))
@@ -76,8 +76,8 @@ class EdgeUpdate:
         return {path: record.digest for path, record in self._files.items()}
 
     def commit(self, repository: Repository) -> Repository:
-        """Publish the change. Where no file changed, only the record is written anew."""
-        done = completed(repository, self._files, self._version)
+        """Publish the change; if no file changed, only rewrite the record."""
+        done = complete_record(repository, self._files, self._version)
         stale = [path for path, record in self._stored.items() if self._files.get(path) is not record]
         self._publish(self._base.with_repository(done, self._files), stale)
         return done
@@ -87,7 +87,7 @@ class EdgeUpdate:
         with disk_errors(self._store.folder):
             self._staging.discard()
         self._staged = {}
-        if self._base == Manifest():  # the first run of all was broken off
+        if self._base == Manifest():  # the very first run was interrupted
             return
         self._publish(self._base.without(self._repo), list(self._stored))
 

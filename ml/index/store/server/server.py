@@ -2,11 +2,11 @@
 
 Two collections, named by embedder and dimension so that vectors of different models never mix:
 
-    code_EMBEDDER_DIMENSION          a point a chunk
-    code_EMBEDDER_DIMENSION_files    a point a file, a repository, a writer's lease, and the format
+    code_EMBEDDER_DIMENSION          one point per chunk
+    code_EMBEDDER_DIMENSION_files    one point per file, repository and writer's lease, and one for the format
 
-A server has no change of many points at once, so here a change becomes visible file by file: a file's new chunks come
-before its old ones go. A killed run leaves whole files, old or new, and the next run completes it. One writer a
+A server has no transactions, so here an update becomes visible file by file: a file's new chunks are written before its
+old ones are deleted. A killed run leaves whole files, old or new, and the next run completes it. There is one writer per
 repository, by a lease that expires.
 """
 
@@ -35,25 +35,25 @@ if TYPE_CHECKING:
 
 DEFAULT_PORT = 6333
 CONNECT_SECONDS, READ_SECONDS, WRITE_SECONDS = 3, 10, 60
-# A server that does not answer is asked again after so long.
+# How long an unavailable server is not asked again.
 REST_SECONDS = 2.0
-# Less than the 5 seconds after which Qdrant closes an idle connection: one that both let go at once fails.
+# Less than the 5 seconds after which Qdrant closes an idle connection, to avoid sending on a closing one.
 IDLE_SECONDS = 3.0
 IDLE_CONNECTIONS = 32
-# An answer that is compressed comes in two pieces, of which the second waits 40 ms: Nagle's algorithm, delayed ACKs.
+# A compressed reply is sent in two parts, the second of which waits 40 ms: Nagle's algorithm and delayed ACKs.
 WHOLE = {"accept-encoding": "identity"}
 PAGE = 1_000
-# Chunks that were replaced count in the rarity of words until Qdrant rewrites their segment, once they are this share.
+# Replaced chunks count in the IDF until Qdrant rewrites their segment, once they reach this share.
 GONE_SHARE = 0.05
-# How long the list of files that globs are compared with may be out of date.
+# How stale the list of files that globs are matched against may be.
 FILES_SECONDS = 10.0
 FORMAT_ID = point_id("format")
-UNUSUAL = re.compile(r"[^A-Za-z0-9.-]+")  # in a collection's name
+UNUSUAL = re.compile(r"[^A-Za-z0-9.-]+")  # characters not allowed in a collection's name
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a new collection is spread over a Qdrant cluster: shards, and copies of each."""
+    """How a new collection is distributed over a Qdrant cluster: shards, and replicas of each."""
 
     shards: int = 1
     replicas: int = 1
@@ -62,9 +62,9 @@ class Layout:
 def open_server(
     url: str, embedder: str, dimension: int, *, api_key: str | None, layout: Layout | None = None
 ) -> "ServerStore":
-    """Open the index on the server at a URL, which is first called when something is asked.
+    """Open the index on the server at a URL; the first request is sent on first use.
 
-    Raise StoreError for a URL that can't be one, and where qdrant-client is not installed.
+    Raise StoreError for an invalid URL, and if qdrant-client is not installed.
     """
     try:
         import httpx
@@ -75,7 +75,8 @@ def open_server(
     try:
         client = QdrantClient(
             url=url,
-            headers=WHOLE | ({"api-key": api_key} if api_key else {}),  # as `api_key` it is warned of at plain http://
+            headers=WHOLE
+            | ({"api-key": api_key} if api_key else {}),  # as `api_key` it would cause a warning over plain http://
             timeout=READ_SECONDS,
             check_compatibility=False,
             limits=limits,
@@ -83,11 +84,11 @@ def open_server(
         )
         return ServerStore(client, _place(url), embedder, dimension, layout or Layout())
     except ValueError as error:
-        raise StoreError("the address of the index can't be read", "set --store to http://HOST:6333") from error
+        raise StoreError("the address of the index is not a valid URL", "set --store to http://HOST:6333") from error
 
 
 def _place(url: str) -> str:
-    """Name the server of a URL, without the password that may be in it."""
+    """Return host and port of a URL, without a password."""
     parts = urlsplit(url)
     if not parts.hostname:
         raise ValueError(url)
@@ -95,12 +96,12 @@ def _place(url: str) -> str:
 
 
 def _connect_in_time(request: "httpx.Request") -> None:
-    """Gives up on a machine that is gone sooner than on a server that works."""
+    """Set a connect timeout that is shorter than the request timeout."""
     request.extensions["timeout"]["connect"] = CONNECT_SECONDS
 
 
 class ServerStore:
-    """The store on a server; `place` names it in errors, `layout` is for collections that it makes."""
+    """The store on a server; `place` names it in errors, `layout` applies to new collections."""
 
     searches_at_once = IDLE_CONNECTIONS
 
@@ -119,7 +120,7 @@ class ServerStore:
         self._rest = CircuitBreaker(StoreAwayError)
 
     def exists(self) -> bool:
-        """Return whether the collections are there whole, and that this program can read them."""
+        """Return whether the collections are complete; raise if this program can't read them."""
         if not self._exists:
             with self.reading():
                 is_begun = self.client.collection_exists(self.records)
@@ -130,25 +131,25 @@ class ServerStore:
         return self._exists
 
     def repositories(self) -> list[Repository]:
-        """Return the repositories, by name."""
+        """Return the repositories by name."""
         self._check_exists()
         found = [Repository(**payload["record"]) for payload in self.scroll("repository")]
         return sorted(found, key=lambda repository: repository.name)
 
     def files(self, repo: str) -> dict[str, str]:
-        """Return path -> digest of the indexed files of a repository; none for one that is not known."""
+        """Return path -> digest of the indexed files of a repository, empty if it is unknown."""
         self._check_exists()
         return {payload["path"]: payload["record"][0] for payload in self.scroll("file", repo)}
 
     def file_records(self, repo: str) -> dict[str, tuple[FileRecord, int]]:
-        """Return path -> record and index version of each stored file."""
+        """Return path -> (record, index version) of each stored file."""
         return {
             payload["path"]: (FileRecord.from_json(payload["record"]), payload["index_version"])
             for payload in self.scroll("file", repo)
         }
 
     def update(self, repo: str, index_version: int = 0) -> "ServerUpdate":
-        """Begin a change of one repository; makes the collections where there are none."""
+        """Begin an update of one repository; create the collections if needed."""
         from ml.index.store.server.update import ServerUpdate
 
         if not self.exists():
@@ -156,20 +157,20 @@ class ServerStore:
         return ServerUpdate(self, repo, index_version)
 
     def remove(self, repo: str) -> None:
-        """Remove a repository and all it left."""
+        """Remove a repository and everything stored for it."""
         self._check_exists()
         with self.update(repo) as update:
             update.remove()
 
     def is_known(self, repo: str) -> bool:
-        """Return whether a repository is indexed, or a run that did not end left code of it."""
+        """Return whether a repository is indexed or an unfinished run left code of it."""
         self._check_exists()
         return next(self.scroll("file", repo), None) is not None or any(
             known.name == repo for known in self.repositories()
         )
 
     def query(self, query: EncodedQuery, where: Where, limit: int) -> list[Candidate]:
-        """Return the union of the `limit` best chunks by each vector, every score filled in."""
+        """Return the union of the `limit` best chunks by each vector, with all scores."""
         self._check_exists()
         selection = select(where, self._known_files)
         if selection.is_empty:
@@ -177,7 +178,7 @@ class ServerStore:
         return find_candidates(_Selected(self, selection), query, limit, selection.admits)
 
     def chunks(self, repo: str, file_path: str) -> list[Chunk]:
-        """Return the chunks of a file in the order of their lines."""
+        """Return the chunks of a file in line order."""
         self._check_exists()
         found = [Chunk.from_payload(payload) for payload in self.pages(self.code, self.among(repo, [file_path]))]
         return sorted(found, key=lambda chunk: chunk.line_start)
@@ -187,7 +188,7 @@ class ServerStore:
         self.client.close()
 
     def among(self, repo: str, file_paths: Sequence[str] | None, further: Any = None) -> Any:
-        """Return the filter for the chunks of files, or of a whole repository."""
+        """Return the filter for the chunks of some files, or of a whole repository."""
         from qdrant_client import models
 
         return Selection(repos=[repo], file_paths=file_paths).filter(models, further)
@@ -202,11 +203,11 @@ class ServerStore:
         )
 
     def scroll(self, kind: str, repo: str | None = None) -> Iterator[dict[str, Any]]:
-        """Return the payloads of records."""
+        """Return the payloads of matching records."""
         return self.pages(self.records, self.of_kind(kind, repo))
 
     def pages(self, collection: str, wanted: Any) -> Iterator[dict[str, Any]]:
-        """Yield the payloads of all points that a filter lets pass."""
+        """Yield the payloads of all points that match a filter."""
         offset = None
         while True:
             with self.reading():
@@ -217,12 +218,12 @@ class ServerStore:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Translate the client's errors. A server that is away is not asked for REST_SECONDS: who reads is told at once."""
-        from ml.index.store.server.errors import translated
+        """Translate the client's errors; for REST_SECONDS after a failure to connect, reads fail fast."""
+        from ml.index.store.server.errors import translate_errors
 
         self._rest.enter(REST_SECONDS)
         try:
-            with translated(self.place):
+            with translate_errors(self.place):
                 yield
         except StoreAwayError as error:
             self._rest.begin(REST_SECONDS, error.cause)
@@ -241,10 +242,10 @@ class ServerStore:
             )
 
     def _create(self) -> None:
-        """Make the collections, or what another did not finish; the header comes last, and says that all is there."""
+        """Create the collections or complete unfinished ones; the header is written last and marks them complete."""
         from qdrant_client import models
 
-        from ml.index.store.server.errors import translated
+        from ml.index.store.server.errors import translate_errors
 
         dense = models.VectorParams(
             size=self.dimension,
@@ -253,7 +254,7 @@ class ServerStore:
             hnsw_config=models.HnswConfigDiff(m=0),  # no graph: search is exact
         )
         sparse = {name: models.SparseVectorParams(modifier=models.Modifier.IDF) for name in (TEXT, NAMES)}
-        with translated(self.place):
+        with translate_errors(self.place):
             self._create_collection(self.code, {DENSE: dense}, sparse)
             self._index_fields(self.code, INDEXED_FIELDS)
             self._create_collection(self.records, {})
@@ -264,7 +265,7 @@ class ServerStore:
         self._exists = True
 
     def _create_collection(self, name: str, dense: Any, sparse: Any = None) -> None:
-        """Make a collection where there is none; where another writer was first, its is as good."""
+        """Create a collection unless it exists; if another writer was faster, use theirs."""
         from qdrant_client import models
         from qdrant_client.http.exceptions import UnexpectedResponse
 
@@ -279,7 +280,7 @@ class ServerStore:
                     optimizers_config=models.OptimizersConfigDiff(deleted_threshold=GONE_SHARE),
                     timeout=WRITE_SECONDS,
                 )
-        except (UnexpectedResponse, ValueError):  # the client's own memory raises ValueError
+        except (UnexpectedResponse, ValueError):  # the client's in-memory mode raises ValueError
             if not self.client.collection_exists(name):
                 raise
 
@@ -299,7 +300,7 @@ class ServerStore:
 
 @dataclass(frozen=True, slots=True)
 class _Selected:
-    """A collection with a filter: what `find_candidates` asks."""
+    """A collection with a filter: the engine for `find_candidates`."""
 
     store: ServerStore
     selection: Selection

@@ -1,4 +1,4 @@
-"""A change of one repository on a Qdrant server: some files at a time, each replaced whole."""
+"""An update of one repository on a Qdrant server: several files at a time, each replaced as a whole."""
 
 import os
 import socket
@@ -15,28 +15,28 @@ from qdrant_client import models
 
 from ml.errors import StoreAwayError, StoreBusyError, StoreError
 from ml.index.store.base import NOTHING, EncodedChunk, Repository, SparseVector
-from ml.index.store.embedded.manifest import FileRecord, completed
+from ml.index.store.embedded.manifest import FileRecord, complete_record
 from ml.index.store.points import DENSE, NAMES, TEXT, check_vectors, chunk_id, point_id
-from ml.index.store.server.errors import translated
+from ml.index.store.server.errors import translate_errors
 from ml.index.store.server.server import WRITE_SECONDS, ServerStore
 
 BATCH_POINTS = 256
 BATCH_FILES = 256
-# Qdrant takes requests of up to 32 MiB; a number of a vector is some 22 characters of JSON.
+# Qdrant accepts requests of up to 32 MiB; a number in a vector takes about 22 characters of JSON.
 REQUEST_BYTES, NUMBER_BYTES, CHUNK_BYTES = 8 << 20, 22, 8 << 10
 LEASE_SECONDS = 120.0
-# How long a writer waits for a server that went away; a restarted one is back within a minute.
+# How long a writer waits for an unavailable server; a restarted one is back within a minute.
 PAUSES: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0)
 
-HELD: set[str] = set()  # by whom this process holds leases
+HELD: set[str] = set()  # the owner of this process's leases
 
 Result = TypeVar("Result")
 
 
 class Writer:
-    """The changes that a writer makes.
+    """Idempotent writes to the server.
 
-    Each is the same when it is made twice, so one that a restart of the server broke off is made again, for a minute.
+    One that is interrupted by a restart of the server is therefore retried, for up to a minute.
     """
 
     def __init__(self, store: ServerStore) -> None:
@@ -46,7 +46,7 @@ class Writer:
         self._most = max(1, min(BATCH_POINTS, REQUEST_BYTES // size))
 
     def upsert(self, collection: str, points: Sequence[models.PointStruct]) -> None:
-        """Store points, as many at once as the server takes."""
+        """Store points, in batches as large as the server accepts."""
         upsert = partial(self._store.client.upsert, collection, wait=True, timeout=WRITE_SECONDS)
         for start in range(0, len(points), self._most):
             self._patiently(partial(upsert, points=list(points[start : start + self._most])))
@@ -56,25 +56,25 @@ class Writer:
         self._patiently(partial(self._store.client.delete, collection, which, wait=True, timeout=WRITE_SECONDS))
 
     def payload(self, collection: str, point: str) -> dict[str, Any]:
-        """Return the payload of a point, an empty one where there is none."""
+        """Return the payload of a point, empty if there is no such point."""
         found = self._patiently(partial(self._store.client.retrieve, collection, [point]))
         return (found[0].payload or {}) if found else {}
 
     def _patiently(self, call: Callable[[], Result]) -> Result:
         for pause in self.pauses:
-            with suppress(StoreAwayError), translated(self._store.place):
+            with suppress(StoreAwayError), translate_errors(self._store.place):
                 return call()
             time.sleep(pause)
-        with translated(self._store.place):
+        with translate_errors(self._store.place):
             return call()
 
 
 class Lease:
-    """The right to change a repository. It expires, so that a writer that was killed bars nobody for long.
+    """The right to change a repository. It expires, so that a killed writer does not block others for long.
 
-    On the machine of that writer it bars nobody at all: its process is seen to be gone.
-    Best effort: two that ask within the same few milliseconds may both get it until the first renews it, and clocks of
-    machines that are off by more than LEASE_SECONDS defeat it. Files stay whole all the same.
+    On the killed writer's machine it blocks nobody, since the process is known to be dead. The lease is best effort: two
+    writers that ask within the same few milliseconds may both get it until the first renews it, and clocks that differ
+    by more than LEASE_SECONDS defeat it. Even then each file stays consistent.
     """
 
     def __init__(self, store: ServerStore, repo: str, writer: Writer) -> None:
@@ -88,7 +88,7 @@ class Lease:
         self.renew()
 
     def renew(self) -> None:
-        """Take the lease for another while. Raise StoreBusyError where another holds it."""
+        """Acquire or extend the lease. Raise StoreBusyError if another writer holds it."""
         if time.monotonic() - self._renewed < LEASE_SECONDS / 4:
             return
         self._check()
@@ -98,7 +98,7 @@ class Lease:
         self._renewed = time.monotonic()
 
     def release(self) -> None:
-        """Return the lease back."""
+        """Release the lease."""
         HELD.discard(self._owner)
         self._writer.delete(self._store.records, [self._id])
 
@@ -108,12 +108,12 @@ class Lease:
             owner = " ".join(lease["owner"].split()[:-1])
             raise StoreBusyError(
                 f"another process ({owner}) is writing to {self._repo!r} at {self._store.place}",
-                f"wait until it is done; if it was killed, {LEASE_SECONDS:.0f} seconds",
+                f"wait until it is done, or {LEASE_SECONDS:.0f} seconds if it was killed",
             )
 
 
 class ServerUpdate:
-    """Goes on where a killed run stopped, because every file that was put has its record."""
+    """Resumes where a killed run stopped, because every file that was put has a record."""
 
     def __init__(self, store: ServerStore, repo: str, index_version: int) -> None:
         self._store = store
@@ -134,7 +134,7 @@ class ServerUpdate:
     def put(
         self, file_path: str, file_digest: str, chunks: Sequence[EncodedChunk], redacted: Mapping[str, int] = NOTHING
     ) -> None:
-        """Replace a file, some files at a time. Raise EmbedderError and StoreError."""
+        """Replace a file, in batches of several files. Raise EmbedderError and StoreError."""
         check_vectors(chunks, self._store.dimension)
         language = chunks[0].chunk.language if chunks else ""
         if file_path in self._waiting:
@@ -152,14 +152,14 @@ class ServerUpdate:
             self._delete(paths[start : start + BATCH_FILES])
 
     def files(self) -> dict[str, str]:
-        """Return path -> digest of the stored files and of those put."""
+        """Return path -> digest of the stored files and of those put so far."""
         return {path: file.digest for path, file in (self._files | self._waiting).items()}
 
     def commit(self, repository: Repository) -> Repository:
-        """Remove what an older index version left, and writes the repository's record."""
+        """Remove files of older index versions and write the repository's record."""
         self._flush()
         self.delete(self._outdated)
-        done = completed(repository, self._files, self._version)
+        done = complete_record(repository, self._files, self._version)
         about = record(_repository_id(self._repo), {"kind": "repository", "record": asdict(done)})
         self._writer.upsert(self._store.records, [about])
         return done
@@ -171,7 +171,7 @@ class ServerUpdate:
         self._writer.delete(self._store.records, self._store.of_kind("file", self._repo))
 
     def _flush(self) -> None:
-        """Write the waiting files: new chunks first, then the old ones go, then the records say that it is done."""
+        """Write the pending files: first the new chunks, then delete the old ones, then write the records."""
         if not self._waiting:
             return
         self._lease.renew()
@@ -211,7 +211,7 @@ class ServerUpdate:
             self._end()
 
     def _end(self) -> None:
-        """Return the lease back, at once or not at all: it expires."""
+        """Release the lease in a single attempt; if that fails, it expires."""
         self._writer.pauses = ()
         with suppress(StoreError):
             self._lease.release()
@@ -223,17 +223,17 @@ def record(point: str, payload: dict[str, Any]) -> models.PointStruct:
 
 
 def _is_dead(owner: str) -> bool:
-    """Return whether a writer was a process of this machine that is no more; of other machines nothing is known."""
+    """Return whether a writer was a process on this machine that is dead; False for other machines."""
     host, _, pid, _ = owner.split()
     if host != socket.gethostname() or os.name != "posix":
         return False
-    if int(pid) == os.getpid():  # in a container that was restarted, the one before had it
+    if int(pid) == os.getpid():  # the process id was the previous one's in a restarted container
         return owner not in HELD
     try:
         os.kill(int(pid), 0)
     except ProcessLookupError:
         return True
-    except PermissionError:  # it is another user's
+    except PermissionError:  # another user's process
         return False
     return False
 
