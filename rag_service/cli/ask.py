@@ -25,9 +25,7 @@ if TYPE_CHECKING:
     help="Index this first (or update its index) and search only this.",
 )
 @click.option(
-    "--llm",
-    type=click.Choice(["embedded", "openai", "none"]),
-    help="The LLM backend.  [default: from the settings, see doctor]",
+    "--llm", type=options.SettingChoice("llm"), help="The LLM backend.  [default: from the settings, see doctor]"
 )
 @options.filter_options
 @options.store_option

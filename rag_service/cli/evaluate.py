@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     help="An adapter (GGUF, or the folder that `train` left), measured beside what is in force; `none` is the base alone.  "
     "[default: the one trained last]",
 )
-@click.option(
-    "--judge", type=click.Choice(["none", "embedded", "openai"]), help="The judge.  [default: from the settings]"
-)
+@click.option("--judge", type=options.SettingChoice("judge"), help="The judge.  [default: from the settings]")
 @click.option("--limit", default=100, show_default=True, type=click.IntRange(1), help="Number of held-out questions.")
 @click.option("--html", metavar="FILE", help="Output file of the report.  [default: in the data folder]")
 @options.store_option

@@ -1,15 +1,43 @@
 """Options that several commands share."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from ml.index.store.base import Where
     from ml.settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class SettingChoice(click.ParamType[str]):
+    """One of the values that a setting allows, read only when needed: importing the settings would slow `--help`."""
+
+    name = "choice"
+
+    def __init__(self, setting: str) -> None:
+        self._setting = setting
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
+        """Return the values as `[a|b]`."""
+        return self._choice().get_metavar(param, ctx)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the value, if the setting allows it; otherwise fail and name those that it allows."""
+        return self._choice().convert(value, param, ctx)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+        """Return the values that begin like this."""
+        return self._choice().shell_complete(ctx, param, incomplete)
+
+    def _choice(self) -> click.Choice[str]:
+        from ml.settings import Settings
+
+        return click.Choice(get_args(Settings.model_fields[self._setting].annotation))
 
 
 def store_option(command: Command) -> Command:

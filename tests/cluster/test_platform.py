@@ -15,8 +15,7 @@ from testbed.pulumi.double import Double
 from testbed.pulumi.state import State
 from tests.cluster.test_admission import may
 from tests.infra.recorder import program as platform
-
-CHARTS = ("certManager", "knative", "kserve", "pipelines", "trainer", "observability", "devicePlugin", "langfuse")
+from tests.infra.recorder import with_charts
 
 COMPONENTS = [field.alias or name for name, field in Components.model_fields.items()]
 
@@ -42,10 +41,11 @@ def test_it_goes_up_without_warnings_stays_unchanged_and_is_destroyed(double: Do
 
 def test_without_any_chart_the_rest_goes_up_and_is_destroyed(double: Double, api: Api) -> None:
     before = everything(api)
-    state = goes_up(double, program(dict.fromkeys(CHARTS, False)))
+    without = program(dict.fromkeys(with_charts(), False))
+    state = goes_up(double, without)
     assert not state.charts
     assert {"assistant", "mlflow", "qdrant"} == set(state.outputs)
-    stays(double, program(dict.fromkeys(CHARTS, False)))
+    stays(double, without)
     goes_away(double, before)
 
 

@@ -10,10 +10,10 @@ import pytest
 
 from testbed.codeintel.checks import everything
 from testbed.kubernetes.api import Api
+from tests.infra.recorder import with_charts
 
 ROOT = Path(__file__).parents[2]
 MISSING = [name for name in ("pulumi", "pulumi-resource-kubernetes") if shutil.which(name) is None]
-CHARTS = ("certManager", "knative", "kserve", "pipelines", "trainer", "observability", "devicePlugin", "langfuse")
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"the real CLI: {' and '.join(MISSING)} not on the PATH")
 
@@ -62,7 +62,7 @@ class Stack:
 @pytest.fixture
 def stack(kubeconfig: Path, tmp_path: Path) -> Stack:
     made = Stack(kubeconfig, tmp_path)
-    components = {"gpuNode": True, **dict.fromkeys(CHARTS, False)}
+    components = {"gpuNode": True, **dict.fromkeys(with_charts(), False)}
     begun = made.run("stack", "init")
     assert begun.returncode == 0, begun.stderr
     made.set({"codeintel:components": components})

@@ -4,12 +4,14 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from pydantic.alias_generators import to_camel
+
 from infra.policy.pods import pod_of
 from infra.pulumi.program import build
-from infra.pulumi.settings import read_settings
+from infra.pulumi.settings import Components, read_settings
 from testbed.kubernetes.api import Object
 from testbed.pulumi.run import Run
-from testbed.pulumi.state import Resource, State
+from testbed.pulumi.state import CHARTS, MANIFESTS, Resource, State
 
 GPU_STACK = {"gpuNode": True, "devicePlugin": True}
 
@@ -40,6 +42,30 @@ def program(components: dict[str, Any] | None = None, **sections: Any) -> Callab
 def recorded(components: dict[str, Any] | None = None, **sections: Any) -> State:
     """Return what such a stack registers."""
     return Recorder().run(program(components, **sections), "codeintel", "test", {})
+
+
+def component_of(resource: Resource) -> str:
+    """Return a component resource's name as in the settings, but in lower case: `certmanager` for `CertManager`."""
+    return resource.type.rpartition(":")[2].lower()
+
+
+def with_charts() -> list[str]:
+    """Return the components that bring charts or manifests of other projects, as the settings name them."""
+    state = recorded()
+    bring = {component_of(top) for each in state.resources.values() if is_chart(each) for top in above(state, each)}
+    return [name for name in map(to_camel, Components.model_fields) if name.lower() in bring]
+
+
+def is_chart(resource: Resource) -> bool:
+    """Return whether a resource is a chart or a manifest of another project."""
+    return resource.type.startswith((*CHARTS, MANIFESTS))
+
+
+def above(state: State, resource: Resource) -> Iterator[Resource]:
+    """Yield a resource's parent, its parent, and so on."""
+    while resource.parent in state.resources:
+        resource = state.resources[resource.parent]
+        yield resource
 
 
 def prerequisites_of(state: State, urn: str) -> set[str]:

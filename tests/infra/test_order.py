@@ -11,7 +11,7 @@ from infra.pulumi.parts.site import Site
 from infra.pulumi.program import FACTORIES
 from infra.pulumi.settings import Components, Settings
 from testbed.pulumi.state import Resource, State
-from tests.infra.recorder import prerequisites_of, recorded
+from tests.infra.recorder import component_of, prerequisites_of, recorded, with_charts
 
 # The component whose gate opens once a group's kinds exist and its webhooks answer.
 GATE_OF = {
@@ -24,7 +24,6 @@ CONTROLLER_OF = {
     "trainer.kubeflow.org": "kubeflow-trainer",
     "monitoring.coreos.com": "kube-prometheus-stack",
 }
-TYPE_OF = {"mlflow": "MLflow", "kserve": "KServe", "gpuNode": "GpuNode"}
 NAMES = [field.alias or name for name, field in Components.model_fields.items()]
 
 
@@ -130,9 +129,9 @@ def test_without_a_component_nothing_that_needs_it_remains(off: str) -> None:
     charts = {each.name for each in state.resources.values() if each.type.startswith("kubernetes:helm.sh")}
     for group, controller in CONTROLLER_OF.items():
         assert controller in charts or objects_of(state, group) == []
-    made = {each.type.rsplit(":", 1)[1] for each in state.resources.values() if each.type.startswith("codeintel:")}
-    wanted = {TYPE_OF.get(off, off[0].upper() + off[1:])}
-    wanted |= {TYPE_OF.get(name, name.title()) for name in Components.model_validate({off: False}).left_out()}
+    made = {component_of(each) for each in state.resources.values() if each.type.startswith("codeintel:")}
+    wanted = {off.lower()}
+    wanted |= {name.replace("_", "") for name in Components.model_validate({off: False}).left_out()}
     assert not made & wanted
     assert made
 
@@ -145,6 +144,13 @@ def test_a_preinstalled_component_adds_its_objects_without_the_chart() -> None:
         "InferenceService", "LocalModelCache", "LocalModelNodeGroup", "ServingRuntime",
     }  # fmt: skip
     assert objects_of(state, "trainer.kubeflow.org")
+
+
+def test_without_the_components_that_bring_charts_there_is_no_chart() -> None:
+    brought = with_charts()
+    assert {"certManager", "knative", "pipelines", "langfuse"} <= set(brought)
+    assert not {"gpuNode", "postgres", "assistant"} & set(brought)
+    assert not recorded(dict.fromkeys(brought, False)).charts
 
 
 def test_the_catalog_lists_every_component_once_and_the_settings_offer_it() -> None:
