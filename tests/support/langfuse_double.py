@@ -65,7 +65,7 @@ class _Api(Handler):
 
     def do_POST(self) -> None:
         if self._is_allowed():
-            self.langfuse.spans.extend(take_spans(self))
+            take_spans(self, self.langfuse.spans)
 
     def do_GET(self) -> None:
         address = urlsplit(self.path)

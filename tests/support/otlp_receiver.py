@@ -42,20 +42,20 @@ def otlp_receiver() -> Iterator[Receiver]:
     class Traces(Handler):
         def do_POST(self) -> None:
             receiver.headers.update((name.lower(), value) for name, value in self.headers.items())
-            receiver.spans.extend(take_spans(self))
+            take_spans(self, receiver.spans)
 
     with serve(Traces) as address:
         receiver = Receiver(f"{address}/v1/traces")
         yield receiver
 
 
-def take_spans(call: Handler) -> list[Span]:
-    """Return the spans of an export, and acknowledge them."""
+def take_spans(call: Handler, into: list[Span]) -> None:
+    """Add the spans of an export to a list, and acknowledge them: the sender may look at once."""
     request = ExportTraceServiceRequest.FromString(call.read_body())
-    call.reply(ExportTraceServiceResponse().SerializeToString(), headers={"Content-Type": "application/x-protobuf"})
-    return [
+    into.extend(
         _span(span) for resource in request.resource_spans for scope in resource.scope_spans for span in scope.spans
-    ]
+    )
+    call.reply(ExportTraceServiceResponse().SerializeToString(), headers={"Content-Type": "application/x-protobuf"})
 
 
 def _span(span: Any) -> Span:
