@@ -33,7 +33,7 @@ class Reader(HttpUser):
         """Open the page and list the repositories."""
         self.client.headers.update(options.headers(options.given(self.environment).api_key))
         repositories = self.client.get("/api/repos").json()
-        self.symbols = [symbol for repository in repositories for symbol in repository["key_symbols"]]
+        self.symbols = [symbol for repository in repositories for symbol in repository["central_symbols"]]
         if not self.symbols:
             raise SystemExit("error: nothing is indexed there: run `codeintel index` first")
 

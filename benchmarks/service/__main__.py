@@ -68,7 +68,7 @@ def questions(store: str, seed: int = 1) -> list[str]:
 def central(address: str, seed: int = 1) -> Iterator[str]:
     """Yield, endlessly, questions about the key symbols of a service's repositories."""
     repositories = httpx.get(f"{address}/api/repos").json()
-    symbols = [symbol for repository in repositories for symbol in repository["key_symbols"]]
+    symbols = [symbol for repository in repositories for symbol in repository["central_symbols"]]
     source = random.Random(seed)
     while True:
         yield source.choice(QUESTIONS).format(symbol=source.choice(symbols))

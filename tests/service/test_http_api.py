@@ -93,7 +93,7 @@ def test_repos_include_freshness_and_key_symbols(service: httpx.Client) -> None:
     assert repo["name"] == "shop"
     assert repo["indexed_at"]
     assert repo["files"] == sum(repo["languages"].values())
-    assert "Charger" in repo["key_symbols"]
+    assert "Charger" in repo["central_symbols"]
 
 
 def test_file_returns_every_line_at_its_number(service: httpx.Client) -> None:

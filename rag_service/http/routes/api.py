@@ -65,7 +65,7 @@ async def search(body: SearchRequest, service: Served, executor: Lanes, asker: A
 @router.get("/repos", response_model=list[RepositoryOut])
 def repos(service: Served) -> list[dict[str, Any]]:
     """List the indexed repositories and how fresh they are."""
-    return [asdict(repo) | {"key_symbols": service.key_symbols.of(repo)} for repo in service.repositories()]
+    return [asdict(repo) | {"central_symbols": service.key_symbols.of(repo)} for repo in service.repositories()]
 
 
 @router.get("/file", response_model=FileOut, responses={404: {"model": ErrorOut, "description": "no such file"}})

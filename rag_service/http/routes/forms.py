@@ -74,7 +74,7 @@ class AnswerOut(BaseModel):
 
 
 class RepositoryOut(BaseModel):
-    """An indexed repository; `key_symbols` are its most used names."""
+    """An indexed repository; `central_symbols` are its most used names."""
 
     name: str
     source: str
@@ -85,7 +85,7 @@ class RepositoryOut(BaseModel):
     languages: dict[str, int]
     skipped: dict[str, int]
     redacted: dict[str, int]
-    key_symbols: list[str]
+    central_symbols: list[str]
 
 
 class FileOut(BaseModel):
