@@ -209,7 +209,7 @@ def test_a_key_is_asked_for_and_kept_in_the_tab(open_page: OpenPage, settings: S
         page = open_page(at=service)
         page.get_by_label("Key").fill("wrong-key")
         page.keyboard.press("Enter")
-        expect(page.locator("#stage")).to_contain_text("not right")
+        expect(page.locator("#stage")).to_contain_text("The key is wrong")
         page.get_by_label("Key").fill("right-key")
         page.keyboard.press("Enter")
         expect(page.locator("#example-list li").first).to_be_visible()
