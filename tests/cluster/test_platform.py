@@ -34,7 +34,7 @@ def double(api: Api) -> Iterator[Double]:
 def test_it_goes_up_without_warnings_stays_unchanged_and_is_destroyed(double: Double, api: Api) -> None:
     before = everything(api)
     state = goes_up(double, program())
-    assert {"assistant", "langfuse", "grafana", "mlflow", "pipelines", "qdrant"} == set(state.outputs)
+    assert {"assistant", "langfuse", "grafana", "mlflow", "pipelines", "qdrant", "slices"} == set(state.outputs)
     stays(double, program())
     goes_away(double, before)
 
