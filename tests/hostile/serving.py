@@ -17,7 +17,7 @@ import psutil
 from ml.settings import Settings
 
 CODEINTEL = str(Path(sys.executable).with_name("codeintel"))
-PATIENCE = 2.0  # seconds that a probe waits for /healthz
+PATIENCE = 5.0  # seconds that a probe waits for /healthz
 
 
 def environment(settings: Settings, folder: Path, **more: str) -> dict[str, str]:

@@ -17,7 +17,7 @@ ENV_NAME = bounded(
 NETRC_FILE = bounded(r"(?:^|/)[._]netrc$", longest=300)
 NETRC = re.compile(r"(?:password|passwd|account)\s{1,80}+(?P<secret>\S{1,4096}+)")
 PGPASS_FILE = bounded(r"(?:^|/)(?:\.pgpass|pgpass\.conf)$", longest=300)
-PGPASS = re.compile(r"^(?!#)(?:(?:\\.|[^:\n\\]){0,255}+:){4}(?P<secret>[^\n]{1,4096}+)", re.MULTILINE)
+PGPASS = re.compile(r"^(?=[^#\n])(?:(?:\\.|[^:\n\\]){0,255}+:){4}(?P<secret>[^\n]{1,4096}+)", re.MULTILINE)
 HTPASSWD_FILE = bounded(r"htpasswd[^/]*$|(?:^|/)(?:shadow|passwd)-?$", longest=300)
 HTPASSWD = re.compile(r"^[^:#\n]{1,255}+:(?P<secret>[^:\n]{6,4096}+)(?=:|$)", re.MULTILINE)
 NPMRC = re.compile(
