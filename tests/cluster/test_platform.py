@@ -44,7 +44,7 @@ def test_without_any_chart_the_rest_goes_up_and_is_destroyed(double: Double, api
     without = program(dict.fromkeys(with_charts(), False))
     state = goes_up(double, without)
     assert not state.charts
-    assert {"assistant", "mlflow", "qdrant"} == set(state.outputs)
+    assert {"assistant", "mlflow", "qdrant", "slices"} == set(state.outputs)
     stays(double, without)
     goes_away(double, before)
 
