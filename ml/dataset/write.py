@@ -68,7 +68,7 @@ that support it. Form: `{report.form}` ({FORMS[report.form]}).
 
 `docstring`, `name`: questions that do not name the symbol. `raises`, `returns`, `calls_when`, `calls`, `calls_and_returns`,
 `ends`, `loop`, `callers`, `setting`, `why`: templates over what the lines say. `commit`: the message of the change that the
-lines come from. `feedback`: questions that readers of the running service rated up and nobody rated down. `hand`:
+lines come from. `feedback`: questions that readers of the running service rated up and never down. `hand`:
 handwritten. `absent`: features of which no word occurs in the index.
 
 ## Rules

@@ -164,7 +164,7 @@ def test_the_version_of_a_released_package_is_found(tmp_path: Path) -> None:
     with open_source(str(tmp_path / "kit")) as source:
         assert source.revision == "2.4.1"
     Pin("kit", str(tmp_path / "kit"), "2.4.1").check()
-    with pytest.raises(SourceError, match=r"pinned to 2\.5, but .* holds 2\.4\.1"):
+    with pytest.raises(SourceError, match=r"pinned to 2\.5, but .* is at 2\.4\.1"):
         Pin("kit", str(tmp_path / "kit"), "2.5").check()
     write_files(tmp_path / "kit", {"other-1.0.dist-info/METADATA": "Name: other\n"})
     with open_source(str(tmp_path / "kit")) as source:

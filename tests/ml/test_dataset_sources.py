@@ -168,7 +168,7 @@ def test_an_llm_rephrases_questions(settings: Settings, tmp_path: Path) -> None:
         reword = paraphraser(asked)
         assert reword("How does `weigh_parcel` work?") == "Tell me, what goes on in `weigh_parcel`?"
         assert reword("Как работает `weigh_parcel`?") == "Как работает `weigh_parcel`?"
-    with pytest.raises(SettingsError, match="no LLM is set"):
+    with pytest.raises(SettingsError, match="no LLM is configured"):
         paraphraser(settings)
     with pytest.raises(CodeIntelError, match=r"away|reached|answer|connect"):
         reword("How does `weigh_parcel` work?")

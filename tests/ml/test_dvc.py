@@ -217,7 +217,7 @@ def test_everything_is_restored_from_s3(project: Project, tmp_path: Path) -> Non
         ("", "lists no repositories"),
         ("not toml", "can't be read"),
         ("[a]\nsource = 1\nrevision = 'x'\n", "must be strings"),
-        ("[a]\nsource = '.'\n", "needs source and revision"),
+        ("[a]\nsource = '.'\n", "must have source and revision"),
         ("[a]\nsource = 'nowhere'\nrevision = '1.0'\n", "there is no"),
         ("[a]\nsource = 'https://git.example.test/a.git'\nrevision = 'main'\n", "not a fixed commit"),
         ("[a]\nsource = '../../annex'\nrevision = '1.0'\n", "is pinned to 1.0"),
