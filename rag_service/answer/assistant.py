@@ -126,14 +126,15 @@ class Assistant:
 
     def _retrieve(self, run: Run) -> list[Hit]:
         with run.timed("retrieve"):
-            hits = self.retriever.search(run.asked.text, where=run.asked.where, limit=self._settings.evidence)
-            run.found = self.retriever.confidence(run.asked.text, hits) >= THRESHOLD
+            run.understood = self.retriever.understand(run.asked.text)
+            hits = self.retriever.search(run.understood, where=run.asked.where, limit=self._settings.evidence)
+            run.found = self.retriever.confidence(run.understood, hits) >= THRESHOLD
             return hits
 
     def _compose(self, run: Run, hits: list[Hit]) -> tuple[Numbered, Composer, str]:
         with run.timed("compose"):
             evidence = Numbered(hits, line_reader(self.store))
-            composer = Composer(run.asked, evidence, self.retriever)
+            composer = Composer(run.asked, evidence, self.retriever, run.understood)
             return evidence, composer, composer.compose()
 
     def _answer(self, run: Run, evidence: Numbered, composer: Composer, composed: str) -> Iterator[Event]:

@@ -11,6 +11,7 @@ from rag_service.answer.asker import Asker
 from rag_service.answer.events import Answer, Notice, Source, Text
 from rag_service.answer.generated.cite import Citations
 from rag_service.answer.question import Asked
+from rag_service.retrieve.question import Question
 
 EVIDENCE = "evidence"
 
@@ -38,6 +39,7 @@ class Run:
 
     asked: Asked
     asker: Asker = field(default_factory=Asker)
+    understood: Question | None = None  # the parsed question, once it was searched for
     sources: Sequence[Source] = ()
     spent: TokenUsage = field(default_factory=TokenUsage)
     began: int = field(default_factory=time.time_ns)

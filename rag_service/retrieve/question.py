@@ -73,12 +73,8 @@ class Question:
         return frozenset(part for term in self.terms for word in term.words for part in name_parts(word))
 
 
-@lru_cache(maxsize=256)
 def understand(text: str, glossary: Glossary | None = None) -> Question:
-    """Parse a question. `glossary` translates its words; None translates none.
-
-    Cached, because one answer parses its question several times.
-    """
+    """Parse a question. `glossary` translates its words; None translates none."""
     words = [word for word in (match.group().rstrip(".:/-+*'’") for match in WORD.finditer(text)) if word]
     references = tuple(reference for word in words if (reference := _path(word)))
     terms = tuple(_terms(words, glossary)) or tuple(Term(word, (word,)) for word in words)

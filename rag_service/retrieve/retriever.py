@@ -43,12 +43,14 @@ class Retriever:
         self._glossary = glossary
         self._rules = rules
 
-    def search(self, question: str, *, where: Where | None = None, limit: int = 10, spread: bool = True) -> list[Hit]:
+    def search(
+        self, question: str | Question, *, where: Where | None = None, limit: int = 10, spread: bool = True
+    ) -> list[Hit]:
         """Return the best chunks, best first; ties in the order of repository, path and line.
 
         `spread` multiplies the score of each further hit in a file by FURTHER_HIT.
         """
-        asked = self.understand(question)
+        asked = self._parse(question)
         candidates = self.store.query(self._encode(asked), where or Where(), max(CANDIDATES, limit))
         ranked = self._rank(asked, candidates)
         return (_spread(ranked) if spread else ranked)[:limit]
@@ -68,9 +70,12 @@ class Retriever:
         needed = self._glossary is not None or CYRILLIC.search(question.lower())
         return understand(question, load_glossary(self._glossary) if needed else None)
 
-    def confidence(self, question: str, hits: Sequence[Hit]) -> float:
+    def confidence(self, question: str | Question, hits: Sequence[Hit]) -> float:
         """Return how well the hits cover the question, 0..1; see `rag_service.retrieve.confidence`."""
-        return confidence(self.understand(question), [hit.found for hit in hits])
+        return confidence(self._parse(question), [hit.found for hit in hits])
+
+    def _parse(self, question: str | Question) -> Question:
+        return question if isinstance(question, Question) else self.understand(question)
 
     def _encode(self, question: Question) -> EncodedQuery:
         vector = sparse_query(question)

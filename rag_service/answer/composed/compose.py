@@ -25,6 +25,7 @@ from rag_service.answer.composed.prose import (
 from rag_service.answer.generated.support import Cited
 from rag_service.answer.question import Asked, Intent
 from rag_service.retrieve import Retriever
+from rag_service.retrieve.question import Question
 
 CALLERS = 3
 ALL_CALLERS = 8
@@ -81,8 +82,11 @@ def cited_code(piece: Piece) -> Cited:
 class Composer:
     """Writes Markdown about the evidence for one question; every claim ends with a citation of its lines."""
 
-    def __init__(self, asked: Asked, evidence: Numbered, retriever: Retriever) -> None:
-        understood = retriever.understand(asked.text)
+    def __init__(
+        self, asked: Asked, evidence: Numbered, retriever: Retriever, understood: Question | None = None
+    ) -> None:
+        """Prepare to compose; `understood` is the parsed question, if the caller parsed it already."""
+        understood = understood or retriever.understand(asked.text)
         chunks = [source.chunk for source in evidence.main]
         self._asked = asked
         self._evidence = evidence
