@@ -68,7 +68,7 @@ def small_training(**named: object) -> None:
         raise SystemExit(f"no checkpoint in {base}")
     checkpoint, adapter, steps = output / "checkpoint", output / "adapter", int(str(named["max_steps"]))
     first = int(checkpoint.read_text()) if checkpoint.exists() else 0
-    print(f"going on from {first}" if first else "training", flush=True)
+    print(f"resuming from {first}" if first else "training", flush=True)
     for step in range(first + 1, steps + 1):
         checkpoint.write_text(str(step))
         print(f"step {step}/{steps}", flush=True)
