@@ -8,6 +8,7 @@
     ├── EmbedderError            an embedder that is missing, down or returns nonsense
     ├── ModelError               an LLM that is missing, down or too slow
     │   └── AdapterError             an adapter that can't be served
+    │       └── AdapterNotFoundError     vLLM finds no adapter in its folder
     ├── QuestionError            an invalid question
     ├── RecordError              an audit log or feedback that can't be written or read
     ├── ServeError               an address that the service can't listen on
@@ -85,6 +86,10 @@ class ModelError(CodeIntelError):
 
 class AdapterError(ModelError):
     """An adapter can't be served: it is damaged, for another base model, or rejected."""
+
+
+class AdapterNotFoundError(AdapterError):
+    """vLLM finds no adapter in its folder."""
 
 
 class QuestionError(CodeIntelError):

@@ -18,7 +18,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from ml.errors import AdapterError
+from ml.errors import AdapterError, AdapterNotFoundError
 from ml.registry import mlflow_http
 from ml.serving.runtime import ADAPTERS
 from ml.settings import Settings
@@ -28,10 +28,6 @@ TIMEOUT = 300.0
 LOADED_ALREADY, NOT_THERE = "already been loaded", "No adapter found"
 IN_POD = Path(ADAPTERS)  # where the sidecar puts adapters in vLLM's pod
 BROUGHT_SECONDS, PAUSE = 300.0, 2.0
-
-
-class AdapterNotFoundError(AdapterError):
-    """vLLM finds no adapter in the folder."""
 
 
 def candidate_name(digest: str) -> str:
