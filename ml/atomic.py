@@ -21,11 +21,11 @@ def replacing(file: Path) -> Iterator[Path]:
     try:
         os.close(create_private(part))
         yield part
-        _flush(part)
+        flush_to_disk(part)
         part.replace(file)
     finally:
         part.unlink(missing_ok=True)
-    _flush(file.parent)
+    flush_to_disk(file.parent)
 
 
 def write_atomically(file: Path, content: bytes) -> None:
@@ -34,7 +34,7 @@ def write_atomically(file: Path, content: bytes) -> None:
         part.write_bytes(content)
 
 
-def _flush(path: Path) -> None:
+def flush_to_disk(path: Path) -> None:
     """Flush a file's content, or a folder's entries, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

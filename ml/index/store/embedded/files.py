@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ml.atomic import flush_to_disk
 from ml.errors import StoreError, StoreFullError
 
 BLOCK = 1 << 16
@@ -76,21 +77,12 @@ def disk_full(folder: Path) -> StoreFullError:
     )
 
 
-def sync_folder(folder: Path) -> None:
-    """Flush the entries of a folder to disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def sync_tree(folder: Path) -> None:
     """Flush every file below a folder to disk."""
     for place, _, names in os.walk(folder):
         for name in names:
-            sync_folder(Path(place, name))
-        sync_folder(Path(place))
+            flush_to_disk(Path(place, name))
+        flush_to_disk(Path(place))
 
 
 def checksums(folder: Path) -> dict[str, Checksum]:
