@@ -12,6 +12,9 @@ EXAMPLES := .cache/examples
 SEAWEEDFS := .cache/seaweedfs
 COVERAGE := .cache/reports/coverage.xml
 
+# Charts and manifests of other projects, as `python -m infra.mirror` makes them: tests render the real ones.
+export MIRROR ?= $(wildcard ../shared/upstream)
+
 # The source for `make ask`: a folder, an archive or a git URL; by default, two released packages.
 export REPO ?=
 export Q ?= Where is a request body validated, and what happens when it is wrong?
@@ -105,11 +108,12 @@ gpu-node: setup-platform ## pass Terraform's machine to the Pulumi stack STACK (
 
 test-infra: setup-platform $(SEAWEEDFS)/.done ## run the tests of the platform's code that need no cluster (needs Go: it builds OpenTofu)
 	$(BIN)/python -m tests.infra.build
+	$(BIN)/python -m testbed.build kustomize
 	@tests/infra/packages.sh .cache/infra-packages
 	$(BIN)/python -m pytest tests/infra $(PYTEST_ARGS)
 
 test-cluster: setup-platform setup-proof $(SEAWEEDFS)/.done ## test on a real Kubernetes built here (needs Go and root), or on your own with KUBECONFIG_TEST=file
-	$(BIN)/python -m testbed.build $(if $(KUBECONFIG_TEST),kwok,etcd control-plane kwok node coredns knative kserve trainer prometheus)
+	$(BIN)/python -m testbed.build $(if $(KUBECONFIG_TEST),kwok kustomize,etcd control-plane kwok node coredns knative kserve trainer prometheus kustomize)
 	$(if $(KUBECONFIG_TEST),,@testbed/packages.sh)
 	$(BIN)/python -m pytest tests/cluster --timeout=900 $(PYTEST_ARGS)
 

@@ -1,5 +1,7 @@
 """python -m infra.mirror FOLDER: download what the platform is made of, verify it, and lock what had no digest yet."""
 
+import os
+import re
 import shutil
 import sys
 import tarfile
@@ -13,12 +15,16 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from infra.mirror.fetch import Site
 from infra.mirror.images import copy_image
 from infra.mirror.lock import write_digests
-from infra.pulumi.components.pipelines import OVERLAY
+from infra.pulumi.components.pipelines import OVERLAY, SCOPED, scoped_source
 from infra.pulumi.errors import PlatformError
 from infra.pulumi.versions import FILE, Versions, versions
 
 Found = dict[tuple[str, str], str]
-PIPELINES, ARCHIVE = "pipelines", "pipelines.tar.gz"
+PIPELINES, UPSTREAM = "pipelines", "upstream"
+# A base as kustomize fetches it; GitHub's archive of v1.2.3 has the root folder PROJECT-1.2.3.
+REMOTE = re.compile(
+    r"https://github\.com/[\w-]+/(?P<project>[\w-]+)/{1,2}(?P<path>manifests/[\w/-]+)\?ref=v?(?P<version>[\w.]+)"
+)
 
 
 @click.command()
@@ -80,7 +86,7 @@ def bring(locked: Versions, folder: Path, site: Site) -> Found:
                     each.name,
                     lambda p, e=each, t=target: site.file(e.url, t, e.sha256, p),  # type: ignore[misc]
                 )
-    unpack_pipelines(folder, folder / "archives" / ARCHIVE)
+    unpack_pipelines(locked, folder)
     return found
 
 
@@ -95,21 +101,45 @@ def bring_images(locked: Versions, folder: Path, registry: str | None) -> Found:
     return found
 
 
-def unpack_pipelines(folder: Path, archive: Path) -> None:
-    """Unpack Kubeflow Pipelines' manifests beside our overlay, which then refers to them instead of the internet."""
+def unpack_pipelines(locked: Versions, folder: Path) -> None:
+    """Unpack the manifests of Kubeflow Pipelines and of the projects that it fetches beside our overlay.
+
+    All of them then refer to one another in place of the internet. Raise PlatformError if one refers to a project at a
+    version whose archive is not locked.
+    """
     place = folder / PIPELINES
     shutil.rmtree(place, ignore_errors=True)
+    for archive in locked.archives:
+        _unpack(folder / "archives" / archive, place / UPSTREAM)
+    for file in (place / UPSTREAM).rglob("kustomization.yaml"):
+        file.write_text(_local(file.read_text(), place, file.parent))
+    overlay = _local((OVERLAY / "kustomization.yaml").read_text(), place, place)
+    (place / "kustomization.yaml").write_text(overlay)
+    scoped = place / SCOPED
+    scoped.mkdir()
+    (scoped / "kustomization.yaml").write_text(_local(f"resources:\n  - {scoped_source()}\n", place, scoped))
+
+
+def _unpack(archive: Path, place: Path) -> None:
+    """Unpack the folder `manifests` of a repository's archive, under the archive's own root folder."""
     with tarfile.open(archive) as packed:
         root = packed.getnames()[0].split("/")[0]
-        inside = [each for each in packed.getmembers() if each.name.startswith(f"{root}/manifests/kustomize/")]
-        packed.extractall(place / "upstream", inside, filter="data")
-    upstream = f"upstream/{root}/manifests/kustomize"
-    overlay = (OVERLAY / "kustomization.yaml").read_text().splitlines()
-    local = [f"  - {upstream}/env/platform-agnostic" if "?ref=" in line else line for line in overlay]
-    (place / "kustomization.yaml").write_text("\n".join([*local, ""]))
-    scoped = place / "cluster-scoped-resources"
-    scoped.mkdir()
-    (scoped / "kustomization.yaml").write_text(f"resources:\n  - ../{upstream}/cluster-scoped-resources\n")
+        inside = [each for each in packed.getmembers() if each.name.startswith(f"{root}/manifests/")]
+        packed.extractall(place, inside, filter="data")
+
+
+def _local(kustomization: str, place: Path, folder: Path) -> str:
+    """Return the text of a kustomization in `folder`, with each remote base replaced by the one unpacked in `place`."""
+
+    def unpacked(remote: re.Match[str]) -> str:
+        base = place / UPSTREAM / f"{remote['project']}-{remote['version']}" / remote["path"]
+        if not base.is_dir():
+            raise PlatformError(
+                f"{remote[0]} is in no archive", "lock that version under [archives] in versions.toml, and run it again"
+            )
+        return os.path.relpath(base, folder)
+
+    return REMOTE.sub(unpacked, kustomization)
 
 
 def _bar() -> Progress:

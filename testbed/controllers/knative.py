@@ -2,11 +2,10 @@
 
 import re
 
-import yaml
-
 from infra.pulumi.components.knative import CONFIG
 from testbed.build import PARTS, build, module_folder
 from testbed.kubernetes.api import Api, Object
+from testbed.kubernetes.manifests import read_objects
 from testbed.machines.images import Image
 
 SPACE = "knative-serving"
@@ -55,7 +54,7 @@ def manifests(node: str) -> list[Object]:
         for path in sorted((module_folder("knative", module) / "config").rglob("*.yaml"))
         if "post-install" not in path.parts and "hpa-autoscaling" not in path.parts
     ]
-    things = [thing for text in texts for thing in yaml.load_all(text, yaml.CSafeLoader) if thing]
+    things = [thing for text in texts for thing in read_objects(text)]
     return [_set_up(thing, node) for thing in things if thing["kind"] not in LEFT_OUT]
 
 

@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from functools import cache
 
-import yaml
-
 from testbed.build import module_folder
 from testbed.controllers import knative, kserve, prometheus, trainer
 from testbed.kubernetes.api import Object
+from testbed.kubernetes.manifests import read_objects
 
 
 @cache
@@ -26,4 +25,4 @@ def _definitions(module: str) -> Iterator[Object]:
     for file in sorted((module_folder("knative", module) / "config").rglob("*.yaml")):
         text = file.read_text()
         if "kind: CustomResourceDefinition" in text:
-            yield from (thing for thing in yaml.load_all(text, yaml.CSafeLoader) if isinstance(thing, dict))
+            yield from read_objects(text)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pulumi.output import Unknown
 from pulumi.runtime import mocks, rpc, set_all_config
 from pulumi.runtime.settings import configure
@@ -19,6 +18,7 @@ from pulumi.runtime.stack import run_in_stack
 
 from testbed.errors import ClusterError
 from testbed.kubernetes.api import Api, Object, RefusedError, condition
+from testbed.kubernetes.manifests import read_objects
 from testbed.pulumi.state import CHARTS, MANIFESTS, Resource, State
 
 MANAGER = "pulumi-kubernetes-double"
@@ -86,7 +86,7 @@ class Run(mocks.Mocks):
 
     def _arrive(self, resource: Resource) -> tuple[str, Object]:
         """Record a chart or a manifest, and apply what is known to come with it."""
-        things = [*_documents(resource.inputs), *self._brought(resource.inputs)]
+        things = [*documents(resource.inputs), *self._brought(resource.inputs)]
         for thing in sorted(things, key=_first):
             if not self.dry_run:
                 resource.objects.append(self._settle(self.api.apply(self._placed(thing), MANAGER)))
@@ -209,13 +209,13 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _documents(inputs: Object) -> list[Object]:
+def documents(inputs: Object) -> list[Object]:
     """Return the objects of a manifest resource that are in its inputs or in local files."""
     files = [*inputs.get("files", []), *([inputs["file"]] if "file" in inputs else [])]
     texts = [Path(name).read_text() for name in files if "://" not in name]
     whole = inputs.get("yaml", "")
     texts += whole if isinstance(whole, list) else [whole]
-    return [*inputs.get("objs", []), *(thing for text in texts for thing in yaml.safe_load_all(text) if thing)]
+    return [*inputs.get("objs", []), *(thing for text in texts for thing in read_objects(text))]
 
 
 def _last(address: str) -> str:

@@ -41,7 +41,12 @@ def program(components: dict[str, Any] | None = None, **sections: Any) -> Callab
 
 def recorded(components: dict[str, Any] | None = None, **sections: Any) -> State:
     """Return what such a stack registers."""
-    return Recorder().run(program(components, **sections), "codeintel", "test", {})
+    return record(program(components, **sections))
+
+
+def record(whole: Callable[[], None]) -> State:
+    """Return what a program registers."""
+    return Recorder().run(whole, "codeintel", "test", {})
 
 
 def component_of(resource: Resource) -> str:

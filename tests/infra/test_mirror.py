@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import re
 import shutil
 import tarfile
 from collections.abc import Callable, Iterator
@@ -19,8 +20,10 @@ from infra.mirror.lock import write_digests
 from infra.pulumi.components.pipelines import OVERLAY
 from infra.pulumi.errors import PlatformError
 from infra.pulumi.versions import FILE, Chart, Image, versions
+from testbed.pulumi.mirror import locked_by, prepared_mirror
 from tests.support.http_double import Handler, serve
 
+ARGO = "argo-workflows-3.7.3.tar.gz"
 CHART = b"a chart's archive" * 1000
 SHA = hashlib.sha256(CHART).hexdigest()
 
@@ -115,12 +118,14 @@ def test_missing_digests_are_added_and_nothing_else_changes(tmp_path: Path) -> N
     before = versions(file)
     found = {("charts", each.name): "1" * 64 for each in before.charts.values()}
     found |= {("manifests", name): "2" * 64 for name in before.manifests}
+    found |= {("archives", name): "3" * 64 for name in before.archives}
     lacking = [each for each in before.charts.values() if each.sha256 is None]
-    lacking_manifests = [each for each in before.manifests.values() if each.sha256 is None]
-    assert write_digests(file, found) == len(lacking) + len(lacking_manifests) > 0
+    files = [*before.manifests.values(), *before.archives.values()]
+    assert write_digests(file, found) == len(lacking) + len([each for each in files if each.sha256 is None]) > 0
     versions.cache_clear()
     after = versions(file)
     assert {each.sha256 for each in after.manifests.values()} == {"2" * 64}
+    assert {each.sha256 for each in after.archives.values()} == {"3" * 64}
     for name, each in before.charts.items():
         assert after.charts[name].sha256 == (each.sha256 or "1" * 64)
     assert after.images == before.images
@@ -136,22 +141,57 @@ def test_the_list_names_everything_that_versions_lock() -> None:
     assert "codeintel/assistant" not in done.output  # built by platform/images
 
 
+def packed(archive: Path, root: str, kustomizations: dict[str, str]) -> None:
+    """Write a repository's archive, as GitHub packs it, with kustomizations by their folders."""
+    archive.parent.mkdir(exist_ok=True)
+    with tarfile.open(archive, "w:gz") as out:
+        for folder, base in {".": "", **kustomizations}.items():
+            content = f"resources: [{base}]\n".encode()
+            entry = tarfile.TarInfo(f"{root}/manifests/{folder}/kustomization.yaml")
+            entry.size = len(content)
+            out.addfile(entry, io.BytesIO(content))
+
+
+def upstream(folder: Path, argo: str) -> None:
+    """Pack Kubeflow Pipelines, which fetches a version of Argo, and the Argo that is locked."""
+    locked = versions().archives
+    remote = f"https://github.com/argoproj/argo-workflows/manifests/base?ref=v{argo}"
+    packed(
+        folder / "archives" / "pipelines.tar.gz",
+        f"pipelines-{locked['pipelines.tar.gz'].version}",
+        {"kustomize/env/platform-agnostic": "", "kustomize/cluster-scoped-resources": remote},
+    )
+    packed(folder / "archives" / ARGO, f"argo-workflows-{locked[ARGO].version}", {"base": ""})
+
+
 def test_the_pipelines_overlay_names_the_locked_version_and_points_at_the_mirror(tmp_path: Path) -> None:
     overlay = (OVERLAY / "kustomization.yaml").read_text()
     assert f"?ref={versions().archives['pipelines.tar.gz'].version}" in overlay
-    archive = tmp_path / "pipelines.tar.gz"
-    with tarfile.open(archive, "w:gz") as packed:
-        for name in ("env/platform-agnostic", "cluster-scoped-resources"):
-            content = b"resources: []\n"
-            entry = tarfile.TarInfo(f"pipelines-1/manifests/kustomize/{name}/kustomization.yaml")
-            entry.size = len(content)
-            packed.addfile(entry, io.BytesIO(content))
-    unpack_pipelines(tmp_path, archive)
+    upstream(tmp_path, argo=versions().archives[ARGO].version)
+    unpack_pipelines(versions(), tmp_path)
     made = (tmp_path / "pipelines" / "kustomization.yaml").read_text()
-    assert "https://" not in made
-    [base] = [line.strip(" -") for line in made.splitlines() if line.startswith("  - upstream")]
-    assert (tmp_path / "pipelines" / base / "kustomization.yaml").is_file()
     assert made.count("$patch: delete") == 2
+    kustomizations = [*(tmp_path / "pipelines").rglob("kustomization.yaml")]
+    assert len(kustomizations) == 7
+    for file in kustomizations:
+        assert "https://" not in file.read_text()
+        for base in re.findall(r"\.?\.?[\w./-]+/manifests/[\w./-]+", file.read_text()):
+            assert (file.parent / base / "kustomization.yaml").is_file(), file
+
+
+def test_a_version_that_no_archive_has_is_named(tmp_path: Path) -> None:
+    upstream(tmp_path, argo="9.9.9")
+    with pytest.raises(PlatformError, match=r"argo-workflows/manifests/base\?ref=v9\.9\.9 is in no archive: lock"):
+        unpack_pipelines(versions(), tmp_path)
+
+
+def test_kustomize_builds_the_mirrored_pipelines_without_a_network(mirror: Path) -> None:
+    """The real kustomize and the real manifests, where the internet is not."""
+    from testbed.pulumi.rendered import kustomized
+
+    whole, scoped = kustomized(f"{mirror}/pipelines"), kustomized(f"{mirror}/pipelines/cluster-scoped-resources")
+    assert {"ml-pipeline", "workflow-controller", "mysql"} <= {each["metadata"]["name"] for each in whole}
+    assert "workflows.argoproj.io" in {each["metadata"]["name"] for each in scoped}
 
 
 def test_a_missing_skopeo_is_an_error_with_a_cure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -187,23 +227,20 @@ def test_an_image_is_copied_for_all_platforms_and_its_digest_kept(
         copy_image(Image("i", image.repository, "1.0", "b" * 64), tmp_path, None)
 
 
-def test_the_mirror_contains_what_the_program_uses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_mirror_contains_what_the_program_uses(tmp_path: Path) -> None:
     """The program's paths and the mirror's are the same: with every file in place the program finds all of them."""
     from tests.infra.recorder import recorded
 
+    upstream(tmp_path, argo=versions().archives[ARGO].version)
+    unpack_pipelines(versions(), tmp_path)
     for kind, name, version in contents(versions(), with_images=False):
-        file = tmp_path / ("charts" if kind == "chart" else f"{kind}s")
-        file.mkdir(exist_ok=True)
-        (file / (f"{name}-{version}.tgz" if kind == "chart" else name)).touch()
+        file = tmp_path / f"{kind}s" / (f"{name}-{version}.tgz" if kind == "chart" else name)
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
     with pytest.raises(PlatformError, match="locks no digest of"):
         recorded(mirror={"folder": str(tmp_path)})
-    locked = tmp_path / "versions.toml"
-    shutil.copy(FILE, locked)
-    names = [("charts", name) for name in versions().charts] + [("manifests", name) for name in versions().manifests]
-    write_digests(locked, dict.fromkeys(names, "1" * 64))
-    monkeypatch.setattr("infra.pulumi.versions.versions.__wrapped__.__defaults__", (locked,))
-    versions.cache_clear()
-    charts = recorded(mirror={"folder": str(tmp_path)}).charts
-    versions.cache_clear()
+    with prepared_mirror(tmp_path) as folder, locked_by(folder):
+        charts = recorded(mirror={"folder": str(folder)}).charts
     used = {each.get("chart") or each.get("file") or each.get("directory") for each in charts}
-    assert all(str(each).startswith(str(tmp_path)) for each in used)
+    assert all(str(each).startswith(str(folder)) for each in used)
+    assert versions() == versions(FILE)

@@ -10,8 +10,10 @@ from infra.pulumi.parts.gate import Gate
 from infra.pulumi.parts.namespace import GuardedNamespace
 from infra.pulumi.parts.secret import generated_secret
 from infra.pulumi.parts.site import ROOT, Site
+from infra.pulumi.versions import versions
 
 OVERLAY = ROOT / "platform" / "pipelines"
+ARCHIVE, SCOPED = "pipelines.tar.gz", "cluster-scoped-resources"
 KINDS = ("workflows.argoproj.io", "scheduledworkflows.kubeflow.org", "viewers.kubeflow.org")
 
 
@@ -23,7 +25,7 @@ class Pipelines(pulumi.ComponentResource):
         self.site = site
         mine = pulumi.ResourceOptions(parent=self)
         space = GuardedNamespace(site, Namespace.PIPELINES, "baseline", mine, foreign=True)
-        scoped = self._directory("cluster-scoped-resources", kinds_directory(site), [space])
+        scoped = self._directory(SCOPED, _mirrored(site, SCOPED) or scoped_source(), [space])
         gate = Gate(site, "pipelines", KINDS, [], pulumi.ResourceOptions(parent=self, depends_on=[scoped]))
         inside = pulumi.ResourceOptions(parent=self, depends_on=[space])
         passwords = [
@@ -39,11 +41,8 @@ class Pipelines(pulumi.ComponentResource):
         ]
         self._directory(
             "platform-agnostic",
-            str(OVERLAY if site.settings.mirror.folder is None else _mirror(site)),
-            [
-                gate,
-                *passwords,
-            ],
+            _mirrored(site) or str(OVERLAY),
+            [gate, *passwords],
         )
         self.register_outputs({})
 
@@ -57,13 +56,13 @@ class Pipelines(pulumi.ComponentResource):
         )
 
 
-def kinds_directory(site: Site) -> str:
-    """Return the source of the definitions: the upstream repository at its version, or the mirror."""
-    if site.settings.mirror.folder is not None:
-        return str(_mirror(site) / "cluster-scoped-resources")
+def scoped_source() -> str:
+    """Return the address of the upstream definitions, at the version of our overlay."""
     base = next(line for line in (OVERLAY / "kustomization.yaml").read_text().splitlines() if "?ref=" in line)
-    return base.strip(" -").replace("env/platform-agnostic", "cluster-scoped-resources")
+    return base.strip(" -").replace("env/platform-agnostic", SCOPED)
 
 
-def _mirror(site: Site) -> Path:
-    return Path(str(site.settings.mirror.folder)).expanduser() / "pipelines"
+def _mirrored(site: Site, folder: str = ".") -> str | None:
+    """Return a folder of the mirror, where `python -m infra.mirror` unpacked the archives, or None without a mirror."""
+    file = site.mirrored(f"pipelines/{folder}/kustomization.yaml", versions().archives[ARCHIVE].sha256)
+    return file and str(Path(file).parent)

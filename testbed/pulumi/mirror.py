@@ -1,0 +1,62 @@
+"""A mirror's folder, as `python -m infra.mirror` makes it, for tests: unpacked, with its digests locked in memory alone.
+
+The archives that CI has were packed anew: their digests are not the published ones and must never get into
+versions.toml.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from unittest import mock
+
+from infra.mirror.__main__ import unpack_pipelines
+from infra.mirror.fetch import digest
+from infra.mirror.lock import write_digests
+from infra.pulumi.versions import FILE, Versions, versions
+from testbed.errors import ClusterError
+
+SECTIONS = ("charts", "manifests", "archives")
+
+
+def given_mirror() -> Path | None:
+    """Return the folder that the variable MIRROR names. Raise ClusterError if there is none."""
+    given = os.environ.get("MIRROR")
+    if given and not Path(given).is_dir():
+        raise ClusterError(f"MIRROR={given} is not a folder", "run `python -m infra.mirror --no-images FOLDER`")
+    return Path(given).resolve() if given else None
+
+
+@contextmanager
+def prepared_mirror(source: Path) -> Iterator[Path]:
+    """Yield a folder for `codeintel:mirror.folder` with a mirror's files, none of which is changed."""
+    with tempfile.TemporaryDirectory(prefix="mirror-") as name:
+        folder = Path(name)
+        for section in SECTIONS:
+            (folder / section).mkdir()
+            for file in (source / section).iterdir():
+                (folder / section / file.name).symlink_to(file)
+        unpack_pipelines(versions(), folder)
+        yield folder
+
+
+@contextmanager
+def locked_by(folder: Path) -> Iterator[None]:
+    """Let the program read a copy of versions.toml that also locks those of the folder's files that have no digest yet."""
+    lock = folder / FILE.name
+    shutil.copy(FILE, lock)
+    write_digests(lock, dict(_digests(versions(), folder)))
+    with mock.patch.object(versions.__wrapped__, "__defaults__", (lock,)):
+        versions.cache_clear()
+        yield
+    versions.cache_clear()
+
+
+def _digests(locked: Versions, folder: Path) -> Iterator[tuple[tuple[str, str], str]]:
+    for chart in locked.charts.values():
+        yield ("charts", chart.name), digest(folder / "charts" / chart.archive)
+    for section, files in (("manifests", locked.manifests), ("archives", locked.archives)):
+        for name in files:
+            yield (section, name), digest(folder / section / name)
