@@ -6,6 +6,7 @@ import json
 import shutil
 import tarfile
 from collections.abc import Callable, Iterator
+from importlib import resources
 from pathlib import Path
 from typing import ClassVar
 
@@ -134,6 +135,14 @@ def test_the_list_names_everything_that_versions_lock() -> None:
     assert len(done.output.splitlines()) == len(list(contents(locked, with_images=True)))
     assert all(name in done.output for name in (*locked.charts, *locked.manifests, "docker.io/qdrant/qdrant"))
     assert "codeintel/assistant" not in done.output  # built by platform/images
+
+
+def test_the_mirrored_plugin_is_the_one_that_the_program_asks_the_engine_for() -> None:
+    asked = json.loads((resources.files("pulumi_kubernetes") / "pulumi-plugin.json").read_text())
+    [plugin] = versions().plugins.values()
+    assert asked["version"] == plugin.version
+    assert plugin.url.endswith(f"/pulumi-resource-{asked['name']}-v{asked['version']}-linux-amd64.tar.gz")
+    assert ("plugin", plugin.name, plugin.version) in set(contents(versions(), with_images=False))
 
 
 def test_the_pipelines_overlay_names_the_locked_version_and_points_at_the_mirror(tmp_path: Path) -> None:
