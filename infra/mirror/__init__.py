@@ -1,1 +1,1 @@
-"""Mirror every chart, manifest and image of the platform to a folder or a registry, for an air-gapped site."""
+"""Mirror every chart, manifest, plugin and image of the platform to a folder or a registry, for an air-gapped site."""

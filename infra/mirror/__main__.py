@@ -30,10 +30,10 @@ REMOTE = re.compile(
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--registry", help="Copy images there, such as registry.example:5000/mirror.  [default: into the folder]")
-@click.option("--no-images", is_flag=True, help="Bring charts and manifests alone.")
+@click.option("--no-images", is_flag=True, help="Leave out the images.")
 @click.option("--list", "listing", is_flag=True, help="Say what would be brought, and end.")
 def main(folder: Path, registry: str | None, no_images: bool, listing: bool) -> None:
-    """Download every chart, manifest and image of infra/pulumi/versions.toml to FOLDER.
+    """Download every chart, manifest, plugin and image of infra/pulumi/versions.toml to FOLDER.
 
     Files that are there with the right digest are kept, so an interrupted run resumes. Digests that
     versions.toml lacks are written into it. Then `pulumi config set --path codeintel:mirror.folder FOLDER`.
@@ -61,12 +61,13 @@ def contents(locked: Versions, with_images: bool) -> Iterator[tuple[str, str, st
     yield from (("chart", each.name, each.version) for each in locked.charts.values())
     yield from (("manifest", each.name, each.version) for each in locked.manifests.values())
     yield from (("archive", each.name, each.version) for each in locked.archives.values())
+    yield from (("plugin", each.name, each.version) for each in locked.plugins.values())
     if with_images:
         yield from (("image", each.repository, each.tag) for each in locked.images.values() if not each.built_here)
 
 
 def bring(locked: Versions, folder: Path, site: Site) -> Found:
-    """Download charts, manifests and archives; return their digests. Raise PlatformError at the first failure."""
+    """Download charts, manifests, archives and plugins; return their digests. Raise PlatformError at the first failure."""
     found: Found = {}
     with _bar() as bar:
 
@@ -79,7 +80,8 @@ def bring(locked: Versions, folder: Path, site: Site) -> Found:
         for chart in locked.charts.values():
             target = folder / "charts" / chart.archive
             found["charts", chart.name] = one(chart.archive, lambda p, c=chart, t=target: site.chart(c, t, p))  # type: ignore[misc]
-        for section, files in (("manifests", locked.manifests), ("archives", locked.archives)):
+        sections = {"manifests": locked.manifests, "archives": locked.archives, "plugins": locked.plugins}
+        for section, files in sections.items():
             for each in files.values():
                 target = folder / section / each.name
                 found[section, each.name] = one(

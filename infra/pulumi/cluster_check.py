@@ -3,11 +3,26 @@
 import os
 from dataclasses import dataclass
 
+from pydantic.alias_generators import to_camel
+
 from infra.pulumi.errors import PlatformError
 from infra.pulumi.names import RUNTIME_CLASS
 from infra.pulumi.settings import Settings
 
-OLDEST, NEWEST = (1, 32), (1, 37)  # what KServe 0.20, Knative 1.22 and Trainer 2.3 were released for
+Version = tuple[int, int]
+
+NEWEST: Version = (1, 37)  # what the tests run on
+# The oldest Kubernetes that our own objects need: Pod Security and batch/v1's CronJob are stable there.
+OURS: Version = (1, 25)
+# The oldest that each component supports at the version of versions.toml, and where its project says so.
+OLDEST: dict[str, Version] = {
+    "cert_manager": (1, 22),  # kubeVersion of its chart
+    "knative": (1, 34),  # DefaultKubernetesMinVersion of knative.dev/pkg: its controllers end at once on an older one
+    "kserve": (1, 32),  # its installation guide
+    "trainer": (1, 32),  # the oldest of its end-to-end tests
+    "observability": (1, 25),  # kubeVersion of kube-prometheus-stack and its Grafana
+    "langfuse": (1, 28),  # the ClickHouse operator's installation guide
+}
 # MutatingAdmissionPolicy is served from here on; it gives other controllers' pods the GPU node's toleration and runtime class.
 POLICIES = (1, 36)
 SECONDS = 10
@@ -25,7 +40,7 @@ class Target:
 class Cluster:
     """What the check found: the version, and whether a node is ready to run pods."""
 
-    version: tuple[int, int]
+    version: Version
     ready: bool
 
 
@@ -51,7 +66,7 @@ def check_cluster(target: Target, settings: Settings) -> Cluster:
         where = api.configuration.host
         cure = "start it, or name another by kubernetes:context"
         raise PlatformError(f"the cluster at {where} does not answer ({type(error).__name__})", cure) from error
-    found = check_version(version.git_version)
+    found = check_version(version.git_version, settings)
     check_nodes(settings, {node.metadata.name for node in nodes})
     states = [each for node in nodes for each in node.status.conditions or ()]
     return Cluster(found, any(each.type == "Ready" and each.status == "True" for each in states))
@@ -67,13 +82,13 @@ def adapt_to_cluster(settings: Settings, cluster: Cluster) -> tuple[Settings, li
         warnings.append("no node of the cluster is ready: pods are not waited for (codeintel:awaitReady)")
         settings = settings.model_copy(update={"await_ready": False})
     if settings.has_gpu and cluster.version < POLICIES:
-        settings = _without_policies(settings, ".".join(map(str, cluster.version)), warnings)
+        settings = _without_policies(settings, _spelt(cluster.version), warnings)
     return settings, warnings
 
 
 def _without_policies(settings: Settings, version: str, warnings: list[str]) -> Settings:
     """Return the settings for a cluster without admission policies; append a warning about what is lost."""
-    newer = ".".join(map(str, POLICIES))
+    newer = _spelt(POLICIES)
     models, gpu = settings.models, settings.gpu
     if settings.caches_models:
         lacks = f"Kubernetes {version} keeps KServe's downloads off a GPU node"
@@ -90,16 +105,22 @@ def _without_policies(settings: Settings, version: str, warnings: list[str]) -> 
     return settings.model_copy(update={"models": models, "gpu": gpu})
 
 
-def check_version(git_version: str) -> tuple[int, int]:
-    """Return (major, minor). Raise PlatformError for a Kubernetes version that the components do not support."""
-    parts = git_version.removeprefix("v").split("+")[0].split(".")
-    found = (int(parts[0]), int(parts[1]))
-    if not OLDEST <= found <= NEWEST:
-        span = " to ".join(f"{major}.{minor}" for major, minor in (OLDEST, NEWEST))
+def check_version(git_version: str, settings: Settings) -> Version:
+    """Return (major, minor). Raise PlatformError for a Kubernetes that what the settings install does not support."""
+    major, minor = git_version.removeprefix("v").split("+")[0].split(".")[:2]
+    found = (int(major), int(minor))
+    needs = {to_camel(name): least for name, least in OLDEST.items() if settings.components.installs(name)}
+    name, oldest = max([("this program", OURS), *needs.items()], key=lambda each: each[1])
+    if not oldest <= found <= NEWEST:
+        why = f"too old for {name}" if found < oldest else "newer than what the components were tested on"
         raise PlatformError(
-            f"the cluster is Kubernetes {git_version}", f"use {span}, or other versions of the components"
+            f"the cluster is Kubernetes {git_version}, {why}", f"use {_spelt(oldest)} to {_spelt(NEWEST)}"
         )
     return found
+
+
+def _spelt(version: Version) -> str:
+    return ".".join(map(str, version))
 
 
 def check_nodes(settings: Settings, names: set[str]) -> None:

@@ -27,7 +27,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A file of Kubernetes objects, or an archive of such files."""
+    """A file to download: Kubernetes objects, an archive of them, or a plugin of Pulumi."""
 
     name: str
     url: str
@@ -62,6 +62,7 @@ class Versions:
     charts: dict[str, Chart]
     manifests: dict[str, Manifest]
     archives: dict[str, Manifest]
+    plugins: dict[str, Manifest]
     images: dict[str, Image]
 
 
@@ -74,6 +75,7 @@ def versions(file: Path = FILE) -> Versions:
             {name: Chart(name, **each) for name, each in data["charts"].items()},
             {name: Manifest(name, **each) for name, each in data["manifests"].items()},
             {name: Manifest(name, **each) for name, each in data["archives"].items()},
+            {name: Manifest(name, **each) for name, each in data["plugins"].items()},
             {name: Image(name, **each) for name, each in data["images"].items()},
         )
     except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:

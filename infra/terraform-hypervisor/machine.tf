@@ -1,3 +1,7 @@
+locals {
+  machine = libvirt_domain.node.uuid
+}
+
 resource "libvirt_network" "own" {
   count = local.own_network ? 1 : 0
 
@@ -14,11 +18,13 @@ resource "libvirt_volume" "image" {
   name   = "${var.node_name}-image.qcow2"
   pool   = var.pool
   target = { format = { type = "qcow2" } }
-  create = { content = { url = var.image } }
+  create = { content = { url = local.image_file } }
+
+  depends_on = [terraform_data.image]
 
   lifecycle {
     precondition {
-      condition     = var.image_sha256 == null || strcontains(var.image, "://") || try(filesha256(var.image) == var.image_sha256, false)
+      condition     = var.image_sha256 == null || local.downloads || try(filesha256(var.image) == var.image_sha256, false)
       error_message = "The file in image does not exist, or its digest differs from image_sha256. The release's SHA256SUMS lists the digest; `sha256sum FILE` computes it."
     }
   }
@@ -121,21 +127,5 @@ resource "libvirt_domain" "node" {
     mem_balloon = { model = "none" }
     rngs        = [{ model = "virtio", backend = { random = "/dev/urandom" } }]
     serials     = [{ target = { port = 0 } }]
-  }
-}
-
-# The machine creates the kubeconfig some minutes after it starts.
-resource "terraform_data" "kubeconfig" {
-  count = local.new_cluster && var.running ? 1 : 0
-
-  triggers_replace = [libvirt_domain.node.uuid, var.kubeconfig]
-
-  provisioner "local-exec" {
-    command = "${path.module}/kubeconfig.sh"
-    environment = {
-      TARGET     = "${module.cloud_init.admin_user}@${module.cloud_init.address}"
-      KUBECONFIG = abspath(var.kubeconfig)
-      IDENTITY   = coalesce(var.ssh_private_key, "-")
-    }
   }
 }

@@ -39,5 +39,6 @@ module "cloud_init" {
   k3s_sha256         = var.k3s_sha256
   kubernetes_version = var.kubernetes_version
   mirrors            = var.mirrors
+  registries         = var.registries
   taint              = var.taint
 }

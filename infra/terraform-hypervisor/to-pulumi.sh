@@ -14,6 +14,7 @@ value() { python3 -c 'import json, sys; print((json.load(sys.stdin).get(sys.argv
 
 node=$(value node_name)
 [ -n "$node" ] || fail "the state in $folder has no machine: run 'terraform -chdir=$folder apply' first"
+pulumi whoami --non-interactive >/dev/null || fail "Pulumi has no backend: set PULUMI_BACKEND_URL and PULUMI_CONFIG_PASSPHRASE (docs/platform.md), or run 'pulumi login'"
 pulumi stack select --create "$stack"
 kubeconfig=$(value kubeconfig)
 if [ -n "$kubeconfig" ]; then

@@ -29,7 +29,7 @@ variable "image" {
 }
 
 variable "image_sha256" {
-  description = "Digest of the image if it is a file. Downloads are not verified; if that matters, download the file first."
+  description = "Digest of the image, which is verified before use; null: the one that the release lists, or none for a file."
   type        = string
   default     = null
 
@@ -244,6 +244,12 @@ variable "mirrors" {
     condition     = length(setsubtract(keys(coalesce(var.mirrors, {})), ["ubuntu", "nvidia", "k3s", "kubernetes", "images"])) == 0
     error_message = "mirrors accepts ubuntu, nvidia, k3s, kubernetes and images, for example { ubuntu = \"http://mirror.lan/ubuntu\" }."
   }
+}
+
+variable "registries" {
+  description = "Registries that the node reaches elsewhere than at https://NAME: one without TLS, or the mirror of a public one, with a path if it keeps the images under one."
+  type        = map(string)
+  default     = null
 }
 
 variable "taint" {

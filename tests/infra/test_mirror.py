@@ -7,6 +7,7 @@ import re
 import shutil
 import tarfile
 from collections.abc import Callable, Iterator
+from importlib import resources
 from pathlib import Path
 from typing import ClassVar
 
@@ -162,6 +163,14 @@ def upstream(folder: Path, argo: str) -> None:
         {"kustomize/env/platform-agnostic": "", "kustomize/cluster-scoped-resources": remote},
     )
     packed(folder / "archives" / ARGO, f"argo-workflows-{locked[ARGO].version}", {"base": ""})
+
+
+def test_the_mirrored_plugin_is_the_one_that_the_program_asks_the_engine_for() -> None:
+    asked = json.loads((resources.files("pulumi_kubernetes") / "pulumi-plugin.json").read_text())
+    [plugin] = versions().plugins.values()
+    assert asked["version"] == plugin.version
+    assert plugin.url.endswith(f"/pulumi-resource-{asked['name']}-v{asked['version']}-linux-amd64.tar.gz")
+    assert ("plugin", plugin.name, plugin.version) in set(contents(versions(), with_images=False))
 
 
 def test_the_pipelines_overlay_names_the_locked_version_and_points_at_the_mirror(tmp_path: Path) -> None:

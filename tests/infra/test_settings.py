@@ -1,6 +1,7 @@
 """What a stack may set, and the errors for what it may not."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -62,15 +63,28 @@ def test_the_shipped_stacks_are_valid(stack: str) -> None:
     assert settings.components.left_out() == {}
 
 
-@pytest.mark.parametrize("version", ["v1.32.0", "v1.37.2+k3s1"])
-def test_a_supported_kubernetes_is_accepted(version: str) -> None:
-    check_version(version)
+@pytest.mark.parametrize(
+    ("version", "parts"),
+    [("v1.34.0", {}), ("v1.37.2+k3s1", {}), ("v1.32.0", {"knative": False}), ("v1.32.0", {"knative": "existing"})],
+)
+def test_a_supported_kubernetes_is_accepted(version: str, parts: dict[str, Any]) -> None:
+    check_version(version, read(components=parts))
 
 
-@pytest.mark.parametrize("version", ["v1.31.9", "v1.38.0-alpha.1"])
-def test_an_unsupported_kubernetes_is_named_with_the_supported_ones(version: str) -> None:
-    with pytest.raises(PlatformError, match=r"is Kubernetes .*use 1\.32 to 1\.37"):
-        check_version(version)
+@pytest.mark.parametrize(
+    ("version", "parts", "words"),
+    [
+        ("v1.33.9", {}, "too old for knative: use 1.34 to 1.37"),
+        ("v1.31.9", {"knative": False}, "too old for trainer: use 1.32 to 1.37"),
+        ("v1.24.0", dict.fromkeys(("knative", "trainer", "langfuse", "observability"), False), "use 1.25 to 1.37"),
+        ("v1.38.0-alpha.1", {}, "newer than what the components were tested on: use 1.34 to 1.37"),
+    ],
+)
+def test_an_unsupported_kubernetes_is_named_with_what_needs_another(
+    version: str, parts: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(PlatformError, match=rf"is Kubernetes {re.escape(version)}, .*{re.escape(words)}"):
+        check_version(version, read(components=parts))
 
 
 def test_a_missing_node_is_named() -> None:

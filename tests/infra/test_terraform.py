@@ -3,14 +3,15 @@
 What needs libvirt's provider (tests/*.tftest.hcl of the root module) runs where `terraform init` can download it.
 """
 
+import hashlib
 import json
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import hcl2
 import pytest
@@ -18,6 +19,7 @@ import yaml
 
 from testbed.build import CACHE
 from tests.infra.build import tool
+from tests.support.http_double import Handler, serve
 
 ROOT = Path(__file__).parents[2]
 CODE = ROOT / "infra" / "terraform-hypervisor"
@@ -132,7 +134,7 @@ def test_every_provider_is_pinned_and_every_variable_described() -> None:
 
 def test_shellcheck_passes(packages: Path) -> None:
     scripts = [path for path in CODE.rglob("*.sh") if ".terraform" not in path.parts]
-    assert len(scripts) == 3
+    assert len(scripts) == 4
     done = run(find_tool("shellcheck", packages), *scripts)
     assert done.returncode == 0, done.stdout
 
@@ -142,10 +144,10 @@ def join(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run to-pulumi.sh on a real state with some outputs; a double of `pulumi` records its arguments."""
     double = tmp_path / "bin" / "pulumi"
     double.parent.mkdir()
-    double.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/told\n')
+    double.write_text(f'#!/bin/sh\n[ -n "$PULUMI_BACKEND_URL" ] || exit 3\necho "$@" >> {tmp_path}/told\n')
     double.chmod(0o755)
 
-    def joined(**outputs: str) -> subprocess.CompletedProcess[str]:
+    def joined(backend: str = "file:///state", **outputs: str) -> subprocess.CompletedProcess[str]:
         folder = tmp_path / "state"
         folder.mkdir()
         (folder / "main.tf").write_text("".join(f'output "{k}" {{ value = "{v}" }}\n' for k, v in outputs.items()))
@@ -154,6 +156,7 @@ def join(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
             "PATH": f"{double.parent}:{os.environ['PATH']}",
             "TERRAFORM": str(tool("tofu")),
             "FOLDER": str(folder),
+            "PULUMI_BACKEND_URL": backend,
             "TF_CLI_CONFIG_FILE": os.devnull,
         }
         return subprocess.run([CODE / "to-pulumi.sh", "gpu"], env=environment, capture_output=True, text=True)
@@ -168,12 +171,86 @@ def test_a_new_clusters_kubeconfig_is_handed_to_pulumi(
     assert done.returncode == 0, done.stderr
     told = (tmp_path / "told").read_text().splitlines()
     assert told == [
+        "whoami --non-interactive",
         "stack select --create gpu",
         "config set --stack gpu kubernetes:kubeconfig /srv/kubeconfig.yaml",
     ]
+
+
+def test_no_stack_is_chosen_before_there_is_a_backend(
+    join: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    done = join(backend="", node_name="gpu-1")
+    assert done.returncode == 1
+    assert "error: Pulumi has no backend: set PULUMI_BACKEND_URL" in done.stderr
+    assert not (tmp_path / "told").exists()
 
 
 def test_a_missing_machine_is_an_error_with_a_cure(join: Callable[..., subprocess.CompletedProcess[str]]) -> None:
     done = join(other="x")
     assert done.returncode == 1
     assert re.search(r"error: .*has no machine: run 'terraform .*apply' first", done.stderr)
+
+
+IMAGE = b"a cloud image"
+IMAGE_SHA = hashlib.sha256(IMAGE).hexdigest()
+
+
+class Release(Handler):
+    """A release of cloud images: an image, and the list of digests beside it."""
+
+    listed: ClassVar[str] = ""
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        body = IMAGE if self.path.endswith(".img") else f"{self.listed} *noble.img\n".encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Iterator[Callable[[str], subprocess.CompletedProcess[str]]]:
+    """Run image.sh against a release that lists the image's right digest."""
+    Release.listed, Release.asked = IMAGE_SHA, []
+    with serve(Release) as url:
+
+        def fetched(sha256: str) -> subprocess.CompletedProcess[str]:
+            asked = {"URL": f"{url}/release-20260911/noble.img", "TARGET": str(tmp_path / "i" / "noble.img")}
+            environment = os.environ | asked | {"SHA256": sha256, "no_proxy": "*"}
+            return subprocess.run([CODE / "image.sh"], env=environment, capture_output=True, text=True)
+
+        yield fetched
+
+
+@pytest.mark.parametrize("digest", [IMAGE_SHA, "-"], ids=["pinned", "of the release"])
+def test_the_cloud_image_is_verified_and_downloaded_once(
+    image: Callable[[str], subprocess.CompletedProcess[str]], tmp_path: Path, digest: str
+) -> None:
+    done = image(digest)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "i" / "noble.img").read_bytes() == IMAGE
+    assert image(digest).returncode == 0
+    assert Release.asked.count("/release-20260911/noble.img") == 1
+
+
+@pytest.mark.parametrize("pinned", [True, False])
+def test_a_cloud_image_with_another_digest_is_not_used(
+    image: Callable[[str], subprocess.CompletedProcess[str]], tmp_path: Path, pinned: bool
+) -> None:
+    Release.listed = IMAGE_SHA if pinned else "0" * 64
+    done = image("0" * 64 if pinned else "-")
+    assert done.returncode == 1
+    assert "does not have the digest 0000" in done.stderr
+    assert not (tmp_path / "i" / "noble.img").exists()
+
+
+def test_an_unlisted_cloud_image_asks_for_its_digest(
+    image: Callable[[str], subprocess.CompletedProcess[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Release, "listed", "")
+    done = image("-")
+    assert done.returncode == 1
+    assert "SHA256SUMS does not list noble.img: set image_sha256" in done.stderr

@@ -94,3 +94,12 @@ run "image_with_another_digest" {
     image_sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
   }
 }
+
+run "image_of_a_release" {
+  command = plan
+
+  assert {
+    condition     = length(terraform_data.image) == 1 && endswith(libvirt_volume.image.create.content.url, "/.images/release-20260911-ubuntu-24.04-server-cloudimg-amd64.img")
+    error_message = "A release's image is downloaded and verified before libvirt reads it."
+  }
+}

@@ -23,6 +23,16 @@ locals {
     system-default-registry = local.alone && var.mirrors.images != "" ? var.mirrors.images : null
   }
 
+  # Name, address without its path, and path of each registry.
+  registries = [for name, url in var.registries : merge(
+    { name = name },
+    regex("^(?P<server>https?://[^/]+)/?(?P<path>.*)$", url),
+  )]
+  k3s_registries = { mirrors = { for each in local.registries : each.name => merge(
+    { endpoint = [each.server] },
+    each.path == "" ? {} : { rewrite = { "^(.*)$" = "${each.path}/$1" } },
+  ) } }
+
   join = {
     apiVersion = "kubeadm.k8s.io/v1beta4"
     kind       = "JoinConfiguration"
@@ -69,14 +79,20 @@ locals {
       { path = "/etc/apt/apt.conf.d/52codeintel", permissions = "0644", content = file("${path.module}/files/apt.conf") },
       { path = "/etc/codeintel/node.env", permissions = "0644", content = join("", [for name, value in local.settings : "${name}=${value}\n"]) },
     ],
-    var.cluster == "kubeadm-worker" ? [
+    var.cluster == "kubeadm-worker" ? concat([
       { path = "/etc/codeintel/join.yaml", permissions = "0600", content = yamlencode(local.join) },
       { path = "/etc/modules-load.d/kubernetes.conf", permissions = "0644", content = "overlay\nbr_netfilter\n" },
       { path = "/etc/sysctl.d/90-kubernetes.conf", permissions = "0644", content = "net.ipv4.ip_forward = 1\nnet.bridge.bridge-nf-call-iptables = 1\n" },
-      ] : [
+      ], [for each in local.registries : {
+        path        = "/etc/containerd/certs.d/${each.name}/hosts.toml"
+        permissions = "0644"
+        content     = templatefile("${path.module}/files/hosts.toml.tftpl", each)
+      }]) : concat([
       { path = "/etc/systemd/system/k3s.service", permissions = "0644", content = templatefile("${path.module}/files/k3s.service.tftpl", { role = local.alone ? "server" : "agent" }) },
       { path = "/etc/rancher/k3s/config.yaml", permissions = "0600", content = yamlencode({ for name, value in local.k3s : name => value if value != null }) },
-    ],
+      ], length(local.registries) == 0 ? [] : [
+      { path = "/etc/rancher/k3s/registries.yaml", permissions = "0600", content = yamlencode(local.k3s_registries) },
+    ]),
     local.alone ? [
       { path = "/var/lib/rancher/k3s/server/manifests/nvidia-runtime-class.yaml", permissions = "0600", content = yamlencode(local.runtime_class) },
     ] : [],

@@ -216,6 +216,18 @@ variable "mirrors" {
   }
 }
 
+variable "registries" {
+  description = "Registries that the node reaches elsewhere than at https://NAME: one without TLS, or the mirror of a public one, with a path if it keeps the images under one."
+  type        = map(string)
+  nullable    = false
+  default     = {}
+
+  validation {
+    condition     = alltrue([for name, url in var.registries : can(regex("^[a-z0-9.-]+(:[0-9]+)?$", name)) && can(regex("^https?://[^/ ]+(/[^ ]*[^/ ])?$", url))])
+    error_message = "registries maps HOST or HOST:PORT, as images name it, to an address without a trailing slash, for example { \"registry.example:5000\" = \"http://registry.example:5000\", \"docker.io\" = \"http://registry.example:5000/docker.io\" }."
+  }
+}
+
 variable "taint" {
   description = "Keep pods that request no GPU off the node; null: yes for a joining node, no for a single node."
   type        = bool

@@ -22,11 +22,11 @@ variable "vcpus" {
   description = "Virtual CPUs of the VM."
   type        = number
   nullable    = false
-  default     = 8
+  default     = 12 # Pulumi.gpu.yaml's requests, and room to start
 
   validation {
     condition     = var.vcpus >= 2 && floor(var.vcpus) == var.vcpus
-    error_message = "vcpus is a whole number of at least 2, for example 8."
+    error_message = "vcpus is a whole number of at least 2, for example 12."
   }
 }
 
@@ -63,11 +63,11 @@ variable "memory_gib" {
   description = "Memory of the VM in GiB; it is locked on the host, because the GPU accesses it directly."
   type        = number
   nullable    = false
-  default     = 32
+  default     = 48
 
   validation {
     condition     = var.memory_gib >= 8 && floor(var.memory_gib) == var.memory_gib
-    error_message = "memory_gib is a whole number of at least 8, for example 32."
+    error_message = "memory_gib is a whole number of at least 8, for example 48."
   }
 }
 

@@ -80,7 +80,8 @@ kubeadm_worker() {
   install_packages containerd "kubelet=$KUBERNETES_VERSION-*" "kubeadm=$KUBERNETES_VERSION-*"
   systemctl restart systemd-modules-load.service
   sysctl --quiet --system
-  containerd config default | sed 's/SystemdCgroup = false/SystemdCgroup = true/' >/etc/containerd/config.toml
+  containerd config default | sed -E -e 's/SystemdCgroup = false/SystemdCgroup = true/' \
+    -e "s#config_path = (\"\"|'')#config_path = '/etc/containerd/certs.d'#" >/etc/containerd/config.toml
   nvidia-ctk runtime configure --runtime=containerd
   systemctl restart containerd
   kubeadm join --config /etc/codeintel/join.yaml

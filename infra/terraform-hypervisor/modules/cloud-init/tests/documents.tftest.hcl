@@ -125,3 +125,42 @@ run "kubeadm_worker" {
     error_message = "The node gets the versions, but not k3s."
   }
 }
+
+run "k3s_with_a_registry_without_tls" {
+  command = plan
+
+  variables {
+    registries = {
+      "registry.example:5000" = "http://registry.example:5000"
+      "docker.io"             = "http://registry.example:5000/mirror/docker.io"
+    }
+  }
+
+  assert {
+    condition = yamldecode(one([for file in yamldecode(output.user_data).write_files : file.content if file.path == "/etc/rancher/k3s/registries.yaml"])) == { mirrors = {
+      "registry.example:5000" = { endpoint = ["http://registry.example:5000"] }
+      "docker.io"             = { endpoint = ["http://registry.example:5000"], rewrite = { "^(.*)$" = "mirror/docker.io/$1" } }
+    } }
+    error_message = "k3s pulls over plain HTTP, and finds a public registry's images under the mirror's path."
+  }
+}
+
+run "kubeadm_with_a_registry_without_tls" {
+  command = plan
+
+  variables {
+    cluster          = "kubeadm-worker"
+    cluster_endpoint = "192.168.1.10:6443"
+    cluster_token    = "abcdef.0123456789abcdef"
+    cluster_ca_hash  = "sha256:1111111111111111111111111111111111111111111111111111111111111111"
+    registries       = { "registry.example:5000" = "http://registry.example:5000", "docker.io" = "http://registry.example:5000/docker.io" }
+  }
+
+  assert {
+    condition = { for file in yamldecode(output.user_data).write_files : file.path => split("\n", file.content)[0] if endswith(file.path, "hosts.toml") } == {
+      "/etc/containerd/certs.d/registry.example:5000/hosts.toml" = "[host.\"http://registry.example:5000/v2\"]"
+      "/etc/containerd/certs.d/docker.io/hosts.toml"             = "[host.\"http://registry.example:5000/v2/docker.io\"]"
+    }
+    error_message = "containerd pulls over plain HTTP, and finds a public registry's images under the mirror's path."
+  }
+}

@@ -205,3 +205,12 @@ run "mirror_without_scheme" {
     mirrors = { ubuntu = "mirror.lan" }
   }
 }
+
+run "registry_without_scheme" {
+  command         = plan
+  expect_failures = [var.registries]
+
+  variables {
+    registries = { "registry.example:5000" = "registry.example:5000" }
+  }
+}
