@@ -106,9 +106,9 @@ images: ## build the images of platform/images, and push them to REGISTRY if it 
 gpu-node: setup-platform ## pass Terraform's machine to the Pulumi stack STACK (default: gpu)
 	@infra/terraform-hypervisor/to-pulumi.sh "$${STACK:-gpu}"
 
-test-infra: setup-platform $(SEAWEEDFS)/.done ## run the tests of the platform's code that need no cluster (needs Go: it builds OpenTofu)
+test-infra: setup-platform setup-proof $(SEAWEEDFS)/.done ## run the tests of the platform's code that need no cluster (needs Go: it builds OpenTofu)
 	$(BIN)/python -m tests.infra.build
-	$(BIN)/python -m testbed.build kustomize
+	$(BIN)/python -m testbed.build kustomize pulumi
 	@tests/infra/packages.sh .cache/infra-packages
 	$(BIN)/python -m pytest tests/infra $(PYTEST_ARGS)
 
