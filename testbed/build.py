@@ -46,6 +46,7 @@ PARTS = {
     "control-plane": Part(
         "kubernetes", _named("k8s.io/kubernetes/cmd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
     ),
+    "cyclonus": Part("cyclonus", {"cyclonus": "codeintel.test/cluster/cyclonus"}),
     "kwok": Part("kwok", {"kwok": "sigs.k8s.io/kwok/cmd/kwok"}),
     "node": Part("kubernetes", _named("k8s.io/kubernetes/cmd", "kubelet", "kube-proxy")),
     "coredns": Part("coredns", {"coredns": "github.com/coredns/coredns"}),
@@ -113,7 +114,8 @@ def _go() -> str:
 
 
 def _digest(part: Part) -> str:
-    words = [(part.folder / name).read_bytes() for name in ("go.mod", "go.sum")]
+    sources = sorted(part.folder.glob("*.go"))
+    words = [file.read_bytes() for file in (part.folder / "go.mod", part.folder / "go.sum", *sources)]
     return hashlib.sha256(
         b"\0".join([*words, go(part.folder, "env", "GOVERSION").encode(), _ldflags(part).encode(), part.tags.encode()])
     ).hexdigest()[:12]

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 PART_OF = "codeintel"
 GPU = "nvidia.com/gpu"
 GPU_PRESENT = "nvidia.com/gpu.present"
+APP_LABEL = "app.kubernetes.io/name"
+NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 
 
 class Namespace:

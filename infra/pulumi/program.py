@@ -28,7 +28,6 @@ from infra.pulumi.components.trainer import CodeRuntime, Trainer
 from infra.pulumi.names import Namespace
 from infra.pulumi.parts.namespace import GuardedNamespace
 from infra.pulumi.parts.site import Site
-from infra.pulumi.parts.traffic import Peer, TrafficRules, allow
 from infra.pulumi.settings import Settings
 
 Made = Mapping[str, pulumi.ComponentResource]
@@ -93,8 +92,6 @@ def build(settings: Settings) -> None:
     for name, need in settings.components.left_out().items():
         pulumi.log.warn(f"{name} is left out: it needs {need}, which is off")
     gates = GuardedNamespace(site, Namespace.GATES, "restricted")
-    api = Peer(cidrs=settings.network.api_server, ports=(443, 6443))
-    allow(site, Namespace.GATES, "gate", TrafficRules(out=[api]), pulumi.ResourceOptions(parent=gates))
     _components(site, gates)
     _export(settings)
     _export_slices(settings)
@@ -119,11 +116,7 @@ def _components(site: Site, gates: pulumi.Resource) -> None:
 
 def _space(site: Site, name: str, made: Made) -> GuardedNamespace:
     after = [made[each] for each in SPACES[name].after if each in made]
-    space = GuardedNamespace(site, name, SPACES[name].level, pulumi.ResourceOptions(depends_on=after))
-    if site.settings.components.has("observability"):
-        inside = pulumi.ResourceOptions(parent=space)
-        allow(site, name, "monitored", TrafficRules(into=[Peer(Namespace.MONITORING)]), inside)
-    return space
+    return GuardedNamespace(site, name, SPACES[name].level, pulumi.ResourceOptions(depends_on=after))
 
 
 def _export(settings: Settings) -> None:

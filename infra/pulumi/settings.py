@@ -20,6 +20,7 @@ from ml.training.runtime import SLICES
 PREFIX = "codeintel:"
 QUANTITY = r"^[1-9][0-9]*(m|k|M|G|T|Ki|Mi|Gi|Ti)?$"
 CIDR = r"^[0-9]{1,3}(\.[0-9]{1,3}){3}/[0-9]{1,2}$"
+PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 
 Quantity = Annotated[str, Field(pattern=QUANTITY)]
 Cidr = Annotated[str, Field(pattern=CIDR)]
@@ -148,12 +149,14 @@ class Storage(Section):
 class Network(Section):
     """Allowed traffic beyond the pods' namespaces; everything else is denied."""
 
-    api_server: tuple[Cidr, ...] = Field(
-        ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"), description="addresses of the Kubernetes API server"
-    )
+    api_server: tuple[Cidr, ...] = Field(PRIVATE, description="addresses of the Kubernetes API server")
+    nodes: tuple[Cidr, ...] = Field(PRIVATE, description="addresses of the nodes, whose metrics Prometheus reads")
     git: tuple[Cidr, ...] = Field((), description="addresses of the git servers that are indexed")
     downloads: bool = Field(
-        False, description="lets model caches and training images reach the internet (HTTPS); false: air gap"
+        False, description="lets models and training download weights from the internet (HTTPS); false: air gap"
+    )
+    weights: tuple[Cidr, ...] = Field(
+        (), description="addresses of your own storage of weights, if models.base is there"
     )
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -114,41 +113,9 @@ def test_the_keys_are_those_of_the_stores(whole: State) -> None:
     assert records["langfuse-secret-key"] == langfuse["secret-key"]
 
 
-def peers(policy: Object, way: str, side: str) -> Iterator[tuple[Any, Any, tuple[int, ...]]]:
-    """Yield the namespace (or address), app and ports of each peer."""
-    for rule in policy["spec"][way]:
-        ports = tuple(each["port"] for each in rule.get("ports", []))
-        for peer in rule[side]:
-            space = peer.get("namespaceSelector", {}).get("matchLabels", {}).get("kubernetes.io/metadata.name")
-            app = peer.get("podSelector", {}).get("matchLabels", {}).get("app.kubernetes.io/name")
-            yield space or peer["ipBlock"]["cidr"], app, ports
-
-
-def test_the_policies_select_the_stages_pods_and_no_others_of_kubeflow(whole: State) -> None:
-    assert {each["podMetadata"]["labels"]["app.kubernetes.io/name"] for name in NAMES for _, each in stages(name)} == {
-        "learning"
-    }
-    for service, port in (("qdrant", 6333), ("mlflow", 5000)):
-        into = list(peers(objects(whole, "NetworkPolicy", "codeintel-data")[f"{service}-traffic"], "ingress", "from"))
-        (way,) = (each for each in into if each[0] == SPACE)
-        assert way[1] == "learning"
-        assert port in way[2]
-
-
-def test_the_stages_reach_what_their_settings_name(whole: State) -> None:
-    policy = objects(whole, "NetworkPolicy")["learning-traffic"]
-    assert policy["spec"]["podSelector"] == {"matchLabels": {"app.kubernetes.io/name": "learning"}}
-    found = set(peers(policy, "egress", "to"))
-    assert found == {
-        ("codeintel-data", "qdrant", (6333,)),
-        ("codeintel-data", "mlflow", (5000,)),
-        ("langfuse", None, (3000,)),
-        ("kourier-system", None, ()),
-        ("knative-serving", None, ()),
-        ("codeintel-models", None, ()),
-        ("10.1.0.0/16", None, (22, 443)),
-        ("0.0.0.0/0", None, (443,)),  # the base model, because downloads are on
-    }
+def test_the_stages_pods_carry_the_label_that_policies_select() -> None:
+    labels = {each["podMetadata"]["labels"]["app.kubernetes.io/name"] for name in NAMES for _, each in stages(name)}
+    assert labels == {"learning"}
 
 
 @pytest.mark.parametrize("lacking", ["pipelines", "qdrant", "mlflow"])
@@ -216,8 +183,6 @@ def test_drift_is_measured_nightly_and_its_figures_handed_to_an_assistant(whole:
     }  # fmt: skip
     mounts = {each["mountPath"] for each in job["volumeMounts"]}
     assert ours["CODEINTEL_DATA_DIR"]["value"] in mounts
-    reached = peers(objects(whole, "NetworkPolicy", "codeintel")["drift-traffic"], "egress", "to")
-    assert set(reached) == {("codeintel-data", "mlflow", (5000,)), ("langfuse", None, (3000,))}
 
 
 def test_without_langfuse_drift_reads_the_assistants_own_log() -> None:

@@ -17,7 +17,6 @@ from infra.pulumi.names import (
 )
 from infra.pulumi.parts.secret import copied_secret, generated_secret
 from infra.pulumi.parts.site import SKIP_AWAIT, Site
-from infra.pulumi.parts.traffic import Peer, TrafficRules, allow
 from infra.pulumi.parts.workload import (
     TMP,
     Limits,
@@ -48,7 +47,7 @@ LONGEST_ANSWER = 60  # seconds to finish running answers when the pod stops
 
 
 class Assistant(pulumi.ComponentResource):
-    """The service with its API key; it may reach Qdrant, the models, MLflow and Langfuse, and nothing else."""
+    """The service with its API key."""
 
     def __init__(
         self,
@@ -68,7 +67,6 @@ class Assistant(pulumi.ComponentResource):
             keys = {each.key: each.key for each in (HEADERS, LANGFUSE_PUBLIC, LANGFUSE_SECRET)}
             needed.append(copied_secret(site, traces, HEADERS.secret, space, keys, mine))
         service(site, ASSISTANT, mine, awaited=False)
-        allow(site, space, ASSISTANT.name, traffic_rules(site), mine)
         after = pulumi.ResourceOptions(parent=self, depends_on=needed)
         self._server(after)
         if site.settings.assistant.repositories:
@@ -115,8 +113,6 @@ class Assistant(pulumi.ComponentResource):
             mounts={"data": DATA, "tmp": TMP},
         )
         pod = Pod([job], volumes=[scratch("data", "20Gi"), scratch("tmp", "1Gi")], restart="OnFailure")
-        out = [Peer(QDRANT.namespace, QDRANT.name, ports=(QDRANT.port,)), *_git(self.site)]
-        allow(self.site, ASSISTANT.namespace, INDEXER, TrafficRules(out=out), pulumi.ResourceOptions(parent=self))
         nightly(self.site, INDEXER, ASSISTANT.namespace, NIGHTLY, template(INDEXER, pod), opts, RESTARTS)
 
 
@@ -151,26 +147,3 @@ def environment(site: Site, store_key: SecretKey) -> dict[str, str | SecretKey]:
             "CODEINTEL_LANGFUSE_SECRET_KEY": LANGFUSE_SECRET,
         }
     return made
-
-
-def traffic_rules(site: Site) -> TrafficRules:
-    """Return the traffic rules of the assistant."""
-    return TrafficRules(into=[Peer(ports=(ASSISTANT.port,))], out=egress_peers(site))
-
-
-def egress_peers(site: Site) -> list[Peer]:
-    """Return the peers that its settings name: outside the cluster, only the configured git servers."""
-    parts = site.settings.components
-    out = [Peer(QDRANT.namespace, QDRANT.name, ports=(QDRANT.port,)), *_git(site)]
-    if parts.has("models"):
-        out += [Peer(Namespace.KOURIER), Peer(Namespace.KNATIVE), Peer(Namespace.MODELS)]
-    if parts.has("mlflow"):
-        out.append(Peer(MLFLOW.namespace, MLFLOW.name, ports=(MLFLOW.port,)))
-    if parts.has("langfuse"):
-        out.append(Peer(Namespace.LANGFUSE, ports=(LANGFUSE.port,)))
-    return out
-
-
-def _git(site: Site) -> list[Peer]:
-    addresses = site.settings.network.git
-    return [Peer(cidrs=addresses, ports=(22, 443))] if addresses else []

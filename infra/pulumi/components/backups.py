@@ -17,7 +17,6 @@ from infra.pulumi.names import (
     SecretKey,
 )
 from infra.pulumi.parts.site import ROOT, Site
-from infra.pulumi.parts.traffic import Peer, TrafficRules, allow
 from infra.pulumi.parts.workload import TMP, Limits, Pod, container, nightly, scratch, template
 
 SCRIPT = ROOT / "platform" / "backup" / "backup.py"
@@ -35,18 +34,12 @@ class Backups(pulumi.ComponentResource):
         files = k8s.core.v1.ConfigMap(
             "backup", metadata=site.meta(APP, Namespace.DATA), data={SCRIPT.name: SCRIPT.read_text()}, opts=mine
         )
-        allow(site, Namespace.DATA, APP, TrafficRules(out=self._egress_peers()), mine)
         after = pulumi.ResourceOptions(parent=self, depends_on=[files])
         parts = site.settings.components
         for what, needed in (("databases", "postgres"), ("vectors", "qdrant"), ("artifacts", "mlflow")):
             if parts.has(needed):
                 self._nightly(what, after)
         self.register_outputs({})
-
-    def _egress_peers(self) -> list[Peer]:
-        services = [Peer(each.namespace, each.name, ports=(each.port,)) for each in (OBJECTS, POSTGRES, QDRANT)]
-        elsewhere = self.site.settings.backups
-        return services + ([Peer(cidrs=elsewhere.addresses)] if elsewhere.addresses else [])
 
     def _nightly(self, what: str, opts: pulumi.ResourceOptions) -> None:
         script = k8s.core.v1.VolumeArgs(name="script", config_map=k8s.core.v1.ConfigMapVolumeSourceArgs(name=APP))

@@ -24,7 +24,7 @@ class CertManager(pulumi.ComponentResource):
     def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("codeintel:platform:CertManager", "cert-manager", None, opts)
         mine = pulumi.ResourceOptions(parent=self)
-        space = GuardedNamespace(site, Namespace.CERT_MANAGER, "restricted", mine, foreign=True)
+        space = GuardedNamespace(site, Namespace.CERT_MANAGER, "restricted", mine)
         values = {
             "crds": {"enabled": True},
             "resources": SMALL,

@@ -20,7 +20,7 @@ class DevicePlugin(pulumi.ComponentResource):
     def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("codeintel:platform:DevicePlugin", "device-plugin", None, opts)
         mine = pulumi.ResourceOptions(parent=self)
-        space = GuardedNamespace(site, Namespace.GPU, "privileged", mine, foreign=True)
+        space = GuardedNamespace(site, Namespace.GPU, "privileged", mine)
         release(
             site,
             "nvidia-device-plugin",

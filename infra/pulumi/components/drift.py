@@ -3,9 +3,8 @@
 import pulumi
 
 from infra.pulumi.components.assistant import DATA, environment
-from infra.pulumi.names import ASSISTANT, LANGFUSE, MLFLOW, QDRANT_READER, Namespace
+from infra.pulumi.names import ASSISTANT, QDRANT_READER
 from infra.pulumi.parts.site import Site
-from infra.pulumi.parts.traffic import Peer, TrafficRules, allow
 from infra.pulumi.parts.workload import TMP, Limits, Pod, claimed, container, nightly, scratch, template
 
 APP = "drift"
@@ -25,10 +24,6 @@ class Drift(pulumi.ComponentResource):
     def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("codeintel:platform:Drift", "drift", None, opts)
         mine = pulumi.ResourceOptions(parent=self)
-        out = [Peer(MLFLOW.namespace, MLFLOW.name, ports=(MLFLOW.port,))]
-        if site.settings.components.has("langfuse"):
-            out.append(Peer(Namespace.LANGFUSE, ports=(LANGFUSE.port,)))
-        allow(site, ASSISTANT.namespace, APP, TrafficRules(out=out), mine)
         known = environment(site, QDRANT_READER)
         job = container(
             APP,

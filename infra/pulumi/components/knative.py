@@ -58,8 +58,7 @@ class Knative(pulumi.ComponentResource):
     def _manifests(self) -> Sequence[pulumi.Resource]:
         mine = pulumi.ResourceOptions(parent=self)
         spaces = [
-            GuardedNamespace(self.site, name, "baseline", mine, foreign=True)
-            for name in (Namespace.KNATIVE, Namespace.KOURIER)
+            GuardedNamespace(self.site, name, "baseline", mine) for name in (Namespace.KNATIVE, Namespace.KOURIER)
         ]
         crds = manifest(self.site, "serving-crds.yaml", pulumi.ResourceOptions(parent=self, depends_on=spaces))
         established = Gate(

@@ -10,7 +10,6 @@ from infra.pulumi.parts.chart import release
 from infra.pulumi.parts.gate import Gate
 from infra.pulumi.parts.namespace import GuardedNamespace
 from infra.pulumi.parts.site import Site
-from infra.pulumi.parts.traffic import INTERNET, TrafficRules, allow
 
 LOCAL_KINDS = ("localmodelcaches.serving.kserve.io", "localmodelnodegroups.serving.kserve.io")
 KINDS = ("inferenceservices.serving.kserve.io", "clusterservingruntimes.serving.kserve.io", *LOCAL_KINDS)
@@ -38,7 +37,7 @@ class KServe(pulumi.ComponentResource):
         self.site = site
         # The cache's agent writes models to a folder on the node.
         mine = pulumi.ResourceOptions(parent=self)
-        space = GuardedNamespace(site, Namespace.KSERVE, "privileged", mine, foreign=True)
+        space = GuardedNamespace(site, Namespace.KSERVE, "privileged", mine)
         crds = [self._chart(name, {}, [space]) for name in ("kserve-crd", "kserve-localmodel-crd")]
         established = Gate(site, "kserve-kinds", KINDS, [], pulumi.ResourceOptions(parent=self, depends_on=crds))
         controller = self._chart("kserve-resources", controller_values(), [established])
@@ -49,11 +48,7 @@ class KServe(pulumi.ComponentResource):
 
     def _downloads(self, opts: pulumi.ResourceOptions) -> None:
         """Create the namespace of the cache's download jobs, which KServe expects to exist."""
-        space = GuardedNamespace(self.site, Namespace.DOWNLOADS, "baseline", opts)
-        if self.site.settings.network.downloads:
-            allow(
-                self.site, Namespace.DOWNLOADS, None, TrafficRules(out=[INTERNET]), pulumi.ResourceOptions(parent=space)
-            )
+        GuardedNamespace(self.site, Namespace.DOWNLOADS, "baseline", opts)
         if self.site.settings.has_gpu and self.site.settings.caches_models:
             # KServe sets no toleration for the GPU node's taint and has no setting for one.
             change_pods(self.site, TOLERATING, TOLERATE, opts, Namespace.DOWNLOADS)

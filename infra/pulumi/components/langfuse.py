@@ -37,7 +37,7 @@ class Langfuse(pulumi.ComponentResource):
     ) -> None:
         super().__init__("codeintel:platform:Langfuse", "langfuse", None, opts)
         mine = pulumi.ResourceOptions(parent=self)
-        space = GuardedNamespace(site, Namespace.LANGFUSE, "baseline", mine, foreign=True)
+        space = GuardedNamespace(site, Namespace.LANGFUSE, "baseline", mine)
         inside = pulumi.ResourceOptions(parent=self, depends_on=[space])
         operator = release(site, "clickhouse-operator-helm", Namespace.LANGFUSE, {}, inside)
         gate = Gate(site, "clickhouse", KINDS, [], pulumi.ResourceOptions(parent=self, depends_on=[operator]))

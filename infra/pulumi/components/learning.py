@@ -6,12 +6,11 @@ from collections.abc import Mapping
 import pulumi
 import pulumi_kubernetes as k8s
 
-from infra.pulumi.components.assistant import LANGFUSE_PUBLIC, LANGFUSE_SECRET, egress_peers, environment
+from infra.pulumi.components.assistant import LANGFUSE_PUBLIC, LANGFUSE_SECRET, environment
 from infra.pulumi.names import GPU, GPU_PRESENT, QDRANT_KEY, QDRANT_READER, RUNTIME_CLASS, Namespace, SecretKey
 from infra.pulumi.parts.admission import change_pods
 from infra.pulumi.parts.secret import copied_secret
 from infra.pulumi.parts.site import Site
-from infra.pulumi.parts.traffic import INTERNET, TrafficRules, allow
 from infra.pulumi.parts.workload import Limits, Pod, claim, claimed, container, template
 from ml.pipelines.names import (
     READS,
@@ -39,7 +38,7 @@ HUB = "hf://"
 
 
 class Learning(pulumi.ComponentResource):
-    """Settings, secrets, the workspace volume, and the traffic rules of the stages' pods."""
+    """Settings, secrets, and the workspace volume."""
 
     def __init__(
         self,
@@ -55,8 +54,6 @@ class Learning(pulumi.ComponentResource):
         if traces is not None:
             keys = dict(zip(map(key, RECORD_KEYS), (LANGFUSE_PUBLIC.key, LANGFUSE_SECRET.key), strict=True))
             copied_secret(site, traces, RECORDS_SECRET, SPACE, keys, mine)
-        weights = [INTERNET] if site.settings.network.downloads else []
-        allow(site, SPACE, STAGE, TrafficRules(out=[*egress_peers(site), *weights]), mine)
         workspace = claim(site, WORKSPACE_CLAIM, SPACE, site.settings.storage.workspace, mine)
         self._hand_over(pulumi.ResourceOptions(parent=self, depends_on=[workspace], delete_before_replace=True))
         if site.settings.stages_see_card:

@@ -3,9 +3,8 @@
 import pulumi
 import pulumi_kubernetes as k8s
 
-from infra.pulumi.names import MLFLOW, OBJECTS, OBJECTS_ID, OBJECTS_KEY, POSTGRES, Namespace, SecretKey
+from infra.pulumi.names import MLFLOW, OBJECTS, OBJECTS_ID, OBJECTS_KEY, POSTGRES, SecretKey
 from infra.pulumi.parts.site import Site
-from infra.pulumi.parts.traffic import Peer, TrafficRules, allow
 from infra.pulumi.parts.workload import (
     TMP,
     Limits,
@@ -17,7 +16,6 @@ from infra.pulumi.parts.workload import (
     service,
     template,
 )
-from ml.pipelines.names import STAGE
 
 DATABASE = "mlflow"
 
@@ -29,13 +27,6 @@ class MLflow(pulumi.ComponentResource):
         super().__init__("codeintel:platform:MLflow", "mlflow", None, opts)
         mine = pulumi.ResourceOptions(parent=self)
         service(site, MLFLOW, mine)
-        users = [
-            Peer(Namespace.ASSISTANT, ports=(MLFLOW.port,)),
-            Peer(Namespace.MODELS, ports=(MLFLOW.port,)),
-            Peer(Namespace.PIPELINES, STAGE, ports=(MLFLOW.port,)),
-        ]
-        stores = [Peer(each.namespace, each.name, ports=(each.port,)) for each in (POSTGRES, OBJECTS)]
-        allow(site, MLFLOW.namespace, MLFLOW.name, TrafficRules(into=users, out=stores), mine)
         k8s.apps.v1.Deployment(
             "mlflow",
             metadata=site.meta(MLFLOW.name, MLFLOW.namespace, runs=True),

@@ -8,7 +8,6 @@ import pulumi_kubernetes as k8s
 
 from infra.pulumi.names import MLFLOW, Namespace
 from infra.pulumi.parts.site import Site
-from infra.pulumi.parts.traffic import INTERNET, Peer, TrafficRules, allow
 from ml.serving import (
     AdapterSource,
     AutoscalingArgs,
@@ -38,12 +37,6 @@ class Models(pulumi.ComponentResource):
         after = pulumi.ResourceOptions(parent=self, depends_on=[runtime, *caches])
         self._object(production_model(production_args(site)), pulumi.ResourceOptions.merge(after, REPLACED))
         self._object(autoscaling_model(autoscaling_args(site)), after)
-        # Ingress: Knative's activator, autoscaler and Kourier. Egress: weights, where downloads are allowed.
-        outside = [INTERNET] if site.settings.network.downloads else []
-        if site.settings.components.has("mlflow"):
-            outside.append(Peer(MLFLOW.namespace, MLFLOW.name, ports=(MLFLOW.port,)))
-        callers = [Peer(space) for space in (Namespace.KNATIVE, Namespace.KOURIER, Namespace.ASSISTANT)]
-        allow(site, Namespace.MODELS, None, TrafficRules(into=callers, out=[Peer(Namespace.KNATIVE), *outside]), mine)
         self.register_outputs({})
 
     def _object(self, thing: dict[str, Any], opts: pulumi.ResourceOptions) -> pulumi.Resource:

@@ -2,15 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pulumi
 import pulumi_kubernetes as k8s
 
-from infra.pulumi.names import BUCKETS, MLFLOW, OBJECTS, OBJECTS_ID, OBJECTS_KEY, Namespace
+from infra.pulumi.names import BUCKETS, OBJECTS, OBJECTS_ID, OBJECTS_KEY
 from infra.pulumi.parts.secret import generated_secret
 from infra.pulumi.parts.site import Site
-from infra.pulumi.parts.traffic import Peer, TrafficRules, allow
 from infra.pulumi.parts.workload import (
     TMP,
     Limits,
@@ -45,14 +43,6 @@ class ObjectStore(pulumi.ComponentResource):
             rendered=lambda made: {CONFIG: identities(made)},
         )
         service(site, OBJECTS, mine)
-        users = [Peer(MLFLOW.namespace, MLFLOW.name), Peer(Namespace.LANGFUSE), Peer(OBJECTS.namespace, "backup")]
-        allow(
-            site,
-            OBJECTS.namespace,
-            OBJECTS.name,
-            TrafficRules(into=[replace(each, ports=(OBJECTS.port,)) for each in users]),
-            mine,
-        )
         self._server(pulumi.ResourceOptions(parent=self, depends_on=[self.secret]))
         self.register_outputs({})
 

@@ -9,6 +9,7 @@ import pulumi_kubernetes as k8s
 import yaml
 
 from infra.pulumi.names import (
+    APP_LABEL,
     ASSISTANT,
     ASSISTANT_KEY,
     GRAFANA_ADMIN,
@@ -23,7 +24,6 @@ from infra.pulumi.parts.gate import Gate
 from infra.pulumi.parts.namespace import GuardedNamespace
 from infra.pulumi.parts.secret import generated_secret
 from infra.pulumi.parts.site import ROOT, Site
-from infra.pulumi.parts.traffic import APP_LABEL
 
 KINDS = tuple(f"{kind}.monitoring.coreos.com" for kind in ("prometheusrules", "servicemonitors", "podmonitors"))
 SAMPLE = {
@@ -42,7 +42,7 @@ class Observability(pulumi.ComponentResource):
         super().__init__("codeintel:platform:Observability", "observability", None, opts)
         mine = pulumi.ResourceOptions(parent=self)
         # node-exporter reads the host's /proc and /sys.
-        space = GuardedNamespace(site, Namespace.MONITORING, "privileged", mine, foreign=True)
+        space = GuardedNamespace(site, Namespace.MONITORING, "privileged", mine)
         inside = pulumi.ResourceOptions(parent=self, depends_on=[space])
         login = generated_secret(
             site, Namespace.MONITORING, GRAFANA_ADMIN.secret, (GRAFANA_ADMIN.key,), inside, {"admin-user": "admin"}

@@ -24,7 +24,7 @@ class Pipelines(pulumi.ComponentResource):
         super().__init__("codeintel:platform:Pipelines", "pipelines", None, opts)
         self.site = site
         mine = pulumi.ResourceOptions(parent=self)
-        space = GuardedNamespace(site, Namespace.PIPELINES, "baseline", mine, foreign=True)
+        space = GuardedNamespace(site, Namespace.PIPELINES, "baseline", mine)
         scoped = self._directory(SCOPED, _mirrored(site, SCOPED) or scoped_source(), [space])
         gate = Gate(site, "pipelines", KINDS, [], pulumi.ResourceOptions(parent=self, depends_on=[scoped]))
         inside = pulumi.ResourceOptions(parent=self, depends_on=[space])

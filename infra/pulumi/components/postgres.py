@@ -1,15 +1,13 @@
 """Postgres for MLflow and Langfuse: a database and a user each, isolated from the other."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pulumi
 import pulumi_kubernetes as k8s
 
-from infra.pulumi.names import DATABASES, MLFLOW, POSTGRES, POSTGRES_ADMIN, Namespace
+from infra.pulumi.names import DATABASES, POSTGRES, POSTGRES_ADMIN
 from infra.pulumi.parts.secret import generated_secret
 from infra.pulumi.parts.site import Site
-from infra.pulumi.parts.traffic import Peer, TrafficRules, allow
 from infra.pulumi.parts.workload import (
     TMP,
     Limits,
@@ -46,14 +44,6 @@ class Postgres(pulumi.ComponentResource):
             rendered=lambda made: {"databases.sql": databases(made)},
         )
         service(site, POSTGRES, mine)
-        users = [Peer(MLFLOW.namespace, MLFLOW.name), Peer(Namespace.LANGFUSE), Peer(POSTGRES.namespace, "backup")]
-        allow(
-            site,
-            POSTGRES.namespace,
-            POSTGRES.name,
-            TrafficRules(into=[replace(each, ports=(POSTGRES.port,)) for each in users]),
-            mine,
-        )
         self._server(pulumi.ResourceOptions(parent=self, depends_on=[self.secret]))
         self.register_outputs({})
 

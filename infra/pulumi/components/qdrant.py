@@ -1,14 +1,11 @@
 """Qdrant, the vector store: objects of our own instead of its chart, so that it needs no chart repository."""
 
-from dataclasses import replace
-
 import pulumi
 import pulumi_kubernetes as k8s
 
-from infra.pulumi.names import QDRANT, QDRANT_KEY, QDRANT_READER, Namespace
+from infra.pulumi.names import QDRANT, QDRANT_KEY, QDRANT_READER
 from infra.pulumi.parts.secret import generated_secret
 from infra.pulumi.parts.site import Site
-from infra.pulumi.parts.traffic import Peer, TrafficRules, allow
 from infra.pulumi.parts.workload import (
     TMP,
     Limits,
@@ -21,7 +18,6 @@ from infra.pulumi.parts.workload import (
     service,
     template,
 )
-from ml.pipelines.names import STAGE
 
 USER = 1000  # of the unprivileged image
 GRPC = 6334
@@ -37,14 +33,6 @@ class Qdrant(pulumi.ComponentResource):
         self.site, mine = site, pulumi.ResourceOptions(parent=self)
         self.secret = generated_secret(site, QDRANT.namespace, QDRANT.name, (QDRANT_KEY.key, QDRANT_READER.key), mine)
         service(site, QDRANT, mine, {"grpc": GRPC})
-        users = [Peer(Namespace.ASSISTANT), Peer(Namespace.PIPELINES, STAGE), Peer(QDRANT.namespace, "backup")]
-        allow(
-            site,
-            QDRANT.namespace,
-            QDRANT.name,
-            TrafficRules(into=[replace(each, ports=(QDRANT.port, GRPC)) for each in users]),
-            mine,
-        )
         self._server(pulumi.ResourceOptions(parent=self, depends_on=[self.secret]))
         self.register_outputs({})
 

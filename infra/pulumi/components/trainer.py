@@ -23,7 +23,7 @@ class Trainer(pulumi.ComponentResource):
     def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("codeintel:platform:Trainer", "trainer", None, opts)
         mine = pulumi.ResourceOptions(parent=self)
-        space = GuardedNamespace(site, Namespace.TRAINER, "restricted", mine, foreign=True)
+        space = GuardedNamespace(site, Namespace.TRAINER, "restricted", mine)
         after = pulumi.ResourceOptions(parent=self, depends_on=[space])
         chart = release(site, "kubeflow-trainer", Namespace.TRAINER, controller_values(), after)
         sample = code_runtime(site)

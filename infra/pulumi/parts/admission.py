@@ -3,8 +3,8 @@
 import pulumi
 import pulumi_kubernetes as k8s
 
+from infra.pulumi.names import APP_LABEL, NAMESPACE_LABEL
 from infra.pulumi.parts.site import Site
-from infra.pulumi.parts.traffic import APP_LABEL, NAMESPACE_LABEL
 
 
 def change_pods(

@@ -7,9 +7,8 @@ from typing import Literal
 import pulumi
 import pulumi_kubernetes as k8s
 
-from infra.pulumi.names import SecretKey, Service
+from infra.pulumi.names import APP_LABEL, SecretKey, Service
 from infra.pulumi.parts.site import SKIP_AWAIT, Site
-from infra.pulumi.parts.traffic import APP_LABEL
 
 TMP = "/tmp"  # noqa: S108  a volume of its own in each container
 USER = 65532  # distroless images' user, for images that set none
