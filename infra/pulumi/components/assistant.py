@@ -34,6 +34,7 @@ from infra.pulumi.parts.workload import (
 DATA = "/data"
 INDEXER = "indexer"
 NIGHTLY = "15 2 * * *"
+INDEXING, STORE = ("HOME", "CODEINTEL_DATA_DIR"), "CODEINTEL_STORE"  # the settings that indexing reads
 KEYS = (QDRANT_KEY.key, QDRANT_READER.key)  # the service only reads the index; the indexer writes it
 RESTARTS = (
     5  # retries of an indexer, 10 to 160 seconds apart: longer than the lock of a writer that was lost with its node
@@ -104,12 +105,13 @@ class Assistant(pulumi.ComponentResource):
         )
 
     def _indexer(self, opts: pulumi.ResourceOptions) -> None:
+        known = environment(self.site, QDRANT_KEY)
         job = container(
             INDEXER,
             self.site.image("assistant"),
             Limits("1", "2Gi", "4Gi"),
             args=["index", *self.site.settings.assistant.repositories],
-            env=environment(self.site, QDRANT_KEY),
+            env={name: value for name, value in known.items() if name in INDEXING or name.startswith(STORE)},
             mounts={"data": DATA, "tmp": TMP},
         )
         pod = Pod([job], volumes=[scratch("data", "20Gi"), scratch("tmp", "1Gi")], restart="OnFailure")
