@@ -22,7 +22,7 @@ variable "vcpus" {
   description = "Virtual CPUs of the VM."
   type        = number
   nullable    = false
-  default     = 8
+  default     = 12
 
   validation {
     condition     = var.vcpus >= 2 && floor(var.vcpus) == var.vcpus
@@ -63,7 +63,7 @@ variable "memory_gib" {
   description = "Memory of the VM in GiB; it is locked on the host, because the GPU accesses it directly."
   type        = number
   nullable    = false
-  default     = 32
+  default     = 48
 
   validation {
     condition     = var.memory_gib >= 8 && floor(var.memory_gib) == var.memory_gib

@@ -18,7 +18,7 @@ run "defaults_pin_nothing" {
   command = plan
 
   assert {
-    condition     = output.cpu_pins == null && output.emulator_cpus == null && output.huge_page_mib == null && output.memory_mib == 32768
+    condition     = output.cpu_pins == null && output.emulator_cpus == null && output.huge_page_mib == null && output.memory_mib == 49152
     error_message = "Without pinned_cpus and huge_page_mib, the host decides."
   }
 }
@@ -34,7 +34,7 @@ run "null_means_the_default" {
   }
 
   assert {
-    condition     = output.vcpus == 8 && output.memory_mib == 32768
+    condition     = output.vcpus == 12 && output.memory_mib == 49152
     error_message = "The root module passes null for unset variables."
   }
 }
