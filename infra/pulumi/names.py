@@ -7,6 +7,14 @@ GPU = "nvidia.com/gpu"
 GPU_PRESENT = "nvidia.com/gpu.present"
 
 
+class Priority:
+    """The priority classes of the card's users (components/card.py)."""
+
+    TRAINING = "codeintel-training"
+    AUTOSCALING = "codeintel-autoscaling-test"
+    PRODUCTION = "codeintel-production"
+
+
 class Namespace:
     """The namespaces; those of other projects keep the names that their manifests expect."""
 
