@@ -9,6 +9,14 @@ APP_LABEL = "app.kubernetes.io/name"
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 
 
+class Priority:
+    """The priority classes of the card's users (components/card.py)."""
+
+    TRAINING = "codeintel-training"
+    AUTOSCALING = "codeintel-autoscaling-test"
+    PRODUCTION = "codeintel-production"
+
+
 class Namespace:
     """The namespaces; those of other projects keep the names that their manifests expect."""
 

@@ -9,6 +9,7 @@ from infra.pulumi import names
 from infra.pulumi.catalog import PARTS, SPACES, in_order
 from infra.pulumi.components.assistant import Assistant
 from infra.pulumi.components.backups import Backups
+from infra.pulumi.components.card import Card, Window
 from infra.pulumi.components.cert_manager import CertManager
 from infra.pulumi.components.device_plugin import DevicePlugin
 from infra.pulumi.components.drift import Drift
@@ -63,6 +64,7 @@ def _traces(made: Made) -> k8s.core.v1.Secret | None:
 
 FACTORIES: dict[str, Factory] = {
     "gpu_node": _alone(GpuNode),
+    "card": _alone(Card),
     "device_plugin": _alone(DevicePlugin),
     "cert_manager": _alone(CertManager),
     "knative": _alone(Knative),
@@ -79,6 +81,7 @@ FACTORIES: dict[str, Factory] = {
     "learning": _learning,
     "boards": _alone(Boards),
     "code_runtime": _alone(CodeRuntime),
+    "window": _alone(Window),
     "models": _alone(Models),
     "assistant": _assistant,
     "drift": _alone(Drift),

@@ -58,6 +58,7 @@ WAYS: tuple[Way, ...] = (
     Way((ends.BACKUP,), ends.BACKUP_TARGET, ALL_PORTS, "backups elsewhere"),
     # the API server
     Way((ends.GATES, *CONTROLLERS), ends.API_SERVER, (443, 6443), "watching and changing objects"),
+    Way((ends.TRAINING_WINDOW,), ends.API_SERVER, (443, 6443), "opening and closing the quota of trainings"),
     Way(KUBEFLOW_CONTROLLERS, ends.API_SERVER, (443, 6443), "watching and changing objects; a step reports its end"),
     Way((Anyone.ANYBODY,), ends.CERTIFICATES_WEBHOOK, (10250,), "the API server calls the webhook"),
     Way((Anyone.ANYBODY,), ends.KSERVE, (9443,), "the API server calls the webhooks"),

@@ -94,9 +94,8 @@ def test_no_pod_of_ours_reaches_an_address_that_is_not_set(whole: State) -> None
         if each["metadata"]["namespace"] not in OURS:
             continue
         assert all("to" in rule for rule in each["spec"].get("egress") or []), each["metadata"]
-        allowed = {"gate-traffic": {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"}}.get(
-            each["metadata"]["name"], set()
-        )
+        api_server = {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"}
+        allowed = api_server if each["metadata"]["name"] in ("gate-traffic", "training-window-traffic") else set()
         assert set(outside(each)) <= allowed | {"10.1.0.0/16"}, each["metadata"]
 
 
@@ -217,7 +216,7 @@ def test_a_mirror_replaces_every_address(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("slices", [4, 10])
 def test_everything_that_takes_the_card_takes_all_its_slices(slices: int) -> None:
-    state = recorded(gpu={"slices": slices})
+    state = recorded(gpu={"slices": slices, "memory": "80G"})
     [plugin] = [each for each in state.charts if "nvidia-device-plugin" in str(each.get("chart"))]
     assert f'"replicas": {slices}' in str(plugin["values"])
     for kind in ("InferenceService", "TrainingRuntime"):

@@ -29,6 +29,7 @@ POD_FIELDS = (
     "tolerations",
     "affinity",
     "runtimeclassname",
+    "priorityclassname",
     "persistent-volume-claim",
     "persistent-volume-write",
     "init-containers",
@@ -36,6 +37,8 @@ POD_FIELDS = (
 )
 CONFIG = {
     "config-features": {f"kubernetes.podspec-{field}": "enabled" for field in POD_FIELDS},
+    # A model that nobody has asked yet takes no card: the autoscaling test starts without pods.
+    "config-autoscaler": {"allow-zero-initial-scale": "true"},
     "config-network": {"ingress-class": "kourier.ingress.networking.knative.dev"},
     "config-domain": {"svc.cluster.local": ""},  # nothing is exposed outside the cluster
     # Weights take minutes to load; by default a pod is given up after ten minutes and a first request after five.

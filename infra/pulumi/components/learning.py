@@ -7,7 +7,17 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from infra.pulumi.components.assistant import LANGFUSE_PUBLIC, LANGFUSE_SECRET, environment
-from infra.pulumi.names import GPU, GPU_PRESENT, QDRANT_KEY, QDRANT_READER, RUNTIME_CLASS, Namespace, SecretKey
+from infra.pulumi.components.card import PRIORITIES
+from infra.pulumi.names import (
+    GPU,
+    GPU_PRESENT,
+    QDRANT_KEY,
+    QDRANT_READER,
+    RUNTIME_CLASS,
+    Namespace,
+    Priority,
+    SecretKey,
+)
 from infra.pulumi.parts.admission import change_pods
 from infra.pulumi.parts.secret import copied_secret
 from infra.pulumi.parts.site import Site
@@ -30,9 +40,16 @@ from ml.pipelines.names import (
 
 SPACE = Namespace.PIPELINES
 SEEING = "codeintel-stages-see-the-card"
+# The API server has already computed the priority of a pod without a class, and would reject another one than that.
+ON_CARD = {
+    "runtimeClassName": f'"{RUNTIME_CLASS}"',
+    "priorityClassName": f'"{Priority.TRAINING}"',
+    "priority": str(PRIORITIES[Priority.TRAINING]),
+}
 SEE = (
-    f'object.spec.containers.exists(each, has(each.resources.limits) && "{GPU}" in each.resources.limits)'
-    f' ? [JSONPatch{{op: "add", path: "/spec/runtimeClassName", value: "{RUNTIME_CLASS}"}}] : []'
+    f'object.spec.containers.exists(each, has(each.resources.limits) && "{GPU}" in each.resources.limits) ? ['
+    + ", ".join(f'JSONPatch{{op: "add", path: "/spec/{name}", value: {value}}}' for name, value in ON_CARD.items())
+    + "] : []"
 )
 HUB = "hf://"
 

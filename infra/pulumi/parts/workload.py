@@ -131,14 +131,27 @@ def nightly(
     opts: pulumi.ResourceOptions,
     retries: int = 2,
     longest_seconds: int | None = None,
+    kept_seconds: int | None = None,
+    time_zone: str | None = None,
+    suspended: bool = False,
 ) -> k8s.batch.v1.CronJob:
-    """Return a CronJob that never runs twice at once; `schedule` is in cron's format."""
-    job = k8s.batch.v1.JobSpecArgs(backoff_limit=retries, active_deadline_seconds=longest_seconds, template=pod)
+    """Return a CronJob that never runs twice at once; `schedule` is in cron's format.
+
+    A suspended one runs by `kubectl create job --from` alone; its jobs are removed after `kept_seconds`.
+    """
+    job = k8s.batch.v1.JobSpecArgs(
+        backoff_limit=retries,
+        active_deadline_seconds=longest_seconds,
+        ttl_seconds_after_finished=kept_seconds,
+        template=pod,
+    )
     return k8s.batch.v1.CronJob(
         name,
         metadata=site.meta(name, namespace),
         spec=k8s.batch.v1.CronJobSpecArgs(
             schedule=schedule,
+            time_zone=time_zone,
+            suspend=suspended or None,
             concurrency_policy="Forbid",
             job_template=k8s.batch.v1.JobTemplateSpecArgs(spec=job),
         ),
