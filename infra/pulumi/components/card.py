@@ -1,8 +1,9 @@
 """Who gets the card, and when: priority classes, by which the scheduler lets production give way, and a window for trainings.
 
 A pod that asks for slices takes them from pods of a lower class; these wait, and are scheduled again once the slices are
-free. All classes are below the default of 0, so nobody on the card ever takes CPU or memory from a store or the assistant,
-and above -10, below which cluster-autoscaler ignores a pod.
+free. No class is above the default of 0, so nobody on the card ever takes CPU or memory from a store or the assistant; none is
+below -10, where cluster-autoscaler ignores a pod. A training can't be below 0: JobSet writes a pod's priority into a label,
+which may not begin with a minus.
 """
 
 from typing import Literal
@@ -14,7 +15,7 @@ from infra.pulumi.names import Namespace, Priority
 from infra.pulumi.parts.site import Site
 from infra.pulumi.parts.workload import Limits, Pod, container, nightly, template
 
-PRIORITIES = {Priority.TRAINING: -1, Priority.AUTOSCALING: -2, Priority.PRODUCTION: -3}
+PRIORITIES = {Priority.TRAINING: 0, Priority.AUTOSCALING: -1, Priority.PRODUCTION: -2}
 QUOTA, APP = "training", "training-window"
 State = Literal["open", "close"]
 PODS: dict[State, str] = {"open": "100", "close": "0"}  # pods of trainings that a namespace may have
