@@ -71,7 +71,7 @@ DRIFT = _app("drift", Namespace.ASSISTANT, "drift")
 TRAINING = _app(
     "training", Namespace.ASSISTANT, "code_runtime", label="jobset.sigs.k8s.io/replicatedjob-name", value=NODE
 )
-TRAINING_WINDOW = _app("training-window", Namespace.ASSISTANT, "code_runtime")
+TRAINING_WINDOW = _app("training-window", Namespace.ASSISTANT, "window")
 QDRANT = _app(QDRANT_SERVICE.name, Namespace.DATA, "qdrant")
 POSTGRES = _app(POSTGRES_SERVICE.name, Namespace.DATA, "postgres")
 OBJECTS = _app(OBJECTS_SERVICE.name, Namespace.DATA, "object_store")
