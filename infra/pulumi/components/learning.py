@@ -53,8 +53,8 @@ class Learning(pulumi.ComponentResource):
         k8s.core.v1.ConfigMap(SETTINGS, metadata=site.meta(SETTINGS, SPACE), data=stage_settings(site), opts=mine)
         copied_secret(site, vectors, STORE_SECRET, SPACE, {WRITES: QDRANT_KEY.key, READS: QDRANT_READER.key}, mine)
         if traces is not None:
-            keys = dict(zip(map(key, RECORD_KEYS), (LANGFUSE_PUBLIC.key, LANGFUSE_SECRET.key), strict=True))
-            copied_secret(site, traces, RECORDS_SECRET, SPACE, keys, mine)
+            names = dict(zip(map(key, RECORD_KEYS), (LANGFUSE_PUBLIC.key, LANGFUSE_SECRET.key), strict=True))
+            copied_secret(site, traces, RECORDS_SECRET, SPACE, names, mine)
         weights = [INTERNET] if site.settings.network.downloads else []
         allow(site, SPACE, STAGE, TrafficRules(out=[*egress_peers(site), *weights]), mine)
         workspace = claim(site, WORKSPACE_CLAIM, SPACE, site.settings.storage.workspace, mine)

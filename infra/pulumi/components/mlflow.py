@@ -25,7 +25,13 @@ DATABASE = "mlflow"
 class MLflow(pulumi.ComponentResource):
     """One stateless server: its data is in Postgres and the object store."""
 
-    def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self,
+        site: Site,
+        database: k8s.core.v1.Secret,
+        objects: k8s.core.v1.Secret,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
         super().__init__("codeintel:platform:MLflow", "mlflow", None, opts)
         mine = pulumi.ResourceOptions(parent=self)
         service(site, MLFLOW, mine)
@@ -36,6 +42,7 @@ class MLflow(pulumi.ComponentResource):
         ]
         stores = [Peer(each.namespace, each.name, ports=(each.port,)) for each in (POSTGRES, OBJECTS)]
         allow(site, MLFLOW.namespace, MLFLOW.name, TrafficRules(into=users, out=stores), mine)
+        pod = Pod([server(site)], volumes=[scratch("tmp", "2Gi")], reads=[database, objects])
         k8s.apps.v1.Deployment(
             "mlflow",
             metadata=site.meta(MLFLOW.name, MLFLOW.namespace, runs=True),
@@ -43,7 +50,7 @@ class MLflow(pulumi.ComponentResource):
                 # Two servers would both migrate the database during an upgrade.
                 strategy=k8s.apps.v1.DeploymentStrategyArgs(type="Recreate"),
                 selector=selector(MLFLOW.name),
-                template=template(MLFLOW.name, Pod([server(site)], volumes=[scratch("tmp", "2Gi")])),
+                template=template(MLFLOW.name, pod),
             ),
             opts=mine,
         )

@@ -8,7 +8,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from infra.pulumi.names import BUCKETS, MLFLOW, OBJECTS, OBJECTS_ID, OBJECTS_KEY, Namespace
-from infra.pulumi.parts.secret import generated_secret
+from infra.pulumi.parts.secret import generated_secret, keys
 from infra.pulumi.parts.site import Site
 from infra.pulumi.parts.traffic import Peer, TrafficRules, allow
 from infra.pulumi.parts.workload import (
@@ -40,8 +40,9 @@ class ObjectStore(pulumi.ComponentResource):
             site,
             OBJECTS.namespace,
             OBJECTS.name,
-            (OBJECTS_ID.key, OBJECTS_KEY.key),
+            keys(OBJECTS_ID.key, OBJECTS_KEY.key),
             mine,
+            rotation=site.settings.rotation.object_store,
             rendered=lambda made: {CONFIG: identities(made)},
         )
         service(site, OBJECTS, mine)
@@ -79,15 +80,15 @@ class ObjectStore(pulumi.ComponentResource):
             spec=k8s.apps.v1.StatefulSetSpecArgs(
                 service_name=OBJECTS.name,
                 selector=selector(OBJECTS.name),
-                template=template(OBJECTS.name, Pod([server], volumes=volumes, user=USER)),
+                template=template(OBJECTS.name, Pod([server], volumes=volumes, user=USER, reads=[self.secret])),
                 volume_claim_templates=[claim_template(self.site, "data", self.site.settings.storage.objects)],
             ),
             opts=opts,
         )
 
 
-def identities(keys: Mapping[str, str]) -> str:
+def identities(credentials: Mapping[str, str]) -> str:
     """Return SeaweedFS's identities file: one user, limited to our buckets; no anonymous access."""
-    credentials = [{"accessKey": keys[OBJECTS_ID.key], "secretKey": keys[OBJECTS_KEY.key]}]
+    pair = {"accessKey": credentials[OBJECTS_ID.key], "secretKey": credentials[OBJECTS_KEY.key]}
     actions = [f"{action}:{bucket}" for bucket in BUCKETS for action in ("Admin", "Read", "Write", "List", "Tagging")]
-    return json.dumps({"identities": [{"name": "platform", "credentials": credentials, "actions": actions}]})
+    return json.dumps({"identities": [{"name": "platform", "credentials": [pair], "actions": actions}]})
