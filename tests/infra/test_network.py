@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -130,7 +131,7 @@ def test_prometheus_reaches_what_it_is_to_read_and_no_more(cluster: Cluster) -> 
     assert not unread
 
 
-def policies(components: dict[str, bool] | None = None, **sections: object) -> list[Object]:
+def policies(components: dict[str, bool] | None = None, **sections: Any) -> list[Object]:
     """Return the policies of a stack as its program writes them."""
     made = recorded(components, **sections).resources.values()
     return [each.inputs["spec"] for each in made if each.type.endswith(":NetworkPolicy")]
