@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from infra.pulumi.names import GPU
-from infra.pulumi.versions import versions
+from infra.pulumi.versions import registry_of, versions
 from testbed.kubernetes.api import Object
 from testbed.pulumi.state import State
 from tests.infra.recorder import pods, recorded, secret_values
@@ -193,6 +193,28 @@ def test_our_images_come_from_our_registry_and_others_from_theirs() -> None:
     images = {each["image"].split("@")[0] for _, spec in pods(state) for each in containers(spec)}
     assert f"registry.example:5000/codeintel/assistant:{versions().images['assistant'].tag}" in images
     assert any(image.startswith("docker.io/library/postgres:") for image in images)
+
+
+@pytest.mark.parametrize(
+    ("mirror", "registries"),
+    [
+        ({}, {"index.docker.io"}),
+        ({"registry": "registry.example/mirror"}, {"registry.example"}),
+        ({"registry": "registry.example/mirror", "built": "10.0.0.9:5000"}, {"10.0.0.9:5000"}),
+        ({"built": "docker.io/team"}, {"index.docker.io"}),
+    ],
+)
+def test_knative_asks_no_registry_for_a_models_tag(mirror: dict[str, str], registries: set[str]) -> None:
+    """Its controller reaches none: the revision of a tag that it would resolve is never made."""
+    state = recorded(mirror=mirror)
+    patch = next(each.inputs for each in state.resources.values() if each.name == "config-deployment")
+    unresolved = set(patch["data"]["registries-skipping-tag-resolving"].split(","))
+    kinds = ("InferenceService", "ServingRuntime")
+    models = [str(each.inputs) for each in state.resources.values() if each.inputs.get("kind") in kinds]
+    images = {image for text in models for image in re.findall(r"'image': '([^']+)'", text)}
+    assert {registry_of(image) for image in images if "@sha256:" not in image} == registries
+    assert registries <= unresolved
+    assert "dev.local" in unresolved
 
 
 def test_a_mirror_replaces_every_address(tmp_path: Path) -> None:
