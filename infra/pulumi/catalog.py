@@ -61,6 +61,7 @@ PARTS: dict[str, Part] = {
     "window": Part(needs=("gpu_node",), after=("pipelines", "card"), space=Namespace.ASSISTANT, implied=True),
     "models": Part(needs=("kserve",), after=("card",), space=Namespace.MODELS),
     "assistant": Part(needs=("qdrant",), after=("models",), space=Namespace.ASSISTANT),
+    "training": Part(needs=("code_runtime", "assistant", "mlflow"), implied=True),
     "drift": Part(needs=("assistant", "mlflow"), implied=True),
     "monitors": Part(needs=("observability",), after=("qdrant", "models", "assistant"), implied=True),
 }

@@ -26,6 +26,7 @@ from infra.pulumi.components.pipelines import Pipelines
 from infra.pulumi.components.postgres import Postgres
 from infra.pulumi.components.qdrant import Qdrant
 from infra.pulumi.components.trainer import CodeRuntime, Trainer
+from infra.pulumi.components.training import Training
 from infra.pulumi.names import Namespace
 from infra.pulumi.parts.namespace import GuardedNamespace
 from infra.pulumi.parts.site import Site
@@ -88,6 +89,7 @@ FACTORIES: dict[str, Factory] = {
     "window": _alone(Window),
     "models": _alone(Models),
     "assistant": _assistant,
+    "training": _alone(Training),
     "drift": _alone(Drift),
     "monitors": _alone(Monitors),
 }

@@ -30,7 +30,7 @@ class Way:
 
 LANGFUSE = (ends.LANGFUSE_WEB, ends.LANGFUSE_WORKER)
 CLIENTS = (ends.ASSISTANT, ends.STAGES)  # what asks the model about an index
-LEARNERS = (ends.MODELS, ends.DOWNLOADS, ends.TRAINING, ends.STAGES)
+LEARNERS = (ends.MODELS, ends.DOWNLOADS, ends.TRAINING_JOBS, ends.STAGES)
 REQUESTS = (8012, 8013)  # Knative's proxy in each pod, by HTTP/1 and HTTP/2
 NODE_METRICS = (2381, 9100, 10249, 10250, 10257, 10259)
 CONTROLLERS = (
@@ -45,19 +45,19 @@ KUBEFLOW_CONTROLLERS = (
 WAYS: tuple[Way, ...] = (
     # ours
     Way((Anyone.POD,), ends.ASSISTANT, (names.ASSISTANT.port,), "questions, also through an ingress; its API key decides"),
-    Way((*CLIENTS, ends.INDEXER, ends.BACKUP), ends.QDRANT, (names.QDRANT.port,), "search, indexing, snapshots"),
-    Way((*CLIENTS, ends.DRIFT, ends.MODELS), ends.MLFLOW, (names.MLFLOW.port,), "runs, the registry, adapters"),
-    Way((*CLIENTS, ends.DRIFT), ends.LANGFUSE_WEB, (names.LANGFUSE.port,), "traces and rated answers"),
+    Way((*CLIENTS, ends.INDEXER, ends.TRAINING, ends.BACKUP), ends.QDRANT, (names.QDRANT.port,), "search, indexing, snapshots"),
+    Way((*CLIENTS, ends.TRAINING, ends.DRIFT, ends.MODELS), ends.MLFLOW, (names.MLFLOW.port,), "runs, the registry, adapters"),
+    Way((*CLIENTS, ends.TRAINING, ends.DRIFT), ends.LANGFUSE_WEB, (names.LANGFUSE.port,), "traces and rated answers"),
     Way(CLIENTS, ends.KOURIER, (8081,), "the model: Knative's name for it leads to Kourier's inner listener"),
     Way((ends.MLFLOW, *LANGFUSE, ends.BACKUP), ends.POSTGRES, (names.POSTGRES.port,), "their databases, dumps"),
     Way((ends.MLFLOW, *LANGFUSE, ends.BACKUP), ends.OBJECTS, (names.OBJECTS.port,), "artifacts, events, backups"),
-    Way((ends.TRAINING,), ends.TRAINING, ALL_PORTS, "the pods of one job: torch's rendezvous; NCCL chooses its ports"),
+    Way((ends.TRAINING_JOBS,), ends.TRAINING_JOBS, ALL_PORTS, "the pods of one job: torch's rendezvous; NCCL chooses its ports"),
     Way((ends.INDEXER, ends.STAGES), ends.GIT, (22, 443), "the repositories to index"),
     Way(LEARNERS, ends.INTERNET, (443,), "weights from the hub"),
     Way(LEARNERS, ends.WEIGHTS, ALL_PORTS, "weights from your own storage"),
     Way((ends.BACKUP,), ends.BACKUP_TARGET, ALL_PORTS, "backups elsewhere"),
     # the API server
-    Way((ends.GATES, *CONTROLLERS), ends.API_SERVER, (443, 6443), "watching and changing objects"),
+    Way((ends.GATES, ends.TRAINING, *CONTROLLERS), ends.API_SERVER, (443, 6443), "watching and changing objects"),
     Way((ends.TRAINING_WINDOW,), ends.API_SERVER, (443, 6443), "opening and closing the quota of trainings"),
     Way(KUBEFLOW_CONTROLLERS, ends.API_SERVER, (443, 6443), "watching and changing objects; a step reports its end"),
     Way((Anyone.ANYBODY,), ends.CERTIFICATES_WEBHOOK, (10250,), "the API server calls the webhook"),

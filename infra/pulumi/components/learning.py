@@ -112,7 +112,17 @@ class Learning(pulumi.ComponentResource):
 def stage_settings(site: Site) -> Mapping[str, str]:
     """Return the stages' ConfigMap: the assistant's settings, and the model to fine-tune."""
     known: dict[str, str | SecretKey] = environment(site, QDRANT_READER)
-    if site.settings.components.has("models") and site.settings.models.base.startswith(HUB):
-        known[variable("base_model")] = site.settings.models.base.removeprefix(HUB)
+    if base := base_model(site):
+        known[variable("base_model")] = base
     wanted = {key(name): known.get(variable(name)) for name in (*SETTING_NAMES, RECORDS_URL)}
     return {name: value for name, value in wanted.items() if isinstance(value, str)}
+
+
+def base_model(site: Site) -> str | None:
+    """Return the hub's name of the model to fine-tune, or None for the small one in the image."""
+    models = site.settings.models
+    return (
+        models.base.removeprefix(HUB)
+        if site.settings.components.has("models") and models.base.startswith(HUB)
+        else None
+    )
