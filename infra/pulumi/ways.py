@@ -46,6 +46,7 @@ WAYS: tuple[Way, ...] = (
     # ours
     Way((Anyone.POD,), ends.ASSISTANT, (names.ASSISTANT.port,), "questions, also through an ingress; its API key decides"),
     Way((*CLIENTS, ends.INDEXER, ends.BACKUP), ends.QDRANT, (names.QDRANT.port,), "search, indexing, snapshots"),
+    Way((ends.QDRANT,), ends.QDRANT, (names.QDRANT_PEERS.port,), "raft, shards and searches of each other, in a cluster"),
     Way((*CLIENTS, ends.DRIFT, ends.MODELS), ends.MLFLOW, (names.MLFLOW.port,), "runs, the registry, adapters"),
     Way((*CLIENTS, ends.DRIFT), ends.LANGFUSE_WEB, (names.LANGFUSE.port,), "traces and rated answers"),
     Way(CLIENTS, ends.KOURIER, (8081,), "the model: Knative's name for it leads to Kourier's inner listener"),

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import pulumi
 import pulumi_kubernetes as k8s
 
+from infra.pulumi.components.qdrant import servers
 from infra.pulumi.names import (
     OBJECTS,
     OBJECTS_ID,
@@ -87,6 +88,6 @@ def environment(site: Site) -> Mapping[str, str | SecretKey]:
         "STORE_ENDPOINT": OBJECTS.url,
         "STORE_ACCESS_KEY": OBJECTS_ID,
         "STORE_SECRET_KEY": OBJECTS_KEY,
-        "QDRANT_URL": QDRANT.url,
+        "QDRANT_URLS": " ".join(servers(site)),
         "QDRANT_API_KEY": QDRANT_KEY,
     }
