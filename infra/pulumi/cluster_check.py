@@ -129,7 +129,7 @@ def check_nodes(settings: Settings, names: set[str]) -> None:
         if node not in names:
             there = ", ".join(sorted(names)) or "none"
             raise PlatformError(f"codeintel:gpu.nodes names {node}", f"name nodes of the cluster ({there}), or none")
-    servers = settings.vectors.nodes if settings.components.has("qdrant") else 1
-    if servers > 1 and len(names) < servers:
+    servers = settings.vectors.nodes if settings.components.has("qdrant") else 0
+    if settings.vectors.clustered and len(names) < servers:
         cause = f"codeintel:vectors.nodes is {servers}, and the cluster has {len(names)} node(s)"
         raise PlatformError(cause, "each server needs a node of its own: add nodes, or set fewer servers")

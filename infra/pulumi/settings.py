@@ -163,6 +163,11 @@ class Vectors(Section):
     shards: int | None = Field(None, ge=1, description="shards of a new collection; by default one for each server")
 
     @property
+    def clustered(self) -> bool:
+        """Whether the servers form a cluster."""
+        return self.nodes > 1
+
+    @property
     def spread(self) -> int:
         """How many shards a new collection gets."""
         return self.shards or self.nodes

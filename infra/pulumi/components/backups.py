@@ -12,7 +12,6 @@ from infra.pulumi.names import (
     OBJECTS_KEY,
     POSTGRES,
     POSTGRES_ADMIN,
-    QDRANT,
     QDRANT_KEY,
     Namespace,
     SecretKey,

@@ -38,7 +38,7 @@ class Qdrant(pulumi.ComponentResource):
     def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("codeintel:platform:Qdrant", "qdrant", None, opts)
         self.site, mine = site, pulumi.ResourceOptions(parent=self)
-        self.clustered = site.settings.vectors.nodes > 1
+        self.clustered = site.settings.vectors.clustered
         self.secret = generated_secret(
             site,
             QDRANT.namespace,
@@ -112,6 +112,6 @@ class Qdrant(pulumi.ComponentResource):
 
 def servers(site: Site) -> list[str]:
     """Return the address of each server: a snapshot holds the shards of one."""
-    nodes = site.settings.vectors.nodes
-    names = [f"{QDRANT.name}-{number}.{QDRANT_PEERS.host}" for number in range(nodes)] if nodes > 1 else [QDRANT.host]
-    return [f"http://{name}:{QDRANT.port}" for name in names]
+    vectors = site.settings.vectors
+    names = [f"{QDRANT.name}-{number}.{QDRANT_PEERS.host}" for number in range(vectors.nodes)]
+    return [f"http://{name}:{QDRANT.port}" for name in (names if vectors.clustered else [QDRANT.host])]
