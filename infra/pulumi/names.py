@@ -65,6 +65,7 @@ class SecretKey:
 
 ASSISTANT = Service("assistant", Namespace.ASSISTANT, 8321)
 QDRANT = Service("qdrant", Namespace.DATA, 6333)
+QDRANT_PEERS = Service("qdrant-peers", Namespace.DATA, 6335)  # headless: each server by its name
 POSTGRES = Service("postgres", Namespace.DATA, 5432)
 OBJECTS = Service("objects", Namespace.DATA, 8333)
 MLFLOW = Service("mlflow", Namespace.DATA, 5000)

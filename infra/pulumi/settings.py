@@ -155,6 +155,24 @@ class Models(Section):
     )
 
 
+class Vectors(Section):
+    """The Qdrant cluster: one server, or several on Kubernetes nodes of their own."""
+
+    nodes: int = Field(1, ge=1, le=64, description="Qdrant servers; from three on, the loss of one is survived")
+    replicas: int = Field(1, ge=1, description="copies of each shard, on different servers")
+    shards: int | None = Field(None, ge=1, description="shards of a new collection; by default one for each server")
+
+    @property
+    def clustered(self) -> bool:
+        """Whether the servers form a cluster."""
+        return self.nodes > 1
+
+    @property
+    def spread(self) -> int:
+        """How many shards a new collection gets."""
+        return self.shards or self.nodes
+
+
 class Assistant(Section):
     """The assistant's service."""
 
@@ -230,6 +248,7 @@ class Settings(Section):
     components: Components = Components()
     gpu: Gpu = Gpu()
     models: Models = Models()
+    vectors: Vectors = Vectors()
     assistant: Assistant = Assistant()
     storage: Storage = Storage()
     network: Network = Network()
@@ -271,6 +290,14 @@ class Settings(Section):
                     f"{self.gpu.slices} also has to hold {(WORKING_BYTES + LEAST_CACHE_BYTES) / 2**30:.2f} GiB of its own"
                     "|a smaller models.autoscalingBase, or fewer gpu.slices"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _enough_servers(self) -> "Settings":
+        nodes, replicas = self.vectors.nodes, self.vectors.replicas
+        if replicas > nodes:
+            cause = f"is {replicas}, and {nodes} server(s) hold one copy each"
+            raise ValueError(f"vectors.replicas|{cause}|a number up to {nodes}, or more vectors.nodes")
         return self
 
     @property

@@ -4,7 +4,7 @@ Ports are those of the pods, which policies see, and not those of their Services
 the chart; tests compare the two.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from infra.pulumi import ends, names
@@ -16,16 +16,18 @@ ALL_PORTS: tuple[int, ...] = ()
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Callers that may open TCP connections to a callee's ports, and why; open if the stack has both ends."""
+    """Callers that may open TCP connections to a callee's ports, and why; open `when` so set, if the stack has both ends."""
 
     callers: tuple[End, ...]
     callee: End
     ports: tuple[int, ...]
     why: str
+    when: Callable[[Settings], bool] = lambda _: True
 
     def present(self, settings: Settings) -> tuple[End, ...]:
         """Return the callers that the stack has, or none without the callee."""
-        return tuple(each for each in self.callers if each.exists(settings) and self.callee.exists(settings))
+        is_open = self.callee.exists(settings) and self.when(settings)
+        return tuple(each for each in self.callers if is_open and each.exists(settings))
 
 
 LANGFUSE = (ends.LANGFUSE_WEB, ends.LANGFUSE_WORKER)
@@ -46,6 +48,8 @@ WAYS: tuple[Way, ...] = (
     # ours
     Way((Anyone.POD,), ends.ASSISTANT, (names.ASSISTANT.port,), "questions, also through an ingress; its API key decides"),
     Way((*CLIENTS, ends.INDEXER, ends.TRAINING, ends.BACKUP), ends.QDRANT, (names.QDRANT.port,), "search, indexing, snapshots"),
+    Way((ends.QDRANT,), ends.QDRANT, (names.QDRANT_PEERS.port,), "raft, shards and each other's searches, in a cluster",
+        when=lambda settings: settings.vectors.clustered),
     Way((*CLIENTS, ends.TRAINING, ends.DRIFT, ends.MODELS), ends.MLFLOW, (names.MLFLOW.port,), "runs, the registry, adapters"),
     Way((*CLIENTS, ends.TRAINING, ends.DRIFT), ends.LANGFUSE_WEB, (names.LANGFUSE.port,), "traces and rated answers"),
     Way(CLIENTS, ends.KOURIER, (8081,), "the model: Knative's name for it leads to Kourier's inner listener"),

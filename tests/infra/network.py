@@ -39,6 +39,7 @@ OUTSIDE = {  # by the table's names, and two that are in no row
 CONFIG = {
     "codeintel:network": NETWORK,
     "codeintel:assistant": {"repositories": ["https://git.example/a.git"]},
+    "codeintel:vectors": {"nodes": 3, "replicas": 2},
     "codeintel:backups": {"endpoint": "https://backups.example", "addresses": ["10.1.5.0/24"]},
 }
 SYSTEM, ELSEWHERE = "kube-system", "default"

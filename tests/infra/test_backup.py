@@ -131,13 +131,24 @@ class Snapshots(Handler):
         self._answer("DELETE")
 
 
-def test_a_collections_snapshot_is_copied_and_removed_from_the_server(objects: str) -> None:
-    with serve(Snapshots) as address:
-        run(objects, "vectors", QDRANT_URL=address, QDRANT_API_KEY="qdrant-key")
+class OfTheSecond(Snapshots):
+    """The second server of a cluster, with shards of its own."""
+
+    content = os.urandom(100_000)
+    there: ClassVar[set[str]] = set()
+
+
+def test_a_collections_snapshot_is_copied_from_each_server_and_removed_there(objects: str) -> None:
+    with serve(Snapshots) as first, serve(OfTheSecond) as second:
+        servers = f"{first.replace('127.0.0.1', 'localhost')} {second}"
+        run(objects, "vectors", QDRANT_URLS=servers, QDRANT_API_KEY="qdrant-key", no_proxy="*")
     store = client(objects)
-    [copy] = list_keys(store, "vectors-code-static-256/")
-    assert store.get_object(Bucket="backups", Key=copy)["Body"].read() == Snapshots.content
-    assert not Snapshots.there
+    copies = list_keys(store, "vectors-code-static-256/")
+    assert {key.rsplit("/", 1)[1] for key in copies} == {"localhost.snapshot", "127.snapshot"}
+    assert len({key.rsplit("/", 1)[0] for key in copies}) == 1  # one run is one copy
+    contents = {store.get_object(Bucket="backups", Key=key)["Body"].read() for key in copies}
+    assert contents == {Snapshots.content, OfTheSecond.content}
+    assert not Snapshots.there | OfTheSecond.there
 
 
 def test_each_database_belongs_to_its_own_user(postgres: Callable[[], Postgres]) -> None:

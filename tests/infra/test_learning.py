@@ -135,7 +135,12 @@ def test_they_come_after_the_creator_of_their_namespace(whole: State) -> None:
 
 def test_a_stack_without_models_and_langfuse_names_neither() -> None:
     state = recorded({"models": False, "langfuse": False})
-    assert objects(state, "ConfigMap")["codeintel-settings"]["data"].keys() == {"store", "mlflow-url"}
+    assert objects(state, "ConfigMap")["codeintel-settings"]["data"].keys() == {
+        "store",
+        "store-shards",
+        "store-replicas",
+        "mlflow-url",
+    }
     assert "codeintel-records" not in objects(state, "Secret")
 
 

@@ -136,6 +136,8 @@ def environment(site: Site, store_key: SecretKey) -> dict[str, str | SecretKey]:
         "CODEINTEL_DATA_DIR": DATA,
         "CODEINTEL_STORE": QDRANT.url,
         "CODEINTEL_STORE_API_KEY": store_key,
+        "CODEINTEL_STORE_SHARDS": str(site.settings.vectors.spread),
+        "CODEINTEL_STORE_REPLICAS": str(site.settings.vectors.replicas),
         "CODEINTEL_SHUTDOWN_SECONDS": str(LONGEST_ANSWER),
     }
     if parts.has("models"):
