@@ -30,10 +30,14 @@ from ml.settings import Settings
 
 
 def main() -> None:
-    """Read the options, ask, print the tables and write every answer."""
+    """Read the options, ask, write every answer as it comes, and print the tables."""
     options = _options()
-    scored, absent = _measure(options)
-    _write(options.out, scored)
+    scored, absent = list[Scored](), list[AbsentAnswer]()
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    with options.out.open("w", encoding="utf-8", buffering=1) as file:
+        for each in _measure(options, absent):
+            scored.append(each)
+            file.write(json.dumps(each.as_dict(), ensure_ascii=False) + "\n")
     if options.read:
         print(readable(scored, options.read))
         return
@@ -44,20 +48,19 @@ def main() -> None:
     print(f"{READ.name}: {summary(READ.read_text(encoding='utf-8'))}\n\nevery answer is in {options.out}")
 
 
-def _measure(options: argparse.Namespace) -> tuple[list[Scored], list[AbsentAnswer]]:
-    """Ask and score, a repository after the other; print which are missing."""
-    scored: list[Scored] = []
-    absent: list[AbsentAnswer] = []
+def _measure(options: argparse.Namespace, absent: list[AbsentAnswer]) -> Iterator[Scored]:
+    """Ask and score, a repository after the other; print which are missing, add verdicts on absent things to `absent`."""
     folders = {name: find_checkout(name, options.checkouts, may_clone=options.clone) for name in options.repos}
     if missing := [name for name, folder in folders.items() if folder is None]:
         print(f"not measured, because not there (--clone fetches them): {', '.join(missing)}", file=sys.stderr)
     there = {name: folder for name, folder in folders.items() if folder}
+    llm_seconds = 60 * options.llm_minutes / max(1, len(there))
     for name, folder in there.items():
         repository = Repository(texts(folder, Settings().max_file_bytes))
-        scored += [each for file in options.beside for each in _earlier(file, name, repository)]
+        for file in options.beside:
+            yield from _earlier(file, name, repository)
         if options.systems:
-            scored += _ask_about(name, folder, repository, options, absent, 60 * options.llm_minutes / len(there))
-    return scored, absent
+            yield from _ask_about(name, folder, repository, options, absent, llm_seconds)
 
 
 def _ask_about(
@@ -67,8 +70,8 @@ def _ask_about(
     options: argparse.Namespace,
     absent: list[AbsentAnswer],
     llm_seconds: float,
-) -> list[Scored]:
-    """Ask one repository's questions; add the answers about absent things to `absent`."""
+) -> Iterator[Scored]:
+    """Ask one repository's questions."""
     questions = read_questions(options.questions, name)[: options.sample]
     with (
         index(name, "python", folder, open_embedder(Settings())) as corpus,
@@ -77,8 +80,8 @@ def _ask_about(
         quick = {system: ask for system, ask in systems.items() if system not in WITH_LLM}
         slow = {system: ask for system, ask in systems.items() if system in WITH_LLM}
         absent += ask_absent(name, repository, quick)
-        asked = _ask(quick, questions, repository, float("inf"))
-        return [*asked, *_ask(slow, questions, repository, llm_seconds)]
+        yield from _ask(quick, questions, repository, float("inf"))
+        yield from _ask(slow, questions, repository, llm_seconds)
 
 
 def _ask(
@@ -108,12 +111,6 @@ def _print(found: Sequence[Table], *, markdown: bool) -> None:
             table.show()
 
 
-def _write(file: Path, scored: Iterable[Scored]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    lines = (json.dumps(each.as_dict(), ensure_ascii=False) + "\n" for each in scored)
-    file.write_text("".join(lines), encoding="utf-8")
-
-
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.answers", description=__doc__)
     parser.add_argument("--questions", type=Path, default=QUESTIONS, help="folder with NAME.jsonl")
@@ -123,7 +120,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--systems", nargs="*", choices=(EVIDENCE, PLAIN), default=[EVIDENCE, PLAIN])
     parser.add_argument("--llm", action="store_true", help="ask the LLM of the settings too, in both systems")
     parser.add_argument("--llm-minutes", type=float, default=60.0, help="how long the LLM may take (default: 60)")
-    parser.add_argument("--sample", type=int, help="ask only so many questions of each repository, of all kinds in turn")
+    parser.add_argument(
+        "--sample", type=int, help="ask only so many questions of each repository, of all kinds in turn"
+    )
     parser.add_argument(
         "--beside", type=Path, nargs="+", default=[], metavar="FILE", help="answers of earlier runs to compare with"
     )

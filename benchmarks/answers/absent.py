@@ -22,7 +22,9 @@ class AbsentAnswer:
 def ask_absent(repo: str, repository: Repository, systems: Mapping[str, Ask]) -> list[AbsentAnswer]:
     """Put a repository's questions about absent things to each system."""
     asked = [question for question in read_absent(repo) if _is_absent(question, repository)]
-    return [AbsentAnswer(name, question, ask(question.text).found) for question in asked for name, ask in systems.items()]
+    return [
+        AbsentAnswer(name, question, ask(question.text).found) for question in asked for name, ask in systems.items()
+    ]
 
 
 def table_of_absent(answers: Sequence[AbsentAnswer]) -> Table:

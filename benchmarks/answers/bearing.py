@@ -3,8 +3,8 @@
 A statement is a sentence or a list item with its citations, and the block of code below it if it ends with a colon. Its
 lines bear it if they contain every name and literal in it:
 
-- each name in a code span (of a dotted name only the last part, which is what the source contains), and each word outside
-  of one that looks like a name (`get_user`, `getUser`, `get()`) and stands in the repository;
+- each name in a code span (of a dotted name only the last part, which is what the source contains, unless the whole is asked
+  for), and each word outside of one that looks like a name (`get_user`, `getUser`, `get()`) and stands in the repository;
 - each quotation of two words or more, and each number;
 - a location (`path:12`, "line 12") must be cited;
 - each line of the block of code.
@@ -14,11 +14,11 @@ The check finds names and literals that are missing. It does not find a wrong re
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.answers.reference import PATH, is_place, is_telling
-from ml.evaluation.answers import DOTTED, MARKS, NUMBER, PLACE, SPAN, last_names
+from ml.evaluation.answers import MARKS, NUMBER, PLACE, SPAN, last_names
 from ml.evaluation.case import Cited
 from ml.evaluation.retrieval import Target
 from ml.index.tokens import identifiers
@@ -62,11 +62,44 @@ def statements(answer: str) -> list[Statement]:
     return found
 
 
-def unborne(answer: str, citations: Iterable[Cited], names: Collection[str]) -> list[Unborne]:
-    """Return the cited statements that their lines do not bear; `names` are those of the repository."""
+def unborne(answer: str, citations: Iterable[Cited], names: Collection[str], *, whole: bool = False) -> list[Unborne]:
+    """Return the cited statements that their lines do not bear; `names` are those of the repository.
+
+    With `whole`, the lines must contain every part of a dotted name.
+    """
     cited = {citation.n: citation for citation in citations}
-    checked = (Unborne(each.text, tuple(_missing(each, cited, names))) for each in statements(answer) if each.numbers)
+    check = _Check(cited, names, _every_name if whole else last_names)
+    checked = (Unborne(each.text, tuple(check.missing(each))) for each in statements(answer) if each.numbers)
     return [each for each in checked if each.missing]
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """Finds what is missing on the cited lines; `parts` takes the names out of a code span."""
+
+    cited: Mapping[int, Cited]
+    names: Collection[str]
+    parts: Callable[[str], Iterable[str]]
+
+    def missing(self, statement: Statement) -> Iterator[str]:
+        """Yield what a statement shows and its lines do not."""
+        lines = [self.cited[number] for number in statement.numbers if number in self.cited]
+        text = "\n".join(citation.quote for citation in lines)
+        held = {name for line in (text, *(citation.place.path for citation in lines)) for name in identifiers(line)}
+        yield from (name for name in self._shown(statement.text) if name not in held)
+        yield from (place for place, target in _places(statement.text) if not _covers(lines, target))
+        visible = _visible(text)
+        yield from (words for words in QUOTATION.findall(_prose(statement.text)) if _visible(words) not in visible)
+        yield from (line for line in _code(statement.code) if _visible(line) not in visible)
+
+    def _shown(self, text: str) -> Iterator[str]:
+        """Yield the names and numbers of a statement."""
+        for span in SPAN.finditer(text):
+            if not is_place(span[2].strip()):
+                yield from self.parts(span[2].strip())
+        prose = _prose(text)
+        yield from (name for name in NAME.findall(prose) if name in self.names and is_telling(name))
+        yield from LITERAL.findall(LINE.sub(" ", prose))
 
 
 def _sentences(line: str) -> Iterator[str]:
@@ -85,24 +118,8 @@ def _statement(sentence: str) -> Statement:
     return Statement(re.sub(r"\s+([.:,;])", r"\1", MARKS.sub("", sentence)).strip(), tuple(numbers))
 
 
-def _missing(statement: Statement, cited: dict[int, Cited], names: Collection[str]) -> Iterator[str]:
-    lines = [cited[number] for number in statement.numbers if number in cited]
-    text = "\n".join(citation.quote for citation in lines)
-    held = {name for line in (text, *(citation.place.path for citation in lines)) for name in identifiers(line)}
-    yield from (name for name in _names(statement.text, names) if name not in held)
-    yield from (place for place, target in _places(statement.text) if not _covers(lines, target))
-    visible = _visible(text)
-    yield from (words for words in QUOTATION.findall(_prose(statement.text)) if _visible(words) not in visible)
-    yield from (line.strip() for line in _code(statement.code) if _visible(line) not in visible)
-
-
-def _names(text: str, names: Collection[str]) -> Iterator[str]:
-    for span in SPAN.finditer(text):
-        if not is_place(span[2].strip()):
-            yield from last_names(span[2].strip())
-    prose = _prose(text)
-    yield from (name for name in NAME.findall(prose) if name in names and is_telling(name))
-    yield from LITERAL.findall(LINE.sub(" ", prose))
+def _every_name(code: str) -> Iterable[str]:
+    return (name for name in identifiers(code) if not name.isdigit())
 
 
 def _places(text: str) -> Iterator[tuple[str, Target]]:
@@ -121,7 +138,9 @@ def _target(path: str, start: str, end: str | None) -> Target:
 
 def _covers(lines: Sequence[Cited], target: Target) -> bool:
     return any(
-        citation.place.covers(target if target.path else Target(citation.place.path, target.line_start, target.line_end))
+        citation.place.covers(
+            target if target.path else Target(citation.place.path, target.line_start, target.line_end)
+        )
         for citation in lines
     )
 

@@ -35,6 +35,7 @@ MEASURES = (
     Measure("files", "files of the reference cited", ".2f"),
     Measure("ranges", "line ranges of the reference reached", ".2f"),
     Measure("unborne", "cited statements that their lines do not bear", ".0%", more_is_better=False),
+    Measure("strict", "the same, counting the qualifiers of dotted names", ".0%", more_is_better=False),
     Measure("uncited", "statements without a citation", ".0%", more_is_better=False),
     Measure("lines", "lines cited", ".0f", more_is_better=False, is_share=False),
     Measure("words", "words of prose", ".0f", is_share=False),
@@ -67,10 +68,11 @@ class Scored:
 def score(system: str, question: Question, reply: Reply, repository: Repository) -> Scored:
     """Score an answer."""
     lacking = unborne(reply.answer, reply.citations, repository.names)
+    strict = unborne(reply.answer, reply.citations, repository.names, whole=True)
     scores = {
         "refused": float(not reply.found),
         **_against(reference_of(question, repository), reply),
-        **_shares(reply, len(lacking)),
+        **_shares(reply, len(lacking), len(strict)),
         "lines": float(sum(place.line_end - place.line_start + 1 for place in _places(reply.citations))),
         "words": float(len(WORD.findall(_words(reply.answer)))),
         **asdict(reply.seconds),
@@ -100,12 +102,12 @@ def _against(reference: Reference, reply: Reply) -> dict[str, float]:
     return {name: _share(map(holds, wanted)) for name, wanted, holds in shares if wanted}
 
 
-def _shares(reply: Reply, lacking: int) -> dict[str, float]:
+def _shares(reply: Reply, lacking: int, strict: int) -> dict[str, float]:
     """Return the shares of statements without citation, and of cited ones that their lines do not bear."""
     found = statements(reply.answer) if reply.found else []
     cited = sum(bool(statement.numbers) for statement in found)
     shares = {"uncited": 1 - cited / len(found)} if found else {}
-    return shares | ({"unborne": lacking / cited} if cited else {})
+    return shares | ({"unborne": lacking / cited, "strict": strict / cited} if cited else {})
 
 
 def _places(citations: Iterable[Cited]) -> list[Place]:

@@ -17,7 +17,8 @@ MARKS = {
     "refused": "says that there is nothing",
 }
 HEADER = "| | repository | question | mark | not borne: by hand, by the check | why |\n|--:|---|---|---|---|---|"
-ROW = re.compile(r"^\| *\d+ \| [^|]+ \| [^|]+ \| (?P<mark>[^|]+?) \| (?P<hand>\d+), (?P<check>\d+) \|", re.MULTILINE)
+CELL = r"(?:[^|\\]|\\.)+"
+ROW = re.compile(rf"^\| *\d+ \|{CELL}\|{CELL}\| (?P<mark>[^|]+?) \| (?P<hand>\d+), (?P<check>\d+) \|", re.MULTILINE)
 QUOTED_LINES = 12
 
 

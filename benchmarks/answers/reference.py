@@ -77,7 +77,9 @@ def reference_of(question: Question, repository: Repository) -> Reference:
     """Read a reference answer."""
     named = list(_named_files(question.reference, repository))
     facts = names_in_spans(question.reference) & repository.names - set(identifiers(question.text))
-    return Reference(facts, frozenset(path for _, path in named), frozenset(_ranges(question.reference, named, repository)))
+    return Reference(
+        facts, frozenset(path for _, path in named), frozenset(_ranges(question.reference, named, repository))
+    )
 
 
 def names_in_spans(markdown: str) -> frozenset[str]:

@@ -85,9 +85,7 @@ def _systems(half: str, scored: Sequence[Scored], systems: Sequence[str]) -> Tab
 def _groups(title: str, scored: Sequence[Scored], key: Callable[[Scored], str], names: Sequence[str]) -> Table:
     measures = [measure for measure in MEASURES if measure.name in BRIEF]
     groups = ((name, [each for each in scored if key(each) == name]) for name in names)
-    rows = (
-        (name, str(len(group)), *(mean(group, measure) for measure in measures)) for name, group in groups if group
-    )
+    rows = ((name, str(len(group)), *(mean(group, measure) for measure in measures)) for name, group in groups if group)
     return Table(title, ("", "questions", *(measure.title for measure in measures)), tuple(rows))
 
 

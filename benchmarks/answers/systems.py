@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 
 from benchmarks.answers.reference import Repository
 from benchmarks.retrieval.measure import Corpus
 from ml.adapters.backends import open_llm
+from ml.errors import ModelError
 from ml.evaluation.case import Cited
 from ml.evaluation.retrieval import Place
 from ml.llm.model import Llm
@@ -111,10 +112,11 @@ class PlainRag:
         most = evidence_tokens(self._llm.context, ANSWER_TOKENS) * CHARS_A_TOKEN
         values = {"passages": "\n\n".join(map(_passage, windows))[:most], "question": question}
         text = ""
-        for part in stream_completion(self._llm, prompt, values, ANSWER_TOKENS, TokenUsage()):
-            text += part
-            if text.strip():
-                clock.word()
+        with suppress(ModelError):  # what it wrote until it failed is its answer
+            for part in stream_completion(self._llm, prompt, values, ANSWER_TOKENS, TokenUsage()):
+                text += part
+                if text.strip():
+                    clock.word()
         return text
 
 

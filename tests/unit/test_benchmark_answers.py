@@ -1,6 +1,7 @@
 """The measures of answers against small cases judged by hand, and the whole benchmark over a small repository."""
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,9 +21,9 @@ from benchmarks.answers.systems import EVIDENCE, LLM, PLAIN, PLAIN_LLM, UNKNOWN,
 from benchmarks.checkouts import clone
 from ml.evaluation.case import Cited
 from ml.evaluation.retrieval import Place
-from tests.support.git import git, write_files
+from tests.support.git import git, unindented, write_files
 from tests.support.llm_server import llm_server, says
-from tests.support.shop import FILES, unindented
+from tests.support.shop import FILES
 
 BILLING = "shop/billing/charge.py"
 GATEWAY = "shop/billing/gateway.py"
@@ -118,6 +119,8 @@ def test_names_that_do_not_stand_on_the_cited_lines_are_missing() -> None:
     assert missing("It calls send_request [1][2].", head, cited(2, GATEWAY, 8, 12)) == []
     assert missing("`invented_name` does it, as in JavaScript [1].", head) == [("invented_name",)]
     assert missing("`send_request` is not cited at all.", head) == []
+    (strict,) = unborne("`Charger.charge_order` takes an `order` [1].", [head], SHOP.names, whole=True)
+    assert strict.missing == ("Charger",)
 
 
 def test_literals_quotations_and_locations_have_to_be_there() -> None:
@@ -345,7 +348,10 @@ def test_an_llm_writes_in_both_systems_until_its_time_is_spent(
         plain = server.requests[1]["messages"][1]["content"]
         assert plain.startswith("[1] shop/")
         assert plain.endswith("How is an order charged when the payment gateway fails?")
-        assert len(answers[1]["reply"]["citations"]) == plain.count("] shop/")
+        assert [line for line in plain.splitlines() if re.match(r"\[\d\] ", line)] == [
+            f"[{each['n']}] {each['place']['path']}:{each['place']['line_start']}-{each['place']['line_end']}"
+            for each in answers[1]["reply"]["citations"]
+        ]
 
         assert run(monkeypatch, [*folders, "--systems", "--llm", "--llm-minutes", "-1"]) == []
 
