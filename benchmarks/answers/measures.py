@@ -84,7 +84,7 @@ def read(entry: Mapping[str, Any]) -> tuple[Question, Reply]:
     """Return the question and the answer of a line of JSON that an earlier run wrote."""
     given = entry["reply"]
     citations = tuple(Cited(each["n"], Place(**each["place"]), each["quote"]) for each in given["citations"])
-    reply = Reply(given["answer"], given["found"], citations, Seconds(**given["seconds"]))
+    reply = Reply(given["answer"], given["found"], citations, Seconds(**given["seconds"]), given["withheld"])
     return Question(**entry["question"]), reply
 
 

@@ -26,8 +26,8 @@ EVIDENCE, LLM, PLAIN, PLAIN_LLM = "evidence", "llm", "plain", "plain+llm"
 WITH_LLM = {LLM, PLAIN_LLM}
 WINDOWS = 5
 UNKNOWN = "I don't know"
-PLAIN_PROMPT = f"""Answer the question about source code from the numbered passages. After each statement write the number of
-the passage that it comes from, for example [2]. If the passages do not answer the question, write "{UNKNOWN}"."""
+PLAIN_PROMPT = f"""Answer the question about source code from the passages, in a few whole sentences. If the passages do not
+answer the question, write "{UNKNOWN}"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,13 @@ class Seconds:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer as a reader receives it; `found` is False for a refusal."""
+    """An answer as a reader receives it; `found` is False for a refusal, `withheld` what an LLM wrote in vain."""
 
     answer: str
     found: bool
     citations: tuple[Cited, ...]
     seconds: Seconds
+    withheld: str = ""
 
 
 Ask = Callable[[str], Reply]
@@ -79,7 +80,7 @@ def _assistant(corpus: Corpus, settings: Settings) -> Ask:
             elif isinstance(event, Text) and event.text.strip():
                 clock.word()
             elif isinstance(event, Answer):
-                return Reply(event.answer, event.found, cited_lines(event), clock.seconds())
+                return Reply(event.answer, event.found, cited_lines(event), clock.seconds(), event.withheld)
         raise RuntimeError("the assistant did not finish its answer")
 
     return ask
