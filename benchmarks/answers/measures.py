@@ -19,29 +19,28 @@ WORD = re.compile(r"[^\W\d_][\w'’-]*")
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A figure of an answer: its title, how it is printed, and whether more is better."""
+    """A figure of an answer: its title and how it is printed. A share is averaged; of other figures the median is shown."""
 
     name: str
     title: str
     form: str
-    more_is_better: bool = True
     is_share: bool = True
 
 
 MEASURES = (
-    Measure("refused", "refused", ".0%", more_is_better=False),
+    Measure("refused", "refused", ".0%"),
     Measure("told", "facts told in prose", ".2f"),
     Measure("shown", "facts told or shown in code", ".2f"),
     Measure("files", "files of the reference cited", ".2f"),
     Measure("ranges", "line ranges of the reference reached", ".2f"),
-    Measure("unborne", "cited statements that their lines do not bear", ".0%", more_is_better=False),
-    Measure("strict", "the same, counting the qualifiers of dotted names", ".0%", more_is_better=False),
-    Measure("uncited", "statements without a citation", ".0%", more_is_better=False),
-    Measure("lines", "lines cited", ".0f", more_is_better=False, is_share=False),
-    Measure("words", "words of prose", ".0f", is_share=False),
-    Measure("evidence", "s to the first evidence", ".2f", more_is_better=False, is_share=False),
-    Measure("word", "s to the first word", ".2f", more_is_better=False, is_share=False),
-    Measure("last", "s to the last word", ".2f", more_is_better=False, is_share=False),
+    Measure("unborne", "cited statements that their lines do not bear", ".0%"),
+    Measure("strict", "the same, counting the qualifiers of dotted names", ".0%"),
+    Measure("uncited", "statements without a citation", ".0%"),
+    Measure("lines", "lines cited, median", ".0f", is_share=False),
+    Measure("words", "words of prose, median", ".0f", is_share=False),
+    Measure("evidence", "s to the first evidence, median", ".2f", is_share=False),
+    Measure("word", "s to the first word, median", ".2f", is_share=False),
+    Measure("last", "s to the last word, median", ".2f", is_share=False),
 )
 
 

@@ -64,7 +64,7 @@ def shared(scored: Sequence[Scored]) -> list[Scored]:
 
 
 def mean(scored: Iterable[Scored], measure: Measure) -> str:
-    """Return a measure's mean with its 95 % interval, of the answers that it applies to; seconds as their median."""
+    """Return a measure's mean with its 95 % interval, of the answers that it applies to, or the median if it is no share."""
     values = [each.scores[measure.name] for each in scored if measure.name in each.scores]
     if not values:
         return "–"
