@@ -12,7 +12,9 @@ import json
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from benchmarks.answers.absent import AbsentAnswer, ask_absent, table_of_absent
 from benchmarks.answers.measures import Scored, read, score
@@ -37,7 +39,8 @@ def main() -> None:
     with options.out.open("w", encoding="utf-8", buffering=1) as file:
         for each in _measure(options, absent):
             scored.append(each)
-            file.write(json.dumps(each.as_dict(), ensure_ascii=False) + "\n")
+            file.write(_line(each.as_dict()))
+    options.out.with_suffix(".absent.jsonl").write_text("".join(_line(asdict(each)) for each in absent))
     if options.read:
         print(readable(scored, options.read))
         return
@@ -111,6 +114,10 @@ def _print(found: Sequence[Table], *, markdown: bool) -> None:
             table.show()
 
 
+def _line(entry: Mapping[str, Any]) -> str:
+    return json.dumps(entry, ensure_ascii=False) + "\n"
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.answers", description=__doc__)
     parser.add_argument("--questions", type=Path, default=QUESTIONS, help="folder with NAME.jsonl")
@@ -129,7 +136,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--read", type=int, metavar="N", help="print N answers, to be read and marked, and no tables")
     parser.add_argument("--markdown", action="store_true", help="print Markdown in a terminal too")
     parser.add_argument("--picture", type=Path, metavar="FILE", help="draw the shares here, as SVG; needs matplotlib")
-    parser.add_argument("--out", type=Path, default=PROJECT / ".cache" / "answers.jsonl", help="file for every answer")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=PROJECT / ".cache" / "answers.jsonl",
+        help="file for every answer; those about absent things lie beside it",
+    )
     options = parser.parse_args()
     if not any((options.questions / f"{name}.jsonl").is_file() for name in options.repos):
         parser.error(f"no questions at {options.questions}: take them from {SOURCE}")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from benchmarks.answers import __main__ as command
-from benchmarks.answers.absent import ask_absent, table_of_absent
+from benchmarks.answers.absent import AbsentAnswer, ask_absent, table_of_absent
 from benchmarks.answers.bearing import Statement, statements, unborne
 from benchmarks.answers.measures import Scored, read, score
 from benchmarks.answers.questions import ABSENT, HELD_OUT, REVISIONS, TUNING, Question, half_of, read_questions
@@ -217,6 +217,8 @@ def test_what_is_there_after_all_is_not_asked_as_absent(capsys: pytest.CaptureFi
     assert named["question"] not in [answer.question.text for answer in answers]
     assert f"because {named['names'][0]} is there" in capsys.readouterr().err
     assert [row[0] for row in table_of_absent(answers).rows] == ["x, near misses", "x, others"]
+    one = [AbsentAnswer("x", answers[0].question, answered=True, answer="It is there.")]
+    assert [row[1:3] for row in table_of_absent(one).rows] == [("1", "100% (100%–100%)")]
 
 
 def test_a_repository_is_cloned_at_an_abbreviated_revision(tmp_path: Path) -> None:
@@ -322,6 +324,7 @@ def test_the_assistant_and_plain_rag_answer_in_the_same_run(
     assert "not there (--clone fetches them): sphinx" in said.err
     assert "held out: 1 questions" in said.out
     assert "plain, near misses" in said.out
+    assert '"answered": true' in Path(folders[-1]).with_suffix(".absent.jsonl").read_text()
     assert (evidence["system"], plain["system"]) == (EVIDENCE, PLAIN)
     assert (evidence["half"], evidence["kind"]) == (HELD_OUT, "how")
     assert evidence["scores"]["files"] == plain["scores"]["files"] == 1.0
