@@ -30,6 +30,7 @@ class Measure:
 MEASURES = (
     Measure("refused", "refused", ".0%"),
     Measure("told", "facts told in prose", ".2f"),
+    Measure("names", "the same, without parts of paths and keywords", ".2f"),
     Measure("shown", "facts told or shown in code", ".2f"),
     Measure("files", "files of the reference cited", ".2f"),
     Measure("ranges", "line ranges of the reference reached", ".2f"),
@@ -94,6 +95,7 @@ def _against(reference: Reference, reply: Reply) -> dict[str, float]:
     files = {place.path for place in cited}
     shares: Iterable[tuple[str, Iterable[Any], Callable[[Any], bool]]] = (
         ("told", reference.facts, told.__contains__),
+        ("names", reference.names, told.__contains__),
         ("shown", reference.facts, shown.__contains__),
         ("files", reference.files, files.__contains__),
         ("ranges", reference.ranges, lambda target: any(place.covers(target) for place in cited)),

@@ -32,6 +32,7 @@ def draw(scored: Sequence[Scored], file: Path) -> None:
         _bars(left, {system: [each for each in common if each.system == system] for system in systems})
         mine = [each for each in common if each.system == systems[0]]
         _bars(right, {kind: [each for each in mine if each.question.kind == kind] for kind in KINDS})
+        left.invert_yaxis()  # shared with the other
         left.set_title("by system")
         right.set_title(f"{systems[0]}, by kind of question")
         FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None})
@@ -56,5 +57,4 @@ def _bars(axes: "Axes", groups: Mapping[str, Sequence[Scored]]) -> None:
                 )
     axes.set_yticks([row + 0.4 - height / 2 for row in range(len(SHOWN))], [measure.title for measure in SHOWN])
     axes.set_xlim(0, 1)
-    axes.invert_yaxis()
     axes.legend(frameon=False)

@@ -66,9 +66,14 @@ class Repository:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What a reference answer names that stands in the repository; `facts` are names that the question does not contain."""
+    """What a reference answer names that stands in the repository.
+
+    `facts` are the names in its code spans that the question does not contain; `names` are those of them that are not only
+    parts of paths, keywords or very short.
+    """
 
     facts: frozenset[str]
+    names: frozenset[str]
     files: frozenset[str]
     ranges: frozenset[Target]
 
@@ -76,17 +81,23 @@ class Reference:
 def reference_of(question: Question, repository: Repository) -> Reference:
     """Read a reference answer."""
     named = list(_named_files(question.reference, repository))
-    facts = names_in_spans(question.reference) & repository.names - set(identifiers(question.text))
+    new = repository.names - set(identifiers(question.text))
     return Reference(
-        facts, frozenset(path for _, path in named), frozenset(_ranges(question.reference, named, repository))
+        facts=new & {name for span in _spans(question.reference) for name in identifiers(span)},
+        names=new & names_in_spans(question.reference),
+        files=frozenset(path for _, path in named),
+        ranges=frozenset(_ranges(question.reference, named, repository)),
     )
 
 
 def names_in_spans(markdown: str) -> frozenset[str]:
     """Return the names in a text's code spans, without keywords, very short ones and those in paths."""
-    spans = (span[2].strip() for span in SPAN.finditer(FENCE.sub("", markdown)))
-    code = (span for span in spans if not is_place(span))
+    code = (span for span in _spans(markdown) if not is_place(span))
     return frozenset(name for span in code for name in identifiers(span) if is_telling(name))
+
+
+def _spans(markdown: str) -> Iterator[str]:
+    return (span[2].strip() for span in SPAN.finditer(FENCE.sub("", markdown)))
 
 
 def is_place(code: str) -> bool:

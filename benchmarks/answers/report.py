@@ -9,7 +9,7 @@ from benchmarks.answers.measures import MEASURES, Measure, Scored
 from benchmarks.answers.questions import HELD_OUT, KINDS, TUNING
 from ml.evaluation.bootstrap import interval, paired_difference
 
-BRIEF = ("refused", "told", "files", "ranges", "unborne", "words")
+BRIEF = ("refused", "told", "names", "files", "ranges", "unborne", "words")
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,9 +52,10 @@ def missing(answer: str, *citations: Cited) -> list[tuple[str, ...]]:
 
 def test_facts_are_names_in_code_spans_that_stand_in_the_repository_and_not_in_the_question() -> None:
     reference = "`Charger.charge_order` calls `send_request(url, payload)`; `undo_charge` and ledger are not facts; see `shop/billing/charge.py:3`."
-    facts = reference_of(asked("What does charge_order do?", reference), SHOP).facts
+    named = reference_of(asked("What does charge_order do?", reference), SHOP)
 
-    assert facts == {"Charger", "send_request", "url", "payload"}
+    assert named.names == {"Charger", "send_request", "url", "payload"}
+    assert named.facts == {*named.names, "shop", "billing", "charge", "3"} & SHOP.names
     assert names_in_spans("`if x is None` and\n```python\nfenced = 1\n```\n`self.is_fit`") == {"is_fit"}
 
 
@@ -155,8 +156,9 @@ def test_an_answer_is_scored_against_its_reference() -> None:
     answer = "It runs `charge_order` [1]. Then all is well.\n\n```python\nraise GatewayError\n```\n"
     scores = score("x", question, Reply(answer, True, (cited(1, BILLING, start, start + 9),), AT_ONCE), SHOP).scores
 
-    assert scores["told"] == pytest.approx(1 / 3)
-    assert scores["shown"] == pytest.approx(2 / 3)
+    assert scores["names"] == pytest.approx(1 / 3)
+    assert scores["told"] < scores["names"]  # the paths are facts too, and are not told
+    assert scores["shown"] > scores["told"]
     assert (scores["files"], scores["ranges"], scores["lines"]) == (0.5, 1.0, 10)
     assert (scores["uncited"], scores["unborne"], scores["refused"]) == (0.5, 0.0, 0.0)
     assert (scores["words"], scores["evidence"], scores["word"], scores["last"]) == (6, 0.1, 0.2, 0.3)
@@ -259,10 +261,10 @@ def test_systems_are_compared_on_the_questions_that_both_answered() -> None:
     printed = {table.title: table for table in tables(scored)}
     assert printed["held out: 1 questions"].header == ("", "one", "two")
     told = next(row for row in printed["held out: 1 questions"].rows if row[0] == "facts told in prose")
-    assert told == ("facts told in prose", "0.50 (0.50–0.50)", "0.00 (0.00–0.00)")
-    assert "| how | 2 | 0% (0%–0%) | 0.50 (0.50–0.50) |" in printed["one, by kind"].markdown()
+    assert told == ("facts told in prose", "0.20 (0.20–0.20)", "0.00 (0.00–0.00)")
+    assert "| how | 2 | 0% (0%–0%) | 0.20 (0.20–0.20) | 0.50 (0.50–0.50) |" in printed["one, by kind"].markdown()
     assert printed["one, by repository"].rows[1][:2] == ("sphinx (tuning)", "1")
-    assert "+0.500 [+0.500, +0.500]" in printed["one minus two, per question"].markdown()
+    assert "| 1 | +0.200 [+0.200, +0.200] |" in printed["one minus two, per question"].markdown()
 
 
 def test_answers_are_chosen_of_all_repositories_and_kinds_and_printed_to_be_marked() -> None:
