@@ -154,7 +154,11 @@ def check_records(settings: "Settings") -> Check:
 def check_tracing(_: "Settings") -> Check:
     """Report that no telemetry is sent, and name the installed libraries that could send some."""
     loaded = "installed, disabled" if find_spec("langsmith") else "absent"
-    return Check("network", "ok", f"only the addresses set above are called (LangSmith tracing: {loaded})")
+    return Check(
+        "network",
+        "ok",
+        f"only the addresses set above are called, and where a model is pulled from (LangSmith tracing: {loaded})",
+    )
 
 
 CHECKS: dict[str, Callable[["Settings"], Check]] = {

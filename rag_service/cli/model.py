@@ -40,7 +40,7 @@ def model() -> None:
     """List, pull, choose and remove the models that write answers on this machine."""
 
 
-@model.command("list")
+@model.command("list", short_help="List the models and their speed on this machine.")
 @options.json_option
 def list_(as_json: bool) -> None:
     """List the models: what they need, how fast they are on this machine, and which one is in use (*)."""
@@ -54,7 +54,7 @@ def list_(as_json: bool) -> None:
         terminal.echo(*line)
 
 
-@model.command()
+@model.command(short_help="Bring a model here and check its digest.")
 @click.argument("name", type=ModelName())
 @click.option(
     "--from",
@@ -66,7 +66,7 @@ def list_(as_json: bool) -> None:
 def pull(name: str, origin: str | None, as_json: bool) -> None:
     """Bring a model here and check its digest. A pull that was stopped goes on where it stopped.
 
-    No other command calls another machine. For the hub, HF_ENDPOINT, HF_TOKEN and HTTPS_PROXY are honoured.
+    No other command downloads a model. For the hub, HF_ENDPOINT, HF_TOKEN and HTTPS_PROXY are honoured.
     """
     from ml.llm.models.origin import open_origin
     from ml.llm.models.pull import pull as bring
@@ -81,7 +81,7 @@ def pull(name: str, origin: str | None, as_json: bool) -> None:
         terminal.echo(f"{name} is at {file}\nto let it answer: codeintel model use {name}")
 
 
-@model.command()
+@model.command(short_help="Try a model, and let it answer from now on.")
 @click.argument("name", metavar="NAME_OR_FILE", type=ModelName())
 @options.json_option
 def use(name: str, as_json: bool) -> None:
@@ -99,7 +99,7 @@ def use(name: str, as_json: bool) -> None:
         terminal.print_aside("a running `codeintel serve` uses it once restarted")
 
 
-@model.command()
+@model.command(short_help="Remove a pulled model.")
 @click.argument("name", type=ModelName())
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @options.json_option

@@ -1,4 +1,4 @@
-"""Pull a model, and remove it. Nothing else calls another machine; a pull that was stopped goes on where it stopped."""
+"""Pull a model, and remove it. Nothing else downloads one; a pull that was stopped goes on where it stopped."""
 
 import errno
 import hashlib
