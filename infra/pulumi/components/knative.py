@@ -6,8 +6,8 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from infra.pulumi.names import Namespace
-from infra.pulumi.parts.chart import manifest
 from infra.pulumi.parts.gate import Gate
+from infra.pulumi.parts.manifest import Object, manifest
 from infra.pulumi.parts.namespace import GuardedNamespace
 from infra.pulumi.parts.site import Site
 
@@ -65,7 +65,7 @@ class Knative(pulumi.ComponentResource):
             self.site, "knative-kinds", KINDS, [], pulumi.ResourceOptions(parent=self, depends_on=[crds])
         )
         after = pulumi.ResourceOptions(parent=self, depends_on=[established])
-        return [manifest(self.site, file, after) for file in ("serving-core.yaml", "kourier.yaml")]
+        return [manifest(self.site, file, after, _is_new) for file in ("serving-core.yaml", "kourier.yaml")]
 
     def _configure(self, opts: pulumi.ResourceOptions) -> None:
         for name, data in CONFIG.items():
@@ -77,3 +77,8 @@ class Knative(pulumi.ComponentResource):
                 data=data,
                 opts=opts,
             )
+
+
+def _is_new(thing: Object) -> bool:
+    """Return whether an object is not made already: the namespaces are ours, and the definitions in serving-crds.yaml."""
+    return thing["kind"] not in ("Namespace", "CustomResourceDefinition")

@@ -6,7 +6,7 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
-from infra.pulumi.names import MLFLOW, Namespace
+from infra.pulumi.names import MLFLOW, RUNTIME_CLASS, Namespace
 from infra.pulumi.parts.site import Site
 from ml.serving import (
     AdapterSource,
@@ -54,7 +54,7 @@ class Models(pulumi.ComponentResource):
 def placement(site: Site, gpus: int) -> Placement:
     """Return a model's placement: on the GPU node with its slices, or on any node's CPU."""
     if site.settings.has_gpu:
-        return Placement(gpus=gpus)
+        return Placement(gpus=gpus, runtime_class=RUNTIME_CLASS)
     return Placement(0, node_selector={}, tolerated_taints=(), runtime_class=None, memory="8Gi")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
-from infra.pulumi.names import MODEL_CACHE_CLAIM, WORKSPACE_CLAIM, Namespace
+from infra.pulumi.names import MODEL_CACHE_CLAIM, RUNTIME_CLASS, WORKSPACE_CLAIM, Namespace
 from infra.pulumi.parts.chart import release
 from infra.pulumi.parts.gate import Gate
 from infra.pulumi.parts.namespace import GuardedNamespace
@@ -69,6 +69,7 @@ def code_runtime(site: Site) -> dict[str, Any]:
         gpus=settings.production_gpus,
         model_cache_claim=MODEL_CACHE_CLAIM,
         workspace_claim=WORKSPACE_CLAIM,
+        runtime_class=RUNTIME_CLASS,
     )
     return training_runtime(
         args if settings.has_gpu else replace(args, node_selector={}, tolerated_taints=(), runtime_class=None)
