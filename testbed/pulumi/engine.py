@@ -6,7 +6,7 @@ the state is a file in the stack's folder.
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ class Step:
     """What the engine did, or would do, to one resource, and the properties that differ."""
 
     urn: str
+    type: str
     operation: str
     differs: tuple[str, ...] = ()
 
@@ -41,10 +42,10 @@ class Step:
 
 @dataclass
 class Run:
-    """One run of the engine: its steps and the messages that it printed."""
+    """One run of the engine: its steps, and the messages that it printed by their severity."""
 
-    steps: list[Step] = field(default_factory=list)
-    messages: dict[str, list[str]] = field(default_factory=dict)  # by severity
+    steps: set[Step] = field(default_factory=set)
+    messages: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -52,19 +53,20 @@ class Run:
         return Counter(step.operation for step in self.steps)
 
     @property
-    def changes(self) -> Sequence[Step]:
+    def changes(self) -> list[Step]:
         """The steps that changed something."""
-        return [step for step in self.steps if step.operation not in ("same", "refresh", "read")]
+        return sorted((step for step in self.steps if step.operation != "same"), key=lambda step: step.urn)
 
     def see(self, event: events.EngineEvent) -> None:
         """Keep a step or a message."""
         if event.diagnostic_event:
             said = event.diagnostic_event
             self.messages.setdefault(said.severity, []).append(said.message.strip())
-        step = event.res_outputs_event or event.resource_pre_event
-        if step and (event.res_outputs_event or step.metadata.op in ("same",)):
+        # A refresh tells only afterwards what it found, an update what it does beforehand.
+        for step in filter(None, (event.resource_pre_event, event.res_outputs_event)):
             about = step.metadata
-            self.steps.append(Step(about.urn, str(about.op.value), tuple(about.diffs or ())))
+            if about.op != automation.OpType.REFRESH:
+                self.steps.add(Step(about.urn, about.type, str(about.op.value), tuple(about.diffs or ())))
 
 
 class Stack:
