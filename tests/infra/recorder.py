@@ -13,7 +13,7 @@ from pydantic.alias_generators import to_camel
 from infra.policy.pods import pod_of
 from infra.pulumi.parts import manifest
 from infra.pulumi.program import build
-from infra.pulumi.settings import Components, read_settings
+from infra.pulumi.settings import Components, Settings, read_settings
 from testbed.kubernetes.api import Object
 from testbed.pulumi.run import Run
 from testbed.pulumi.state import CHARTS, MANIFESTS, Resource, State
@@ -42,12 +42,13 @@ def program(components: dict[str, Any] | None = None, **sections: Any) -> Callab
     """Return the program of a GPU stack with some components and settings changed."""
     config = {"codeintel:components": json.dumps({**GPU_STACK, **(components or {})})}
     config |= {f"codeintel:{name}": json.dumps(value) for name, value in sections.items()}
+    return lambda: register(read_settings(config))
 
-    def run() -> None:
-        with mock.patch.object(manifest, "download", return_value=NOTHING):
-            build(read_settings(config), k8s.Provider("cluster"))
 
-    return run
+def register(settings: Settings) -> None:
+    """Register the platform; manifests are not downloaded."""
+    with mock.patch.object(manifest, "download", return_value=NOTHING):
+        build(settings, k8s.Provider("cluster"))
 
 
 def recorded(components: dict[str, Any] | None = None, **sections: Any) -> State:

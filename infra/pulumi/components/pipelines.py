@@ -25,7 +25,7 @@ class Pipelines(pulumi.ComponentResource):
         self.site = site
         mine = pulumi.ResourceOptions(parent=self)
         space = GuardedNamespace(site, Namespace.PIPELINES, "baseline", mine)
-        scoped = self._directory(SCOPED, _mirrored(site, SCOPED) or scoped_source(), [space])
+        scoped = self._directory(SCOPED, SCOPED, [space])
         gate = Gate(site, "pipelines", KINDS, [], pulumi.ResourceOptions(parent=self, depends_on=[scoped]))
         inside = pulumi.ResourceOptions(parent=self, depends_on=[space])
         passwords = [
@@ -39,30 +39,20 @@ class Pipelines(pulumi.ComponentResource):
                 {"accesskey": "pipelines"},
             ),
         ]
-        self._directory(
-            "platform-agnostic",
-            _mirrored(site) or str(OVERLAY),
-            [gate, *passwords],
-        )
+        self._directory("platform-agnostic", ".", [gate, *passwords])
         self.register_outputs({})
 
-    def _directory(self, name: str, directory: str, after: list[pulumi.Resource]) -> pulumi.Resource:
+    def _directory(self, name: str, folder: str, after: list[pulumi.Resource]) -> pulumi.Resource:
         return k8s.kustomize.v2.Directory(
             f"pipelines-{name}",
-            directory=directory,
+            directory=_mirrored(self.site, folder) or str(OVERLAY / folder),
             namespace=Namespace.PIPELINES,
             skip_await=not self.site.awaits,
             opts=pulumi.ResourceOptions(parent=self, depends_on=after),
         )
 
 
-def scoped_source() -> str:
-    """Return the address of the upstream definitions, at the version of our overlay."""
-    base = next(line for line in (OVERLAY / "kustomization.yaml").read_text().splitlines() if "?ref=" in line)
-    return base.strip(" -").replace("env/platform-agnostic", SCOPED)
-
-
-def _mirrored(site: Site, folder: str = ".") -> str | None:
+def _mirrored(site: Site, folder: str) -> str | None:
     """Return a folder of the mirror, where `python -m infra.mirror` unpacked the archives, or None without a mirror."""
     file = site.mirrored(f"pipelines/{folder}/kustomization.yaml", versions().archives[ARCHIVE].sha256)
     return file and str(Path(file).parent)
