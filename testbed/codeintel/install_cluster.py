@@ -18,13 +18,21 @@ from testbed.kubernetes.surroundings import LoadBalancer, Volumes
 from testbed.kubernetes.webhooks import Webhooks
 
 NODE = "gpu-1"
+REFUSED = {"fieldSelector": "reason=FailedCreate"}
+COUNTS = {  # where a workload says how many pods it wants, and how many it has
+    "Deployment": ("replicas", "readyReplicas"),
+    "ReplicaSet": ("replicas", "readyReplicas"),
+    "StatefulSet": ("replicas", "readyReplicas"),
+    "DaemonSet": ("desiredNumberScheduled", "numberReady"),
+    "Job": ("completions", "succeeded"),
+}
 ROOM = {"cpu": "8", "memory": "32Gi", "pods": "110"}  # infra/terraform-hypervisor
 
 
 @contextmanager
 def install_cluster(folder: Path) -> Iterator[Api]:
     """Start the cluster in a folder, and yield its client."""
-    plane = ControlPlane(folder)
+    plane = ControlPlane(folder, patience=600)  # no node is lost here, however busy the machine is
     try:
         plane.start()
         api = Api(plane.kubeconfig)
@@ -54,20 +62,18 @@ def _node(api: Api, plane: ControlPlane, folder: Path) -> Iterator[None]:
 
 
 def troubles(api: Api) -> list[str]:
-    """Return what keeps workloads from running: pods that were refused, or that have no node."""
-    return [*_refused(api), *_unscheduled(api)]
+    """Return what does not run: workloads without all their pods, with the reason, and pods without a node."""
+    return [*_incomplete(api), *_unscheduled(api)]
 
 
-def _refused(api: Api) -> Iterator[str]:
-    for event in api.find("v1", "Event"):
-        if event["reason"] == "FailedCreate":
-            of = event["involvedObject"]
-            yield f"{of['kind']} {of.get('namespace')}/{of['name']}: {event['message']}"
-    for kind in ("Deployment", "ReplicaSet"):
-        for each in api.find("apps/v1", kind):
-            for condition in each["status"].get("conditions", ()):
-                if condition["type"] == "ReplicaFailure":
-                    yield f"{kind} {_name(each)}: {condition['message']}"
+def _incomplete(api: Api) -> Iterator[str]:
+    refused = {each["involvedObject"]["uid"]: each["message"] for each in api.find("v1", "Event", **REFUSED)}
+    for kind, (wanted, ready) in COUNTS.items():
+        for each in api.find("batch/v1" if kind == "Job" else "apps/v1", kind):
+            counts = {**each["spec"], **each["status"]}
+            if counts.get(wanted, 0) > counts.get(ready, 0):
+                why = refused.get(each["metadata"]["uid"], "")
+                yield f"{kind} {_name(each)}: {counts.get(ready, 0)} of {counts[wanted]} pods. {why}"
 
 
 def _unscheduled(api: Api) -> Iterator[str]:

@@ -59,9 +59,8 @@ class Run:
 
     def see(self, event: events.EngineEvent) -> None:
         """Keep a step or a message."""
-        if event.diagnostic_event:
-            said = event.diagnostic_event
-            self.messages.setdefault(said.severity, []).append(said.message.strip())
+        if (said := event.diagnostic_event) and (text := said.message.strip()):
+            self.messages.setdefault(said.severity, []).append(text)
         # A refresh tells only afterwards what it found, an update what it does beforehand.
         for step in filter(None, (event.resource_pre_event, event.res_outputs_event)):
             about = step.metadata
@@ -76,7 +75,7 @@ class Stack:
         self, folder: Path, kubeconfig: Path, program: Callable[[], None] = register, name: str = "test"
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.state = folder / "state"
+        self.kubeconfig, self.state = kubeconfig, folder / "state"
         self.state.mkdir(exist_ok=True)
         for each in OF_PROJECT:
             (folder / each).symlink_to(ROOT / each)
@@ -88,7 +87,7 @@ class Stack:
                 pulumi_command=automation.PulumiCommand(str(_programs(folder))),
                 work_dir=str(folder),
                 pulumi_home=str(folder / "home"),
-                env_vars=self._environment(kubeconfig),
+                env_vars=self._environment(),
             ),
         )
 
@@ -96,7 +95,7 @@ class Stack:
         """Write the stack's settings, in the form of a stack's file."""
         workspace, name = self._stack.workspace, self._stack.name
         settings = workspace.stack_settings(name)
-        settings.config = dict(config)
+        settings.config = {**config, "kubernetes:kubeconfig": str(self.kubeconfig)}
         workspace.save_stack_settings(name, settings)
 
     def preview(self) -> Run:
@@ -135,9 +134,8 @@ class Stack:
             raise ClusterError(f"pulumi failed: {said}", "see what Pulumi says") from error
         return run
 
-    def _environment(self, kubeconfig: Path) -> dict[str, str]:
+    def _environment(self) -> dict[str, str]:
         return {
-            "KUBECONFIG": str(kubeconfig),
             "PULUMI_BACKEND_URL": f"file://{self.state}",
             "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
             "PULUMI_SKIP_UPDATE_CHECK": "true",
