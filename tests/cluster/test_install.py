@@ -45,7 +45,12 @@ class Installed:
 def installed(request: pytest.FixtureRequest) -> Iterator[Installed]:
     if given_kubeconfig():
         pytest.skip("the platform is installed only on a cluster that was started here, without KUBECONFIG_TEST")
-    with needed_mirror() as mirror, locked_by(mirror), run_of(request.session) as folder, install_cluster(folder) as api:
+    with (
+        needed_mirror() as mirror,
+        locked_by(mirror),
+        run_of(request.session) as folder,
+        install_cluster(folder) as api,
+    ):
         stack = Stack(folder / "stack", api.kubeconfig)
         made = Installed(api, stack, mirror, everything(api), Run(), Run())
         made.configure()

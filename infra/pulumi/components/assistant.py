@@ -66,7 +66,7 @@ class Assistant(pulumi.ComponentResource):
         if traces is not None:
             keys = {each.key: each.key for each in (HEADERS, LANGFUSE_PUBLIC, LANGFUSE_SECRET)}
             needed.append(copied_secret(site, traces, HEADERS.secret, space, keys, mine))
-        service(site, ASSISTANT, mine, awaited=False)
+        service(site, ASSISTANT, mine)
         after = pulumi.ResourceOptions(parent=self, depends_on=needed)
         self._server(after)
         if site.settings.assistant.repositories:

@@ -51,7 +51,8 @@ class Knative(pulumi.ComponentResource):
         super().__init__("codeintel:platform:Knative", "knative", None, opts)
         self.site = site
         core = self._manifests()
-        gate = Gate(site, "knative", KINDS, [SAMPLE], pulumi.ResourceOptions(parent=self, depends_on=core))
+        after = pulumi.ResourceOptions(parent=self, depends_on=core)
+        gate = Gate(site, "knative", KINDS, [SAMPLE], after, runs=[Namespace.KNATIVE, Namespace.KOURIER])
         self._configure(pulumi.ResourceOptions(parent=self, depends_on=[gate]))
         self.register_outputs({})
 

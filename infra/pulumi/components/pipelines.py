@@ -39,7 +39,9 @@ class Pipelines(pulumi.ComponentResource):
                 {"accesskey": "pipelines"},
             ),
         ]
-        self._directory("platform-agnostic", ".", [gate, *passwords])
+        whole = self._directory("platform-agnostic", ".", [gate, *passwords])
+        after = pulumi.ResourceOptions(parent=self, depends_on=[whole])
+        Gate(site, "pipelines-run", (), [], after, runs=[Namespace.PIPELINES])
         self.register_outputs({})
 
     def _directory(self, name: str, folder: str, after: list[pulumi.Resource]) -> pulumi.Resource:
@@ -47,7 +49,7 @@ class Pipelines(pulumi.ComponentResource):
             f"pipelines-{name}",
             directory=_mirrored(self.site, folder) or str(OVERLAY / folder),
             namespace=Namespace.PIPELINES,
-            skip_await=not self.site.awaits,
+            skip_await=True,  # the gate waits
             opts=pulumi.ResourceOptions(parent=self, depends_on=after),
         )
 

@@ -21,13 +21,15 @@ def manifest(
 ) -> k8s.yaml.v2.ConfigGroup:
     """Return the objects of a manifest in versions.toml: those that `has` is true for.
 
+    Their pods are not awaited: a gate does that.
+
     Two resources may not make one object: the second create fails, and a destroy of one takes it from the other.
     """
     locked = versions().manifests[file]
     local = site.mirrored(f"manifests/{file}", locked.sha256)
     text = (Path(local) if local else download(locked)).read_text()
     objects = [each for each in yaml.load_all(text, yaml.CSafeLoader) if each and has(each)]
-    return k8s.yaml.v2.ConfigGroup(file.removesuffix(".yaml"), objs=objects, skip_await=not site.awaits, opts=opts)
+    return k8s.yaml.v2.ConfigGroup(file.removesuffix(".yaml"), objs=objects, skip_await=True, opts=opts)
 
 
 def download(locked: Manifest) -> Path:
