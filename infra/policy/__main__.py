@@ -17,6 +17,7 @@ from pulumi_policy import (
 )
 
 from infra.policy import rules
+from infra.policy.accepted import is_accepted
 
 Rule = Callable[[rules.Properties], Iterator[str]]
 
@@ -34,10 +35,10 @@ OF_OBJECTS: tuple[Rule, ...] = (
 
 
 def of_object(rule: Rule) -> ResourceValidationPolicy:
-    """Return a rule as a policy for every Kubernetes object."""
+    """Return a rule as a policy for every Kubernetes object, but for what is accepted of other projects."""
 
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
-        if args.resource_type.startswith("kubernetes:"):
+        if args.resource_type.startswith("kubernetes:") and not is_accepted(args.urn, rule.__name__):
             for message in rule(args.props):
                 report(message, None)
 

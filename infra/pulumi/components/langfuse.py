@@ -39,7 +39,7 @@ class Langfuse(pulumi.ComponentResource):
         mine = pulumi.ResourceOptions(parent=self)
         space = GuardedNamespace(site, Namespace.LANGFUSE, "baseline", mine)
         inside = pulumi.ResourceOptions(parent=self, depends_on=[space])
-        operator = release(site, "clickhouse-operator-helm", Namespace.LANGFUSE, {}, inside)
+        operator = release(site, "clickhouse-operator-helm", Namespace.LANGFUSE, {"crd": {"keep": False}}, inside)
         gate = Gate(site, "clickhouse", KINDS, [], pulumi.ResourceOptions(parent=self, depends_on=[operator]))
         keys = (LANGFUSE_LOGIN.key, "salt", "nextauth", "valkey", "clickhouse")
         self.secret = generated_secret(site, Namespace.LANGFUSE, LANGFUSE_LOGIN.secret, keys, inside, rendered=_project)
