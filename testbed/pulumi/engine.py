@@ -32,7 +32,7 @@ class Step:
     urn: str
     type: str
     operation: str
-    differs: tuple[str, ...] = ()
+    differs: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def name(self) -> str:
@@ -62,9 +62,9 @@ class Run:
         if (said := event.diagnostic_event) and (text := said.message.strip()):
             self.messages.setdefault(said.severity, []).append(text)
         # A refresh tells only afterwards what it found, an update what it does beforehand.
-        for step in filter(None, (event.resource_pre_event, event.res_outputs_event)):
-            about = step.metadata
-            if about.op != automation.OpType.REFRESH:
+        for step in (event.resource_pre_event, event.res_outputs_event):
+            if step and step.metadata.op != automation.OpType.REFRESH:
+                about = step.metadata
                 self.steps.add(Step(about.urn, about.type, str(about.op.value), tuple(about.diffs or ())))
 
 
@@ -120,8 +120,13 @@ class Stack:
         return {name: output.value for name, output in self._stack.outputs().items()}
 
     @property
+    def file(self) -> Path:
+        """The file of the stack's state."""
+        return next(self.state.rglob(f"stacks/**/{self._stack.name}.json"))
+
+    @property
     def resources(self) -> list[dict[str, Any]]:
-        """The resources of the stack's state: `type`, `urn`, `parent`, `inputs`, `outputs` and more."""
+        """The resources of the stack's state, decrypted: `type`, `urn`, `parent`, `inputs`, `outputs` and more."""
         deployment = self._stack.export_stack().deployment or {}
         return list(deployment.get("resources", []))
 
