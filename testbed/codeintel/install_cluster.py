@@ -32,7 +32,7 @@ ROOM = {"cpu": "8", "memory": "32Gi", "pods": "110"}  # infra/terraform-hypervis
 @contextmanager
 def install_cluster(folder: Path) -> Iterator[Api]:
     """Start the cluster in a folder, and yield its client."""
-    plane = ControlPlane(folder, patience=600)  # no node is lost here, however busy the machine is
+    plane = ControlPlane(folder, patience=3600)  # no node is lost here, however busy the machine is
     try:
         plane.start()
         api = Api(plane.kubeconfig)

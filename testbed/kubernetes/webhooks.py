@@ -1,8 +1,8 @@
 """A stand-in for the webhooks of controllers whose pods are only simulated: it admits everything.
 
 The API server calls a webhook at the address of one of its service's pods. A route makes the simulated pods' addresses
-local, and here a TLS server listens on each that a webhook configuration leads to. What is real: the configurations, that
-their service has a ready pod and the right port, and the certificate's name. The CA is put into each configuration,
+local, and here a TLS server listens on each that a webhook configuration leads to. What is real: the configurations, and that
+their service has a ready pod and the right port. The CA is put into each configuration,
 as cert-manager or the controller itself would do.
 """
 
@@ -28,6 +28,7 @@ class Webhooks:
         self.api, self.authority = api, authority
         self.bundle = base64.b64encode(authority.pair.certificate.read_bytes()).decode()
         self.servers: dict[tuple[str, int], ThreadingHTTPServer] = {}
+        self.contexts: dict[str, ssl.SSLContext] = {}
         subprocess.run(["ip", "route", "replace", "local", network, "dev", "lo"], check=True)
 
     def step(self) -> None:
@@ -53,11 +54,10 @@ class Webhooks:
 
     def _listens(self, service: Object) -> bool:
         """Listen at each pod of a webhook's service; return whether there is one."""
-        host = f"{service['name']}.{service['namespace']}.svc"
         places = list(self._places(service))
         for place in places:
             if place not in self.servers:
-                self.servers[place] = self._serve(place, host)
+                self.servers[place] = self._serve(place)
         return bool(places)
 
     def _places(self, service: Object) -> Iterator[tuple[str, int]]:
@@ -72,10 +72,20 @@ class Webhooks:
             for port in [each["port"] for each in piece.get("ports") or () if each.get("name", "") in names]:
                 yield from ((each["addresses"][0], port) for each in piece["endpoints"] if each["conditions"]["ready"])
 
-    def _serve(self, place: tuple[str, int], host: str) -> ThreadingHTTPServer:
-        pair = self.authority.issue(host, hosts=(host,))
+    def _context(self, host: str) -> ssl.SSLContext:
+        """Return the context of a service by its name, which the API server sends: a pod's address is used again."""
+        if host not in self.contexts:
+            pair = self.authority.issue(host, hosts=(host,))
+            self.contexts[host] = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            self.contexts[host].load_cert_chain(pair.certificate, pair.key)
+        return self.contexts[host]
+
+    def _choose(self, socket: ssl.SSLSocket | ssl.SSLObject, host: str | None, _: ssl.SSLContext) -> None:
+        socket.context = self._context(host or "unnamed")
+
+    def _serve(self, place: tuple[str, int]) -> ThreadingHTTPServer:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(pair.certificate, pair.key)
+        context.sni_callback = self._choose
         server = ThreadingHTTPServer(place, _Admitting)
         server.socket = context.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
