@@ -10,8 +10,8 @@ from pathlib import Path
 
 import requests
 from chaoslib.exceptions import ActivityFailed
-from logzero import logger
 
+from chaos.log import logger
 from chaos.nodes import is_ready
 from chaos.probes import answers_in_time, answers_with_the_model, answers_without_the_model, refuses_in_one_line
 
@@ -28,6 +28,7 @@ __all__ = [
     "wait_until_it_refuses",
     "wait_until_the_cluster_sees_it",
     "wait_until_the_model_explains",
+    "wait_until_the_node_is_back",
 ]
 
 FILLER = "filled-by-chaos"
@@ -123,7 +124,12 @@ def wait_until_the_model_explains(
 
 def wait_until_the_cluster_sees_it(node: str, seconds: float = 120.0) -> float:
     """Wait until the kubeconfig's cluster reports a node as not ready; return the seconds waited."""
-    return round(_wait(lambda: not is_ready(node), f"{node} is still ready", seconds), 1)
+    return round(_wait(lambda: is_ready(node) is False, f"the cluster does not report {node} as lost", seconds), 1)
+
+
+def wait_until_the_node_is_back(node: str, seconds: float = 600.0) -> float:
+    """Wait until the kubeconfig's cluster, which may be on that node, reports it as ready; return the seconds waited."""
+    return _recovered(_wait(lambda: is_ready(node) is True, f"{node} is not ready again", seconds))
 
 
 def wait_until_it_refuses(url: str, question: str, seconds: float = 120.0, api_key: str = "") -> None:

@@ -4,7 +4,8 @@ import time
 from typing import Any
 
 import requests
-from logzero import logger
+
+from chaos.log import logger
 
 __all__ = [
     "answers_in_time",

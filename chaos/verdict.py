@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from logzero import logger
+from chaos.log import logger
 
 WAITING = "wait until "  # prefixes of steps that return how many seconds they waited
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>

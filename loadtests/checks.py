@@ -4,6 +4,8 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from loadtests.steps import Step
+
 Series = Sequence[tuple[float, float]]
 
 WARM = 0.25  # share of the time in which caches fill
@@ -45,10 +47,10 @@ def flat(memory: list[tuple[float, float]], files: list[tuple[float, float]]) ->
     ]
 
 
-def scaled(ready: Series, steps: Sequence[int], seconds: float, wanted: int, least: int) -> list[Check]:
-    """Check that pods scaled out at the highest step (users) and in with the load, and after how many seconds."""
-    highest, end = steps.index(max(steps)), len(steps) * seconds
-    top, down = highest * seconds, (highest + 1) * seconds
+def scaled(ready: Series, steps: Sequence[Step], wanted: int, least: int) -> list[Check]:
+    """Check that pods scaled out at the highest step and in with the load, and after how many seconds."""
+    highest = _highest(steps)
+    top, down, end = highest.began, highest.ended, steps[-1].ended
     before = max((count for at, count in ready if at < top), default=0.0)
     most = max((count for _, count in ready), default=0.0)
     came = next((at for at, count in ready if at >= top and count > before), None)
@@ -67,15 +69,23 @@ def scaled(ready: Series, steps: Sequence[int], seconds: float, wanted: int, lea
     ]
 
 
-def recovered(latencies: Series, steps: Sequence[int], seconds: float, recovery: float) -> Check:
-    """Compare the latency of the last third of the highest step with that of the first step's last third."""
-    ends = seconds, (steps.index(max(steps)) + 1) * seconds
-    alone, loaded = ([value for at, value in latencies if end - seconds / 3 <= at < end] for end in ends)
+def recovered(latencies: Series, steps: Sequence[Step], recovery: float) -> Check:
+    """Compare the latency of the last third of the highest step, as it was held, with that of the first step's last third."""
+    first, highest = steps[0], _highest(steps)
+    alone, loaded = ([value for at, value in latencies if _late(step) <= at < step.ended] for step in (first, highest))
     if not alone or not loaded:
         return Check("the latency recovers", False, "no request was answered at one of the two times")
     one, many = quantile(alone, 0.5), quantile(loaded, 0.5)
-    seen = f"{many:.0f} ms with {max(steps)} users, {one:.0f} ms with {steps[0]}"
+    seen = f"{many:.0f} ms with {highest.users} users, {one:.0f} ms with {first.users}"
     return Check("the latency recovers", many <= recovery * one, seen)
+
+
+def _highest(steps: Sequence[Step]) -> Step:
+    return max(steps, key=lambda step: step.users)
+
+
+def _late(step: Step) -> float:
+    return step.ended - (step.ended - step.settled) / 3
 
 
 def _after(at: float | None, since: float, what: str) -> str:

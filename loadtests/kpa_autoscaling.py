@@ -4,7 +4,9 @@
     locust -f loadtests/kpa_autoscaling.py --host http://127.0.0.1:8080 --headless --page kpa.html
 
 The load goes up and down by `--steps` (users, each with one request under way), then stops, and the pods are watched until
-they are back at `--least-pods`. The pods are read from the cluster that the kubeconfig names. Exit code 1 where a check fails:
+they are back at `--least-pods`. A step is held for `--step-seconds` from the moment that its pods are ready, because a model
+may take minutes to start, and the card may first have to be taken from another one. The pods are read from the cluster that
+the kubeconfig names. Exit code 1 where a check fails:
 
 - it scales out;
 - all of them run on nodes with the label `--node-label`;
@@ -23,6 +25,7 @@ from locust.env import Environment
 
 from loadtests import options
 from loadtests.checks import Check, recovered, scaled
+from loadtests.steps import Staircase
 from loadtests.timeline import Timeline, finish
 
 QUESTION = "What does a mutex do?"
@@ -35,7 +38,10 @@ options.add("--inference-service", default="autoscaling-test", help="its name")
 options.add("--tokens", type=int, default=16, help="how long an answer may be")
 options.add("--node-label", default="nvidia.com/gpu.present=true", help="label of the nodes it has to run on")
 options.add("--steps", default="1,6,1", help="users of each step")
-options.add("--step-seconds", type=float, default=40.0, help="how long a step lasts")
+options.add("--step-seconds", type=float, default=90.0, help="how long a step is held once its pods are ready")
+options.add(
+    "--start-seconds", type=float, default=600.0, help="how long pods, and a request to them, may take to start"
+)
 options.add("--wanted-pods", type=int, default=2, help="pods that have to be ready at the height of the load")
 options.add("--least-pods", type=int, default=0, help="pods that have to be left after it")
 options.add("--quiet-seconds", type=float, default=180.0, help="how long the pods may take to go")
@@ -56,7 +62,9 @@ class Caller(HttpUser):
         headers = {"Content-Type": "application/json", "Host": given.host_header or inside}
         body = chat(given.inference_service, given.tokens) if given.body is None else given.body
         method = "POST" if body else "GET"
-        self.client.request(method, given.path, data=body or None, headers=headers, name=given.path, timeout=60)
+        self.client.request(
+            method, given.path, data=body or None, headers=headers, name=given.path, timeout=given.start_seconds
+        )
 
 
 def chat(model: str, tokens: int) -> str:
@@ -105,6 +113,7 @@ class Test:
 
     pods: Pods
     timeline: Timeline
+    load: Staircase
 
 
 _running: dict[str, Test] = {}
@@ -119,7 +128,8 @@ def start(environment: Environment, **_: object) -> None:
     def probe() -> Mapping[str, Mapping[str, float]]:
         return {"pods": pods.counted()}
 
-    _running["test"] = Test(pods, Timeline(environment, probe))
+    load = Staircase(users(given.steps), given.wanted_pods, given.step_seconds, given.start_seconds)
+    _running["test"] = Test(pods, Timeline(environment, probe), load)
     _running["test"].timeline.watch()
 
 
@@ -131,13 +141,16 @@ class Steps(LoadTestShape):
         given = options.given(self.runner.environment) if self.runner else None
         if given is None:
             return None
-        steps = users(given.steps)
-        step = int(self.get_run_time() / given.step_seconds)
-        if step < len(steps):
-            return steps[step], 100.0
-        quiet = self.get_run_time() - len(steps) * given.step_seconds
-        ready = _running["test"].timeline.series("pods", "ready")
-        if quiet > given.quiet_seconds or (quiet > 2 and ready and ready[-1][1] <= given.least_pods):
+        test = _running.get("test")
+        if test is None:  # it starts with the first users
+            return users(given.steps)[0], 100.0
+        now, series = test.timeline.now(), test.timeline.series("pods", "ready")
+        ready = series[-1][1] if series else 0.0
+        wanted = test.load.climb(now, ready)
+        if wanted is not None:
+            return wanted, 100.0
+        quiet = now - test.load.done[-1].ended
+        if quiet > given.quiet_seconds or (quiet > 2 and ready <= given.least_pods):
             return None
         return 0, 100.0
 
@@ -154,12 +167,13 @@ def users(steps: str) -> list[int]:
 def stop(environment: Environment, **_: object) -> None:
     """Return the checks."""
     test, given = _running["test"], options.given(environment)
-    total, steps = environment.stats.total, users(given.steps)
+    total, steps = environment.stats.total, test.load.done
     ready, latencies = test.timeline.series("pods", "ready"), test.timeline.series("latency, ms", "median")
     elsewhere = ", ".join(test.pods.elsewhere)
     checks = [
-        *scaled(ready, steps, given.step_seconds, given.wanted_pods, given.least_pods),
-        recovered(latencies, steps, given.step_seconds, given.recovery),
+        Check("every step was held", len(steps) == len(test.load.users), f"{len(steps)} of {len(test.load.users)}"),
+        *(scaled(ready, steps, given.wanted_pods, given.least_pods) if steps else ()),
+        *([recovered(latencies, steps, given.recovery)] if steps else ()),
         Check("all pods are on the wanted nodes", not elsewhere, elsewhere or "they are"),
         Check(
             "no request failed",
@@ -168,4 +182,5 @@ def stop(environment: Environment, **_: object) -> None:
         ),
     ]
     about = f"{given.inference_service} in {given.namespace}: {given.steps} users, {given.step_seconds:g} s a step"
+    about += "; ".join(["", *(f"{step.users} users after {step.settled - step.began:.0f} s" for step in steps)])
     finish(test.timeline, "Autoscaling by KPA", about, checks, given.page)

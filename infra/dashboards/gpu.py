@@ -2,7 +2,7 @@
 
 from infra.dashboards.panels import Query, Row, dashboard, figure, graph
 
-CARD = "{{Hostname}} {{gpu}}"
+CARD = "{{hostname}} {{gpu}}"
 
 NOW = Row(
     "Now",

@@ -39,6 +39,7 @@ SPACES: dict[str, Space] = {
 PARTS: dict[str, Part] = {
     # controllers of other projects
     "gpu_node": Part(gated=True),
+    "card": Part(needs=("gpu_node",), implied=True),
     "device_plugin": Part(needs=("gpu_node",), gated=True),
     "cert_manager": Part(gated=True),
     "knative": Part(gated=True),
@@ -56,9 +57,11 @@ PARTS: dict[str, Part] = {
     # what people use
     "learning": Part(needs=("pipelines", "qdrant", "mlflow"), implied=True),
     "boards": Part(needs=("observability",), space=Namespace.ASSISTANT, implied=True),
-    "code_runtime": Part(needs=("trainer",), space=Namespace.ASSISTANT, implied=True),
-    "models": Part(needs=("kserve",), space=Namespace.MODELS),
+    "code_runtime": Part(needs=("trainer",), after=("card",), space=Namespace.ASSISTANT, implied=True),
+    "window": Part(needs=("gpu_node",), after=("pipelines", "card"), space=Namespace.ASSISTANT, implied=True),
+    "models": Part(needs=("kserve",), after=("card",), space=Namespace.MODELS),
     "assistant": Part(needs=("qdrant",), after=("models",), space=Namespace.ASSISTANT),
+    "training": Part(needs=("code_runtime", "assistant", "mlflow"), implied=True),
     "drift": Part(needs=("assistant", "mlflow"), implied=True),
     "monitors": Part(needs=("observability",), after=("qdrant", "models", "assistant"), implied=True),
 }

@@ -125,8 +125,12 @@ def _spelt(version: Version) -> str:
 
 
 def check_nodes(settings: Settings, names: set[str]) -> None:
-    """Raise PlatformError if a node to be labelled is not in the cluster."""
+    """Raise PlatformError if a node to be labelled is not in the cluster, or Qdrant's servers lack a node each."""
     for node in settings.gpu.nodes if settings.has_gpu else ():
         if node not in names:
             there = ", ".join(sorted(names)) or "none"
             raise PlatformError(f"codeintel:gpu.nodes names {node}", f"name nodes of the cluster ({there}), or none")
+    servers = settings.vectors.nodes if settings.components.has("qdrant") else 0
+    if settings.vectors.clustered and len(names) < servers:
+        cause = f"codeintel:vectors.nodes is {servers}, and the cluster has {len(names)} node(s)"
+        raise PlatformError(cause, "each server needs a node of its own: add nodes, or set fewer servers")

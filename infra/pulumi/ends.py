@@ -68,9 +68,11 @@ GATES = _app("gate", Namespace.GATES)
 ASSISTANT = _app(ASSISTANT_SERVICE.name, Namespace.ASSISTANT, "assistant")
 INDEXER = _app("indexer", Namespace.ASSISTANT, "assistant")
 DRIFT = _app("drift", Namespace.ASSISTANT, "drift")
-TRAINING = _app(
-    "training", Namespace.ASSISTANT, "code_runtime", label="jobset.sigs.k8s.io/replicatedjob-name", value=NODE
+TRAINING = _app("training", Namespace.ASSISTANT, "training")
+TRAINING_JOBS = _app(
+    "training-jobs", Namespace.ASSISTANT, "code_runtime", label="jobset.sigs.k8s.io/replicatedjob-name", value=NODE
 )
+TRAINING_WINDOW = _app("training-window", Namespace.ASSISTANT, "window")
 QDRANT = _app(QDRANT_SERVICE.name, Namespace.DATA, "qdrant")
 POSTGRES = _app(POSTGRES_SERVICE.name, Namespace.DATA, "postgres")
 OBJECTS = _app(OBJECTS_SERVICE.name, Namespace.DATA, "object_store")

@@ -9,6 +9,14 @@ APP_LABEL = "app.kubernetes.io/name"
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 
 
+class Priority:
+    """The priority classes of the card's users (components/card.py)."""
+
+    TRAINING = "codeintel-training"
+    AUTOSCALING = "codeintel-autoscaling-test"
+    PRODUCTION = "codeintel-production"
+
+
 class Namespace:
     """The namespaces; those of other projects keep the names that their manifests expect."""
 
@@ -57,6 +65,7 @@ class SecretKey:
 
 ASSISTANT = Service("assistant", Namespace.ASSISTANT, 8321)
 QDRANT = Service("qdrant", Namespace.DATA, 6333)
+QDRANT_PEERS = Service("qdrant-peers", Namespace.DATA, 6335)  # headless: each server by its name
 POSTGRES = Service("postgres", Namespace.DATA, 5432)
 OBJECTS = Service("objects", Namespace.DATA, 8333)
 MLFLOW = Service("mlflow", Namespace.DATA, 5000)

@@ -9,6 +9,7 @@ from infra.pulumi import names
 from infra.pulumi.catalog import PARTS, SPACES, in_order
 from infra.pulumi.components.assistant import Assistant
 from infra.pulumi.components.backups import Backups
+from infra.pulumi.components.card import Card, Window
 from infra.pulumi.components.cert_manager import CertManager
 from infra.pulumi.components.device_plugin import DevicePlugin
 from infra.pulumi.components.drift import Drift
@@ -25,6 +26,7 @@ from infra.pulumi.components.pipelines import Pipelines
 from infra.pulumi.components.postgres import Postgres
 from infra.pulumi.components.qdrant import Qdrant
 from infra.pulumi.components.trainer import CodeRuntime, Trainer
+from infra.pulumi.components.training import Training
 from infra.pulumi.names import Namespace
 from infra.pulumi.parts.namespace import GuardedNamespace
 from infra.pulumi.parts.site import Site
@@ -37,6 +39,10 @@ Factory = Callable[[Site, Made, pulumi.ResourceOptions], pulumi.ComponentResourc
 def _alone(component: Callable[[Site, pulumi.ResourceOptions], pulumi.ComponentResource]) -> Factory:
     """Return a factory of a component that takes nothing of the others."""
     return lambda site, _, opts: component(site, opts)
+
+
+def _mlflow(site: Site, made: Made, opts: pulumi.ResourceOptions) -> MLflow:
+    return MLflow(site, _secret(made, "postgres"), _secret(made, "object_store"), opts)
 
 
 def _langfuse(site: Site, made: Made, opts: pulumi.ResourceOptions) -> Langfuse:
@@ -63,6 +69,7 @@ def _traces(made: Made) -> k8s.core.v1.Secret | None:
 
 FACTORIES: dict[str, Factory] = {
     "gpu_node": _alone(GpuNode),
+    "card": _alone(Card),
     "device_plugin": _alone(DevicePlugin),
     "cert_manager": _alone(CertManager),
     "knative": _alone(Knative),
@@ -73,14 +80,16 @@ FACTORIES: dict[str, Factory] = {
     "postgres": _alone(Postgres),
     "object_store": _alone(ObjectStore),
     "qdrant": _alone(Qdrant),
-    "mlflow": _alone(MLflow),
+    "mlflow": _mlflow,
     "langfuse": _langfuse,
     "backups": _alone(Backups),
     "learning": _learning,
     "boards": _alone(Boards),
     "code_runtime": _alone(CodeRuntime),
+    "window": _alone(Window),
     "models": _alone(Models),
     "assistant": _assistant,
+    "training": _alone(Training),
     "drift": _alone(Drift),
     "monitors": _alone(Monitors),
 }

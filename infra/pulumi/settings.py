@@ -15,15 +15,19 @@ from pydantic.alias_generators import to_camel
 
 from infra.pulumi.catalog import PARTS, in_order
 from infra.pulumi.errors import PlatformError
+from ml.serving.inference import LEAST_CACHE_BYTES, WORKING_BYTES, Cards
 from ml.training.runtime import SLICES
 
 PREFIX = "codeintel:"
+FIRST = "1"  # the rotation of passwords that were never replaced
 QUANTITY = r"^[1-9][0-9]*(m|k|M|G|T|Ki|Mi|Gi|Ti)?$"
 CIDR = r"^[0-9]{1,3}(\.[0-9]{1,3}){3}/[0-9]{1,2}$"
 PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
+TIME = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 
 Quantity = Annotated[str, Field(pattern=QUANTITY)]
 Cidr = Annotated[str, Field(pattern=CIDR)]
+Time = Annotated[str, Field(pattern=TIME)]
 
 
 class Presence(StrEnum):
@@ -91,11 +95,23 @@ class Components(Section):
         return getattr(self, name) == Presence.INSTALL and name not in self.left_out()
 
 
+class Window(Section):
+    """When a training may start; one that has started keeps the card until it ends."""
+
+    opens: Time = Field(description="time of the day, such as 01:00")
+    closes: Time = Field(description="time of the day, such as 05:00")
+    time_zone: str = Field("Etc/UTC", description="whose time that is, such as Europe/Moscow")
+
+
 class Gpu(Section):
     """The shared card: its slices are a lock and isolate neither memory nor faults."""
 
-    cards: int = Field(1, ge=0, le=16, description="physical GPUs of all GPU nodes")
+    cards: int = Field(1, ge=1, le=16, description="physical GPUs of the GPU node")
     slices: int = Field(SLICES, ge=1, le=48, description="time-slices that each card is offered as")
+    memory: Quantity = Field("24G", description="memory of each card")
+    window: Window | None = Field(
+        None, description="when trainings may take the card from the models; by default as soon as they are started"
+    )
     nodes: tuple[str, ...] = Field((), description="names of nodes to label and taint here; none: kubelets do it")
     stages: bool | None = Field(
         None,
@@ -106,7 +122,12 @@ class Gpu(Section):
     @property
     def offered(self) -> int:
         """How many `nvidia.com/gpu` the cluster has."""
-        return self.cards * self.slices
+        return self.shared.offered
+
+    @property
+    def shared(self) -> Cards:
+        """The cards as the models share them."""
+        return Cards(self.cards, self.slices, in_bytes(self.memory))
 
 
 class Models(Section):
@@ -116,13 +137,40 @@ class Models(Section):
     base: str = Field("hf://Qwen/Qwen2.5-Coder-7B-Instruct", description="where the base model comes from")
     size: Quantity = "20Gi"
     gpus: int | None = Field(None, ge=0, description="slices of the production model; by default all of them")
+    tensor_parallel: int | None = Field(
+        None,
+        ge=1,
+        description="cards that the production model is split over, a divisor of its attention heads; by default all of "
+        "them where it takes all slices",
+    )
     adapter_rank: Literal[1, 8, 16, 32, 64, 128, 256, 320, 512] = 16
-    autoscaling_base: str = "hf://google/gemma-2b-it"
+    autoscaling_base: str = Field(
+        "hf://Qwen/Qwen2.5-Coder-0.5B-Instruct", description="a small model, of which each slice holds one"
+    )
+    autoscaling_size: Quantity = Field("1Gi", description="the most that its weights take")
     autoscaling_max: int = Field(5, ge=1)
     cache: bool | None = Field(
         None,
         description="keeps weights on the node's disk; by default where KServe's downloads can be let onto a GPU node",
     )
+
+
+class Vectors(Section):
+    """The Qdrant cluster: one server, or several on Kubernetes nodes of their own."""
+
+    nodes: int = Field(1, ge=1, le=64, description="Qdrant servers; from three on, the loss of one is survived")
+    replicas: int = Field(1, ge=1, description="copies of each shard, on different servers")
+    shards: int | None = Field(None, ge=1, description="shards of a new collection; by default one for each server")
+
+    @property
+    def clustered(self) -> bool:
+        """Whether the servers form a cluster."""
+        return self.nodes > 1
+
+    @property
+    def spread(self) -> int:
+        """How many shards a new collection gets."""
+        return self.shards or self.nodes
 
 
 class Assistant(Section):
@@ -169,6 +217,21 @@ class Backups(Section):
     kept: int = Field(14, ge=1, description="how many copies are kept")
 
 
+Word = Annotated[str, Field(coerce_numbers_to_str=True, min_length=1)]
+
+
+class Rotation(Section):
+    """Another word for a component, such as today's date, replaces its passwords; everything that reads them restarts."""
+
+    assistant: Word = FIRST
+    langfuse: Word = FIRST
+    object_store: Word = FIRST
+    observability: Word = FIRST
+    pipelines: Word = FIRST
+    postgres: Word = FIRST
+    qdrant: Word = FIRST
+
+
 class Mirror(Section):
     """The source of charts, manifests and images instead of their upstream addresses (`python -m infra.mirror`)."""
 
@@ -185,10 +248,12 @@ class Settings(Section):
     components: Components = Components()
     gpu: Gpu = Gpu()
     models: Models = Models()
+    vectors: Vectors = Vectors()
     assistant: Assistant = Assistant()
     storage: Storage = Storage()
     network: Network = Network()
     backups: Backups = Backups()
+    rotation: Rotation = Rotation()
     mirror: Mirror = Mirror()
     await_ready: bool | None = Field(
         None, description="whether `up` waits until pods run; by default where the cluster has a node that is ready"
@@ -202,6 +267,37 @@ class Settings(Section):
                 f"models.gpus|is {wanted}, and {self.gpu.cards} card(s) of {self.gpu.slices} slices offer "
                 f"{self.gpu.offered}|a number up to {self.gpu.offered}, or more gpu.slices"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _split_over_cards(self) -> "Settings":
+        wanted = self.models.tensor_parallel or 1
+        if wanted > 1 and (wanted > self.gpu.cards or self.production_gpus < self.gpu.offered):
+            raise ValueError(
+                f"models.tensorParallel|is {wanted}, and the production model holds {self.production_gpus} slices of "
+                f"{self.gpu.cards} card(s)|1, or give it all slices of at least {wanted} cards (gpu.cards)"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _autoscaling_fits(self) -> "Settings":
+        """Reject a small model whose weights leave a slice no memory for answers."""
+        if self.has_gpu and self.components.has("models"):
+            left = self.gpu.shared.cache_bytes(1, in_bytes(self.models.autoscaling_size))
+            if left < LEAST_CACHE_BYTES:
+                raise ValueError(
+                    f"models.autoscalingSize|is {self.models.autoscaling_size}, and a slice of {self.gpu.memory} / "
+                    f"{self.gpu.slices} also has to hold {(WORKING_BYTES + LEAST_CACHE_BYTES) / 2**30:.2f} GiB of its own"
+                    "|a smaller models.autoscalingBase, or fewer gpu.slices"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _enough_servers(self) -> "Settings":
+        nodes, replicas = self.vectors.nodes, self.vectors.replicas
+        if replicas > nodes:
+            cause = f"is {replicas}, and {nodes} server(s) hold one copy each"
+            raise ValueError(f"vectors.replicas|{cause}|a number up to {nodes}, or more vectors.nodes")
         return self
 
     @property
@@ -226,6 +322,13 @@ class Settings(Section):
             return 0
         return self.models.gpus if self.models.gpus is not None else self.gpu.offered
 
+    @property
+    def tensor_parallel(self) -> int:
+        """Cards that the production model is split over: only a pod with all slices is sure to see all cards."""
+        if self.models.tensor_parallel is not None:
+            return self.models.tensor_parallel
+        return self.gpu.cards if self.has_gpu and self.production_gpus == self.gpu.offered else 1
+
 
 def read_settings(config: Mapping[str, str]) -> Settings:
     """Return the settings of a stack's configuration, `codeintel:name` → value or JSON.
@@ -237,6 +340,13 @@ def read_settings(config: Mapping[str, str]) -> Settings:
         return Settings.model_validate(values)
     except ValidationError as error:
         raise _explained(error) from error
+
+
+def in_bytes(quantity: str) -> int:
+    """Return a quantity's bytes."""
+    from kubernetes.utils import parse_quantity
+
+    return int(parse_quantity(quantity))
 
 
 def _value(text: str) -> Any:
@@ -275,4 +385,6 @@ def _valid(error: Any) -> str:
         return "a quantity such as 500m, 2 or 20Gi"
     if context.get("pattern") == CIDR:
         return "addresses such as 10.0.0.0/8"
+    if context.get("pattern") == TIME:
+        return "a time of the day such as 01:00"
     return re.sub(r"^Input should be ", "", error["msg"])

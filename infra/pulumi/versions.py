@@ -7,6 +7,7 @@ from pathlib import Path
 
 from infra.pulumi.errors import PlatformError
 
+DOCKER_HUB = "index.docker.io"
 FILE = Path(__file__).with_name("versions.toml")
 
 
@@ -82,3 +83,10 @@ def versions(file: Path = FILE) -> Versions:
         raise PlatformError(
             f"{file.name} can't be read ({error})", "mend it, or take the one of the release"
         ) from error
+
+
+def registry_of(reference: str) -> str:
+    """Return the registry of an image reference, as clients name it; a name without one is Docker Hub's."""
+    first, slash, _ = reference.partition("/")
+    named = slash and (first == "localhost" or "." in first or ":" in first)
+    return first if named and first != "docker.io" else DOCKER_HUB

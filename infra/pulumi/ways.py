@@ -4,7 +4,7 @@ Ports are those of the pods, which policies see, and not those of their Services
 the chart; tests compare the two.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from infra.pulumi import ends, names
@@ -16,22 +16,25 @@ ALL_PORTS: tuple[int, ...] = ()
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Callers that may open TCP connections to a callee's ports, and why; open if the stack has both ends."""
+    """Callers that may open TCP connections to a callee's ports, and why; open `when` so set, if the stack has both ends."""
 
     callers: tuple[End, ...]
     callee: End
     ports: tuple[int, ...]
     why: str
+    when: Callable[[Settings], bool] = lambda _: True
 
     def present(self, settings: Settings) -> tuple[End, ...]:
         """Return the callers that the stack has, or none without the callee."""
-        return tuple(each for each in self.callers if each.exists(settings) and self.callee.exists(settings))
+        is_open = self.callee.exists(settings) and self.when(settings)
+        return tuple(each for each in self.callers if is_open and each.exists(settings))
 
 
 LANGFUSE = (ends.LANGFUSE_WEB, ends.LANGFUSE_WORKER)
 CLIENTS = (ends.ASSISTANT, ends.STAGES)  # what asks the model about an index
-LEARNERS = (ends.MODELS, ends.DOWNLOADS, ends.TRAINING, ends.STAGES)
+LEARNERS = (ends.MODELS, ends.DOWNLOADS, ends.TRAINING_JOBS, ends.STAGES)
 REQUESTS = (8012, 8013)  # Knative's proxy in each pod, by HTTP/1 and HTTP/2
+NODE_METRICS = (2381, 9100, 10249, 10250, 10257, 10259)
 CONTROLLERS = (
     ends.CERT_MANAGER, ends.DEVICES, ends.KNATIVE, ends.KSERVE, ends.TRAINER, ends.CLICKHOUSE_OPERATOR,
     ends.PROMETHEUS, ends.PROMETHEUS_OPERATOR, ends.KUBE_STATE, ends.GRAFANA,
@@ -44,19 +47,22 @@ KUBEFLOW_CONTROLLERS = (
 WAYS: tuple[Way, ...] = (
     # ours
     Way((Anyone.POD,), ends.ASSISTANT, (names.ASSISTANT.port,), "questions, also through an ingress; its API key decides"),
-    Way((*CLIENTS, ends.INDEXER, ends.BACKUP), ends.QDRANT, (names.QDRANT.port,), "search, indexing, snapshots"),
-    Way((*CLIENTS, ends.DRIFT, ends.MODELS), ends.MLFLOW, (names.MLFLOW.port,), "runs, the registry, adapters"),
-    Way((*CLIENTS, ends.DRIFT), ends.LANGFUSE_WEB, (names.LANGFUSE.port,), "traces and rated answers"),
+    Way((*CLIENTS, ends.INDEXER, ends.TRAINING, ends.BACKUP), ends.QDRANT, (names.QDRANT.port,), "search, indexing, snapshots"),
+    Way((ends.QDRANT,), ends.QDRANT, (names.QDRANT_PEERS.port,), "raft, shards and each other's searches, in a cluster",
+        when=lambda settings: settings.vectors.clustered),
+    Way((*CLIENTS, ends.TRAINING, ends.DRIFT, ends.MODELS), ends.MLFLOW, (names.MLFLOW.port,), "runs, the registry, adapters"),
+    Way((*CLIENTS, ends.TRAINING, ends.DRIFT), ends.LANGFUSE_WEB, (names.LANGFUSE.port,), "traces and rated answers"),
     Way(CLIENTS, ends.KOURIER, (8081,), "the model: Knative's name for it leads to Kourier's inner listener"),
     Way((ends.MLFLOW, *LANGFUSE, ends.BACKUP), ends.POSTGRES, (names.POSTGRES.port,), "their databases, dumps"),
     Way((ends.MLFLOW, *LANGFUSE, ends.BACKUP), ends.OBJECTS, (names.OBJECTS.port,), "artifacts, events, backups"),
-    Way((ends.TRAINING,), ends.TRAINING, ALL_PORTS, "the pods of one job: torch's rendezvous; NCCL chooses its ports"),
+    Way((ends.TRAINING_JOBS,), ends.TRAINING_JOBS, ALL_PORTS, "the pods of one job: torch's rendezvous; NCCL chooses its ports"),
     Way((ends.INDEXER, ends.STAGES), ends.GIT, (22, 443), "the repositories to index"),
     Way(LEARNERS, ends.INTERNET, (443,), "weights from the hub"),
     Way(LEARNERS, ends.WEIGHTS, ALL_PORTS, "weights from your own storage"),
     Way((ends.BACKUP,), ends.BACKUP_TARGET, ALL_PORTS, "backups elsewhere"),
     # the API server
-    Way((ends.GATES, *CONTROLLERS), ends.API_SERVER, (443, 6443), "watching and changing objects"),
+    Way((ends.GATES, ends.TRAINING, *CONTROLLERS), ends.API_SERVER, (443, 6443), "watching and changing objects"),
+    Way((ends.TRAINING_WINDOW,), ends.API_SERVER, (443, 6443), "opening and closing the quota of trainings"),
     Way(KUBEFLOW_CONTROLLERS, ends.API_SERVER, (443, 6443), "watching and changing objects; a step reports its end"),
     Way((Anyone.ANYBODY,), ends.CERTIFICATES_WEBHOOK, (10250,), "the API server calls the webhook"),
     Way((Anyone.ANYBODY,), ends.KSERVE, (9443,), "the API server calls the webhooks"),
@@ -87,9 +93,8 @@ WAYS: tuple[Way, ...] = (
     Way((ends.STEPS, ends.PIPELINES_API, ends.PIPELINES_UI), ends.ARTIFACTS, (8333,), "artifacts, logs"),
     Way((Anyone.ANYBODY,), ends.CACHE, (8443,), "the API server calls the webhook"),
     # monitoring
-    Way((ends.PROMETHEUS,), ends.NODES, (9100, 10250), "metrics of the nodes and their kubelets"),
+    Way((ends.PROMETHEUS,), ends.NODES, NODE_METRICS, "metrics of the nodes, their kubelets and the control plane"),
     Way((ends.PROMETHEUS,), ends.CLUSTER_DNS, (9153,), "metrics"),
-    Way((ends.PROMETHEUS,), ends.API_SERVER, (443, 6443), "metrics"),
     Way((ends.PROMETHEUS,), ends.ASSISTANT, (names.ASSISTANT.port,), "metrics"),
     Way((ends.PROMETHEUS,), ends.QDRANT, (names.QDRANT.port,), "metrics"),
     Way((ends.PROMETHEUS,), ends.MODELS, (8080,), "vLLM's metrics"),

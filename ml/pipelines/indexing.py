@@ -10,14 +10,17 @@ from kfp import dsl
 from ml.pipelines.image import configure_for_cluster
 from ml.pipelines.learning import build_code_index
 
-AT_ONCE = 16
+AT_ONCE = 2  # what the platform's one node has left beside its own pods; `compile_pipelines` takes another number
+MEMORY = ("2Gi", "4Gi")  # request and limit: a stage holds one batch of files, as the platform's nightly indexer does
 
 
 @dsl.pipeline(name="indexing", description="Many repositories into one collection, shard by shard, in parallel.")
 def indexing(shards: list) -> None:  # type: ignore[type-arg]
     """Index shards, each a list of paths or URLs, into the index that the settings name."""
     with dsl.ParallelFor(shards, parallelism=AT_ONCE) as sources:
-        configure_for_cluster(build_code_index(sources=sources, pinned=""), retries=3, workspace=False, indexes=True)
+        stage = build_code_index(sources=sources, pinned="")
+        configure_for_cluster(stage, retries=3, workspace=False, indexes=True)
+        stage.set_memory_request(MEMORY[0]).set_memory_limit(MEMORY[1])
 
 
 def split_into_shards(sources: list[str], count: int) -> list[list[str]]:

@@ -6,7 +6,7 @@ STAGE = "learning"  # the `app` label of the stages' pods, which network policie
 WORKSPACE_CLAIM, WORKSPACE = "training-workspace", "/workspace"
 
 SETTINGS = "codeintel-settings"
-SETTING_NAMES = ("store", "llm_url", "llm_model", "base_model", "mlflow_url")
+SETTING_NAMES = ("store", "store_shards", "store_replicas", "llm_url", "llm_model", "base_model", "mlflow_url")
 RECORDS_URL = "langfuse_url"
 
 STORE_SECRET, RECORDS_SECRET = "codeintel-store", "codeintel-records"

@@ -42,6 +42,7 @@ class RuntimeArgs:
     node_selector: dict[str, str] = field(default_factory=lambda: {"nvidia.com/gpu.present": "true"})
     tolerated_taints: tuple[str, ...] = (GPU,)
     runtime_class: str | None = "nvidia"  # without it a pod gets its slices but sees no GPU
+    priority_class: str | None = None  # which decides who gives way on the card
     model_cache_claim: str = "model-cache"
     workspace_claim: str = "training-workspace"
     restarts: int = 3
@@ -118,6 +119,7 @@ def _pod(args: RuntimeArgs) -> "IoK8sApiCoreV1PodSpec":
     return models.IoK8sApiCoreV1PodSpec(
         restartPolicy="Never",
         runtimeClassName=args.runtime_class,
+        priorityClassName=args.priority_class,
         automountServiceAccountToken=False,
         enableServiceLinks=False,
         terminationGracePeriodSeconds=1,  # the shell that Trainer's client starts does not forward signals

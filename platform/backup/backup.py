@@ -2,7 +2,7 @@
 
 It runs in MLflow's image, which has boto3. Settings come from the environment: BACKUP_ENDPOINT and BACKUP_BUCKET with
 BACKUP_ACCESS_KEY and BACKUP_SECRET_KEY say where to; STORE_ENDPOINT, STORE_ACCESS_KEY and STORE_SECRET_KEY where
-artifacts are; QDRANT_URL and QDRANT_API_KEY where vectors are. How to restore: docs/backup.md.
+artifacts are; QDRANT_URLS (each server of a cluster) and QDRANT_API_KEY where vectors are. How to restore: docs/backup.md.
 """
 
 import json
@@ -16,12 +16,14 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3  # type: ignore[import-untyped]
 
 KEPT = int(os.environ.get("BACKUP_KEPT", "14"))  # backups to keep
 ARTIFACTS = "mlflow"
 SECONDS = 3600
+STARTED = datetime.now(UTC)
 
 
 def bucket(prefix: str) -> Any:
@@ -43,10 +45,10 @@ def keys(store: Any, name: str, prefix: str = "") -> Iterator[tuple[str, str]]:
 
 
 def put(prefix: str, name: str, file: Path) -> None:
-    """Copy a file to the bucket under the current time, then delete copies beyond those that are kept."""
+    """Copy a file to the bucket under the time of this run, then delete copies beyond those that are kept."""
     target, place = bucket("BACKUP"), os.environ["BACKUP_BUCKET"]
     ensure(target, place)
-    key = f"{prefix}/{datetime.now(UTC):%Y%m%dT%H%M%SZ}/{name}"
+    key = f"{prefix}/{STARTED:%Y%m%dT%H%M%SZ}/{name}"
     target.upload_file(str(file), place, key)
     print(f"{key}: {file.stat().st_size} bytes")
     copies = sorted({each.split("/")[1] for each, _ in keys(target, place, f"{prefix}/")})
@@ -67,18 +69,24 @@ def databases(file: str) -> None:
 
 
 def vectors() -> None:
-    """Snapshot each collection, copy the snapshot, and remove it from the server's disk."""
-    for each in ask("GET", "/collections")["result"]["collections"]:
-        place = f"/collections/{each['name']}/snapshots"
-        made = ask("POST", place)["result"]["name"]
-        try:
-            with tempfile.TemporaryDirectory() as scratch, request("GET", f"{place}/{made}") as answer:
-                file = Path(scratch) / "snapshot"
-                with file.open("wb") as out:
-                    shutil.copyfileobj(answer, out, 1 << 20)
-                put(f"vectors-{each['name']}", "collection.snapshot", file)
-        finally:
-            ask("DELETE", f"{place}/{made}")
+    """Copy a snapshot of each collection from each server: one holds the shards of its server alone."""
+    for server in os.environ["QDRANT_URLS"].split():
+        for each in ask("GET", f"{server}/collections")["result"]["collections"]:
+            copy_snapshot(server, each["name"])
+
+
+def copy_snapshot(server: str, collection: str) -> None:
+    """Take a snapshot, copy it under the server's name, and remove it from the server's disk."""
+    place = f"{server}/collections/{collection}/snapshots"
+    made = ask("POST", place)["result"]["name"]
+    try:
+        with tempfile.TemporaryDirectory() as scratch, request("GET", f"{place}/{made}") as answer:
+            file = Path(scratch) / "snapshot"
+            with file.open("wb") as out:
+                shutil.copyfileobj(answer, out, 1 << 20)
+            put(f"vectors-{collection}", f"{str(urlsplit(server).hostname).partition('.')[0]}.snapshot", file)
+    finally:
+        ask("DELETE", f"{place}/{made}")
 
 
 def artifacts() -> None:
@@ -95,16 +103,16 @@ def artifacts() -> None:
     print(f"{copied} artifacts copied in {time.monotonic() - started:.0f} s")
 
 
-def request(method: str, path: str) -> Any:
+def request(method: str, url: str) -> Any:
     """Send a request to Qdrant."""
     headers = {"api-key": os.environ["QDRANT_API_KEY"]}
-    asked = urllib.request.Request(os.environ["QDRANT_URL"] + path, method=method, headers=headers)  # noqa: S310
+    asked = urllib.request.Request(url, method=method, headers=headers)  # noqa: S310
     return urllib.request.urlopen(asked, timeout=SECONDS)  # noqa: S310  the address comes from the platform's program
 
 
-def ask(method: str, path: str) -> Any:
+def ask(method: str, url: str) -> Any:
     """Return Qdrant's answer as JSON."""
-    with request(method, path) as answer:
+    with request(method, url) as answer:
         return json.load(answer)
 
 

@@ -90,11 +90,16 @@ def run(
     show_default=True,
     help="How many `nvidia.com/gpu` the cluster offers; training takes all.",
 )
-def compile(folder: Path | None, registry: str, slices: int) -> None:  # noqa: A001  # the command's name
+@click.option(
+    "--at-once",
+    type=click.IntRange(min=1),
+    help="How many indexing stages run side by side; each requests 1 CPU and 2 GiB.  [default: 2]",
+)
+def compile(folder: Path | None, registry: str, slices: int, at_once: int | None) -> None:  # noqa: A001  # the command's name
     """Write the pipelines for Kubeflow Pipelines into FOLDER, as IR YAML."""
     from ml.pipelines.compile import compile_pipelines
 
-    for file in compile_pipelines(folder or Path.cwd(), registry, slices):
+    for file in compile_pipelines(folder or Path.cwd(), registry, slices, at_once):
         terminal.echo(str(file))
 
 

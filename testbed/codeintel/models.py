@@ -5,19 +5,20 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from infra.pulumi.names import MLFLOW, Namespace
+from infra.pulumi.components.card import PRIORITIES
+from infra.pulumi.names import MLFLOW, Namespace, Priority
 from ml.serving import (
     AdapterSource,
     AutoscalingArgs,
+    Placement,
     ProductionArgs,
     VllmArgs,
     autoscaling_model,
     production_model,
     vllm_runtime,
 )
-from ml.serving.inference import Placement
 from ml.training.runtime import SLICES
-from testbed.codeintel.written import read_only
+from testbed.codeintel.written import read_only, written
 from testbed.kubernetes.api import Api, Object, condition
 from testbed.machines import python_image
 
@@ -59,6 +60,10 @@ class Models:
         """Return the pods of an InferenceService."""
         return self.api.find("v1", "Pod", SPACE, labelSelector=f"{LABEL}={name}")
 
+    def ready_pods(self, name: str) -> list[Object]:
+        """Return those of them that are ready."""
+        return [pod for pod in self.pods(name) if condition(pod, "Ready") == "True"]
+
     def ask(self, name: str, seconds: float = 60) -> str:
         """Send a chat to a model through the ingress and return its answer."""
         body = {"model": name, "messages": [{"role": "user", "content": "What does a mutex do?"}], "max_tokens": 8}
@@ -95,10 +100,17 @@ def weights() -> list[Object]:
     return read_only(WEIGHTS, SPACE, "/var/lib/kubelet/codeintel-weights")
 
 
+def priorities() -> list[Object]:
+    """Return the priority classes of the card's users."""
+    return [written("PriorityClass", name) for name in PRIORITIES]
+
+
 def production(slices: int = SLICES, **more: Any) -> Object:
     """Return the platform's production model, on so many slices."""
     source = AdapterSource(python_image.NAME, MLFLOW.url)  # unreachable here: the container keeps retrying
-    made = production_model(ProductionArgs(PRODUCTION, "hf://base/model", _place(slices), adapters=source, **more))
+    made = production_model(
+        ProductionArgs(PRODUCTION, "hf://base/model", _place(slices, Priority.PRODUCTION), adapters=source, **more)
+    )
     (bringing,) = made["spec"]["predictor"]["containers"]
     bringing["command"][0] = python_image.INTERPRETER
     return _small(made, 0)
@@ -106,7 +118,7 @@ def production(slices: int = SLICES, **more: Any) -> Object:
 
 def autoscaled() -> Object:
     """Return the platform's autoscaling test: one slice a pod."""
-    args = AutoscalingArgs("hf://small/model", _place(1), name=AUTOSCALED, concurrency=SLOTS)
+    args = AutoscalingArgs("hf://small/model", _place(1, Priority.AUTOSCALING), name=AUTOSCALED, concurrency=SLOTS)
     return _small(autoscaling_model(args), COST)
 
 
@@ -119,5 +131,5 @@ def _small(service: Object, seconds: float) -> Object:
     return service
 
 
-def _place(slices: int) -> Placement:
-    return Placement(slices, cpu="50m", memory="768Mi", runtime_class=None)
+def _place(slices: int, priority: str) -> Placement:
+    return Placement(slices, "50m", "768Mi", priority, runtime_class=None)

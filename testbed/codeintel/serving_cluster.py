@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from testbed.codeintel import assistant, stores, training
-from testbed.codeintel.models import Models, runtime, weights
+from testbed.codeintel.models import Models, priorities, runtime, weights
 from testbed.codeintel.written import SPACES, written
 from testbed.controllers import ingress, knative, kserve, prometheus, trainer
 from testbed.kubernetes.api import Api
@@ -37,7 +37,7 @@ class ServingCluster:
         self.models = Models(self.api, ingress.start(self.api, self.node(STEADY)))
         kserve.install(self.api, STEADY, self.cluster.plane.authority)
         spaces = [written("Namespace", name) for name in SPACES]
-        for thing in (*spaces, *weights(), runtime()):
+        for thing in (*spaces, *priorities(), *weights(), runtime()):
             self.api.apply(thing)
 
     def bring_assistants(self) -> str:

@@ -2,7 +2,9 @@
 
 import re
 
-from infra.pulumi.components.knative import CONFIG
+from infra.pulumi.components.knative import configuration
+from infra.pulumi.parts.site import Site
+from infra.pulumi.settings import Settings
 from testbed.build import PARTS, build, module_folder
 from testbed.kubernetes.api import Api, Object
 from testbed.kubernetes.manifests import read_objects
@@ -63,7 +65,7 @@ def _set_up(thing: Object, node: str) -> Object:
     if thing["kind"] == "ConfigMap":
         kept = {key: value for key, value in thing.get("data", {}).items() if key != "_example"}
         thing["metadata"].pop("annotations", None)
-        return {**thing, "data": {**kept, **CONFIG.get(name, {}), **TESTED.get(name, {})}}
+        return {**thing, "data": {**kept, **configuration(Site(Settings())).get(name, {}), **TESTED.get(name, {})}}
     if thing["kind"] == "Deployment":
         spec = thing["spec"]["template"]["spec"]
         spec["nodeSelector"] = {"kubernetes.io/hostname": node}

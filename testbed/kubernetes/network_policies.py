@@ -66,7 +66,7 @@ class Policies:
     @cache  # noqa: B019  as long as the policies live
     def rules(self, pod: End, direction: Direction) -> list[tuple[str, Object]] | None:
         """Return the rules for a pod, each with its policy's namespace, or None if no policy selects the pod."""
-        chosen = [each for each in self.objects if _selects(each, pod, direction)]
+        chosen = [each for each in self.objects if selects(each, pod) and direction in affected(each["spec"])]
         if not chosen:
             return None
         section, _ = SIDES[direction]
@@ -86,6 +86,12 @@ class Policies:
         else:
             here = matches_labels(spaces, self.namespaces.get(other.namespace, {}))
         return here and matches_labels(peer.get("podSelector") or {}, other.labels)
+
+
+def selects(policy: Object, pod: End) -> bool:
+    """Return whether a policy is about a pod."""
+    here = policy["metadata"]["namespace"] == pod.namespace
+    return here and matches_labels(policy["spec"].get("podSelector") or {}, pod.labels)
 
 
 def affected(spec: Object) -> Iterable[str]:
@@ -110,12 +116,6 @@ def in_block(block: Object, address: str) -> bool:
     """Return whether an address is in an ipBlock and in none of its exceptions."""
     whole, *but = (_network(each) for each in (block["cidr"], *(block.get("except") or ())))
     return ip_address(address) in whole and not any(ip_address(address) in each for each in but)
-
-
-def _selects(policy: Object, pod: End, direction: Direction) -> bool:
-    spec = policy["spec"]
-    here = policy["metadata"]["namespace"] == pod.namespace and direction in affected(spec)
-    return here and matches_labels(spec.get("podSelector") or {}, pod.labels)
 
 
 def _holds(expression: Object, labels: Mapping[str, str]) -> bool:

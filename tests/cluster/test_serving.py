@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from ml.serving.inference import REQUEST_SECONDS, memory_share
+from infra.pulumi.names import Priority
+from ml.serving.inference import REQUEST_SECONDS
 from ml.training.runtime import SLICES
 from testbed.codeintel import assistant
 from testbed.codeintel.models import (
@@ -25,6 +26,7 @@ from testbed.codeintel.models import (
     SPACE,
     Models,
     autoscaled,
+    priorities,
     production,
     runtime,
     weights,
@@ -36,6 +38,7 @@ from testbed.kubernetes.workloads import waits
 from testbed.machines.power_switch import PowerSwitch, power_switch
 from tests.cluster.conftest import given_kubeconfig
 from tests.support.tools import chaos_run, locust
+from tests.support.vllm_arguments import composed
 
 QUESTION = "How is an adapter promoted?"
 
@@ -51,7 +54,7 @@ def models(request: pytest.FixtureRequest) -> Models:
         pytest.skip("INGRESS_TEST=http://… names no ingress of the cluster of KUBECONFIG_TEST")
     models = Models(Api(given), os.environ["INGRESS_TEST"])
     models.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SPACE}})
-    for thing in (*weights(), runtime()):
+    for thing in (*priorities(), *weights(), runtime()):
         models.api.apply(thing)
     return models
 
@@ -195,6 +198,7 @@ def test_kserve_creates_a_knative_service_for_a_model(models: Models) -> None:
         "metric": "concurrency",
         "target": str(SLOTS),
         "target-utilization-percentage": "100",
+        "initial-scale": "0",
         "min-scale": "0",
         "max-scale": str(SLICES),
     }
@@ -202,12 +206,14 @@ def test_kserve_creates_a_knative_service_for_a_model(models: Models) -> None:
     assert template["spec"]["containerConcurrency"] == 2 * SLOTS
     (container,) = template["spec"]["containers"]
     assert container["resources"]["limits"][GPU] == "1"
-    assert f"--gpu-memory-utilization={memory_share(1, SLICES)}" in container["args"]
-    assert f"--served-model-name={AUTOSCALED}" in container["args"]
+    assert container["args"] == composed(runtime(), autoscaled())
+    assert template["spec"]["priorityClassName"] == Priority.AUTOSCALING
 
 
-def test_pods_come_and_go_with_the_load(models: Models, tmp_path: Path) -> None:
+def test_pods_come_and_go_with_the_load_while_production_waits(models: Models, tmp_path: Path) -> None:
+    models.bring(production())
     models.bring(autoscaled())
+    assert models.ask(PRODUCTION)  # a test that nobody uses takes nothing
     page = tmp_path / "kpa.html"
     load = ["--steps", "1,6,1", "--step-seconds", "30", "--wanted-pods", "3", "--tokens", "1", "--only-summary"]
     where = {"KUBECONFIG": str(models.api.kubeconfig)}
@@ -215,4 +221,7 @@ def test_pods_come_and_go_with_the_load(models: Models, tmp_path: Path) -> None:
     print(re.findall(r"(?:held|FAILED) .*", said))
     assert said.count("held  ") == 6
     assert "data:image/svg+xml" in page.read_text()
-    models.take_away(autoscaled())
+    models.api.wait("production on the card again", lambda: models.ready_pods(PRODUCTION))
+    assert models.ask(PRODUCTION)
+    for service in (autoscaled(), production()):
+        models.take_away(service)

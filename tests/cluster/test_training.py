@@ -1,6 +1,6 @@
 """Training under Kubeflow Trainer's and JobSet's own controllers: the client of ml.training starts jobs on a real node.
 
-Here any pod with a slice occupies the GPU; test_serving.py shows that the production model is such a pod.
+They take the card from the platform's own models, and wait for anybody else's pod, which has the default priority.
 
 A small function replaces the training function, which needs torch; where torch is installed (`make setup-ml`) the
 real one runs too.
@@ -9,7 +9,8 @@ real one runs too.
 import json
 import shutil
 import signal
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from infra.pulumi.components.card import QUOTA
 from infra.pulumi.names import Namespace
 from ml.errors import TrainingError
 from ml.settings import Settings
@@ -29,6 +31,7 @@ from ml.training.job import TrainingData, train
 from ml.training.recipe import Recipe
 from ml.training.result import TrainingResult, base_digest_of
 from ml.training.runtime import SLICES
+from testbed.codeintel.models import PRODUCTION, Models, production
 from testbed.codeintel.serving_cluster import ServingCluster
 from testbed.codeintel.training import HOLD, POD, SPACE, small_training
 from testbed.codeintel.written import written
@@ -105,6 +108,70 @@ def test_the_webhook_accepts_the_gates_object_and_rejects_a_runtime_without_a_tr
     job["spec"]["template"]["spec"]["containers"][0]["name"] = "other"
     with pytest.raises(RefusedError, match=r"validator\.trainingruntime\.trainer\.kubeflow\.org"):
         serving.api.apply(sample, dry_run=True)
+
+
+@pytest.fixture
+def models(serving: ServingCluster, shared: Path) -> Iterator[Models]:
+    """Yield the models, of which production has the whole card."""
+    assert shared
+    serving.models.bring(production())
+    assert serving.models.ask(PRODUCTION)
+    yield serving.models
+    serving.models.take_away(production())
+
+
+def test_production_gives_way_to_a_training_and_comes_back_by_itself(
+    serving: ServingCluster, client: Client, models: Models
+) -> None:
+    api, output = serving.api, client.output("shared")
+    (output / HOLD).touch()
+    began = time.monotonic()
+    with ThreadPoolExecutor(1) as pool:
+        ended = pool.submit(client.train, output)
+        assert training_pod(api, "Running")["spec"]["nodeName"] == "gpu"
+        taken = time.monotonic() - began
+        assert len(serving.cluster.plugin.allocated[-1]) == SLICES
+        assert "Insufficient nvidia.com/gpu" in waits(api, api.wait("production's next pod", lambda: pending(models)))
+        (output / HOLD).unlink()
+        assert ended.result().adapter.is_dir()
+    began = time.monotonic()
+    api.wait("production on the card again", lambda: models.ready_pods(PRODUCTION))
+    print(f"training had the card after {taken:.0f} s; production was back {time.monotonic() - began:.0f} s after it")
+    assert models.ask(PRODUCTION)
+
+
+def pending(models: Models) -> Object | None:
+    """Return production's pod that waits for the card."""
+    return next((pod for pod in models.pods(PRODUCTION) if pod["status"]["phase"] == "Pending"), None)
+
+
+def test_a_training_outside_the_window_waits_until_one_command_opens_it(
+    serving: ServingCluster, client: Client, models: Models
+) -> None:
+    api = serving.api
+    api.apply(written("ResourceQuota", QUOTA, SPACE))
+    turn(api, "close")
+    with ThreadPoolExecutor(1) as pool:
+        ended = pool.submit(client.train, client.output("window"))
+        words = api.wait("the refusal", lambda: [event["message"] for event in refusals(api)])
+        assert f"exceeded quota: {QUOTA}, requested: pods=1, used: pods=0, limited: pods=0" in words[0]
+        assert models.ask(PRODUCTION)
+        turn(api, "open")
+        assert ended.result().adapter.is_dir()
+    api.wait("production on the card again", lambda: models.ready_pods(PRODUCTION))
+    api.delete(written("ResourceQuota", QUOTA, SPACE))
+
+
+def turn(api: Api, state: str) -> None:
+    """Open or close the window as its CronJob does."""
+    job = written("CronJob", f"training-{state}", SPACE)["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    patch = next(each["args"][-1] for each in job["containers"] if each["name"] == SPACE).removeprefix("--patch=")
+    quota = api.patch(written("ResourceQuota", QUOTA, SPACE), json.loads(patch))
+    api.wait("the quota", lambda: (api.get(quota) or {})["status"].get("hard") == quota["spec"]["hard"])
+
+
+def refusals(api: Api) -> list[Object]:
+    return api.find("v1", "Event", SPACE, fieldSelector="reason=FailedCreate,involvedObject.kind=Job")
 
 
 def test_training_waits_for_the_gpu_and_then_has_all_of_it(serving: ServingCluster, client: Client) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from infra.pulumi.names import GPU
-from infra.pulumi.versions import versions
+from infra.pulumi.versions import registry_of, versions
 from testbed.kubernetes.api import Object
 from testbed.pulumi.state import State
-from tests.infra.recorder import pods, recorded
+from tests.infra.recorder import pods, recorded, secret_values
 
 OURS = ("codeintel", "codeintel-data", "codeintel-models", "codeintel-gates")
 FLOATING = {"latest", "main", "master", "nightly", "stable", ""}
@@ -94,32 +94,26 @@ def test_no_pod_of_ours_reaches_an_address_that_is_not_set(whole: State) -> None
         if each["metadata"]["namespace"] not in OURS:
             continue
         assert all("to" in rule for rule in each["spec"].get("egress") or []), each["metadata"]
-        allowed = {"gate-traffic": {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"}}.get(
-            each["metadata"]["name"], set()
-        )
+        api_server = {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"}
+        allowed = api_server if each["metadata"]["name"] in ("gate-traffic", "training-window-traffic") else set()
         assert set(outside(each)) <= allowed | {"10.1.0.0/16"}, each["metadata"]
 
 
 def test_no_password_is_in_an_object_or_in_a_charts_values(whole: State) -> None:
     """Search for every generated value in everything that is not a Secret."""
-    secrets = [each for each in whole.resources.values() if each.type == "kubernetes:core/v1:Secret"]
-    assert len(secrets) >= 8
-    values = {value for each in secrets for value in (each.inputs.get("stringData") or {}).values() if len(value) >= 24}
+    held = secret_values(whole)
+    assert len(held) >= 8
+    values = {value for each in held.values() for value in each.values() if len(value) >= 24}
     assert len(values) >= 12
     for each in whole.resources.values():
-        if each.type != "kubernetes:core/v1:Secret":
+        if each.type not in ("kubernetes:core/v1:Secret", "pulumi:index:Stash"):  # both encrypted in the state
             text = json.dumps(each.inputs)
             assert not [value for value in values if value in text], each.name
 
 
 def test_two_runs_generate_different_passwords() -> None:
     def passwords() -> set[str]:
-        state = recorded()
-        return {
-            each.inputs["stringData"]["api-key"]
-            for each in state.resources.values()
-            if each.type.endswith(":Secret") and "api-key" in (each.inputs.get("stringData") or {})
-        }
+        return {held["api-key"] for held in secret_values(recorded()).values() if "api-key" in held}
 
     first, second = passwords(), passwords()
     assert len(first) == len(second) == 2
@@ -201,6 +195,28 @@ def test_our_images_come_from_our_registry_and_others_from_theirs() -> None:
     assert any(image.startswith("docker.io/library/postgres:") for image in images)
 
 
+@pytest.mark.parametrize(
+    ("mirror", "registries"),
+    [
+        ({}, {"index.docker.io"}),
+        ({"registry": "registry.example/mirror"}, {"registry.example"}),
+        ({"registry": "registry.example/mirror", "built": "10.0.0.9:5000"}, {"10.0.0.9:5000"}),
+        ({"built": "docker.io/team"}, {"index.docker.io"}),
+    ],
+)
+def test_knative_asks_no_registry_for_a_models_tag(mirror: dict[str, str], registries: set[str]) -> None:
+    """Its controller reaches none: the revision of a tag that it would resolve is never made."""
+    state = recorded(mirror=mirror)
+    patch = next(each.inputs for each in state.resources.values() if each.name == "config-deployment")
+    unresolved = set(patch["data"]["registries-skipping-tag-resolving"].split(","))
+    kinds = ("InferenceService", "ServingRuntime")
+    models = [str(each.inputs) for each in state.resources.values() if each.inputs.get("kind") in kinds]
+    images = {image for text in models for image in re.findall(r"'image': '([^']+)'", text)}
+    assert {registry_of(image) for image in images if "@sha256:" not in image} == registries
+    assert registries <= unresolved
+    assert "dev.local" in unresolved
+
+
 def test_a_mirror_replaces_every_address(tmp_path: Path) -> None:
     from infra.pulumi.errors import PlatformError
 
@@ -217,7 +233,7 @@ def test_a_mirror_replaces_every_address(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("slices", [4, 10])
 def test_everything_that_takes_the_card_takes_all_its_slices(slices: int) -> None:
-    state = recorded(gpu={"slices": slices})
+    state = recorded(gpu={"slices": slices, "memory": "80G"})
     [plugin] = [each for each in state.charts if "nvidia-device-plugin" in str(each.get("chart"))]
     assert f'"replicas": {slices}' in str(plugin["values"])
     for kind in ("InferenceService", "TrainingRuntime"):

@@ -30,6 +30,7 @@ def read(**sections: Any) -> Settings:
         ({"components": {"gpuNode": "existing"}}, ["codeintel:components.gpuNode", "true or false"]),
         ({"storage": {"objects": "lots"}}, ["codeintel:storage.objects is 'lots'", "20Gi"]),
         ({"network": {"git": ["example"]}}, ["codeintel:network.git.0", "10.0.0.0/8"]),
+        ({"vectors": {"replicas": 2}}, ["codeintel:vectors.replicas is 2", "a number up to 1, or more vectors.nodes"]),
         ({"models": {"adapterRank": 12}}, ["codeintel:models.adapterRank is 12", "16"]),
     ],
 )

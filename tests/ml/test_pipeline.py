@@ -77,6 +77,21 @@ def test_every_stage_has_volume_settings_secrets_and_retries() -> None:
     assert cached == {"make-dataset"}  # the others leave more than artifacts, or read what changes
 
 
+def test_the_fan_out_fits_one_node_and_grows_with_the_nodes(tmp_path: Path) -> None:
+    def fan_out(file: Path) -> tuple[int, dict[str, float]]:
+        pipeline, _ = yaml.safe_load_all(file.read_text())
+        (loop,) = (each for each in pipeline["root"]["dag"]["tasks"].values() if "iteratorPolicy" in each)
+        (executor,) = pipeline["deploymentSpec"]["executors"].values()
+        return loop["iteratorPolicy"]["parallelismLimit"], executor["container"]["resources"]
+
+    at_once, each = fan_out(COMPILED / "indexing.yaml")
+    assert at_once == 2
+    assert (each["resourceCpuRequest"], each["resourceMemoryRequest"]) == ("1", "2Gi")
+    assert each["resourceMemoryLimit"] == "4Gi"
+    compile_pipelines(tmp_path, at_once=16)
+    assert fan_out(tmp_path / "indexing.yaml") == (16, each)
+
+
 def test_a_nightly_fan_out_is_not_cached() -> None:
     pipeline, _ = documents("indexing")
     (loop,) = (part["dag"]["tasks"] for part in pipeline["components"].values() if "dag" in part)

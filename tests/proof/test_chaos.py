@@ -1,17 +1,24 @@
 """The experiments that need no cluster, run by `chaos run` against the real service: they hold, and report what a reader saw."""
 
+import json
 import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import BaseServer
 
 import pytest
 import requests
 import yaml
+from chaoslib.exceptions import ActivityFailed
+from urllib3.util.retry import Retry
 
+from chaos.actions import wait_until_the_cluster_sees_it, wait_until_the_node_is_back
 from chaos.certificates import AUTHORITY
 from chaos.faulty_llm import FAULTS, Proxy, TlsPort
+from chaos.nodes import another_is_ready
 from ml.settings import Settings
 from tests.support.llm_server import llm_server, says
 from tests.support.service import serving
@@ -42,15 +49,15 @@ def proxied(llm_url: str) -> Iterator[Proxy]:
 
 
 @contextmanager
-def running(proxy: Proxy) -> Iterator[None]:
-    thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.02})
+def running(server: BaseServer) -> Iterator[None]:
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
         yield
     finally:
-        proxy.shutdown()
+        server.shutdown()
         thread.join()
-        proxy.server_close()
+        server.server_close()
 
 
 @pytest.mark.parametrize("name", ["llm-slow", "llm-garbage", "llm-cut-off"])
@@ -107,6 +114,77 @@ def test_the_proxy_forwards_what_it_does_not_break(indexed: Settings) -> None:
         assert requests.put(f"{proxy}/fault/flood", timeout=10).text.startswith("PUT /fault/NAME, where NAME is one of")
         for fault in FAULTS[:-1]:
             assert requests.put(f"{proxy}/fault/{fault}", timeout=10).text.strip() == fault
+
+
+def nodes(*ready: str) -> dict[str, object]:
+    """Return the API's answer about nodes whose condition Ready is as given."""
+    items = [
+        {"metadata": {"name": f"gpu-{n}"}, "status": {"conditions": [{"type": "Ready", "status": status}]}}
+        for n, status in enumerate(ready, 1)
+    ]
+    return items[0] | {"items": items}
+
+
+@contextmanager
+def api_server(folder: Path, monkeypatch: pytest.MonkeyPatch, *answers: object) -> Iterator[None]:
+    """Serve answers as the cluster of the kubeconfig: a status, an object, or None, which cuts the connection."""
+    left = iter(answers)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            answer = next(left)
+            if answer is None:
+                self.connection.close()
+            elif isinstance(answer, int):
+                self.send_error(answer)
+            else:
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(json.dumps(answer).encode())
+
+        def log_message(self, *_: object) -> None:
+            """Keep quiet."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        kubeconfig_of(f"http://127.0.0.1:{server.server_address[1]}", folder, monkeypatch)
+        with running(server):
+            yield
+
+
+def kubeconfig_of(address: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    contexts = [{"name": "c", "context": {"cluster": "c", "user": "u"}}]
+    parts = {"clusters": [{"name": "c", "cluster": {"server": address}}], "users": [{"name": "u", "user": {}}]}
+    file = folder / "kubeconfig"
+    file.write_text(yaml.safe_dump({**parts, "contexts": contexts, "current-context": "c"}))
+    for module in ("kubernetes.config", "kubernetes.config.kube_config"):
+        monkeypatch.setattr(f"{module}.KUBE_CONFIG_DEFAULT_LOCATION", str(file))
+    monkeypatch.setattr("urllib3.util.retry.Retry.DEFAULT", Retry(0))
+
+
+def test_an_api_that_is_away_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = (503, None, 403, nodes("True"), nodes("Unknown"))
+    with api_server(tmp_path, monkeypatch, *answers):
+        assert wait_until_the_cluster_sees_it("gpu-1", seconds=30) > 1
+    with api_server(tmp_path, monkeypatch, None, 500, nodes("False"), nodes("True")):
+        assert wait_until_the_node_is_back("gpu-1", seconds=30) > 1
+    kubeconfig_of("http://127.0.0.1:9", tmp_path, monkeypatch)
+    with pytest.raises(ActivityFailed, match="does not report gpu-1 as lost within 1 s"):
+        wait_until_the_cluster_sees_it("gpu-1", seconds=1)
+
+
+def test_a_wrong_name_and_the_only_node_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (
+        api_server(tmp_path, monkeypatch, 404),
+        pytest.raises(ActivityFailed, match=r"no node 'gpu-node': `kubectl get nodes` names them"),
+    ):
+        wait_until_the_cluster_sees_it("gpu-node", seconds=30)
+    with api_server(tmp_path, monkeypatch, nodes("True", "True")):
+        assert another_is_ready("gpu-1")
+    with (
+        api_server(tmp_path, monkeypatch, nodes("True", "Unknown")),
+        pytest.raises(ActivityFailed, match="gpu-1 is the only node"),
+    ):
+        another_is_ready("gpu-1")
 
 
 @pytest.mark.parametrize("file", sorted(EXPERIMENTS.glob("*.yaml")), ids=lambda file: file.stem)

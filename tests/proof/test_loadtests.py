@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from loadtests.checks import flat, recovered, scaled
+from loadtests.steps import Staircase, Step
 from ml.settings import Settings
 from tests.support.service import serving
 from tests.support.tools import locust
@@ -67,23 +68,44 @@ def test_files_that_stay_open_are_detected() -> None:
 READY = [(float(at), float(1 if at < 24 else 3 if at < 50 else 0)) for at in range(60)]
 
 
+def held(*users: int, seconds: float) -> list[Step]:
+    """Return steps whose pods were ready at once."""
+    return [Step(each, n * seconds, n * seconds, (n + 1) * seconds) for n, each in enumerate(users)]
+
+
+def test_a_step_is_held_from_the_moment_its_pods_are_ready() -> None:
+    load = Staircase([1, 6, 1], wanted=3, hold=10, patience=60)
+    pods = [0] * 25 + [1] * 20 + [3] * 60
+    wanted = [load.climb(float(at), ready) for at, ready in enumerate(pods)]
+    assert [wanted.count(each) for each in (1, 6, None)] == [45, 20, 40]
+    assert load.done == [Step(1, 0, 25, 35), Step(6, 35, 45, 55), Step(1, 55, 55, 65)]
+
+
+def test_a_step_whose_pods_never_come_is_held_in_the_end() -> None:
+    load = Staircase([6], wanted=3, hold=10, patience=60)
+    assert [load.climb(float(at), 1) for at in range(80)].count(6) == 70
+    assert load.done == [Step(6, 0, 60, 70)]
+
+
 def test_scaling_is_read_from_the_ready_pods() -> None:
-    come, gone = scaled(READY, [1, 6], seconds=20, wanted=3, least=0)
+    come, gone = scaled(READY, held(1, 6, seconds=20), wanted=3, least=0)
     assert (come.held, come.seen) == (True, "3 ready at most, the first new one after 4 s")
     assert (gone.held, gone.seen) == (True, "the last one had gone after 10 s")
-    come, gone = scaled(READY[:45], [1, 6], seconds=20, wanted=4, least=0)
+    come, gone = scaled(READY[:45], held(1, 6, seconds=20), wanted=4, least=0)
     assert (come.held, gone.held, gone.seen) == (False, False, "never")
 
 
 def test_pods_that_stay_under_less_load_are_detected() -> None:
-    _, fewer, gone = scaled(READY, [1, 6, 1], seconds=18, wanted=3, least=0)
+    _, fewer, gone = scaled(READY, held(1, 6, 1, seconds=18), wanted=3, least=0)
     assert (fewer.held, fewer.seen, gone.held) == (True, "the first had gone after 14 s", True)
-    _, fewer, _ = scaled(READY[:50], [1, 6, 1], seconds=18, wanted=3, least=0)
+    _, fewer, _ = scaled(READY[:50], held(1, 6, 1, seconds=18), wanted=3, least=0)
     assert (fewer.held, fewer.seen) == (False, "never")
 
 
-@pytest.mark.parametrize(("loaded", "held"), [(150.0, True), (900.0, False)])
-def test_a_latency_that_stays_high_has_not_recovered(loaded: float, held: bool) -> None:
+@pytest.mark.parametrize(("loaded", "good"), [(150.0, True), (900.0, False)])
+def test_a_latency_that_stays_high_has_not_recovered(loaded: float, good: bool) -> None:
     latencies = [(float(at), 100.0 if at < 20 else loaded) for at in range(40)]
-    assert recovered(latencies, [1, 6], seconds=20, recovery=2.0).held is held
-    assert not recovered(latencies[:20], [1, 6], seconds=20, recovery=2.0).held
+    assert recovered(latencies, held(1, 6, seconds=20), recovery=2.0).held is good
+    assert not recovered(latencies[:20], held(1, 6, seconds=20), recovery=2.0).held
+    cold = [Step(1, 0, 0, 20), Step(6, 20, 34, 40)]  # what came before a step's pods were ready is not judged
+    assert recovered([(at, 900.0 if 20 <= at < 38 else 100.0) for at, _ in latencies], cold, recovery=2.0).held

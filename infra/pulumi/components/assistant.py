@@ -15,7 +15,7 @@ from infra.pulumi.names import (
     Namespace,
     SecretKey,
 )
-from infra.pulumi.parts.secret import copied_secret, generated_secret
+from infra.pulumi.parts.secret import copied_secret, generated_secret, keys
 from infra.pulumi.parts.site import SKIP_AWAIT, Site
 from infra.pulumi.parts.workload import (
     TMP,
@@ -34,6 +34,7 @@ from infra.pulumi.parts.workload import (
 DATA = "/data"
 INDEXER = "indexer"
 NIGHTLY = "15 2 * * *"
+INDEXING, STORE = ("HOME", "CODEINTEL_DATA_DIR"), "CODEINTEL_STORE"  # the settings that indexing reads
 KEYS = (QDRANT_KEY.key, QDRANT_READER.key)  # the service only reads the index; the indexer writes it
 RESTARTS = (
     5  # retries of an indexer, 10 to 160 seconds apart: longer than the lock of a writer that was lost with its node
@@ -59,15 +60,22 @@ class Assistant(pulumi.ComponentResource):
         super().__init__("codeintel:platform:Assistant", "assistant", None, opts)
         self.site, mine = site, pulumi.ResourceOptions(parent=self)
         space = Namespace.ASSISTANT
-        needed: list[pulumi.Resource] = [
-            generated_secret(site, space, ASSISTANT_KEY.secret, (ASSISTANT_KEY.key,), mine),
+        self.secrets = [
+            generated_secret(
+                site,
+                space,
+                ASSISTANT_KEY.secret,
+                keys(ASSISTANT_KEY.key),
+                mine,
+                rotation=site.settings.rotation.assistant,
+            ),
             copied_secret(site, vectors, QDRANT_KEY.secret, space, {key: key for key in KEYS}, mine),
         ]
         if traces is not None:
-            keys = {each.key: each.key for each in (HEADERS, LANGFUSE_PUBLIC, LANGFUSE_SECRET)}
-            needed.append(copied_secret(site, traces, HEADERS.secret, space, keys, mine))
+            names = {each.key: each.key for each in (HEADERS, LANGFUSE_PUBLIC, LANGFUSE_SECRET)}
+            self.secrets.append(copied_secret(site, traces, HEADERS.secret, space, names, mine))
         service(site, ASSISTANT, mine)
-        after = pulumi.ResourceOptions(parent=self, depends_on=needed)
+        after = pulumi.ResourceOptions(parent=self, depends_on=self.secrets)
         self._server(after)
         if site.settings.assistant.repositories:
             self._indexer(after)
@@ -87,7 +95,7 @@ class Assistant(pulumi.ComponentResource):
             alive=http_probe("/healthz", ASSISTANT.port, period=20),
             start=http_probe("/healthz", ASSISTANT.port, period=3, failures=100),
         )
-        pod = Pod([server], volumes=[scratch("tmp", "1Gi")], grace_seconds=LONGEST_ANSWER + 10)
+        pod = Pod([server], volumes=[scratch("tmp", "1Gi")], grace_seconds=LONGEST_ANSWER + 10, reads=self.secrets)
         k8s.apps.v1.StatefulSet(
             "assistant",
             # Not awaited: it becomes ready once something is indexed, after the first `up`.
@@ -104,12 +112,13 @@ class Assistant(pulumi.ComponentResource):
         )
 
     def _indexer(self, opts: pulumi.ResourceOptions) -> None:
+        known = environment(self.site, QDRANT_KEY)
         job = container(
             INDEXER,
             self.site.image("assistant"),
             Limits("1", "2Gi", "4Gi"),
             args=["index", *self.site.settings.assistant.repositories],
-            env=environment(self.site, QDRANT_KEY),
+            env={name: value for name, value in known.items() if name in INDEXING or name.startswith(STORE)},
             mounts={"data": DATA, "tmp": TMP},
         )
         pod = Pod([job], volumes=[scratch("data", "20Gi"), scratch("tmp", "1Gi")], restart="OnFailure")
@@ -127,6 +136,8 @@ def environment(site: Site, store_key: SecretKey) -> dict[str, str | SecretKey]:
         "CODEINTEL_DATA_DIR": DATA,
         "CODEINTEL_STORE": QDRANT.url,
         "CODEINTEL_STORE_API_KEY": store_key,
+        "CODEINTEL_STORE_SHARDS": str(site.settings.vectors.spread),
+        "CODEINTEL_STORE_REPLICAS": str(site.settings.vectors.replicas),
         "CODEINTEL_SHUTDOWN_SECONDS": str(LONGEST_ANSWER),
     }
     if parts.has("models"):

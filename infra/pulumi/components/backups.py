@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 import pulumi
 import pulumi_kubernetes as k8s
 
+from infra.pulumi.components.qdrant import servers
 from infra.pulumi.names import (
     OBJECTS,
     OBJECTS_ID,
     OBJECTS_KEY,
     POSTGRES,
     POSTGRES_ADMIN,
-    QDRANT,
     QDRANT_KEY,
     Namespace,
     SecretKey,
@@ -87,6 +87,6 @@ def environment(site: Site) -> Mapping[str, str | SecretKey]:
         "STORE_ENDPOINT": OBJECTS.url,
         "STORE_ACCESS_KEY": OBJECTS_ID,
         "STORE_SECRET_KEY": OBJECTS_KEY,
-        "QDRANT_URL": QDRANT.url,
+        "QDRANT_URLS": " ".join(servers(site)),
         "QDRANT_API_KEY": QDRANT_KEY,
     }

@@ -10,6 +10,7 @@ from infra.pulumi.parts.gate import Gate
 from infra.pulumi.parts.manifest import Object, manifest
 from infra.pulumi.parts.namespace import GuardedNamespace
 from infra.pulumi.parts.site import Site
+from infra.pulumi.versions import registry_of
 
 KINDS = (
     "services.serving.knative.dev",
@@ -29,17 +30,24 @@ POD_FIELDS = (
     "tolerations",
     "affinity",
     "runtimeclassname",
+    "priorityclassname",
     "persistent-volume-claim",
     "persistent-volume-write",
     "init-containers",
     "securitycontext",
 )
+# Images of our models. Knative would ask their registry for each tag's digest, and refuse the revision without an answer;
+# its controller reaches no registry (an air gap, plain HTTP, a pull secret), and our tags are versions that never move.
+MODEL_IMAGES = ("vllm", "assistant")
+UNRESOLVED = ("kind.local", "ko.local", "dev.local")  # Knative's own default
 CONFIG = {
     "config-features": {f"kubernetes.podspec-{field}": "enabled" for field in POD_FIELDS},
+    # A model that nobody has asked yet takes no card: the autoscaling test starts without pods.
+    "config-autoscaler": {"allow-zero-initial-scale": "true"},
     "config-network": {"ingress-class": "kourier.ingress.networking.knative.dev"},
     "config-domain": {"svc.cluster.local": ""},  # nothing is exposed outside the cluster
     # Weights take minutes to load; by default a pod is given up after ten minutes and a first request after five.
-    "config-deployment": {"progress-deadline": "1800s", "registries-skipping-tag-resolving": "kind.local,dev.local"},
+    "config-deployment": {"progress-deadline": "1800s"},
     "config-defaults": {"revision-timeout-seconds": "600", "max-revision-timeout-seconds": "1800"},
 }
 
@@ -69,7 +77,7 @@ class Knative(pulumi.ComponentResource):
         return [manifest(self.site, file, after, _is_new) for file in ("serving-core.yaml", "kourier.yaml")]
 
     def _configure(self, opts: pulumi.ResourceOptions) -> None:
-        for name, data in CONFIG.items():
+        for name, data in configuration(self.site).items():
             k8s.core.v1.ConfigMapPatch(
                 name,
                 metadata=k8s.meta.v1.ObjectMetaPatchArgs(
@@ -83,3 +91,10 @@ class Knative(pulumi.ComponentResource):
 def _is_new(thing: Object) -> bool:
     """Return whether an object is not made already: the namespaces are ours, and the definitions in serving-crds.yaml."""
     return thing["kind"] not in ("Namespace", "CustomResourceDefinition")
+
+
+def configuration(site: Site) -> dict[str, dict[str, str]]:
+    """Return the entries of Knative's ConfigMaps that differ from its defaults on this stack."""
+    unresolved = sorted({*UNRESOLVED, *(registry_of(site.image(name)) for name in MODEL_IMAGES)})
+    deployment = CONFIG["config-deployment"] | {"registries-skipping-tag-resolving": ",".join(unresolved)}
+    return {**CONFIG, "config-deployment": deployment}

@@ -7,7 +7,17 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from infra.pulumi.components.assistant import LANGFUSE_PUBLIC, LANGFUSE_SECRET, environment
-from infra.pulumi.names import GPU, GPU_PRESENT, QDRANT_KEY, QDRANT_READER, RUNTIME_CLASS, Namespace, SecretKey
+from infra.pulumi.components.card import PRIORITIES
+from infra.pulumi.names import (
+    GPU,
+    GPU_PRESENT,
+    QDRANT_KEY,
+    QDRANT_READER,
+    RUNTIME_CLASS,
+    Namespace,
+    Priority,
+    SecretKey,
+)
 from infra.pulumi.parts.admission import change_pods
 from infra.pulumi.parts.secret import copied_secret
 from infra.pulumi.parts.site import Site
@@ -30,9 +40,16 @@ from ml.pipelines.names import (
 
 SPACE = Namespace.PIPELINES
 SEEING = "codeintel-stages-see-the-card"
+# The API server has already computed the priority of a pod without a class, and would reject another one than that.
+ON_CARD = {
+    "runtimeClassName": f'"{RUNTIME_CLASS}"',
+    "priorityClassName": f'"{Priority.TRAINING}"',
+    "priority": str(PRIORITIES[Priority.TRAINING]),
+}
 SEE = (
-    f'object.spec.containers.exists(each, has(each.resources.limits) && "{GPU}" in each.resources.limits)'
-    f' ? [JSONPatch{{op: "add", path: "/spec/runtimeClassName", value: "{RUNTIME_CLASS}"}}] : []'
+    f'object.spec.containers.exists(each, has(each.resources.limits) && "{GPU}" in each.resources.limits) ? ['
+    + ", ".join(f'JSONPatch{{op: "add", path: "/spec/{name}", value: {value}}}' for name, value in ON_CARD.items())
+    + "] : []"
 )
 HUB = "hf://"
 
@@ -52,8 +69,8 @@ class Learning(pulumi.ComponentResource):
         k8s.core.v1.ConfigMap(SETTINGS, metadata=site.meta(SETTINGS, SPACE), data=stage_settings(site), opts=mine)
         copied_secret(site, vectors, STORE_SECRET, SPACE, {WRITES: QDRANT_KEY.key, READS: QDRANT_READER.key}, mine)
         if traces is not None:
-            keys = dict(zip(map(key, RECORD_KEYS), (LANGFUSE_PUBLIC.key, LANGFUSE_SECRET.key), strict=True))
-            copied_secret(site, traces, RECORDS_SECRET, SPACE, keys, mine)
+            names = dict(zip(map(key, RECORD_KEYS), (LANGFUSE_PUBLIC.key, LANGFUSE_SECRET.key), strict=True))
+            copied_secret(site, traces, RECORDS_SECRET, SPACE, names, mine)
         workspace = claim(site, WORKSPACE_CLAIM, SPACE, site.settings.storage.workspace, mine)
         self._hand_over(pulumi.ResourceOptions(parent=self, depends_on=[workspace], delete_before_replace=True))
         if site.settings.stages_see_card:
@@ -95,7 +112,17 @@ class Learning(pulumi.ComponentResource):
 def stage_settings(site: Site) -> Mapping[str, str]:
     """Return the stages' ConfigMap: the assistant's settings, and the model to fine-tune."""
     known: dict[str, str | SecretKey] = environment(site, QDRANT_READER)
-    if site.settings.components.has("models") and site.settings.models.base.startswith(HUB):
-        known[variable("base_model")] = site.settings.models.base.removeprefix(HUB)
+    if base := base_model(site):
+        known[variable("base_model")] = base
     wanted = {key(name): known.get(variable(name)) for name in (*SETTING_NAMES, RECORDS_URL)}
     return {name: value for name, value in wanted.items() if isinstance(value, str)}
+
+
+def base_model(site: Site) -> str | None:
+    """Return the hub's name of the model to fine-tune, or None for the small one in the image."""
+    models = site.settings.models
+    return (
+        models.base.removeprefix(HUB)
+        if site.settings.components.has("models") and models.base.startswith(HUB)
+        else None
+    )

@@ -6,12 +6,14 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
-from infra.pulumi.names import MLFLOW, RUNTIME_CLASS, Namespace
+from infra.pulumi.names import MLFLOW, RUNTIME_CLASS, Namespace, Priority
 from infra.pulumi.parts.site import Site
+from infra.pulumi.settings import in_bytes
 from ml.serving import (
     AdapterSource,
     AutoscalingArgs,
     CacheArgs,
+    Placement,
     ProductionArgs,
     VllmArgs,
     autoscaling_model,
@@ -19,7 +21,6 @@ from ml.serving import (
     production_model,
     vllm_runtime,
 )
-from ml.serving.inference import Placement
 
 # The new pod can't start while the old one holds the card, so the old one stops first.
 REPLACED = pulumi.ResourceOptions(replace_on_changes=["spec"], delete_before_replace=True)
@@ -51,21 +52,22 @@ class Models(pulumi.ComponentResource):
         )
 
 
-def placement(site: Site, gpus: int) -> Placement:
+def placement(site: Site, gpus: int, priority: str, cpu: str = "2", memory: str = "24Gi") -> Placement:
     """Return a model's placement: on the GPU node with its slices, or on any node's CPU."""
     if site.settings.has_gpu:
-        return Placement(gpus=gpus, runtime_class=RUNTIME_CLASS)
+        return Placement(gpus, cpu, memory, priority, runtime_class=RUNTIME_CLASS)
     return Placement(0, node_selector={}, tolerated_taints=(), runtime_class=None, memory="8Gi")
 
 
 def production_args(site: Site) -> ProductionArgs:
     """Return the arguments of this stack's production model."""
-    models, gpu = site.settings.models, site.settings.gpu
+    models = site.settings.models
     return ProductionArgs(
         name=models.name,
         base=models.base,
-        placement=placement(site, site.settings.production_gpus),
-        slices=gpu.slices,
+        placement=placement(site, site.settings.production_gpus, Priority.PRODUCTION),
+        cards=site.settings.gpu.shared,
+        tensor_parallel=site.settings.tensor_parallel,
         namespace=Namespace.MODELS,
         adapters=AdapterSource(site.image("assistant"), MLFLOW.url) if site.settings.components.has("mlflow") else None,
         adapter_rank=models.adapter_rank,
@@ -74,11 +76,12 @@ def production_args(site: Site) -> ProductionArgs:
 
 def autoscaling_args(site: Site) -> AutoscalingArgs:
     """Return the arguments of this stack's autoscaling test: one slice a pod."""
-    models, gpu = site.settings.models, site.settings.gpu
+    models = site.settings.models
     return AutoscalingArgs(
         base=models.autoscaling_base,
-        placement=placement(site, 1),
-        slices=gpu.slices,
+        placement=placement(site, 1, Priority.AUTOSCALING, cpu="1", memory="4Gi"),
+        weights=in_bytes(models.autoscaling_size),
+        cards=site.settings.gpu.shared,
         namespace=Namespace.MODELS,
         max_replicas=models.autoscaling_max,
     )
@@ -87,6 +90,9 @@ def autoscaling_args(site: Site) -> AutoscalingArgs:
 def cache_args(site: Site) -> CacheArgs:
     """Return the arguments of the model cache: on the GPU node's disk, or on any node's without a GPU."""
     models = site.settings.models
-    kept = {models.name: (models.base, models.size), "autoscaling-test": (models.autoscaling_base, "10Gi")}
+    kept = {
+        models.name: (models.base, models.size),
+        "autoscaling-test": (models.autoscaling_base, models.autoscaling_size),
+    }
     args = CacheArgs(kept, site.settings.storage.model_cache)
     return args if site.settings.has_gpu else replace(args, node_selector={}, group="nodes")

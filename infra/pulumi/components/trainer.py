@@ -6,7 +6,7 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
-from infra.pulumi.names import MODEL_CACHE_CLAIM, RUNTIME_CLASS, WORKSPACE_CLAIM, Namespace
+from infra.pulumi.names import MODEL_CACHE_CLAIM, RUNTIME_CLASS, WORKSPACE_CLAIM, Namespace, Priority
 from infra.pulumi.parts.chart import release
 from infra.pulumi.parts.gate import Gate
 from infra.pulumi.parts.namespace import GuardedNamespace
@@ -67,10 +67,11 @@ def code_runtime(site: Site) -> dict[str, Any]:
         namespace=Namespace.ASSISTANT,
         packages=(),
         gpus=settings.production_gpus,
+        priority_class=Priority.TRAINING,
         model_cache_claim=MODEL_CACHE_CLAIM,
         workspace_claim=WORKSPACE_CLAIM,
         runtime_class=RUNTIME_CLASS,
     )
-    return training_runtime(
-        args if settings.has_gpu else replace(args, node_selector={}, tolerated_taints=(), runtime_class=None)
-    )
+    if not settings.has_gpu:
+        args = replace(args, node_selector={}, tolerated_taints=(), runtime_class=None, priority_class=None)
+    return training_runtime(args)

@@ -8,6 +8,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from infra.pulumi.names import APP_LABEL, SecretKey, Service
+from infra.pulumi.parts.secret import checksum
 from infra.pulumi.parts.site import SKIP_AWAIT, Site
 
 TMP = "/tmp"  # noqa: S108  a volume of its own in each container
@@ -38,6 +39,8 @@ class Pod:
     tolerations: Sequence[k8s.core.v1.TolerationArgs] = field(default_factory=tuple)
     node_selector: Mapping[str, str] = field(default_factory=dict)
     beside: str | None = None  # the pod whose node it must share, because they share a volume
+    reads: Sequence[k8s.core.v1.Secret] = ()  # a change of these restarts it
+    apart: bool = False  # whether pods of its app have a node each
 
 
 def container(
@@ -79,8 +82,8 @@ def container(
     )
 
 
-def pod_spec(pod: Pod) -> k8s.core.v1.PodSpecArgs:
-    """Return the specification of a pod that runs as an unprivileged user."""
+def pod_spec(pod: Pod, app: str = "") -> k8s.core.v1.PodSpecArgs:
+    """Return the specification of an app's pod that runs as an unprivileged user."""
     return k8s.core.v1.PodSpecArgs(
         service_account_name=pod.account,
         automount_service_account_token=pod.account is not None,
@@ -89,7 +92,7 @@ def pod_spec(pod: Pod) -> k8s.core.v1.PodSpecArgs:
         termination_grace_period_seconds=pod.grace_seconds,
         tolerations=list(pod.tolerations) or None,
         node_selector=dict(pod.node_selector) or None,
-        affinity=_beside(pod.beside) if pod.beside else None,
+        affinity=_affinity(app, pod),
         security_context=k8s.core.v1.PodSecurityContextArgs(
             run_as_non_root=True,
             run_as_user=pod.user,
@@ -104,21 +107,30 @@ def pod_spec(pod: Pod) -> k8s.core.v1.PodSpecArgs:
     )
 
 
-def _beside(pod: str) -> k8s.core.v1.AffinityArgs:
-    """Return an affinity to the node of a StatefulSet's pod."""
-    term = k8s.core.v1.PodAffinityTermArgs(
-        topology_key="kubernetes.io/hostname",
-        label_selector=k8s.meta.v1.LabelSelectorArgs(match_labels={"statefulset.kubernetes.io/pod-name": pod}),
+def _affinity(app: str, pod: Pod) -> k8s.core.v1.AffinityArgs | None:
+    """Return an affinity to the node of a StatefulSet's pod, or away from the nodes of the app's other pods."""
+    if pod.beside:
+        wanted = [_on_node_of({"statefulset.kubernetes.io/pod-name": pod.beside})]
+        together = k8s.core.v1.PodAffinityArgs(required_during_scheduling_ignored_during_execution=wanted)
+        return k8s.core.v1.AffinityArgs(pod_affinity=together)
+    if pod.apart:
+        unwanted = [_on_node_of({APP_LABEL: app})]
+        apart = k8s.core.v1.PodAntiAffinityArgs(required_during_scheduling_ignored_during_execution=unwanted)
+        return k8s.core.v1.AffinityArgs(pod_anti_affinity=apart)
+    return None
+
+
+def _on_node_of(labels: Mapping[str, str]) -> k8s.core.v1.PodAffinityTermArgs:
+    return k8s.core.v1.PodAffinityTermArgs(
+        topology_key="kubernetes.io/hostname", label_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=dict(labels))
     )
-    wanted = k8s.core.v1.PodAffinityArgs(required_during_scheduling_ignored_during_execution=[term])
-    return k8s.core.v1.AffinityArgs(pod_affinity=wanted)
 
 
-def template(app: str, pod: Pod, annotations: Mapping[str, str] | None = None) -> k8s.core.v1.PodTemplateSpecArgs:
+def template(app: str, pod: Pod) -> k8s.core.v1.PodTemplateSpecArgs:
     """Return a pod template with the label that services and policies select."""
     return k8s.core.v1.PodTemplateSpecArgs(
-        metadata=k8s.meta.v1.ObjectMetaArgs(labels={APP_LABEL: app}, annotations=dict(annotations or {}) or None),
-        spec=pod_spec(pod),
+        metadata=k8s.meta.v1.ObjectMetaArgs(labels={APP_LABEL: app}, annotations=checksum(pod.reads) or None),
+        spec=pod_spec(pod, app),
     )
 
 
@@ -131,14 +143,27 @@ def nightly(
     opts: pulumi.ResourceOptions,
     retries: int = 2,
     longest_seconds: int | None = None,
+    kept_seconds: int | None = None,
+    time_zone: str | None = None,
+    suspended: bool = False,
 ) -> k8s.batch.v1.CronJob:
-    """Return a CronJob that never runs twice at once; `schedule` is in cron's format."""
-    job = k8s.batch.v1.JobSpecArgs(backoff_limit=retries, active_deadline_seconds=longest_seconds, template=pod)
+    """Return a CronJob that never runs twice at once; `schedule` is in cron's format.
+
+    A suspended one runs by `kubectl create job --from` alone; its jobs are removed after `kept_seconds`.
+    """
+    job = k8s.batch.v1.JobSpecArgs(
+        backoff_limit=retries,
+        active_deadline_seconds=longest_seconds,
+        ttl_seconds_after_finished=kept_seconds,
+        template=pod,
+    )
     return k8s.batch.v1.CronJob(
         name,
         metadata=site.meta(name, namespace),
         spec=k8s.batch.v1.CronJobSpecArgs(
             schedule=schedule,
+            time_zone=time_zone,
+            suspend=suspended or None,
             concurrency_policy="Forbid",
             job_template=k8s.batch.v1.JobTemplateSpecArgs(spec=job),
         ),

@@ -3,7 +3,7 @@ locals {
   alone = var.cluster == "k3s-server"
 
   # infra/pulumi sets the same label and taint on its GPU node.
-  labels = { "nvidia.com/gpu.present" = "true" }
+  labels = { "nvidia.com/gpu.present" = "true", "kserve/localmodel" = "worker" }
   taints = coalesce(var.taint, !local.alone) ? [{ key = "nvidia.com/gpu", value = "present", effect = "NoSchedule" }] : []
 
   node_labels = [for key, value in local.labels : "${key}=${value}"]
@@ -104,6 +104,8 @@ locals {
       }]
       write_files = local.files
       runcmd = [
+        # The agent of KServe's model cache, which is not root, keeps its models here.
+        ["install", "--directory", "--owner=1000", "--group=1000", "/models"],
         ["systemctl", "daemon-reload"],
         ["systemctl", "enable", "--now", "--no-block", "codeintel-node.service"],
       ]

@@ -19,7 +19,7 @@ run "first_server" {
     condition = yamldecode(one([for file in yamldecode(output.user_data).write_files : file.content if file.path == "/etc/rancher/k3s/config.yaml"])) == {
       node-name             = "gpu-1"
       node-ip               = "192.168.1.50"
-      node-label            = ["nvidia.com/gpu.present=true"]
+      node-label            = ["kserve/localmodel=worker", "nvidia.com/gpu.present=true"]
       node-taint            = []
       tls-san               = ["192.168.1.50", "gpu-1"]
       write-kubeconfig-mode = "0600"
@@ -79,7 +79,7 @@ run "agent" {
     condition = yamldecode(one([for file in yamldecode(output.user_data).write_files : file.content if file.path == "/etc/rancher/k3s/config.yaml"])) == {
       node-name  = "gpu-1"
       node-ip    = "192.168.1.50"
-      node-label = ["nvidia.com/gpu.present=true"]
+      node-label = ["kserve/localmodel=worker", "nvidia.com/gpu.present=true"]
       node-taint = ["nvidia.com/gpu=present:NoSchedule"]
       server     = "https://192.168.1.10:6443"
       token      = "K10abcdef::node:0123456789"
