@@ -113,7 +113,8 @@ test-infra: setup-platform setup-proof $(SEAWEEDFS)/.done ## run the tests of th
 	$(BIN)/python -m pytest tests/infra $(PYTEST_ARGS)
 
 test-cluster: setup-platform setup-proof $(SEAWEEDFS)/.done ## test on a real Kubernetes built here (needs Go and root), or on your own with KUBECONFIG_TEST=file
-	$(BIN)/python -m testbed.build $(if $(KUBECONFIG_TEST),kwok kustomize,etcd control-plane kwok node coredns knative kserve trainer prometheus kustomize)
+	$(BIN)/python -m testbed.build $(if $(KUBECONFIG_TEST),kwok kustomize,\
+		etcd control-plane kwok kubectl node coredns knative kserve trainer prometheus kustomize pulumi pulumi-kubernetes)
 	$(if $(KUBECONFIG_TEST),,@testbed/packages.sh)
 	$(BIN)/python -m pytest tests/cluster --timeout=900 $(PYTEST_ARGS)
 

@@ -21,6 +21,7 @@ from testbed.errors import ClusterError
 MODULES = Path(__file__).parent / "modules"
 CACHE = Path(__file__).parents[1] / ".cache" / "cluster"
 VERSION = "k8s.io/component-base/version"
+PROVIDER = "github.com/pulumi/pulumi-kubernetes"
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Part:
     module: str
     programs: dict[str, str]
     tags: str = ""
+    version: tuple[str, str] | None = None  # a Go variable, and the module whose version it gets
+    data: tuple[str, tuple[str, ...]] | None = None  # a module, and its files that the programs read beside themselves
 
     @property
     def folder(self) -> Path:
@@ -48,6 +51,7 @@ PARTS = {
     ),
     "cyclonus": Part("cyclonus", {"cyclonus": "codeintel.test/cluster/cyclonus"}),
     "kwok": Part("kwok", {"kwok": "sigs.k8s.io/kwok/cmd/kwok"}),
+    "kubectl": Part("kubectl", {"kubectl": "codeintel.test/cluster/kubectl"}),
     "node": Part("kubernetes", _named("k8s.io/kubernetes/cmd", "kubelet", "kube-proxy")),
     "coredns": Part("coredns", {"coredns": "github.com/coredns/coredns"}),
     "knative": Part(
@@ -67,6 +71,20 @@ PARTS = {
             "trainer-controller-manager": "github.com/kubeflow/trainer/v2/cmd/trainer-controller-manager",
             "jobset": "sigs.k8s.io/jobset",
         },
+    ),
+    "pulumi": Part(
+        "pulumi",
+        {"pulumi": "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"},
+        version=("github.com/pulumi/pulumi/sdk/v3/go/common/version.Version", "github.com/pulumi/pulumi/pkg/v3"),
+    ),
+    "pulumi-kubernetes": Part(
+        "pulumi-kubernetes",
+        {"pulumi-resource-kubernetes": "codeintel.test/cluster/pulumi-kubernetes"},
+        version=("main.version", f"{PROVIDER}/sdk/v4"),  # the provider's own module is served without one
+        data=(
+            f"{PROVIDER}/provider/v4",
+            tuple(f"cmd/pulumi-resource-kubernetes/{name}" for name in ("schema.json", "terraform-mapping.json")),
+        ),
     ),
 }
 
@@ -122,12 +140,23 @@ def _digest(part: Part) -> str:
 
 
 def _ldflags(part: Part) -> str:
-    """Return the flags that set the version of Kubernetes' programs; without them Knative rejects the API server."""
-    version = re.search(r"k8s\.io/kubernetes (v(\d+)\.(\d+)\.\d+)", (part.folder / "go.mod").read_text())
-    if part.module != "kubernetes" or not version:
-        return "-s -w"
-    values = {"gitVersion": version[1], "gitMajor": version[2], "gitMinor": version[3], "gitTreeState": "clean"}
-    return " ".join(["-s -w", *(f"-X {VERSION}.{key}={value}" for key, value in values.items())])
+    """Return the flags that set the programs' version: Knative rejects an API server without one, the SDK an engine."""
+    if part.module == "kubernetes":
+        whole, major, minor = _pinned(part, "k8s.io/kubernetes")
+        values = {"gitVersion": whole, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
+        return " ".join(["-s -w", *(f"-X {VERSION}.{key}={value}" for key, value in values.items())])
+    if part.version:
+        variable, module = part.version
+        return f"-s -w -X {variable}={_pinned(part, module)[0]}"
+    return "-s -w"
+
+
+def _pinned(part: Part, module: str) -> tuple[str, str, str]:
+    """Return the version that the part's go.mod pins a module to, its major and its minor."""
+    found = re.search(rf"{re.escape(module)} (v(\d+)\.(\d+)\.\d+)", (part.folder / "go.mod").read_text())
+    if not found:
+        raise ClusterError(f"{part.folder}/go.mod pins no {module}", "run `go get` there")
+    return found[1], found[2], found[3]
 
 
 @contextmanager
@@ -153,8 +182,16 @@ def _compile(part: Part, programs: dict[str, str], target: Path) -> None:
         target.mkdir(exist_ok=True)
         for name, package in programs.items():
             (unfinished / _output(package)).rename(target / name)
+        _copy_data(part, target)
     finally:
         shutil.rmtree(unfinished)
+
+
+def _copy_data(part: Part, target: Path) -> None:
+    """Copy the files that the programs read beside themselves."""
+    module, names = part.data or ("", ())
+    for name in names:
+        shutil.copy(module_folder(part.module, module) / name, target)
 
 
 def _output(package: str) -> str:

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from infra.mirror.fetch import Site
 from infra.mirror.images import copy_image
 from infra.mirror.lock import write_digests
-from infra.pulumi.components.pipelines import OVERLAY, SCOPED, scoped_source
+from infra.pulumi.components.pipelines import OVERLAY
 from infra.pulumi.errors import PlatformError
 from infra.pulumi.versions import FILE, Versions, versions
 
@@ -104,7 +104,7 @@ def bring_images(locked: Versions, folder: Path, registry: str | None) -> Found:
 
 
 def unpack_pipelines(locked: Versions, folder: Path) -> None:
-    """Unpack the manifests of Kubeflow Pipelines and of the projects that it fetches beside our overlay.
+    """Unpack the manifests of Kubeflow Pipelines and of the projects that it fetches beside our overlays.
 
     All of them then refer to one another in place of the internet. Raise PlatformError if one refers to a project at a
     version whose archive is not locked.
@@ -115,11 +115,10 @@ def unpack_pipelines(locked: Versions, folder: Path) -> None:
         _unpack(folder / "archives" / archive, place / UPSTREAM)
     for file in (place / UPSTREAM).rglob("kustomization.yaml"):
         file.write_text(_local(file.read_text(), place, file.parent))
-    overlay = _local((OVERLAY / "kustomization.yaml").read_text(), place, place)
-    (place / "kustomization.yaml").write_text(overlay)
-    scoped = place / SCOPED
-    scoped.mkdir()
-    (scoped / "kustomization.yaml").write_text(_local(f"resources:\n  - {scoped_source()}\n", place, scoped))
+    for file in OVERLAY.rglob("kustomization.yaml"):
+        target = place / file.relative_to(OVERLAY)
+        target.parent.mkdir(exist_ok=True)
+        target.write_text(_local(file.read_text(), place, target.parent))
 
 
 def _unpack(archive: Path, place: Path) -> None:

@@ -1,7 +1,6 @@
 """Serve the rules to Pulumi, which starts this file."""
 
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # Pulumi runs this file from its own folder
@@ -17,27 +16,14 @@ from pulumi_policy import (
 )
 
 from infra.policy import rules
-
-Rule = Callable[[rules.Properties], Iterator[str]]
-
-OF_OBJECTS: tuple[Rule, ...] = (
-    rules.runs_as_nobody,
-    rules.writes_only_to_volumes,
-    rules.asks_and_is_bounded,
-    rules.has_a_fixed_image,
-    rules.stays_off_the_host,
-    rules.shows_no_token,
-    rules.holds_no_secret_in_plain,
-    rules.grants_no_wildcard,
-    rules.is_not_reached_from_outside,
-)
+from infra.policy.accepted import is_accepted
 
 
-def of_object(rule: Rule) -> ResourceValidationPolicy:
-    """Return a rule as a policy for every Kubernetes object."""
+def of_object(rule: rules.Rule) -> ResourceValidationPolicy:
+    """Return a rule as a policy for every Kubernetes object, but for what is accepted of other projects."""
 
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
-        if args.resource_type.startswith("kubernetes:"):
+        if args.resource_type.startswith("kubernetes:") and not is_accepted(args.urn, rule.__name__):
             for message in rule(args.props):
                 report(message, None)
 
@@ -54,7 +40,7 @@ def of_namespaces(args: StackValidationArgs, report: ReportViolation) -> None:
 PolicyPack(
     "codeintel",
     [
-        *(of_object(rule) for rule in OF_OBJECTS),
+        *(of_object(rule) for rule in rules.OF_OBJECTS),
         StackValidationPolicy("every-namespace-denies", str(rules.every_namespace_denies.__doc__), of_namespaces),
     ],
     EnforcementLevel.MANDATORY,

@@ -1,12 +1,13 @@
 """The rules as functions: each takes a Kubernetes object's properties and yields its violations."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from infra.policy.pods import containers, pod_of, workload_name
 
 Properties = Mapping[str, Any]
+Rule = Callable[[Properties], Iterator[str]]
 
 SECRET_NAME = re.compile(r"password|passwd|token|secret|api_?key|access_?key|private_?key", re.IGNORECASE)
 FLOATING = {"latest", "main", "master", "nightly", "stable", "edge"}
@@ -136,3 +137,16 @@ def _denies_all(spec: Properties) -> bool:
 def _plain(value: object) -> bool:
     """Return whether an environment value is a literal: neither empty nor a reference such as `$(NAME)`."""
     return isinstance(value, str) and value != "" and "$(" not in value
+
+
+OF_OBJECTS: tuple[Rule, ...] = (
+    runs_as_nobody,
+    writes_only_to_volumes,
+    asks_and_is_bounded,
+    has_a_fixed_image,
+    stays_off_the_host,
+    shows_no_token,
+    holds_no_secret_in_plain,
+    grants_no_wildcard,
+    is_not_reached_from_outside,
+)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from pydantic.alias_generators import to_camel
 
-from infra.pulumi.errors import PlatformError
-from infra.pulumi.names import RUNTIME_CLASS
+from infra.pulumi.errors import NoClusterError, PlatformError
+from infra.pulumi.names import RUNTIME
 from infra.pulumi.settings import Settings
 
 Version = tuple[int, int]
@@ -47,7 +47,8 @@ class Cluster:
 def check_cluster(target: Target, settings: Settings) -> Cluster:
     """Return the cluster's version and readiness.
 
-    Raise PlatformError if it is unreachable, too old, too new, or lacks the GPU nodes that the settings name.
+    Raise NoClusterError if it is unreachable, and PlatformError if it is too old, too new, or lacks the GPU nodes that
+    the settings name.
     """
     from kubernetes import client, config
     from kubernetes.config import ConfigException
@@ -58,14 +59,14 @@ def check_cluster(target: Target, settings: Settings) -> Cluster:
         api = config.new_client_from_config(target.kubeconfig, target.context)
     except (ConfigException, OSError) as error:
         cure = "set kubernetes:kubeconfig or KUBECONFIG, and kubernetes:context, to a cluster's"
-        raise PlatformError(f"no cluster can be read from {place} ({error})", cure) from error
+        raise NoClusterError(f"no cluster can be read from {place} ({error})", cure) from error
     try:
         version = client.VersionApi(api).get_code(_request_timeout=SECONDS)
         nodes = client.CoreV1Api(api).list_node(_request_timeout=SECONDS).items
     except (HTTPError, client.ApiException, OSError) as error:
         where = api.configuration.host
         cure = "start it, or name another by kubernetes:context"
-        raise PlatformError(f"the cluster at {where} does not answer ({type(error).__name__})", cure) from error
+        raise NoClusterError(f"the cluster at {where} does not answer ({type(error).__name__})", cure) from error
     found = check_version(version.git_version, settings)
     check_nodes(settings, {node.metadata.name for node in nodes})
     states = [each for node in nodes for each in node.status.conditions or ()]
@@ -100,7 +101,7 @@ def _without_policies(settings: Settings, version: str, warnings: list[str]) -> 
         lacks = f"Kubernetes {version} gives the pipeline's training stage no runtime class"
         if gpu.stages:
             raise PlatformError(f"codeintel:gpu.stages is true, and {lacks}", f"set false, or use {newer} or newer")
-        warnings.append(f"{lacks}: make {RUNTIME_CLASS} the default runtime of the GPU node (codeintel:gpu.stages)")
+        warnings.append(f"{lacks}: make {RUNTIME} the default runtime of the GPU node (codeintel:gpu.stages)")
         gpu = gpu.model_copy(update={"stages": False})
     return settings.model_copy(update={"models": models, "gpu": gpu})
 

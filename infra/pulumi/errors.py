@@ -6,3 +6,7 @@ class PlatformError(Exception):
 
     def __init__(self, cause: str, cure: str) -> None:
         super().__init__(f"{cause}: {cure}")
+
+
+class NoClusterError(PlatformError):
+    """No cluster answers. A preview can do without one."""

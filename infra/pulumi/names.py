@@ -86,4 +86,5 @@ LANGFUSE_LOGIN = SecretKey("langfuse", "first-password")
 BUCKETS = ("mlflow", "langfuse", "backups")
 DATABASES = ("mlflow", "langfuse")
 MODEL_CACHE_CLAIM, WORKSPACE_CLAIM = "model-cache", "training-workspace"
-RUNTIME_CLASS = "nvidia"
+# Of our own name: k3s, NVIDIA's operator or an administrator may have made the class `nvidia`.
+RUNTIME_CLASS, RUNTIME = "codeintel-nvidia", "nvidia"

@@ -1,6 +1,6 @@
 """The whole platform: the components of catalog.py, each made by its factory after those that it depends on."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -95,18 +95,19 @@ FACTORIES: dict[str, Factory] = {
 }
 
 
-def build(settings: Settings) -> None:
-    """Register the platform that the settings describe, and export its addresses."""
+def build(settings: Settings, provider: k8s.Provider) -> None:
+    """Register the platform that the settings describe with the cluster's provider, and export its addresses."""
     site = Site(settings)
+    ours = pulumi.ResourceOptions(providers=[provider])
     for name, need in settings.components.left_out().items():
         pulumi.log.warn(f"{name} is left out: it needs {need}, which is off")
-    gates = GuardedNamespace(site, Namespace.GATES, "restricted")
-    _components(site, gates)
+    gates = GuardedNamespace(site, Namespace.GATES, "restricted", ours)
+    _components(site, gates, ours)
     _export(settings)
     _export_slices(settings)
 
 
-def _components(site: Site, gates: pulumi.Resource) -> None:
+def _components(site: Site, gates: pulumi.Resource, ours: pulumi.ResourceOptions) -> None:
     """Register each component after those that the catalog puts before it."""
     made: dict[str, pulumi.ComponentResource] = {}
     spaces: dict[str, pulumi.Resource] = {}
@@ -116,16 +117,20 @@ def _components(site: Site, gates: pulumi.Resource) -> None:
             continue
         first: list[pulumi.Resource] = [made[each] for each in (*part.needs, *part.after) if each in made]
         if part.space:
-            spaces[part.space] = spaces.get(part.space) or _space(site, part.space, made)
+            spaces[part.space] = spaces.get(part.space) or _space(site, part.space, made, ours)
             first.append(spaces[part.space])
         if part.gated:
             first.append(gates)
-        made[name] = FACTORIES[name](site, made, pulumi.ResourceOptions(depends_on=first))
+        made[name] = FACTORIES[name](site, made, _after(ours, first))
 
 
-def _space(site: Site, name: str, made: Made) -> GuardedNamespace:
+def _space(site: Site, name: str, made: Made, ours: pulumi.ResourceOptions) -> GuardedNamespace:
     after = [made[each] for each in SPACES[name].after if each in made]
-    return GuardedNamespace(site, name, SPACES[name].level, pulumi.ResourceOptions(depends_on=after))
+    return GuardedNamespace(site, name, SPACES[name].level, _after(ours, after))
+
+
+def _after(ours: pulumi.ResourceOptions, first: Sequence[pulumi.Resource]) -> pulumi.ResourceOptions:
+    return pulumi.ResourceOptions.merge(ours, pulumi.ResourceOptions(depends_on=first))
 
 
 def _export(settings: Settings) -> None:

@@ -1,7 +1,7 @@
 """A control plane of plain processes: etcd, kube-apiserver, kube-controller-manager and kube-scheduler.
 
 Settings and their reasons: RBAC and service-account tokens as in any cluster; the default admission plugins
-(Pod Security is one of them); etcd without fsync, because nothing has to survive; a lost node is detected in 10 s.
+(Pod Security is one of them); etcd without fsync, because nothing has to survive.
 """
 
 import http.client
@@ -20,10 +20,14 @@ NOWHERE = "192.0.2.1"  # reserved for documentation (RFC 5737): the service addr
 
 @dataclass
 class ControlPlane:
-    """The control plane's processes, in `folder`; `address` is the API server's for real nodes, if any."""
+    """The control plane's processes, in `folder`.
+
+    `address` is the API server's for real nodes, if any; a node that is silent for `patience` seconds is lost.
+    """
 
     folder: Path
     address: str = NOWHERE
+    patience: int = 10
     ports: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -100,7 +104,7 @@ class ControlPlane:
             f"--cluster-signing-key-file={self.authority.pair.key}",
             "--use-service-account-credentials",
             "--node-monitor-period=1s",
-            "--node-monitor-grace-period=10s",
+            f"--node-monitor-grace-period={self.patience}s",
             "--concurrent-namespace-syncs=20",
             "--kube-api-qps=200",
             "--kube-api-burst=400",

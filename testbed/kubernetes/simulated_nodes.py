@@ -3,7 +3,11 @@
 For decisions of the scheduler and controllers; nothing runs there. Real nodes: testbed/machines/node.py.
 """
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
+
+import yaml
 
 from testbed.build import binary, module_folder
 from testbed.kubernetes.api import Api, Object, condition
@@ -15,33 +19,37 @@ STAGES = (  # KWOK's own stages of nodes and pods
     "node/fast/node-initialize.yaml",
     "node/heartbeat-with-lease/node-heartbeat-with-lease.yaml",
     "pod/fast/pod-ready.yaml",
-    "pod/fast/pod-complete.yaml",
     "pod/fast/pod-delete.yaml",
 )
+COMPLETES = "pod/fast/pod-complete.yaml"  # a Job's pod
 ROOM = {"cpu": "32", "memory": "256Gi", "pods": "110"}
 GPU_TAINT = {"key": GPU, "value": "present", "effect": "NoSchedule"}
 GPU_TOLERATION = {"key": GPU, "operator": "Exists", "effect": "NoSchedule"}
 
 
 class SimulatedNodes:
-    """Adds nodes to a cluster and removes them."""
+    """Adds nodes to a cluster and removes them. Jobs' pods complete, but for those of the labels `run_elsewhere`."""
 
-    def __init__(self, api: Api, folder: Path) -> None:
-        self.api = api
+    def __init__(self, api: Api, folder: Path, run_elsewhere: Mapping[str, str] | None = None) -> None:
+        self.api, self.folder = api, folder
         self.processes = Processes(folder)
+        self.run_elsewhere = run_elsewhere or {}
         self.nodes: list[Object] = []
+        # Reserved for benchmarks (RFC 2544), and another piece of it for each run: webhooks.py listens at the pods' addresses.
+        self.network = f"198.18.{os.getpid() % 16 * 16}.0/20"
 
     def start(self) -> None:
         """Start KWOK for the nodes with its annotation only."""
         selector = ",".join(f"{name}={value}" for name, value in MARK.items())
         marked = f"--manage-nodes-with-annotation-selector={selector}"
         stages = module_folder("kwok", "sigs.k8s.io/kwok") / "kustomize" / "stage"
-        configs = [f"--config={stages / name}" for name in STAGES]
-        self.processes.start("kwok", binary("kwok"), f"--kubeconfig={self.api.kubeconfig}", marked, *configs)
+        configs = [f"--config={each}" for each in (*(stages / name for name in STAGES), self._completes(stages))]
+        cidr = f"--cidr={self.network}"
+        self.processes.start("kwok", binary("kwok"), f"--kubeconfig={self.api.kubeconfig}", marked, cidr, *configs)
 
-    def add(self, name: str, slices: int = 0) -> Object:
+    def add(self, name: str, slices: int = 0, room: Mapping[str, str] = ROOM, tainted: bool = True) -> Object:
         """Add a Ready node; with slices it is the GPU node, labelled and tainted like the platform's."""
-        room = {**ROOM, **({GPU: str(slices)} if slices else {})}
+        room = {**room, **({GPU: str(slices)} if slices else {})}
         labels = {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}
         node = {
             "apiVersion": "v1",
@@ -52,6 +60,7 @@ class SimulatedNodes:
         }
         if slices:
             labels[f"{GPU}.present"] = "true"
+        if slices and tainted:
             node["spec"] = {"taints": [GPU_TAINT]}
         self.nodes.append(node)
         self.api.create(node)
@@ -63,6 +72,17 @@ class SimulatedNodes:
         for node in self.nodes:
             self.api.delete(node)
         self.processes.stop()
+
+    def _completes(self, stages: Path) -> Path:
+        """Return the stage that completes Jobs' pods, without those that run elsewhere."""
+        stage = yaml.safe_load((stages / COMPLETES).read_text())
+        stage["spec"]["selector"]["matchExpressions"] += [
+            {"key": f'.metadata.labels["{name}"]', "operator": "NotIn", "values": [value]}
+            for name, value in self.run_elsewhere.items()
+        ]
+        own = self.folder / "pod-complete.yaml"
+        own.write_text(yaml.safe_dump(stage))
+        return own
 
     def _ready(self, node: Object) -> Object | None:
         self.processes.check()

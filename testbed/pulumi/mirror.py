@@ -5,12 +5,17 @@ versions.toml.
 """
 
 import os
+import re
 import shutil
+import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
+
+import yaml
 
 from infra.mirror.__main__ import unpack_pipelines
 from infra.mirror.fetch import digest
@@ -52,6 +57,32 @@ def locked_by(folder: Path) -> Iterator[None]:
         versions.cache_clear()
         yield
     versions.cache_clear()
+
+
+@contextmanager
+def at_version(folder: Path, name: str, version: str) -> Iterator[None]:
+    """Let the program install a chart of the folder at another version, inside `locked_by`; its content is the same."""
+    lock, chart = folder / FILE.name, versions().charts[name]
+    text = lock.read_text()
+    target = folder / "charts" / replace(chart, version=version).archive
+    if not target.exists():
+        _repack(folder / "charts" / chart.archive, target, version)
+    lock.write_text(re.sub(rf'(\[charts\.{name}\]\n[^[]*?version = )"[^"]*"', rf'\g<1>"{version}"', text))
+    versions.cache_clear()
+    try:
+        yield
+    finally:
+        lock.write_text(text)
+        versions.cache_clear()
+
+
+def _repack(chart: Path, target: Path, version: str) -> None:
+    with tempfile.TemporaryDirectory() as name, tarfile.open(chart) as packed, tarfile.open(target, "w:gz") as out:
+        packed.extractall(name, filter="data")
+        (root,) = Path(name).iterdir()
+        about = yaml.safe_load((root / "Chart.yaml").read_text())
+        (root / "Chart.yaml").write_text(yaml.safe_dump({**about, "version": version}))
+        out.add(root, root.name)
 
 
 def _digests(locked: Versions, folder: Path) -> Iterator[tuple[tuple[str, str], str]]:

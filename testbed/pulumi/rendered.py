@@ -16,7 +16,6 @@ from typing import Any
 import yaml
 
 from infra.pulumi.parts.site import ROOT
-from infra.pulumi.program import build
 from infra.pulumi.settings import Settings, read_settings
 from testbed.build import binary
 from testbed.controllers.charts import render
@@ -26,7 +25,7 @@ from testbed.kubernetes.manifests import read_objects
 from testbed.pulumi.mirror import locked_by
 from testbed.pulumi.run import documents
 from testbed.pulumi.state import MANIFESTS, Resource, State
-from tests.infra.recorder import record
+from tests.infra.recorder import record, register
 
 RELEASE, KUSTOMIZE = "kubernetes:helm.sh/v3:Release", "kubernetes:kustomize/"
 HOOK = "helm.sh/hook"
@@ -133,7 +132,7 @@ class Renderer:
         whole = {**config, "codeintel:mirror": {**config.get("codeintel:mirror", {}), "folder": str(self.mirror)}}
         settings = read_settings({name: json.dumps(section) for name, section in whole.items()})
         with locked_by(self.mirror):
-            state = record(lambda: build(settings))
+            state = record(lambda: register(settings))
         return Rendering(settings, state, tuple(_objects(state)))
 
 

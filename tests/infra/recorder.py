@@ -1,19 +1,25 @@
 """Run the platform's program without a cluster: record what it registers, and what each resource waits for."""
 
 import json
+import os
 from base64 import b64decode
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import pulumi_kubernetes as k8s
 from pydantic.alias_generators import to_camel
 
 from infra.policy.pods import pod_of
+from infra.pulumi.parts import manifest
 from infra.pulumi.program import build
-from infra.pulumi.settings import Components, read_settings
+from infra.pulumi.settings import Components, Settings, read_settings
 from testbed.kubernetes.api import Object
 from testbed.pulumi.run import Run
 from testbed.pulumi.state import CHARTS, MANIFESTS, Resource, State
 
+NOTHING = Path(os.devnull)  # in place of each manifest that is downloaded
 GPU_STACK = {"gpuNode": True, "devicePlugin": True}
 
 
@@ -35,7 +41,13 @@ def program(components: dict[str, Any] | None = None, **sections: Any) -> Callab
     """Return the program of a GPU stack with some components and settings changed."""
     config = {"codeintel:components": json.dumps({**GPU_STACK, **(components or {})})}
     config |= {f"codeintel:{name}": json.dumps(value) for name, value in sections.items()}
-    return lambda: build(read_settings(config))
+    return lambda: register(read_settings(config))
+
+
+def register(settings: Settings) -> None:
+    """Register the platform; manifests are not downloaded."""
+    with mock.patch.object(manifest, "download", return_value=NOTHING):
+        build(settings, k8s.Provider("cluster"))
 
 
 def recorded(components: dict[str, Any] | None = None, before: State | None = None, **sections: Any) -> State:

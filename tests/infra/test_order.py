@@ -100,7 +100,7 @@ def test_a_gate_waits_for_its_chart_and_tries_the_next_objects(whole: State) -> 
         f"gate-{name}"
         for name in (
             "cert-manager", "knative", "knative-kinds", "kserve", "kserve-kinds", "trainer", "monitoring",
-            "clickhouse", "pipelines",
+            "clickhouse", "pipelines", "pipelines-run",
         )
     }  # fmt: skip
     assert "kubeflow-trainer" in ancestors(whole, gates["gate-trainer"])

@@ -1,21 +1,15 @@
 """The policy pack as Pulumi uses it: its own server, called over gRPC; violations are rejected, the platform passes."""
 
 import copy
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import grpc  # type: ignore[import-untyped]
 import pytest
-from google.protobuf import struct_pb2  # type: ignore[import-untyped]
-from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
 from testbed.kubernetes.api import Object
 from tests.infra.recorder import recorded
+from tests.support.policy_pack import PolicyPack, policy_pack
 
-ROOT = Path(__file__).parents[2]
 GOOD: Object = {
     "apiVersion": "apps/v1",
     "kind": "Deployment",
@@ -53,32 +47,21 @@ SERVICE = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "service"
 
 
 @pytest.fixture(scope="module")
-def analyzer() -> Iterator[analyzer_pb2_grpc.AnalyzerStub]:
-    command = [sys.executable, "-u", str(ROOT / "infra" / "policy")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stdout
-            address = f"127.0.0.1:{server.stdout.readline().strip()}"
-            with grpc.insecure_channel(address, options=[("grpc.max_receive_message_length", 1 << 26)]) as channel:
-                stub = analyzer_pb2_grpc.AnalyzerStub(channel)
-                yield stub
-        finally:
-            server.terminate()
+def pack() -> Iterator[PolicyPack]:
+    with policy_pack() as pack:
+        yield pack
 
 
-def struct(properties: Object) -> struct_pb2.Struct:
-    made = struct_pb2.Struct()
-    made.update(properties)
-    return made
+def resource(thing: Object, parent: str = "", name: str = "x") -> Object:
+    """Return an object as a resource of a stack, of ours or a child of another type."""
+    kind = f"kubernetes:x:{thing['kind']}"
+    types = f"{parent}${kind}" if parent else kind
+    return {"type": kind, "urn": f"urn:pulumi:test::codeintel::{types}::{name}", "inputs": thing}
 
 
-def violations(stub: Any, thing: Object) -> dict[str, str]:
-    """Return the pack's violations for an object: rule → message."""
-    request = analyzer_pb2.AnalyzeRequest(type=f"kubernetes:x:{thing['kind']}", urn="urn:x", name="x")
-    request.properties.CopyFrom(struct(thing))
-    found = stub.Analyze(request).diagnostics
-    assert all(each.enforcementLevel == analyzer_pb2.MANDATORY for each in found)
-    return {each.policyName: each.message for each in found}
+def violations(pack: PolicyPack, thing: Object) -> dict[str, str]:
+    """Return the pack's violations for an object of ours: rule → message."""
+    return pack.violations(resource(thing))
 
 
 def change(place: tuple[str | int, ...], value: object) -> Object:
@@ -91,10 +74,10 @@ def change(place: tuple[str | int, ...], value: object) -> Object:
     return thing
 
 
-def test_a_good_object_passes(analyzer: Any) -> None:
-    assert violations(analyzer, GOOD) == {}
-    assert violations(analyzer, {**ROLE, "rules": [RULE]}) == {}
-    assert violations(analyzer, SERVICE) == {}
+def test_a_good_object_passes(pack: PolicyPack) -> None:
+    assert violations(pack, GOOD) == {}
+    assert violations(pack, {**ROLE, "rules": [RULE]}) == {}
+    assert violations(pack, SERVICE) == {}
 
 
 @pytest.mark.parametrize(
@@ -119,12 +102,12 @@ def test_a_good_object_passes(analyzer: Any) -> None:
     ],
 )  # fmt: skip
 def test_a_violation_is_rejected_by_its_rule(
-    analyzer: Any, rule: str, place: tuple[str | int, ...], value: object
+    pack: PolicyPack, rule: str, place: tuple[str | int, ...], value: object
 ) -> None:
-    assert violations(analyzer, change(place, value)).keys() == {rule}
+    assert violations(pack, change(place, value)).keys() == {rule}
 
 
-def test_every_kind_of_workload_is_checked(analyzer: Any) -> None:
+def test_every_kind_of_workload_is_checked(pack: PolicyPack) -> None:
     bad = change((*MAIN, "image"), "app:latest")["spec"]["template"]
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": bad["spec"]}
     nightly = {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "c"}}
@@ -135,51 +118,63 @@ def test_every_kind_of_workload_is_checked(analyzer: Any) -> None:
         {**nightly, "spec": {"jobTemplate": {"spec": {"template": bad}}}},
         {**runtime, "spec": {"template": {"spec": {"replicatedJobs": jobs}}}},
     ):
-        assert violations(analyzer, thing).keys() == {"has-a-fixed-image"}
+        assert violations(pack, thing).keys() == {"has-a-fixed-image"}
 
 
 @pytest.mark.parametrize("part", ["apiGroups", "resources", "verbs"])
-def test_a_wildcard_is_rejected(analyzer: Any, part: str) -> None:
-    assert violations(analyzer, {**ROLE, "rules": [{**RULE, part: ["*"]}]}).keys() == {"grants-no-wildcard"}
+def test_a_wildcard_is_rejected(pack: PolicyPack, part: str) -> None:
+    assert violations(pack, {**ROLE, "rules": [{**RULE, part: ["*"]}]}).keys() == {"grants-no-wildcard"}
 
 
-def test_a_cluster_admin_is_rejected(analyzer: Any) -> None:
+def test_a_cluster_admin_is_rejected(pack: PolicyPack) -> None:
     binding = {**ROLE, "kind": "ClusterRoleBinding", "roleRef": {"kind": "ClusterRole", "name": "cluster-admin"}}
-    assert violations(analyzer, binding).keys() == {"grants-no-wildcard"}
+    assert violations(pack, binding).keys() == {"grants-no-wildcard"}
 
 
 @pytest.mark.parametrize("kind", ["NodePort", "LoadBalancer"])
-def test_exposure_to_the_outside_is_rejected(analyzer: Any, kind: str) -> None:
-    assert violations(analyzer, {**SERVICE, "spec": {"type": kind}}).keys() == {"is-not-reached-from-outside"}
+def test_exposure_to_the_outside_is_rejected(pack: PolicyPack, kind: str) -> None:
+    assert violations(pack, {**SERVICE, "spec": {"type": kind}}).keys() == {"is-not-reached-from-outside"}
 
 
-def test_a_password_in_a_config_map_is_rejected(analyzer: Any) -> None:
+def test_a_password_in_a_config_map_is_rejected(pack: PolicyPack) -> None:
     bad = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"admin-password": "x"}}
-    assert violations(analyzer, bad).keys() == {"holds-no-secret-in-plain"}
+    assert violations(pack, bad).keys() == {"holds-no-secret-in-plain"}
 
 
-def of_stack(stub: Any, things: list[Object]) -> list[str]:
-    request = analyzer_pb2.AnalyzeStackRequest()
-    for number, thing in enumerate(things):
-        resource = analyzer_pb2.AnalyzerResource(type=f"kubernetes:x:{thing['kind']}", urn=f"urn:{number}", name="x")
-        resource.properties.CopyFrom(struct(thing))
-        request.resources.append(resource)
-    return [each.message for each in stub.AnalyzeStack(request).diagnostics]
+def of_stack(pack: PolicyPack, things: list[Object]) -> list[str]:
+    """Return what objects of ours break together."""
+    return pack.of_stack(map(resource, things))
 
 
-def test_a_namespace_has_to_deny_by_default(analyzer: Any) -> None:
+def test_a_namespace_has_to_deny_by_default(pack: PolicyPack) -> None:
     space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "open"}}
     policy = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"namespace": "open"}}
     half = {**policy, "spec": {"podSelector": {}, "policyTypes": ["Ingress"]}}
     whole = {**policy, "spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}}
-    assert any("the namespace open has no NetworkPolicy" in each for each in of_stack(analyzer, [space, half]))
-    assert of_stack(analyzer, [space, whole]) == []
+    assert any("the namespace open has no NetworkPolicy" in each for each in of_stack(pack, [space, half]))
+    assert of_stack(pack, [space, whole]) == []
 
 
-def test_the_whole_platform_passes(analyzer: Any) -> None:
+def test_the_whole_platform_passes(pack: PolicyPack) -> None:
     state = recorded(assistant={"repositories": ["https://git.example/a.git"]})
     objects = [each.inputs for each in state.resources.values() if "kind" in each.inputs and "metadata" in each.inputs]
     assert len(objects) > 100
-    found = {each["metadata"]["name"]: violations(analyzer, each) for each in objects if each["kind"] != "Secret"}
+    found = {each["metadata"]["name"]: violations(pack, each) for each in objects if each["kind"] != "Secret"}
     assert {name: each for name, each in found.items() if each} == {}
-    assert of_stack(analyzer, [each for each in objects if each["kind"] != "Secret"]) == []
+    assert of_stack(pack, [each for each in objects if each["kind"] != "Secret"]) == []
+
+
+GROUP = "codeintel:platform:Knative$kubernetes:yaml/v2:ConfigGroup"
+WILD = {**ROLE, "rules": [{**RULE, "verbs": ["*"]}]}
+
+
+def test_a_manifest_may_do_what_the_table_accepts_of_it_and_no_more(pack: PolicyPack) -> None:
+    assert pack.violations(resource(WILD, GROUP, "serving-core:knative-serving-core")) == {}
+    assert pack.violations(resource(WILD, GROUP, "kourier:net-kourier")).keys() == {"grants-no-wildcard"}
+    exposed = {**SERVICE, "spec": {"type": "LoadBalancer"}}
+    assert pack.violations(resource(exposed, GROUP, "serving-core:webhook")).keys() == {"is-not-reached-from-outside"}
+
+
+def test_an_object_of_ours_is_not_accepted_for_its_name(pack: PolicyPack) -> None:
+    ours = resource(WILD, "codeintel:platform:Knative", "serving-core:knative-serving-core")
+    assert pack.violations(ours).keys() == {"grants-no-wildcard"}

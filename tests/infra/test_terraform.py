@@ -103,16 +103,19 @@ def test_cloud_init_accepts_the_rendered_documents(tmp_path: Path, packages: Pat
 
 
 def test_the_node_has_what_the_platform_looks_for(tmp_path: Path) -> None:
-    """Label, taint and runtime class have the names used in infra/pulumi."""
-    from infra.pulumi.names import GPU, GPU_PRESENT, RUNTIME_CLASS
+    """Label and taint have the names used in infra/pulumi."""
+    from infra.pulumi.names import GPU, GPU_PRESENT
 
     files = {each["path"]: each for each in yaml.safe_load(documents(tmp_path, AGENT)["user_data"])["write_files"]}
     config = yaml.safe_load(files["/etc/rancher/k3s/config.yaml"]["content"])
     assert config["node-label"] == [f"{GPU_PRESENT}=true"]
     assert config["node-taint"] == [f"{GPU}=present:NoSchedule"]
-    server = yaml.safe_load(documents(tmp_path / "server", SERVER)["user_data"])["write_files"]
-    manifest = next(each["content"] for each in server if each["path"].endswith("nvidia-runtime-class.yaml"))
-    assert yaml.safe_load(manifest)["metadata"]["name"] == RUNTIME_CLASS
+
+
+def test_the_node_brings_no_object_that_k3s_or_the_platform_makes(tmp_path: Path) -> None:
+    """Each makes its own RuntimeClass: a third with one of their names would stop `pulumi up`."""
+    files = yaml.safe_load(documents(tmp_path, SERVER)["user_data"])["write_files"]
+    assert not [each["path"] for each in files if "/manifests/" in each["path"]]
 
 
 def test_the_token_is_in_a_file_that_only_root_can_read(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ class Assistant(pulumi.ComponentResource):
         if traces is not None:
             names = {each.key: each.key for each in (HEADERS, LANGFUSE_PUBLIC, LANGFUSE_SECRET)}
             self.secrets.append(copied_secret(site, traces, HEADERS.secret, space, names, mine))
-        service(site, ASSISTANT, mine, awaited=False)
+        service(site, ASSISTANT, mine)
         after = pulumi.ResourceOptions(parent=self, depends_on=self.secrets)
         self._server(after)
         if site.settings.assistant.repositories:

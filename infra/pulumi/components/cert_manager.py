@@ -26,7 +26,7 @@ class CertManager(pulumi.ComponentResource):
         mine = pulumi.ResourceOptions(parent=self)
         space = GuardedNamespace(site, Namespace.CERT_MANAGER, "restricted", mine)
         values = {
-            "crds": {"enabled": True},
+            "crds": {"enabled": True, "keep": False},
             "resources": SMALL,
             "webhook": {"resources": SMALL},
             "cainjector": {"resources": SMALL},

@@ -3,7 +3,7 @@
 import pulumi
 import pulumi_kubernetes as k8s
 
-from infra.pulumi.names import GPU, GPU_PRESENT, RUNTIME_CLASS
+from infra.pulumi.names import GPU, GPU_PRESENT, RUNTIME, RUNTIME_CLASS
 from infra.pulumi.parts.site import Site
 
 
@@ -16,7 +16,7 @@ class GpuNode(pulumi.ComponentResource):
     def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("codeintel:platform:GpuNode", "gpu-node", None, opts)
         mine = pulumi.ResourceOptions(parent=self)
-        k8s.node.v1.RuntimeClass("nvidia", metadata=site.meta(RUNTIME_CLASS), handler=RUNTIME_CLASS, opts=mine)
+        k8s.node.v1.RuntimeClass("nvidia", metadata=site.meta(RUNTIME_CLASS), handler=RUNTIME, opts=mine)
         for node in site.settings.gpu.nodes:
             self._mark(node, mine)
         self.register_outputs({})

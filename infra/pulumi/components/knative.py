@@ -6,8 +6,8 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from infra.pulumi.names import Namespace
-from infra.pulumi.parts.chart import manifest
 from infra.pulumi.parts.gate import Gate
+from infra.pulumi.parts.manifest import Object, manifest
 from infra.pulumi.parts.namespace import GuardedNamespace
 from infra.pulumi.parts.site import Site
 from infra.pulumi.versions import registry_of
@@ -59,7 +59,8 @@ class Knative(pulumi.ComponentResource):
         super().__init__("codeintel:platform:Knative", "knative", None, opts)
         self.site = site
         core = self._manifests()
-        gate = Gate(site, "knative", KINDS, [SAMPLE], pulumi.ResourceOptions(parent=self, depends_on=core))
+        after = pulumi.ResourceOptions(parent=self, depends_on=core)
+        gate = Gate(site, "knative", KINDS, [SAMPLE], after, runs=[Namespace.KNATIVE, Namespace.KOURIER])
         self._configure(pulumi.ResourceOptions(parent=self, depends_on=[gate]))
         self.register_outputs({})
 
@@ -73,7 +74,7 @@ class Knative(pulumi.ComponentResource):
             self.site, "knative-kinds", KINDS, [], pulumi.ResourceOptions(parent=self, depends_on=[crds])
         )
         after = pulumi.ResourceOptions(parent=self, depends_on=[established])
-        return [manifest(self.site, file, after) for file in ("serving-core.yaml", "kourier.yaml")]
+        return [manifest(self.site, file, after, _is_new) for file in ("serving-core.yaml", "kourier.yaml")]
 
     def _configure(self, opts: pulumi.ResourceOptions) -> None:
         for name, data in configuration(self.site).items():
@@ -85,6 +86,11 @@ class Knative(pulumi.ComponentResource):
                 data=data,
                 opts=opts,
             )
+
+
+def _is_new(thing: Object) -> bool:
+    """Return whether an object is not made already: the namespaces are ours, and the definitions in serving-crds.yaml."""
+    return thing["kind"] not in ("Namespace", "CustomResourceDefinition")
 
 
 def configuration(site: Site) -> dict[str, dict[str, str]]:

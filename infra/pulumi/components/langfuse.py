@@ -50,7 +50,7 @@ class Langfuse(pulumi.ComponentResource):
         mine = pulumi.ResourceOptions(parent=self)
         space = GuardedNamespace(site, Namespace.LANGFUSE, "baseline", mine)
         inside = pulumi.ResourceOptions(parent=self, depends_on=[space])
-        operator = release(site, "clickhouse-operator-helm", Namespace.LANGFUSE, {}, inside)
+        operator = release(site, "clickhouse-operator-helm", Namespace.LANGFUSE, {"crd": {"keep": False}}, inside)
         gate = Gate(site, "clickhouse", KINDS, [], pulumi.ResourceOptions(parent=self, depends_on=[operator]))
         self.secret = generated_secret(
             site,

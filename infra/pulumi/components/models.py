@@ -6,7 +6,7 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
-from infra.pulumi.names import MLFLOW, Namespace, Priority
+from infra.pulumi.names import MLFLOW, RUNTIME_CLASS, Namespace, Priority
 from infra.pulumi.parts.site import Site
 from infra.pulumi.settings import in_bytes
 from ml.serving import (
@@ -55,7 +55,7 @@ class Models(pulumi.ComponentResource):
 def placement(site: Site, gpus: int, priority: str, cpu: str = "2", memory: str = "24Gi") -> Placement:
     """Return a model's placement: on the GPU node with its slices, or on any node's CPU."""
     if site.settings.has_gpu:
-        return Placement(gpus, cpu, memory, priority)
+        return Placement(gpus, cpu, memory, priority, runtime_class=RUNTIME_CLASS)
     return Placement(0, node_selector={}, tolerated_taints=(), runtime_class=None, memory="8Gi")
 
 

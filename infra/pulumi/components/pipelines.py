@@ -28,19 +28,17 @@ class Pipelines(pulumi.ComponentResource):
         self.site = site
         mine = pulumi.ResourceOptions(parent=self)
         space = GuardedNamespace(site, Namespace.PIPELINES, "baseline", mine)
-        scoped = self._directory(SCOPED, _mirrored(site, SCOPED) or scoped_source(), [space])
+        scoped = self._directory(SCOPED, SCOPED, [space])
         gate = Gate(site, "pipelines", KINDS, [], pulumi.ResourceOptions(parent=self, depends_on=[scoped]))
         inside = pulumi.ResourceOptions(parent=self, depends_on=[space])
         passwords = [
             self._password("mysql-secret", "password", {"username": "root"}, inside, _root_sql),
             self._password("mlpipeline-minio-artifact", "secretkey", {"accesskey": "pipelines"}, inside),
         ]
-        self._directory(
-            "platform-agnostic",
-            _mirrored(site) or str(OVERLAY),
-            [gate, *passwords],
-            [_restarting(checksum(passwords))],
-        )
+        restarting = [_restarting(checksum(passwords))]
+        whole = self._directory("platform-agnostic", ".", [gate, *passwords], restarting)
+        after = pulumi.ResourceOptions(parent=self, depends_on=[whole])
+        Gate(site, "pipelines-run", (), [], after, runs=[Namespace.PIPELINES])
         self.register_outputs({})
 
     def _password(
@@ -59,15 +57,15 @@ class Pipelines(pulumi.ComponentResource):
     def _directory(
         self,
         name: str,
-        directory: str,
+        folder: str,
         after: list[pulumi.Resource],
         transforms: Sequence[pulumi.ResourceTransform] = (),
     ) -> pulumi.Resource:
         return k8s.kustomize.v2.Directory(
             f"pipelines-{name}",
-            directory=directory,
+            directory=_mirrored(self.site, folder) or str(OVERLAY / folder),
             namespace=Namespace.PIPELINES,
-            skip_await=not self.site.awaits,
+            skip_await=True,  # the gate waits
             opts=pulumi.ResourceOptions(parent=self, depends_on=after, transforms=list(transforms)),
         )
 
@@ -95,13 +93,7 @@ def _restarting(annotations: Mapping[str, pulumi.Input[str]]) -> pulumi.Resource
     return annotate
 
 
-def scoped_source() -> str:
-    """Return the address of the upstream definitions, at the version of our overlay."""
-    base = next(line for line in (OVERLAY / "kustomization.yaml").read_text().splitlines() if "?ref=" in line)
-    return base.strip(" -").replace("env/platform-agnostic", SCOPED)
-
-
-def _mirrored(site: Site, folder: str = ".") -> str | None:
+def _mirrored(site: Site, folder: str) -> str | None:
     """Return a folder of the mirror, where `python -m infra.mirror` unpacked the archives, or None without a mirror."""
     file = site.mirrored(f"pipelines/{folder}/kustomization.yaml", versions().archives[ARCHIVE].sha256)
     return file and str(Path(file).parent)

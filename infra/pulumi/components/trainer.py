@@ -6,7 +6,7 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
-from infra.pulumi.names import MODEL_CACHE_CLAIM, WORKSPACE_CLAIM, Namespace, Priority
+from infra.pulumi.names import MODEL_CACHE_CLAIM, RUNTIME_CLASS, WORKSPACE_CLAIM, Namespace, Priority
 from infra.pulumi.parts.chart import release
 from infra.pulumi.parts.gate import Gate
 from infra.pulumi.parts.namespace import GuardedNamespace
@@ -70,6 +70,7 @@ def code_runtime(site: Site) -> dict[str, Any]:
         priority_class=Priority.TRAINING,
         model_cache_claim=MODEL_CACHE_CLAIM,
         workspace_claim=WORKSPACE_CLAIM,
+        runtime_class=RUNTIME_CLASS,
     )
     if not settings.has_gpu:
         args = replace(args, node_selector={}, tolerated_taints=(), runtime_class=None, priority_class=None)

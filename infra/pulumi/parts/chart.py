@@ -1,4 +1,4 @@
-"""Charts and manifests of other projects, at the versions of versions.toml, from their addresses or from the mirror."""
+"""Charts of other projects, at the versions of versions.toml, from their addresses or from the mirror."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -42,14 +42,6 @@ def _address(chart: Chart) -> str:
 
 def _repository(chart: Chart) -> k8s.helm.v3.RepositoryOptsArgs | None:
     return None if chart.repository.startswith("oci:") else k8s.helm.v3.RepositoryOptsArgs(repo=chart.repository)
-
-
-def manifest(site: Site, file: str, opts: pulumi.ResourceOptions) -> k8s.yaml.v2.ConfigFile:
-    """Return the objects of a manifest in versions.toml."""
-    locked = versions().manifests[file]
-    local = site.mirrored(f"manifests/{file}", locked.sha256)
-    name = file.removesuffix(".yaml")
-    return k8s.yaml.v2.ConfigFile(name, file=local or locked.url, skip_await=not site.awaits, opts=opts)
 
 
 def private_image(site: Site, name: str) -> dict[str, str]:

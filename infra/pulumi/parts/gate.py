@@ -1,13 +1,16 @@
-"""A gate between a controller and its objects: open once the kinds exist and the webhooks answer.
+"""A gate between a controller and its objects: open once the kinds exist, the pods run and the webhooks answer.
 
 Ready pods are not enough: a certificate may not have reached its webhook yet, and the first `up`
 fails where a second passes (kserve#5037, trainer#3650). So a job in the cluster waits for the definitions,
 then creates samples in a dry run, which calls every webhook and stores nothing. Pulumi waits for the job.
+
+Pulumi itself does not wait for the pods of a manifest: it works on a few resources at a time (four for each CPU), and
+Deployments that wait for their pods would keep out the service accounts and volumes that those pods need.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pulumi
@@ -22,7 +25,10 @@ SAMPLES = "/samples"
 
 
 class Gate(pulumi.ComponentResource):
-    """Opens once `kinds` (CRD names) are established and each of `samples` would be admitted."""
+    """Opens once `kinds` (CRD names) are established, the Deployments in `runs` are available, and `samples` admitted.
+
+    `runs` are namespaces; each sample is created in a dry run.
+    """
 
     def __init__(
         self,
@@ -31,25 +37,26 @@ class Gate(pulumi.ComponentResource):
         kinds: Sequence[str],
         samples: Sequence[Mapping[str, Any]],
         opts: pulumi.ResourceOptions,
+        runs: Sequence[str] = (),
     ) -> None:
         super().__init__("codeintel:platform:Gate", name, None, opts)
         mine = pulumi.ResourceOptions(parent=self)
-        self.site, self.name, self.kinds = site, f"gate-{name}", list(kinds)
+        self.site, self.name = site, f"gate-{name}"
         content = {f"{number}.json": json.dumps(each, sort_keys=True) for number, each in enumerate(samples)}
         # A Job's template is immutable: other samples make another Job.
-        digest = hashlib.sha256(json.dumps([self.kinds, content]).encode()).hexdigest()[:8]
+        digest = hashlib.sha256(json.dumps([list(kinds), content, list(runs)]).encode()).hexdigest()[:8]
         account = k8s.core.v1.ServiceAccount(self.name, metadata=self._meta(), opts=mine)
         files = k8s.core.v1.ConfigMap(self.name, metadata=self._meta(), data=content, opts=mine)
         role = self._role(samples, mine)
         after = pulumi.ResourceOptions(parent=self, depends_on=[account, files, role])
-        self._job(f"{self.name}-{digest}", bool(samples), after)
+        self._job(f"{self.name}-{digest}", list(self._steps(kinds, runs, bool(samples))), after)
         self.register_outputs({})
 
     def _meta(self) -> k8s.meta.v1.ObjectMetaArgs:
         return self.site.meta(self.name, Namespace.GATES)
 
     def _role(self, samples: Sequence[Mapping[str, Any]], opts: pulumi.ResourceOptions) -> pulumi.Resource:
-        """Return a role that may read definitions and create the samples' kinds, and nothing else."""
+        """Return a role that may read definitions and Deployments, create the samples' kinds, and nothing else."""
         wanted = sorted({(each["apiVersion"].rpartition("/")[0], each["kind"].lower() + "s") for each in samples})
         rules = [
             k8s.rbac.v1.PolicyRuleArgs(
@@ -57,6 +64,7 @@ class Gate(pulumi.ComponentResource):
                 resources=["customresourcedefinitions"],
                 verbs=["get", "list", "watch"],
             ),
+            k8s.rbac.v1.PolicyRuleArgs(api_groups=["apps"], resources=["deployments"], verbs=["get", "list", "watch"]),
             *(
                 k8s.rbac.v1.PolicyRuleArgs(api_groups=[group], resources=[kind], verbs=["create", "get"])
                 for group, kind in wanted
@@ -75,19 +83,28 @@ class Gate(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[role])),
         )
 
-    def _job(self, name: str, has_samples: bool, opts: pulumi.ResourceOptions) -> None:
-        image, small = self.site.image("kubectl"), Limits("50m", "64Mi", "128Mi")
-        established = [f"customresourcedefinition/{kind}" for kind in self.kinds]
-        wait = ["wait", "--for=condition=Established", f"--timeout={MINUTES}m", *established]
-        tries = ["create", "--dry-run=server", "--filename", SAMPLES]
-        waiting = container("kinds", image, small, args=wait)
-        trying = container("webhooks", image, small, args=tries, mounts={"samples": SAMPLES})
+    def _steps(
+        self, kinds: Sequence[str], runs: Sequence[str], has_samples: bool
+    ) -> Iterator[k8s.core.v1.ContainerArgs]:
+        """Yield the containers, which run one after the other."""
+        image, small, patience = self.site.image("kubectl"), Limits("50m", "64Mi", "128Mi"), f"--timeout={MINUTES}m"
+        if kinds:
+            established = [f"customresourcedefinition/{kind}" for kind in kinds]
+            yield container("kinds", image, small, args=["wait", "--for=condition=Established", patience, *established])
+        for space in runs:
+            all_of = ["deployment", "--all", f"--namespace={space}"]
+            yield container(space, image, small, args=["wait", "--for=condition=Available", patience, *all_of])
+        if has_samples:
+            tries = ["create", "--dry-run=server", "--filename", SAMPLES]
+            yield container("webhooks", image, small, args=tries, mounts={"samples": SAMPLES})
+
+    def _job(self, name: str, steps: Sequence[k8s.core.v1.ContainerArgs], opts: pulumi.ResourceOptions) -> None:
         volume = k8s.core.v1.VolumeArgs(
             name="samples", config_map=k8s.core.v1.ConfigMapVolumeSourceArgs(name=self.name)
         )
         pod = Pod(
-            containers=[trying if has_samples else waiting],
-            init=[waiting] if has_samples else [],
+            containers=steps[-1:],
+            init=steps[:-1],
             volumes=[volume],
             account=self.name,
             restart="OnFailure",

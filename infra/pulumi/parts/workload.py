@@ -181,13 +181,12 @@ def service(
     of: Service,
     opts: pulumi.ResourceOptions,
     more_ports: Mapping[str, int] | None = None,
-    awaited: bool = True,
 ) -> k8s.core.v1.Service:
-    """Return the service of an app's pods, on the pods' ports; Pulumi may wait until one is ready."""
+    """Return the service of an app's pods, on the pods' ports. It is not awaited: the pods' own workload is."""
     ports = {"http": of.port, **(more_ports or {})}
     return k8s.core.v1.Service(
         f"{of.namespace}-{of.name}",
-        metadata=site.meta(of.name, of.namespace, {APP_LABEL: of.name}, None if awaited else SKIP_AWAIT, runs=True),
+        metadata=site.meta(of.name, of.namespace, {APP_LABEL: of.name}, SKIP_AWAIT),
         spec=k8s.core.v1.ServiceSpecArgs(
             selector={APP_LABEL: of.name},
             ports=[k8s.core.v1.ServicePortArgs(name=name, port=port, target_port=port) for name, port in ports.items()],

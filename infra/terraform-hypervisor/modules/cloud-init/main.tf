@@ -51,12 +51,6 @@ locals {
       ]
     }
   }
-  runtime_class = {
-    apiVersion = "node.k8s.io/v1"
-    kind       = "RuntimeClass"
-    metadata   = { name = "nvidia" }
-    handler    = "nvidia"
-  }
 
   # Settings of the node's script; none of them is secret.
   settings = {
@@ -93,9 +87,6 @@ locals {
       ], length(local.registries) == 0 ? [] : [
       { path = "/etc/rancher/k3s/registries.yaml", permissions = "0600", content = yamlencode(local.k3s_registries) },
     ]),
-    local.alone ? [
-      { path = "/var/lib/rancher/k3s/server/manifests/nvidia-runtime-class.yaml", permissions = "0600", content = yamlencode(local.runtime_class) },
-    ] : [],
   )
 
   user_data = merge(
