@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.answers.measures import MEASURES, Scored
 from benchmarks.answers.questions import KINDS
-from benchmarks.answers.report import shared
+from benchmarks.answers.report import most_asked
 from ml.evaluation.bootstrap import interval
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def draw(scored: Sequence[Scored], file: Path) -> None:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    common = shared(scored)
+    common = most_asked(scored)
     systems = list(dict.fromkeys(each.system for each in common))
     with mpl.rc_context(REPRODUCIBLE):
         figure = Figure(figsize=(11, 4.2), layout="constrained")

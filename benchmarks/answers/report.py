@@ -1,6 +1,7 @@
 """Tables of means with their intervals, in a terminal or in Markdown."""
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
@@ -40,12 +41,15 @@ class Table:
 
 
 def tables(scored: Sequence[Scored]) -> Iterator[Table]:
-    """Yield all tables: the halves beside each other, then kinds, repositories and differences."""
+    """Yield all tables: of each half, then by kind and repository, and differences."""
     systems = list(dict.fromkeys(each.system for each in scored))
     for half in (TUNING, HELD_OUT):
         group = [each for each in scored if each.half == half]
-        if group:
-            yield _systems(half, shared(group), systems)
+        whole, sample = most_asked(group), shared(group)
+        if whole:
+            yield _systems(half, whole)
+        if len({each.system for each in sample}) > len({each.system for each in whole}):
+            yield _systems(f"{half}, asked of all systems", sample)
     for system in systems:
         mine = [each for each in scored if each.system == system]
         yield _groups(f"{system}, by kind", mine, lambda each: each.question.kind, (*KINDS, "other"))
@@ -54,12 +58,18 @@ def tables(scored: Sequence[Scored]) -> Iterator[Table]:
         yield _differences(shared([each for each in scored if each.system in (ours, theirs)]), ours, theirs)
 
 
+def most_asked(scored: Sequence[Scored]) -> list[Scored]:
+    """Return the answers of the systems that were asked the most questions: an LLM may have had time for a few only."""
+    counts = Counter(each.system for each in scored)
+    return [each for each in scored if counts[each.system] == max(counts.values())]
+
+
 def shared(scored: Sequence[Scored]) -> list[Scored]:
     """Return the answers to the questions that every system was asked."""
     by_system: dict[str, set[tuple[str, str]]] = {}
     for each in scored:
         by_system.setdefault(each.system, set()).add(_key(each))
-    common = set.intersection(*by_system.values())
+    common = set.intersection(*by_system.values()) if by_system else set()
     return [each for each in scored if _key(each) in common]
 
 
@@ -74,12 +84,13 @@ def mean(scored: Iterable[Scored], measure: Measure) -> str:
     return f"{fmean(values):{measure.form}} ({low:{measure.form}}–{high:{measure.form}})"
 
 
-def _systems(half: str, scored: Sequence[Scored], systems: Sequence[str]) -> Table:
+def _systems(title: str, scored: Sequence[Scored]) -> Table:
+    systems = list(dict.fromkeys(each.system for each in scored))
     rows = (
         (measure.title, *(mean([each for each in scored if each.system == system], measure) for system in systems))
         for measure in MEASURES
     )
-    return Table(f"{half}: {len({_key(each) for each in scored})} questions", ("", *systems), tuple(rows))
+    return Table(f"{title}: {len({_key(each) for each in scored})} questions", ("", *systems), tuple(rows))
 
 
 def _groups(title: str, scored: Sequence[Scored], key: Callable[[Scored], str], names: Sequence[str]) -> Table:

@@ -13,6 +13,7 @@ from benchmarks.answers import __main__ as command
 from benchmarks.answers.absent import AbsentAnswer, ask_absent, table_of_absent
 from benchmarks.answers.bearing import Statement, statements, unborne
 from benchmarks.answers.measures import Scored, read, score
+from benchmarks.answers.pictures import draw
 from benchmarks.answers.questions import ABSENT, HELD_OUT, REVISIONS, TUNING, Question, half_of, read_questions
 from benchmarks.answers.reading import HEADER, READ, choose, readable, summary
 from benchmarks.answers.reference import Repository, names_in_spans, reference_of
@@ -259,8 +260,10 @@ def test_systems_are_compared_on_the_questions_that_both_answered() -> None:
     ]
 
     printed = {table.title: table for table in tables(scored)}
-    assert printed["held out: 1 questions"].header == ("", "one", "two")
-    told = next(row for row in printed["held out: 1 questions"].rows if row[0] == "facts told in prose")
+    assert printed["held out: 2 questions"].header == ("", "one")
+    assert printed["held out, asked of all systems: 1 questions"].header == ("", "one", "two")
+    rows = printed["held out, asked of all systems: 1 questions"].rows
+    told = next(row for row in rows if row[0] == "facts told in prose")
     assert told == ("facts told in prose", "0.20 (0.20–0.20)", "0.00 (0.00–0.00)")
     assert "| how | 2 | 0% (0%–0%) | 0.20 (0.20–0.20) | 0.50 (0.50–0.50) |" in printed["one, by kind"].markdown()
     assert printed["one, by repository"].rows[1][:2] == ("sphinx (tuning)", "1")
@@ -367,3 +370,15 @@ def test_a_folder_without_questions_says_where_they_are_from(
     with pytest.raises(SystemExit):
         run(monkeypatch, [*folders, "--questions", "nowhere"])
     assert "no questions at nowhere: take them from SWE-QA-Bench" in capsys.readouterr().err
+
+
+def test_the_picture_is_the_same_each_time(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    scored = [a_scored("one", "charge_order"), a_scored("one", "charge_order", "Why?"), a_scored("two", "ledger")]
+    draw(scored, tmp_path / "first.svg")
+    draw(scored, tmp_path / "second.svg")
+
+    picture = (tmp_path / "first.svg").read_text()
+    assert picture == (tmp_path / "second.svg").read_text()
+    assert "facts told in prose" in picture
+    assert ">two<" not in picture  # it was not asked everything
