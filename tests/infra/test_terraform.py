@@ -104,15 +104,22 @@ def test_cloud_init_accepts_the_rendered_documents(tmp_path: Path, packages: Pat
 
 def test_the_node_has_what_the_platform_looks_for(tmp_path: Path) -> None:
     """Label, taint and runtime class have the names used in infra/pulumi."""
-    from infra.pulumi.names import GPU, GPU_PRESENT, RUNTIME_CLASS
+    from infra.pulumi.names import GPU, GPU_NODE_LABELS, RUNTIME_CLASS
 
     files = {each["path"]: each for each in yaml.safe_load(documents(tmp_path, AGENT)["user_data"])["write_files"]}
     config = yaml.safe_load(files["/etc/rancher/k3s/config.yaml"]["content"])
-    assert config["node-label"] == [f"{GPU_PRESENT}=true"]
+    assert sorted(config["node-label"]) == sorted(f"{name}={value}" for name, value in GPU_NODE_LABELS.items())
     assert config["node-taint"] == [f"{GPU}=present:NoSchedule"]
     server = yaml.safe_load(documents(tmp_path / "server", SERVER)["user_data"])["write_files"]
     manifest = next(each["content"] for each in server if each["path"].endswith("nvidia-runtime-class.yaml"))
     assert yaml.safe_load(manifest)["metadata"]["name"] == RUNTIME_CLASS
+
+
+def test_the_agent_of_the_model_cache_may_write_to_its_folder(tmp_path: Path) -> None:
+    from ml.serving.cache import PLACE
+
+    commands = yaml.safe_load(documents(tmp_path, AGENT)["user_data"])["runcmd"]
+    assert ["install", "--directory", "--owner=1000", "--group=1000", PLACE] in commands
 
 
 def test_the_token_is_in_a_file_that_only_root_can_read(tmp_path: Path) -> None:

@@ -50,10 +50,3 @@ def manifest(site: Site, file: str, opts: pulumi.ResourceOptions) -> k8s.yaml.v2
     local = site.mirrored(f"manifests/{file}", locked.sha256)
     name = file.removesuffix(".yaml")
     return k8s.yaml.v2.ConfigFile(name, file=local or locked.url, skip_await=not site.awaits, opts=opts)
-
-
-def private_image(site: Site, name: str) -> dict[str, str]:
-    """Return an image as a chart's `repository` and `tag` values, with the mirror's prefix if set."""
-    image, registry = versions().images[name], site.settings.mirror.registry
-    repository = f"{registry}/{image.repository}" if registry else image.repository
-    return {"repository": repository, "tag": image.tag}
