@@ -5,6 +5,8 @@ from dataclasses import dataclass
 PART_OF = "codeintel"
 GPU = "nvidia.com/gpu"
 GPU_PRESENT = "nvidia.com/gpu.present"
+# Of a GPU node; the second is where KServe's chart, which can't be told otherwise, puts the agent of its model cache.
+GPU_NODE_LABELS = {GPU_PRESENT: "true", "kserve/localmodel": "worker"}
 APP_LABEL = "app.kubernetes.io/name"
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 

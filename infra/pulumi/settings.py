@@ -151,7 +151,7 @@ class Models(Section):
     autoscaling_max: int = Field(5, ge=1)
     cache: bool | None = Field(
         None,
-        description="keeps weights on the node's disk; by default where KServe's downloads can be let onto a GPU node",
+        description="keeps weights on the node's disk; by default on a GPU node that KServe's downloads can be let onto",
     )
 
 
@@ -190,6 +190,7 @@ class Storage(Section):
     objects: Quantity = "50Gi"
     vectors: Quantity = "20Gi"
     assistant: Quantity = "10Gi"
+    metrics: Quantity = Field("30Gi", description="what Prometheus keeps: thirty days, or as much as fits")
     model_cache: Quantity = "100Gi"
     workspace: Quantity = "50Gi"
 
@@ -313,7 +314,7 @@ class Settings(Section):
     @property
     def caches_models(self) -> bool:
         """Whether weights are cached on a node's disk; otherwise each pod downloads them at start."""
-        return self.models.cache is not False
+        return self.has_gpu if self.models.cache is None else self.models.cache
 
     @property
     def production_gpus(self) -> int:

@@ -26,7 +26,6 @@ TOLERATE = (
     f' ? [JSONPatch{{op: "add", path: "/spec/tolerations/-", value: {TOLERATION}}}]'
     f' : [JSONPatch{{op: "add", path: "/spec/tolerations", value: [{TOLERATION}]}}]'
 )
-CHARTS_LABEL = "kserve/localmodel"  # the chart's default node label, which no node of ours has
 
 
 class KServe(pulumi.ComponentResource):
@@ -62,34 +61,25 @@ def controller_values() -> dict[str, object]:
     """Return the values of the controller's chart; Kourier is the ingress, so Istio's objects are not made."""
     gateway = {
         "domain": "svc.cluster.local",
-        "ingressGateway": {"className": "kourier", "createGateway": False},
+        "ingressGateway": {"className": "kourier"},
         "disableIstioVirtualHost": True,
     }
     return {
         "kserve": {
-            "controller": {"deploymentMode": "Knative", "gateway": gateway},
-            "localmodel": {"enabled": True, "jobNamespace": Namespace.DOWNLOADS},
+            "controller": {"gateway": gateway},
+            "localmodel": {"enabled": True},
             "storage": {"enableModelcar": False},
         }
     }
 
 
 def cache_values(site: Site) -> dict[str, object]:
-    """Return the values of the cache's chart: the agent runs where models are cached."""
-    return {
-        "kserve": {
-            "createSharedResources": False,  # the controller's chart installs them
-            "localmodel": {"enabled": True, "jobNamespace": Namespace.DOWNLOADS},
-            "localmodelnode": {"controller": _placed(site)},
-        }
-    }
+    """Return the values of the cache's chart: its agent runs on GPU nodes.
 
-
-def _placed(site: Site) -> dict[str, object]:
-    """Return the agent's node selector; a null removes the chart's own label, because Helm merges maps."""
+    It also selects `kserve/localmodel: worker`, whatever the values say: the chart merges its own selector in.
+    """
     if not site.settings.has_gpu:
-        return {"nodeSelector": {CHARTS_LABEL: None}}
-    return {
-        "nodeSelector": {CHARTS_LABEL: None, GPU_PRESENT: "true"},
-        "tolerations": [{"key": GPU, "operator": "Exists", "effect": "NoSchedule"}],
-    }
+        return {}
+    tolerations = [{"key": GPU, "operator": "Exists", "effect": "NoSchedule"}]
+    agent = {"nodeSelector": {GPU_PRESENT: "true"}, "tolerations": tolerations}
+    return {"kserve": {"localmodelnode": {"controller": agent}}}

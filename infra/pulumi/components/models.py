@@ -32,7 +32,7 @@ class Models(pulumi.ComponentResource):
     def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("codeintel:platform:Models", "models", None, opts)
         self.site, mine = site, pulumi.ResourceOptions(parent=self)
-        runtime = self._object(vllm_runtime(VllmArgs(site.image("vllm"), Namespace.MODELS)), mine)
+        runtime = self._object(vllm_runtime(VllmArgs(site.image(image_name(site)), Namespace.MODELS)), mine)
         kept = model_cache(cache_args(site)) if site.settings.caches_models else []
         caches = [self._object(each, mine) for each in kept]
         after = pulumi.ResourceOptions(parent=self, depends_on=[runtime, *caches])
@@ -52,11 +52,16 @@ class Models(pulumi.ComponentResource):
         )
 
 
-def placement(site: Site, gpus: int, priority: str, cpu: str = "2", memory: str = "24Gi") -> Placement:
-    """Return a model's placement: on the GPU node with its slices, or on any node's CPU."""
+def image_name(site: Site) -> str:
+    """Return the vLLM image of this stack: CUDA's does not start without a GPU."""
+    return "vllm" if site.settings.has_gpu else "vllm-cpu"
+
+
+def placement(site: Site, gpus: int, priority: str) -> Placement:
+    """Return a model's placement: on the GPU node with its slices, or on any node's CPU, for a model of its size."""
     if site.settings.has_gpu:
-        return Placement(gpus, cpu, memory, priority, runtime_class=RUNTIME_CLASS)
-    return Placement(0, node_selector={}, tolerated_taints=(), runtime_class=None, memory="8Gi")
+        return Placement(gpus, priority_class=priority, runtime_class=RUNTIME_CLASS)
+    return Placement(0, cpu="1", memory="4Gi", node_selector={}, tolerated_taints=(), runtime_class=None)
 
 
 def production_args(site: Site) -> ProductionArgs:
@@ -79,7 +84,9 @@ def autoscaling_args(site: Site) -> AutoscalingArgs:
     models = site.settings.models
     return AutoscalingArgs(
         base=models.autoscaling_base,
-        placement=placement(site, 1, Priority.AUTOSCALING, cpu="1", memory="4Gi"),
+        placement=replace(
+            placement(site, 1, Priority.AUTOSCALING), cpu="500m", memory="4Gi" if site.settings.has_gpu else "3Gi"
+        ),
         weights=in_bytes(models.autoscaling_size),
         cards=site.settings.gpu.shared,
         namespace=Namespace.MODELS,

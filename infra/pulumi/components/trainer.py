@@ -12,6 +12,7 @@ from infra.pulumi.parts.gate import Gate
 from infra.pulumi.parts.namespace import GuardedNamespace
 from infra.pulumi.parts.site import Site
 from infra.pulumi.parts.workload import claim
+from infra.pulumi.versions import versions
 from ml.training.runtime import RuntimeArgs, training_runtime
 
 KINDS = ("trainjobs.trainer.kubeflow.org", "trainingruntimes.trainer.kubeflow.org", "jobsets.jobset.x-k8s.io")
@@ -56,7 +57,9 @@ class CodeRuntime(pulumi.ComponentResource):
 def controller_values() -> dict[str, object]:
     """Return the chart's values; ours is the only runtime."""
     small = {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
-    return {"manager": {"resources": small}, "runtimes": {"defaultEnabled": False}}
+    jobset = versions().images["jobset"]  # the chart names a moving tag of a registry for tests
+    image = {"repository": jobset.repository, "tag": jobset.tag, "pullPolicy": "IfNotPresent"}
+    return {"manager": {"resources": small}, "jobset": {"image": image, "controller": {"resources": small}}}
 
 
 def code_runtime(site: Site) -> dict[str, Any]:
