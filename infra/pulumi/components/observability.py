@@ -22,8 +22,9 @@ from infra.pulumi.names import (
 from infra.pulumi.parts.chart import release
 from infra.pulumi.parts.gate import Gate
 from infra.pulumi.parts.namespace import GuardedNamespace
-from infra.pulumi.parts.secret import checksum, generated_secret, keys
+from infra.pulumi.parts.secret import checksum, encoded, generated_secret, keys, secret
 from infra.pulumi.parts.site import ROOT, Site
+from infra.pulumi.receivers import alertmanager_config
 from infra.pulumi.settings import in_bytes
 
 KINDS = tuple(f"{kind}.monitoring.coreos.com" for kind in ("prometheusrules", "servicemonitors", "podmonitors"))
@@ -35,6 +36,7 @@ SAMPLE = {
 }
 # k3s runs these in its own process, and kubeadm binds them to the loopback: their alerts would fire for ever.
 NOT_SCRAPED = ("kubeControllerManager", "kubeScheduler", "kubeProxy", "kubeEtcd")
+ALERTMANAGER_CONFIG, CONFIG = "alertmanager", "alertmanager.yaml"
 
 
 class Observability(pulumi.ComponentResource):
@@ -55,7 +57,9 @@ class Observability(pulumi.ComponentResource):
             rotation=site.settings.rotation.observability,
             fixed={"admin-user": "admin"},
         )
-        after = pulumi.ResourceOptions(parent=self, depends_on=[space, login])
+        config = {CONFIG: json.dumps(alertmanager_config(site.settings.alerts), indent=1)}  # YAML's subset
+        routes = secret(site, Namespace.MONITORING, ALERTMANAGER_CONFIG, encoded(config), inside)
+        after = pulumi.ResourceOptions(parent=self, depends_on=[space, login, routes])
         values = stack_values(site)
         values["grafana"]["podAnnotations"] = checksum([login])  # without a volume, it takes the password at each start
         stack = release(site, "kube-prometheus-stack", Namespace.MONITORING, values, after, name="monitoring")
@@ -148,7 +152,7 @@ def stack_values(site: Site) -> dict[str, Any]:
         "fullnameOverride": "monitoring",
         "prometheus": {"prometheusSpec": {**selects_everything(), **keeps(site), "resources": large}},
         "prometheusOperator": {"resources": small},
-        "alertmanager": {"alertmanagerSpec": {"resources": small}},
+        "alertmanager": {"alertmanagerSpec": _alertmanager(site, small)},
         "kube-state-metrics": {"resources": small},
         "prometheus-node-exporter": {"resources": small},
         **{part: {"enabled": False} for part in NOT_SCRAPED},
@@ -180,6 +184,19 @@ def keeps(site: Site) -> dict[str, Any]:
         "retention": "30d",
         "retentionSize": f"{int(0.85 * in_bytes(size)) >> 20}MiB",  # the rest is for the write-ahead log
         "storageSpec": {"volumeClaimTemplate": {"spec": claim}},
+    }
+
+
+def _alertmanager(site: Site, resources: dict[str, Any]) -> dict[str, Any]:
+    """Return Alertmanager's specification: our configuration, and a volume for silences and what was sent already."""
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": site.settings.storage.silences}}}
+    if site.settings.storage.class_name:
+        claim["storageClassName"] = site.settings.storage.class_name
+    return {
+        "useExistingSecret": True,
+        "configSecret": ALERTMANAGER_CONFIG,
+        "storage": {"volumeClaimTemplate": {"spec": claim}},
+        "resources": resources,
     }
 
 
