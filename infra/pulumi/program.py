@@ -40,6 +40,10 @@ def _alone(component: Callable[[Site, pulumi.ResourceOptions], pulumi.ComponentR
     return lambda site, _, opts: component(site, opts)
 
 
+def _mlflow(site: Site, made: Made, opts: pulumi.ResourceOptions) -> MLflow:
+    return MLflow(site, _secret(made, "postgres"), _secret(made, "object_store"), opts)
+
+
 def _langfuse(site: Site, made: Made, opts: pulumi.ResourceOptions) -> Langfuse:
     return Langfuse(site, _secret(made, "postgres"), _secret(made, "object_store"), opts)
 
@@ -75,7 +79,7 @@ FACTORIES: dict[str, Factory] = {
     "postgres": _alone(Postgres),
     "object_store": _alone(ObjectStore),
     "qdrant": _alone(Qdrant),
-    "mlflow": _alone(MLflow),
+    "mlflow": _mlflow,
     "langfuse": _langfuse,
     "backups": _alone(Backups),
     "learning": _learning,

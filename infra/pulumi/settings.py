@@ -19,6 +19,7 @@ from ml.serving.inference import LEAST_CACHE_BYTES, WORKING_BYTES, Cards
 from ml.training.runtime import SLICES
 
 PREFIX = "codeintel:"
+FIRST = "1"  # the rotation of passwords that were never replaced
 QUANTITY = r"^[1-9][0-9]*(m|k|M|G|T|Ki|Mi|Gi|Ti)?$"
 CIDR = r"^[0-9]{1,3}(\.[0-9]{1,3}){3}/[0-9]{1,2}$"
 PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
@@ -198,6 +199,21 @@ class Backups(Section):
     kept: int = Field(14, ge=1, description="how many copies are kept")
 
 
+Word = Annotated[str, Field(coerce_numbers_to_str=True, min_length=1)]
+
+
+class Rotation(Section):
+    """Another word for a component, such as today's date, replaces its passwords; everything that reads them restarts."""
+
+    assistant: Word = FIRST
+    langfuse: Word = FIRST
+    object_store: Word = FIRST
+    observability: Word = FIRST
+    pipelines: Word = FIRST
+    postgres: Word = FIRST
+    qdrant: Word = FIRST
+
+
 class Mirror(Section):
     """The source of charts, manifests and images instead of their upstream addresses (`python -m infra.mirror`)."""
 
@@ -218,6 +234,7 @@ class Settings(Section):
     storage: Storage = Storage()
     network: Network = Network()
     backups: Backups = Backups()
+    rotation: Rotation = Rotation()
     mirror: Mirror = Mirror()
     await_ready: bool | None = Field(
         None, description="whether `up` waits until pods run; by default where the cluster has a node that is ready"

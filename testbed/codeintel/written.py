@@ -18,11 +18,8 @@ DISK = "var/lib/kubelet/codeintel"  # on the node's disk, which survives a power
 
 
 def written(kind: str, name: str, namespace: str = "") -> Object:
-    """Return one of the platform's objects; a Secret's values are as the program made them, not encoded."""
-    thing = deepcopy(_everything()[kind, namespace, name])
-    if kind == "Secret":
-        thing["stringData"] = thing.pop("data", None) or thing["stringData"]
-    return thing
+    """Return one of the platform's objects."""
+    return deepcopy(_everything()[kind, namespace, name])
 
 
 def written_kinds(kinds: tuple[str, ...], namespaces: tuple[str, ...]) -> Iterator[Object]:

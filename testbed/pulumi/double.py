@@ -5,7 +5,7 @@ program is applied by server-side apply to a real API server and its live object
 registers is deleted; a destroy walks the graph backwards and waits for each object to be gone. Real are the SDK,
 the program and the API server. Missing: charts (they are recorded, and `arrivals` lists which objects a chart or a
 remote manifest would have installed), waiting for readiness beyond a CRD's, replacement of immutable objects, and
-the engine's diff. Random values are generated once and kept in the state.
+the engine's diff. A stash keeps its value in the state.
 """
 
 from collections.abc import Callable, Mapping

@@ -3,8 +3,6 @@
 import asyncio
 import contextvars
 import hashlib
-import secrets
-import string
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from testbed.kubernetes.manifests import read_objects
 from testbed.pulumi.state import CHARTS, MANIFESTS, Resource, State
 
 MANAGER = "pulumi-kubernetes-double"
+STASH = "pulumi:index:Stash"
 Arrivals = Mapping[str, Sequence[Object]]
 
 
@@ -56,7 +55,9 @@ class Run(mocks.Mocks):
         """Create one resource in the cluster and return its id and outputs."""
         here = self.monitor.current
         inputs = self._unchanged(here, _plain(args.inputs))
-        resource = Resource(here.urn, args.typ, args.name, inputs, here.needs, parent=here.parent, kept=here.kept)
+        resource = Resource(
+            here.urn, args.typ, args.name, inputs, here.needs, parent=here.parent, kept=here.kept, trigger=here.trigger
+        )
         if args.resource_id and args.typ.startswith("kubernetes:"):
             identity, outputs = self._read(resource, args.resource_id)
         elif args.typ.startswith((*CHARTS, MANIFESTS)):
@@ -73,8 +74,9 @@ class Run(mocks.Mocks):
     def _unchanged(self, here: "_Here", inputs: Object) -> Object:
         """Return the inputs, with ignored changes (`ignore_changes`) taken from the state."""
         before = self.before.resources.get(here.urn)
-        kept = {name: before.inputs[name] for name in here.ignored if name in before.inputs} if before else {}
-        return {**inputs, **kept}
+        if before is None or before.trigger != here.trigger:
+            return inputs
+        return {**inputs, **{name: before.inputs[name] for name in here.ignored if name in before.inputs}}
 
     def _read(self, resource: Resource, identity: str) -> tuple[str, Object]:
         version, kind = _kind(resource.type)
@@ -139,12 +141,12 @@ class Run(mocks.Mocks):
         return thing
 
     def _other(self, resource: Resource) -> tuple[str, Object]:
-        """Return a resource of another provider; random values are kept from the state."""
+        """Return a resource of the engine's own or of another provider; a Stash keeps its value until it is replaced."""
+        if resource.type != STASH:
+            return resource.name, resource.inputs
         known = self.before.resources.get(resource.urn)
-        if known and known.inputs == resource.inputs:
-            return resource.name, known.outputs
-        made = {"result": _random(int(resource.inputs["length"]))} if "length" in resource.inputs else {}
-        return resource.name, {**resource.inputs, **made}
+        kept = known.outputs["output"] if known and known.trigger == resource.trigger else resource.inputs["input"]
+        return resource.name, {**resource.inputs, "output": kept}
 
 
 @dataclass
@@ -155,6 +157,7 @@ class _Here(threading.local):
     parent: str = ""
     needs: frozenset[str] = frozenset()
     ignored: tuple[str, ...] = ()  # ignore_changes
+    trigger: Any = None  # replacement_trigger
     kept: bool = False
 
 
@@ -173,6 +176,8 @@ class _Monitor(mocks.MockMonitor):
         self.current.needs, self.current.kept = frozenset(needs), request.retainOnDelete
         self.current.parent = request.parent
         self.current.ignored = tuple(request.ignoreChanges)
+        trigger = request.replacement_trigger
+        self.current.trigger = rpc.deserialize_property(trigger) if request.HasField("replacement_trigger") else None
         return super().RegisterResource(request)  # type: ignore[no-untyped-call]
 
     def ReadResource(self, request: Any) -> Any:
@@ -247,7 +252,3 @@ def lasting(thing: Object) -> Object:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
-
-
-def _random(length: int) -> str:
-    return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(length))

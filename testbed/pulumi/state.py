@@ -1,6 +1,7 @@
 """The state of the engine's double: resources, their live objects and the graph between them."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from testbed.kubernetes.api import Object
 
@@ -21,6 +22,7 @@ class Resource:
     outputs: Object = field(default_factory=dict)
     parent: str = ""  # URN
     kept: bool = False  # retainOnDelete, a patch, or only read
+    trigger: Any = None  # another one replaces the resource
 
 
 @dataclass

@@ -1,12 +1,15 @@
-"""Fixtures: a mirror's folder with the real charts and manifests, and what the platform's stacks come to with them."""
+"""Fixtures: a mirror's folder with the real charts and manifests, what the platform's stacks come to with them, Postgres."""
 
-from collections.abc import Iterator
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from testbed.pulumi.rendered import Renderer
 from tests.support.mirror import needed_mirror
+from tests.support.stores import Postgres
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +22,21 @@ def mirror() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def renderer(mirror: Path) -> Renderer:
     return Renderer(mirror)
+
+
+@pytest.fixture
+def postgres() -> Iterator[Callable[[], Postgres]]:
+    """Return a function that makes and starts a Postgres; they end with the test."""
+    made: list[Postgres] = []
+
+    def start() -> Postgres:
+        made.append(Postgres(Path(tempfile.mkdtemp(dir="/tmp"))))  # where the user postgres may go
+        made[-1].make()
+        made[-1].start()
+        return made[-1]
+
+    yield start
+    for each in made:
+        if each.running():
+            each.stop()
+        shutil.rmtree(each.folder)

@@ -1,6 +1,7 @@
 """Run the platform's program without a cluster: record what it registers, and what each resource waits for."""
 
 import json
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,13 +20,11 @@ GPU_STACK = {"gpuNode": True, "devicePlugin": True}
 class Recorder(Run):
     """The double of Pulumi's engine with nothing behind it: each resource is returned as requested."""
 
-    def __init__(self) -> None:
-        super().__init__(None, {}, State(), dry_run=False)  # type: ignore[arg-type]
+    def __init__(self, before: State | None = None) -> None:
+        super().__init__(None, {}, before or State(), dry_run=False)  # type: ignore[arg-type]
 
     def _apply(self, resource: Resource) -> tuple[str, Object]:
         metadata = resource.inputs["metadata"]
-        if resource.type == "kubernetes:core/v1:Secret":
-            resource.inputs.setdefault("data", resource.inputs.get("stringData", {}))
         return f"{metadata.get('namespace', '')}/{metadata['name']}", resource.inputs
 
     def _arrive(self, resource: Resource) -> tuple[str, Object]:
@@ -39,14 +38,14 @@ def program(components: dict[str, Any] | None = None, **sections: Any) -> Callab
     return lambda: build(read_settings(config))
 
 
-def recorded(components: dict[str, Any] | None = None, **sections: Any) -> State:
-    """Return what such a stack registers."""
-    return record(program(components, **sections))
+def recorded(components: dict[str, Any] | None = None, before: State | None = None, **sections: Any) -> State:
+    """Return what such a stack registers, after a run that left a state or as the first one."""
+    return record(program(components, **sections), before)
 
 
-def record(whole: Callable[[], None]) -> State:
-    """Return what a program registers."""
-    return Recorder().run(whole, "codeintel", "test", {})
+def record(whole: Callable[[], None], before: State | None = None) -> State:
+    """Return what a program registers, after a run that left a state or as the first one."""
+    return Recorder(before).run(whole, "codeintel", "test", {})
 
 
 def component_of(resource: Resource) -> str:
@@ -83,6 +82,17 @@ def prerequisites_of(state: State, urn: str) -> set[str]:
                 seen.add(need)
                 waiting.append(need)
     return seen
+
+
+def secret_values(state: State) -> dict[tuple[str, str], dict[str, str]]:
+    """Return what each Secret holds, decoded, by its namespace and name."""
+    made = (each.inputs for each in state.resources.values() if each.type == "kubernetes:core/v1:Secret")
+    return {
+        (each["metadata"]["namespace"], each["metadata"]["name"]): {
+            key: b64decode(value).decode() for key, value in each["data"].items()
+        }
+        for each in made
+    }
 
 
 def pods(state: State) -> Iterator[tuple[str, Object]]:

@@ -5,8 +5,6 @@ Only Qdrant's server is not available here: a double answers its snapshot calls.
 
 import json
 import os
-import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -20,54 +18,21 @@ import pytest
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 
 from infra.pulumi.components.object_store import identities
-from infra.pulumi.components.postgres import databases
+from infra.pulumi.components.postgres import roles
 from tests.support.http_double import Handler, serve
+from tests.support.stores import Postgres, run_seaweed
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "platform" / "backup" / "backup.py"
-WEED = ROOT / ".cache" / "seaweedfs" / "bin" / "weed"
 KEYS = {"access-key": "AKIATEST", "secret-key": "s3cr3t-of-the-test"}
-PASSWORDS = {"mlflow": "pass-m", "langfuse": "pass-l"}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_for(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"no {what} after {seconds} s"
-        time.sleep(0.2)
+PASSWORDS = {"postgres": "admin", "mlflow": "pass-m", "langfuse": "pass-l"}
 
 
 @pytest.fixture(scope="module")
 def objects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Run SeaweedFS with its container's flags and identities file; yield its address."""
-    folder, port, master, volume, filer = tmp_path_factory.mktemp("objects"), *(free_port() for _ in range(4))
-    (folder / "s3.json").write_text(identities(KEYS))
-    command = [str(WEED), "server", f"-dir={folder}", "-ip=127.0.0.1", "-s3", f"-s3.port={port}"]
-    command += [f"-s3.config={folder}/s3.json", f"-master.port={master}", f"-volume.port={volume}"]
-    command += [f"-filer.port={filer}", "-volume.max=0", "-master.volumeSizeLimitMB=64", "-master.telemetry=false"]
-    command += [f"-{part}.port.grpc={free_port()}" for part in ("master", "volume", "filer", "s3")]
-    with (folder / "log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as server:
-        try:
-            address = f"http://127.0.0.1:{port}"
-            wait_for(lambda: _healthy(address), "answer of SeaweedFS")
-            yield address
-        finally:
-            server.kill()
-
-
-def _healthy(address: str) -> bool:
-    """Query the endpoint of the container's probes."""
-    try:
-        with urllib.request.urlopen(f"{address}/healthz", timeout=1) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
+    with run_seaweed(tmp_path_factory.mktemp("objects"), identities(KEYS)) as address:
+        yield address
 
 
 def client(address: str, key: str = KEYS["access-key"], secret: str = KEYS["secret-key"]) -> Any:
@@ -175,59 +140,9 @@ def test_a_collections_snapshot_is_copied_and_removed_from_the_server(objects: s
     assert not Snapshots.there
 
 
-PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-
-
-class Server:
-    """A Postgres of Debian's packages in a folder of its own, run by `postgres` as it refuses to run as root."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.port, self.programs = folder, free_port(), PROGRAMS[-1].parent
-
-    def run(self, *command: str, password: str = "admin") -> str:
-        environment = {"PATH": f"{self.programs}:{os.environ['PATH']}", "PGPASSWORD": password, "LC_ALL": "C.UTF-8"}
-        user = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=self.folder, **user)  # type: ignore[call-overload]
-        assert done.returncode == 0, done.stderr
-        return str(done.stdout)
-
-    def sql(self, statement: str, database: str = "postgres", user: str = "postgres", password: str = "admin") -> str:
-        place = ["--host=127.0.0.1", f"--port={self.port}", f"--username={user}", f"--dbname={database}"]
-        return self.run("psql", *place, "-v", "ON_ERROR_STOP=1", "-tAc", statement, password=password).strip()
-
-    def start(self) -> None:
-        (self.folder / "password").write_text("admin")
-        if os.geteuid() == 0:
-            shutil.chown(self.folder, "postgres", "postgres")
-        self.run("initdb", "-D", "data", "--auth-host=scram-sha-256", "--pwfile=password", "-U", "postgres")
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder}"
-        self.run("pg_ctl", "-D", "data", "-o", options, "-w", "-l", "log", "start")
-
-    def stop(self) -> None:
-        self.run("pg_ctl", "-D", "data", "-m", "immediate", "stop")
-
-
-@pytest.fixture
-def server() -> Iterator[Callable[[], Server]]:
-    assert PROGRAMS, "Postgres' programs are not there: `apt-get install postgresql`"
-    made: list[Server] = []
-
-    def start() -> Server:
-        folder = Path("/tmp") / f"codeintel-postgres-{os.getpid()}-{len(made)}"
-        folder.mkdir()
-        made.append(Server(folder))
-        made[-1].start()
-        return made[-1]
-
-    yield start
-    for each in made:
-        each.stop()
-        shutil.rmtree(each.folder)
-
-
-def test_each_database_belongs_to_its_own_user(server: Callable[[], Server]) -> None:
-    one = server()
-    (one.folder / "init.sql").write_text(databases(PASSWORDS))
+def test_each_database_belongs_to_its_own_user(postgres: Callable[[], Postgres]) -> None:
+    one = postgres()
+    (one.folder / "init.sql").write_text(roles(PASSWORDS))
     one.run(
         "psql", "--host=127.0.0.1", f"--port={one.port}", "-U", "postgres", "-f", "init.sql", "-v", "ON_ERROR_STOP=1"
     )
@@ -239,11 +154,11 @@ def test_each_database_belongs_to_its_own_user(server: Callable[[], Server]) -> 
 
 
 def test_lost_databases_are_restored_from_the_bucket(
-    server: Callable[[], Server], objects: str, tmp_path: Path
+    postgres: Callable[[], Postgres], objects: str, tmp_path: Path
 ) -> None:
     """Dump one server to the bucket and restore it into an empty one."""
-    one, two = server(), server()
-    (one.folder / "init.sql").write_text(databases(PASSWORDS))
+    one, two = postgres(), postgres()
+    (one.folder / "init.sql").write_text(roles(PASSWORDS))
     place = ["--host=127.0.0.1", f"--port={one.port}", "--username=postgres"]
     one.run("psql", *place, "-f", "init.sql")
     one.sql("create table runs (name text); insert into runs values ('adapter 3')", "mlflow", "mlflow", "pass-m")

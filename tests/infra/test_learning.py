@@ -10,7 +10,7 @@ from infra.pulumi.versions import versions
 from ml.settings import Settings
 from testbed.kubernetes.api import Object
 from testbed.pulumi.state import State
-from tests.infra.recorder import prerequisites_of, recorded
+from tests.infra.recorder import prerequisites_of, recorded, secret_values
 
 COMPILED = Path(__file__).parents[2] / "ml" / "pipelines" / "compiled"
 NAMES = ("learning", "indexing")
@@ -101,14 +101,14 @@ def test_only_the_indexing_stage_may_change_the_vectors() -> None:
 
 
 def test_the_keys_are_those_of_the_stores(whole: State) -> None:
-    secrets = objects(whole, "Secret")
-    qdrant = objects(whole, "Secret", "codeintel-data")["qdrant"]["stringData"]
-    assert secrets["codeintel-store"]["data"] == {
+    held = secret_values(whole)
+    qdrant = held["codeintel-data", "qdrant"]
+    assert held["kubeflow", "codeintel-store"] == {
         "api-key": qdrant["api-key"],
         "read-only-key": qdrant["read-only-key"],
     }
-    langfuse = objects(whole, "Secret", "langfuse")["langfuse"]["stringData"]
-    records = secrets["codeintel-records"]["data"]
+    langfuse = held["langfuse", "langfuse"]
+    records = held["kubeflow", "codeintel-records"]
     assert records["langfuse-public-key"] == langfuse["public-key"]
     assert records["langfuse-secret-key"] == langfuse["secret-key"]
 

@@ -15,7 +15,7 @@ from infra.pulumi.names import (
     Namespace,
     SecretKey,
 )
-from infra.pulumi.parts.secret import copied_secret, generated_secret
+from infra.pulumi.parts.secret import copied_secret, generated_secret, keys
 from infra.pulumi.parts.site import SKIP_AWAIT, Site
 from infra.pulumi.parts.workload import (
     TMP,
@@ -60,15 +60,22 @@ class Assistant(pulumi.ComponentResource):
         super().__init__("codeintel:platform:Assistant", "assistant", None, opts)
         self.site, mine = site, pulumi.ResourceOptions(parent=self)
         space = Namespace.ASSISTANT
-        needed: list[pulumi.Resource] = [
-            generated_secret(site, space, ASSISTANT_KEY.secret, (ASSISTANT_KEY.key,), mine),
+        self.secrets = [
+            generated_secret(
+                site,
+                space,
+                ASSISTANT_KEY.secret,
+                keys(ASSISTANT_KEY.key),
+                mine,
+                rotation=site.settings.rotation.assistant,
+            ),
             copied_secret(site, vectors, QDRANT_KEY.secret, space, {key: key for key in KEYS}, mine),
         ]
         if traces is not None:
-            keys = {each.key: each.key for each in (HEADERS, LANGFUSE_PUBLIC, LANGFUSE_SECRET)}
-            needed.append(copied_secret(site, traces, HEADERS.secret, space, keys, mine))
+            names = {each.key: each.key for each in (HEADERS, LANGFUSE_PUBLIC, LANGFUSE_SECRET)}
+            self.secrets.append(copied_secret(site, traces, HEADERS.secret, space, names, mine))
         service(site, ASSISTANT, mine, awaited=False)
-        after = pulumi.ResourceOptions(parent=self, depends_on=needed)
+        after = pulumi.ResourceOptions(parent=self, depends_on=self.secrets)
         self._server(after)
         if site.settings.assistant.repositories:
             self._indexer(after)
@@ -88,7 +95,7 @@ class Assistant(pulumi.ComponentResource):
             alive=http_probe("/healthz", ASSISTANT.port, period=20),
             start=http_probe("/healthz", ASSISTANT.port, period=3, failures=100),
         )
-        pod = Pod([server], volumes=[scratch("tmp", "1Gi")], grace_seconds=LONGEST_ANSWER + 10)
+        pod = Pod([server], volumes=[scratch("tmp", "1Gi")], grace_seconds=LONGEST_ANSWER + 10, reads=self.secrets)
         k8s.apps.v1.StatefulSet(
             "assistant",
             # Not awaited: it becomes ready once something is indexed, after the first `up`.

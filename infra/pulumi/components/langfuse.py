@@ -12,7 +12,7 @@ from infra.pulumi.names import LANGFUSE, LANGFUSE_LOGIN, OBJECTS, OBJECTS_ID, OB
 from infra.pulumi.parts.chart import release
 from infra.pulumi.parts.gate import Gate
 from infra.pulumi.parts.namespace import GuardedNamespace
-from infra.pulumi.parts.secret import copied_secret, generated_secret
+from infra.pulumi.parts.secret import Key, checksum, copied_secret, generated_secret
 from infra.pulumi.parts.site import Site
 
 DATABASE = "langfuse"
@@ -20,6 +20,17 @@ STORES = "langfuse-stores"
 EMAIL = "admin@codeintel.internal"
 TRACES_URL = f"{LANGFUSE.url}/api/public/otel/v1/traces"
 KINDS = ("clickhouseclusters.clickhouse.com", "keeperclusters.clickhouse.com")
+KEYS = (
+    # They encrypt and hash what Langfuse's databases hold: with others, stored keys and logins are lost.
+    Key("salt", lasting=True),
+    Key("encryption-key", lambda: secrets.token_hex(32), lasting=True),  # 256 bits, in the form that Langfuse expects
+    Key(LANGFUSE_LOGIN.key, lasting=True),  # Langfuse reads it when it creates the user, who may change it since
+    Key("clickhouse", lasting=True),  # its operator hands it to the server and restarts nothing
+    Key("nextauth"),
+    Key("valkey"),
+    Key("public-key", lambda: f"pk-lf-{secrets.token_hex(16)}"),
+    Key("secret-key", lambda: f"sk-lf-{secrets.token_hex(24)}"),
+)
 SMALL = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"cpu": "2", "memory": "1Gi"}}
 
 
@@ -41,8 +52,15 @@ class Langfuse(pulumi.ComponentResource):
         inside = pulumi.ResourceOptions(parent=self, depends_on=[space])
         operator = release(site, "clickhouse-operator-helm", Namespace.LANGFUSE, {}, inside)
         gate = Gate(site, "clickhouse", KINDS, [], pulumi.ResourceOptions(parent=self, depends_on=[operator]))
-        keys = (LANGFUSE_LOGIN.key, "salt", "nextauth", "valkey", "clickhouse")
-        self.secret = generated_secret(site, Namespace.LANGFUSE, LANGFUSE_LOGIN.secret, keys, inside, rendered=_project)
+        self.secret = generated_secret(
+            site,
+            Namespace.LANGFUSE,
+            LANGFUSE_LOGIN.secret,
+            KEYS,
+            inside,
+            rotation=site.settings.rotation.langfuse,
+            rendered=_headers,
+        )
         stores = [
             copied_secret(site, database, STORES, Namespace.LANGFUSE, {"password": DATABASE}, inside),
             copied_secret(
@@ -55,24 +73,22 @@ class Langfuse(pulumi.ComponentResource):
             ),
         ]
         after = pulumi.ResourceOptions(parent=self, depends_on=[gate, self.secret, *stores])
-        release(site, "langfuse", Namespace.LANGFUSE, langfuse_values(), after)
+        values = langfuse_values(checksum([self.secret, *stores]))
+        release(site, "langfuse", Namespace.LANGFUSE, values, after)
         self.register_outputs({})
 
 
-def _project(_: Mapping[str, str]) -> dict[str, str]:
-    """Return the project's keys, the OTLP authorization header, and Langfuse's encryption key."""
-    public, secret = f"pk-lf-{secrets.token_hex(16)}", f"sk-lf-{secrets.token_hex(24)}"
-    basic = b64encode(f"{public}:{secret}".encode()).decode()
-    return {
-        "public-key": public,
-        "secret-key": secret,
-        "otlp-headers": f"Authorization=Basic {basic}",
-        "encryption-key": secrets.token_hex(32),  # 256 bits, in the form that Langfuse expects
-    }
+def _headers(project: Mapping[str, str]) -> dict[str, str]:
+    """Return the OTLP authorization header of the project's keys."""
+    basic = b64encode(f"{project['public-key']}:{project['secret-key']}".encode()).decode()
+    return {"otlp-headers": f"Authorization=Basic {basic}"}
 
 
-def langfuse_values() -> dict[str, Any]:
-    """Return the chart's values: passwords by reference, telemetry and sign-up off."""
+def langfuse_values(restarting: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the chart's values: passwords by reference, telemetry and sign-up off.
+
+    `restarting` are annotations of the pods that change with the passwords.
+    """
     name = LANGFUSE_LOGIN.secret
     first = {
         "LANGFUSE_INIT_ORG_ID": "codeintel",
@@ -97,6 +113,7 @@ def langfuse_values() -> dict[str, Any]:
             "nextauth": {"url": "http://localhost:3000", "secret": _reference(name, "nextauth", "secretKeyRef")},
             "features": {"telemetryEnabled": False, "signUpDisabled": True},
             "additionalEnv": environment,
+            "pod": {"annotations": restarting},
             "serviceAccount": {"automountServiceAccountToken": False},
             "resources": SMALL,
         },
@@ -118,6 +135,7 @@ def langfuse_values() -> dict[str, Any]:
                 "usersExistingSecret": name,
                 "aclUsers": {"default": {"permissions": "~* &* +@all", "passwordKey": "valkey"}},
             },
+            "podAnnotations": restarting,
             "resources": SMALL,
         },
         "clickhouse": {

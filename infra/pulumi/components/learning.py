@@ -69,8 +69,8 @@ class Learning(pulumi.ComponentResource):
         k8s.core.v1.ConfigMap(SETTINGS, metadata=site.meta(SETTINGS, SPACE), data=stage_settings(site), opts=mine)
         copied_secret(site, vectors, STORE_SECRET, SPACE, {WRITES: QDRANT_KEY.key, READS: QDRANT_READER.key}, mine)
         if traces is not None:
-            keys = dict(zip(map(key, RECORD_KEYS), (LANGFUSE_PUBLIC.key, LANGFUSE_SECRET.key), strict=True))
-            copied_secret(site, traces, RECORDS_SECRET, SPACE, keys, mine)
+            names = dict(zip(map(key, RECORD_KEYS), (LANGFUSE_PUBLIC.key, LANGFUSE_SECRET.key), strict=True))
+            copied_secret(site, traces, RECORDS_SECRET, SPACE, names, mine)
         workspace = claim(site, WORKSPACE_CLAIM, SPACE, site.settings.storage.workspace, mine)
         self._hand_over(pulumi.ResourceOptions(parent=self, depends_on=[workspace], delete_before_replace=True))
         if site.settings.stages_see_card:

@@ -23,10 +23,17 @@ DATABASE = "mlflow"
 class MLflow(pulumi.ComponentResource):
     """One stateless server: its data is in Postgres and the object store."""
 
-    def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self,
+        site: Site,
+        database: k8s.core.v1.Secret,
+        objects: k8s.core.v1.Secret,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
         super().__init__("codeintel:platform:MLflow", "mlflow", None, opts)
         mine = pulumi.ResourceOptions(parent=self)
         service(site, MLFLOW, mine)
+        pod = Pod([server(site)], volumes=[scratch("tmp", "2Gi")], reads=[database, objects])
         k8s.apps.v1.Deployment(
             "mlflow",
             metadata=site.meta(MLFLOW.name, MLFLOW.namespace, runs=True),
@@ -34,7 +41,7 @@ class MLflow(pulumi.ComponentResource):
                 # Two servers would both migrate the database during an upgrade.
                 strategy=k8s.apps.v1.DeploymentStrategyArgs(type="Recreate"),
                 selector=selector(MLFLOW.name),
-                template=template(MLFLOW.name, Pod([server(site)], volumes=[scratch("tmp", "2Gi")])),
+                template=template(MLFLOW.name, pod),
             ),
             opts=mine,
         )

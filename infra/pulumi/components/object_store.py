@@ -7,7 +7,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from infra.pulumi.names import BUCKETS, OBJECTS, OBJECTS_ID, OBJECTS_KEY
-from infra.pulumi.parts.secret import generated_secret
+from infra.pulumi.parts.secret import generated_secret, keys
 from infra.pulumi.parts.site import Site
 from infra.pulumi.parts.workload import (
     TMP,
@@ -38,8 +38,9 @@ class ObjectStore(pulumi.ComponentResource):
             site,
             OBJECTS.namespace,
             OBJECTS.name,
-            (OBJECTS_ID.key, OBJECTS_KEY.key),
+            keys(OBJECTS_ID.key, OBJECTS_KEY.key),
             mine,
+            rotation=site.settings.rotation.object_store,
             rendered=lambda made: {CONFIG: identities(made)},
         )
         service(site, OBJECTS, mine)
@@ -69,15 +70,15 @@ class ObjectStore(pulumi.ComponentResource):
             spec=k8s.apps.v1.StatefulSetSpecArgs(
                 service_name=OBJECTS.name,
                 selector=selector(OBJECTS.name),
-                template=template(OBJECTS.name, Pod([server], volumes=volumes, user=USER)),
+                template=template(OBJECTS.name, Pod([server], volumes=volumes, user=USER, reads=[self.secret])),
                 volume_claim_templates=[claim_template(self.site, "data", self.site.settings.storage.objects)],
             ),
             opts=opts,
         )
 
 
-def identities(keys: Mapping[str, str]) -> str:
+def identities(credentials: Mapping[str, str]) -> str:
     """Return SeaweedFS's identities file: one user, limited to our buckets; no anonymous access."""
-    credentials = [{"accessKey": keys[OBJECTS_ID.key], "secretKey": keys[OBJECTS_KEY.key]}]
+    pair = {"accessKey": credentials[OBJECTS_ID.key], "secretKey": credentials[OBJECTS_KEY.key]}
     actions = [f"{action}:{bucket}" for bucket in BUCKETS for action in ("Admin", "Read", "Write", "List", "Tagging")]
-    return json.dumps({"identities": [{"name": "platform", "credentials": credentials, "actions": actions}]})
+    return json.dumps({"identities": [{"name": "platform", "credentials": [pair], "actions": actions}]})

@@ -22,7 +22,7 @@ from infra.pulumi.names import (
 from infra.pulumi.parts.chart import release
 from infra.pulumi.parts.gate import Gate
 from infra.pulumi.parts.namespace import GuardedNamespace
-from infra.pulumi.parts.secret import generated_secret
+from infra.pulumi.parts.secret import checksum, generated_secret, keys
 from infra.pulumi.parts.site import ROOT, Site
 
 KINDS = tuple(f"{kind}.monitoring.coreos.com" for kind in ("prometheusrules", "servicemonitors", "podmonitors"))
@@ -45,10 +45,18 @@ class Observability(pulumi.ComponentResource):
         space = GuardedNamespace(site, Namespace.MONITORING, "privileged", mine)
         inside = pulumi.ResourceOptions(parent=self, depends_on=[space])
         login = generated_secret(
-            site, Namespace.MONITORING, GRAFANA_ADMIN.secret, (GRAFANA_ADMIN.key,), inside, {"admin-user": "admin"}
+            site,
+            Namespace.MONITORING,
+            GRAFANA_ADMIN.secret,
+            keys(GRAFANA_ADMIN.key),
+            inside,
+            rotation=site.settings.rotation.observability,
+            fixed={"admin-user": "admin"},
         )
         after = pulumi.ResourceOptions(parent=self, depends_on=[space, login])
-        stack = release(site, "kube-prometheus-stack", Namespace.MONITORING, stack_values(), after, name="monitoring")
+        values = stack_values()
+        values["grafana"]["podAnnotations"] = checksum([login])  # without a volume, it takes the password at each start
+        stack = release(site, "kube-prometheus-stack", Namespace.MONITORING, values, after, name="monitoring")
         gate = Gate(site, "monitoring", KINDS, [SAMPLE], pulumi.ResourceOptions(parent=self, depends_on=[stack]))
         if site.settings.has_gpu:
             opened = pulumi.ResourceOptions(parent=self, depends_on=[gate])

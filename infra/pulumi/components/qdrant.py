@@ -4,7 +4,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from infra.pulumi.names import QDRANT, QDRANT_KEY, QDRANT_READER
-from infra.pulumi.parts.secret import generated_secret
+from infra.pulumi.parts.secret import generated_secret, keys
 from infra.pulumi.parts.site import Site
 from infra.pulumi.parts.workload import (
     TMP,
@@ -31,7 +31,14 @@ class Qdrant(pulumi.ComponentResource):
     def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("codeintel:platform:Qdrant", "qdrant", None, opts)
         self.site, mine = site, pulumi.ResourceOptions(parent=self)
-        self.secret = generated_secret(site, QDRANT.namespace, QDRANT.name, (QDRANT_KEY.key, QDRANT_READER.key), mine)
+        self.secret = generated_secret(
+            site,
+            QDRANT.namespace,
+            QDRANT.name,
+            keys(QDRANT_KEY.key, QDRANT_READER.key),
+            mine,
+            rotation=site.settings.rotation.qdrant,
+        )
         service(site, QDRANT, mine, {"grpc": GRPC})
         self._server(pulumi.ResourceOptions(parent=self, depends_on=[self.secret]))
         self.register_outputs({})
@@ -54,13 +61,14 @@ class Qdrant(pulumi.ComponentResource):
             alive=http_probe("/livez", QDRANT.port, period=20),
             start=http_probe("/readyz", QDRANT.port, period=5, failures=120),
         )
+        pod = Pod([server], volumes=[scratch("tmp", "1Gi")], user=USER, reads=[self.secret])
         k8s.apps.v1.StatefulSet(
             "qdrant",
             metadata=self.site.meta(QDRANT.name, QDRANT.namespace, runs=True),
             spec=k8s.apps.v1.StatefulSetSpecArgs(
                 service_name=QDRANT.name,
                 selector=selector(QDRANT.name),
-                template=template(QDRANT.name, Pod([server], volumes=[scratch("tmp", "1Gi")], user=USER)),
+                template=template(QDRANT.name, pod),
                 volume_claim_templates=[claim_template(self.site, "data", self.site.settings.storage.vectors)],
             ),
             opts=opts,

@@ -8,6 +8,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from infra.pulumi.names import APP_LABEL, SecretKey, Service
+from infra.pulumi.parts.secret import checksum
 from infra.pulumi.parts.site import SKIP_AWAIT, Site
 
 TMP = "/tmp"  # noqa: S108  a volume of its own in each container
@@ -38,6 +39,7 @@ class Pod:
     tolerations: Sequence[k8s.core.v1.TolerationArgs] = field(default_factory=tuple)
     node_selector: Mapping[str, str] = field(default_factory=dict)
     beside: str | None = None  # the pod whose node it must share, because they share a volume
+    reads: Sequence[k8s.core.v1.Secret] = ()  # a change of these restarts it
 
 
 def container(
@@ -114,10 +116,10 @@ def _beside(pod: str) -> k8s.core.v1.AffinityArgs:
     return k8s.core.v1.AffinityArgs(pod_affinity=wanted)
 
 
-def template(app: str, pod: Pod, annotations: Mapping[str, str] | None = None) -> k8s.core.v1.PodTemplateSpecArgs:
+def template(app: str, pod: Pod) -> k8s.core.v1.PodTemplateSpecArgs:
     """Return a pod template with the label that services and policies select."""
     return k8s.core.v1.PodTemplateSpecArgs(
-        metadata=k8s.meta.v1.ObjectMetaArgs(labels={APP_LABEL: app}, annotations=dict(annotations or {}) or None),
+        metadata=k8s.meta.v1.ObjectMetaArgs(labels={APP_LABEL: app}, annotations=checksum(pod.reads) or None),
         spec=pod_spec(pod),
     )
 
