@@ -82,6 +82,8 @@ OBJECTS_KEY = SecretKey("objects", "secret-key")
 GRAFANA_ADMIN = SecretKey("grafana", "admin-password")
 LANGFUSE_LOGIN = SecretKey("langfuse", "first-password")
 
+PULL_SECRET = "registry"  # noqa: S105  its name
+
 BUCKETS = ("mlflow", "langfuse", "backups")
 DATABASES = ("mlflow", "langfuse")
 MODEL_CACHE_CLAIM, WORKSPACE_CLAIM = "model-cache", "training-workspace"

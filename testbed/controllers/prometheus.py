@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from infra.pulumi.components.observability import stack_values
 from infra.pulumi.names import Namespace
+from infra.pulumi.parts.site import Site
+from infra.pulumi.settings import Settings
 from testbed.build import PARTS, build, module_folder
 from testbed.codeintel.written import written_kinds
 from testbed.kubernetes.api import Api, Object
@@ -88,7 +90,7 @@ def manifests(node: str) -> list[Object]:
     """Return what the chart would create for the operator: the Prometheus and its RBAC objects."""
     place = {"name": NAME, "namespace": SPACE}
     spec = {
-        **stack_values()["prometheus"]["prometheusSpec"],
+        **stack_values(Site(Settings()))["prometheus"]["prometheusSpec"],
         **OFTEN,
         "image": SERVER,
         "resources": {"requests": {"memory": "64Mi"}},

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 import pulumi
 
 from infra.pulumi.names import GPU, GPU_PRESENT, Namespace
-from infra.pulumi.parts.admission import change_pods
+from infra.pulumi.parts.admission import appended, change_pods
 from infra.pulumi.parts.chart import release
 from infra.pulumi.parts.gate import Gate
+from infra.pulumi.parts.hub import downloads_with_token
 from infra.pulumi.parts.namespace import GuardedNamespace
 from infra.pulumi.parts.site import Site
 
@@ -21,11 +22,7 @@ SAMPLE = {
 }
 TOLERATING = "codeintel-downloads-tolerate-gpu"
 TOLERATION = f'Object.spec.tolerations{{key: "{GPU}", operator: "Exists", effect: "NoSchedule"}}'
-TOLERATE = (
-    "has(object.spec.tolerations)"
-    f' ? [JSONPatch{{op: "add", path: "/spec/tolerations/-", value: {TOLERATION}}}]'
-    f' : [JSONPatch{{op: "add", path: "/spec/tolerations", value: [{TOLERATION}]}}]'
-)
+TOLERATE = appended("tolerations", TOLERATION)
 CHARTS_LABEL = "kserve/localmodel"  # the chart's default node label, which no node of ours has
 
 
@@ -48,7 +45,8 @@ class KServe(pulumi.ComponentResource):
 
     def _downloads(self, opts: pulumi.ResourceOptions) -> None:
         """Create the namespace of the cache's download jobs, which KServe expects to exist."""
-        GuardedNamespace(self.site, Namespace.DOWNLOADS, "baseline", opts)
+        space = GuardedNamespace(self.site, Namespace.DOWNLOADS, "baseline", opts)
+        downloads_with_token(self.site, Namespace.DOWNLOADS, pulumi.ResourceOptions(parent=self, depends_on=[space]))
         if self.site.settings.has_gpu and self.site.settings.caches_models:
             # KServe sets no toleration for the GPU node's taint and has no setting for one.
             change_pods(self.site, TOLERATING, TOLERATE, opts, Namespace.DOWNLOADS)

@@ -7,6 +7,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from infra.pulumi.names import MLFLOW, Namespace, Priority
+from infra.pulumi.parts.hub import downloads_with_token
 from infra.pulumi.parts.site import Site
 from infra.pulumi.settings import in_bytes
 from ml.serving import (
@@ -33,9 +34,10 @@ class Models(pulumi.ComponentResource):
         super().__init__("codeintel:platform:Models", "models", None, opts)
         self.site, mine = site, pulumi.ResourceOptions(parent=self)
         runtime = self._object(vllm_runtime(VllmArgs(site.image("vllm"), Namespace.MODELS)), mine)
+        token = downloads_with_token(site, Namespace.MODELS, mine)
         kept = model_cache(cache_args(site)) if site.settings.caches_models else []
         caches = [self._object(each, mine) for each in kept]
-        after = pulumi.ResourceOptions(parent=self, depends_on=[runtime, *caches])
+        after = pulumi.ResourceOptions(parent=self, depends_on=[runtime, *caches, *token])
         self._object(production_model(production_args(site)), pulumi.ResourceOptions.merge(after, REPLACED))
         self._object(autoscaling_model(autoscaling_args(site)), after)
         self.register_outputs({})
@@ -94,5 +96,5 @@ def cache_args(site: Site) -> CacheArgs:
         models.name: (models.base, models.size),
         "autoscaling-test": (models.autoscaling_base, models.autoscaling_size),
     }
-    args = CacheArgs(kept, site.settings.storage.model_cache)
+    args = CacheArgs(kept, site.settings.storage.model_cache, with_token=models.token is not None)
     return args if site.settings.has_gpu else replace(args, node_selector={}, group="nodes")

@@ -22,8 +22,9 @@ from infra.pulumi.names import (
 from infra.pulumi.parts.chart import release
 from infra.pulumi.parts.gate import Gate
 from infra.pulumi.parts.namespace import GuardedNamespace
-from infra.pulumi.parts.secret import checksum, generated_secret, keys
+from infra.pulumi.parts.secret import checksum, encoded, generated_secret, keys, secret
 from infra.pulumi.parts.site import ROOT, Site
+from infra.pulumi.receivers import alertmanager_config
 
 KINDS = tuple(f"{kind}.monitoring.coreos.com" for kind in ("prometheusrules", "servicemonitors", "podmonitors"))
 SAMPLE = {
@@ -32,6 +33,7 @@ SAMPLE = {
     "metadata": {"name": "sample", "namespace": Namespace.GATES},
     "spec": {"groups": [{"name": "sample", "rules": [{"alert": "Sample", "expr": "vector(0) > 1"}]}]},
 }
+ALERTMANAGER_CONFIG, CONFIG = "alertmanager", "alertmanager.yaml"
 EVERYWHERE: dict[str, Any] = {}  # an empty selector matches every namespace and object
 
 
@@ -53,8 +55,10 @@ class Observability(pulumi.ComponentResource):
             rotation=site.settings.rotation.observability,
             fixed={"admin-user": "admin"},
         )
-        after = pulumi.ResourceOptions(parent=self, depends_on=[space, login])
-        values = stack_values()
+        config = {CONFIG: json.dumps(alertmanager_config(site.settings.alerts), indent=1)}  # YAML's subset
+        routes = secret(site, Namespace.MONITORING, ALERTMANAGER_CONFIG, encoded(config), inside)
+        after = pulumi.ResourceOptions(parent=self, depends_on=[space, login, routes])
+        values = stack_values(site)
         values["grafana"]["podAnnotations"] = checksum([login])  # without a volume, it takes the password at each start
         stack = release(site, "kube-prometheus-stack", Namespace.MONITORING, values, after, name="monitoring")
         gate = Gate(site, "monitoring", KINDS, [SAMPLE], pulumi.ResourceOptions(parent=self, depends_on=[stack]))
@@ -138,7 +142,7 @@ def monitored() -> dict[str, tuple[str, dict[str, str], dict[str, Any]]]:
     }
 
 
-def stack_values() -> dict[str, Any]:
+def stack_values(site: Site) -> dict[str, Any]:
     """Return the chart's values: all rules and monitors of the cluster are selected; no password is included."""
     small = {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
     large = {"requests": {"cpu": "200m", "memory": "1Gi"}, "limits": {"cpu": "2", "memory": "3Gi"}}
@@ -152,7 +156,7 @@ def stack_values() -> dict[str, Any]:
         "fullnameOverride": "monitoring",
         "prometheus": {"prometheusSpec": prometheus},
         "prometheusOperator": {"resources": small},
-        "alertmanager": {"alertmanagerSpec": {"resources": small}},
+        "alertmanager": {"alertmanagerSpec": _alertmanager(site, small)},
         "kube-state-metrics": {"resources": small},
         "prometheus-node-exporter": {"resources": small},
         "grafana": {
@@ -169,6 +173,19 @@ def stack_values() -> dict[str, Any]:
             },
             "grafana.ini": {"analytics": {"reporting_enabled": False, "check_for_updates": False}},
         },
+    }
+
+
+def _alertmanager(site: Site, resources: dict[str, Any]) -> dict[str, Any]:
+    """Return Alertmanager's specification: our configuration, and a volume for silences and what was sent already."""
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": site.settings.storage.silences}}}
+    if site.settings.storage.class_name:
+        claim["storageClassName"] = site.settings.storage.class_name
+    return {
+        "useExistingSecret": True,
+        "configSecret": ALERTMANAGER_CONFIG,
+        "storage": {"volumeClaimTemplate": {"spec": claim}},
+        "resources": resources,
     }
 
 

@@ -9,6 +9,7 @@ import pulumi_kubernetes as k8s
 from infra.pulumi.names import MODEL_CACHE_CLAIM, WORKSPACE_CLAIM, Namespace, Priority
 from infra.pulumi.parts.chart import release
 from infra.pulumi.parts.gate import Gate
+from infra.pulumi.parts.hub import hub_token
 from infra.pulumi.parts.namespace import GuardedNamespace
 from infra.pulumi.parts.site import Site
 from infra.pulumi.parts.workload import claim
@@ -41,6 +42,7 @@ class CodeRuntime(pulumi.ComponentResource):
         sizes = site.settings.storage
         for name, size in ((MODEL_CACHE_CLAIM, sizes.model_cache), (WORKSPACE_CLAIM, sizes.workspace)):
             claim(site, name, Namespace.ASSISTANT, size, mine)
+        hub_token(site, Namespace.ASSISTANT, mine)
         runtime = code_runtime(site)
         k8s.apiextensions.CustomResource(
             "code-runtime",
