@@ -42,7 +42,7 @@ def settings(home: Home, **changes: Any) -> Settings:
     return Settings(data_dir=str(home.folder / "data"), model_catalogue=str(home.catalogue), **changes)
 
 
-def states(home: Home, **environment: str) -> dict[str, dict[str, Any]]:
+def states(home: Home, **environment: Any) -> dict[str, dict[str, Any]]:
     return {state["name"]: state for state in json.loads(run(home, "list", "--json", **environment).stdout)}
 
 
