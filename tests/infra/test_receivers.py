@@ -149,7 +149,7 @@ def test_alertmanager_accepts_each_receiver_alone(kind: str, tmp_path: Path) -> 
     if kind == "watchdog":
         alone["watchdog"] = whole["watchdog"]
     (tmp_path / "config.yaml").write_text(json.dumps(config_of({**alone, "addresses": whole["addresses"]})))
-    command = [tool("amtool"), "check-config", tmp_path / "config.yaml"]
+    command = [str(tool("amtool")), "check-config", str(tmp_path / "config.yaml")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
