@@ -4,7 +4,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from infra.pulumi.components.card import PRIORITIES
+from infra.pulumi.names import RUNTIME_CLASS, Namespace, Priority
 from infra.pulumi.settings import Components
+from ml.pipelines.names import STAGE
 from ml.training.runtime import SLICES
 from testbed.codeintel.checks import everything, goes_away, goes_up, stays
 from testbed.kubernetes.api import Api, Object, RefusedError
@@ -65,6 +68,23 @@ def up(api: Api, nodes: SimulatedNodes) -> Iterator[State]:
     double = Double(api, arrivals=arrivals())
     yield goes_up(double, program())
     double.destroy()
+
+
+def test_a_training_stage_gets_the_cards_runtime_and_its_class(up: State, api: Api) -> None:
+    assert live(up, "MutatingAdmissionPolicy", "codeintel-stages-see-the-card")
+    stage = pod("stage", Namespace.PIPELINES, slices=SLICES)
+    stage["metadata"]["labels"]["app.kubernetes.io/name"] = STAGE
+    other = pod("other", Namespace.PIPELINES)
+    other["metadata"]["labels"]["app.kubernetes.io/name"] = STAGE
+
+    def settled() -> bool:  # a policy is in force a moment after it was created
+        return "priorityClassName" in api.apply(stage, dry_run=True)["spec"]
+
+    api.wait("the policy", settled)
+    spec = api.apply(stage, dry_run=True)["spec"]
+    assert (spec["priorityClassName"], spec["priority"]) == (Priority.TRAINING, PRIORITIES[Priority.TRAINING])
+    assert spec["runtimeClassName"] == RUNTIME_CLASS
+    assert "priorityClassName" not in api.apply(other, dry_run=True)["spec"]
 
 
 def live(state: State, kind: str, name: str) -> Object:

@@ -289,6 +289,6 @@ def test_every_server_of_pipelines_restarts_with_a_password_that_it_reads(render
     for each in reading:
         changed = annotate(pulumi.ResourceTransformArgs(True, "kubernetes:apps/v1:Deployment", "", each, OPTIONS))
         assert changed
-        pod = changed.props["spec"]["template"]["metadata"]  # type: ignore[index]
+        pod = changed.props["spec"]["template"]["metadata"]  # type: ignore[index, union-attr]
         assert pod["annotations"][CHECKSUM] == "1"
         assert pod["labels"] == each["spec"]["template"]["metadata"]["labels"]

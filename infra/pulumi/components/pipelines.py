@@ -35,8 +35,8 @@ class Pipelines(pulumi.ComponentResource):
             self._password("mysql-secret", "password", {"username": "root"}, inside, _root_sql),
             self._password("mlpipeline-minio-artifact", "secretkey", {"accesskey": "pipelines"}, inside),
         ]
-        restarting = [restarting(checksum(passwords))]
-        whole = self._directory("platform-agnostic", ".", [gate, *passwords], restarting)
+        restarts = [restarting(checksum(passwords))]
+        whole = self._directory("platform-agnostic", ".", [gate, *passwords], restarts)
         after = pulumi.ResourceOptions(parent=self, depends_on=[whole])
         Gate(site, "pipelines-run", (), [], after, runs=[Namespace.PIPELINES])
         self.register_outputs({})
