@@ -16,9 +16,15 @@ def commands() -> Iterator[str]:
     names = cli.context_settings["help_option_names"]
     root = click.Context(cli, info_name="codeintel", max_content_width=100, terminal_width=100, help_option_names=names)
     yield f"```\n{cli.get_help(root)}\n```\n"
-    for name, command in cli.commands.items():
-        context = click.Context(command, info_name=name, parent=root, max_content_width=100, terminal_width=100)
-        yield f"### codeintel {name}\n\n```\n{command.get_help(context)}\n```\n"
+    yield from _below(cli, root)
+
+
+def _below(group: click.Group, parent: click.Context) -> Iterator[str]:
+    for name, command in group.commands.items():
+        context = click.Context(command, info_name=name, parent=parent, max_content_width=100, terminal_width=100)
+        yield f"### {context.command_path}\n\n```\n{command.get_help(context)}\n```\n"
+        if isinstance(command, click.Group):
+            yield from _below(command, context)
 
 
 def settings() -> Iterator[str]:

@@ -21,10 +21,15 @@ def replacing(file: Path) -> Iterator[Path]:
     try:
         os.close(create_private(part))
         yield part
-        flush_to_disk(part)
-        part.replace(file)
+        move_into_place(part, file)
     finally:
         part.unlink(missing_ok=True)
+
+
+def move_into_place(part: Path, file: Path) -> None:
+    """Replace `file` by a finished file of the same folder, flushed to disk. Raise OSError."""
+    flush_to_disk(part)
+    part.replace(file)
     flush_to_disk(file.parent)
 
 

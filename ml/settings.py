@@ -5,6 +5,7 @@ The file is looked for in the working folder, then in the user's configuration f
 """
 
 import os
+import shutil
 from functools import cache
 from pathlib import Path
 from typing import Literal, Self
@@ -18,9 +19,12 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from ml.atomic import replacing
 from ml.errors import SettingsError
+from ml.private import private_folder
 
 FILE_NAME = "codeintel.toml"
+PREFIX = "CODEINTEL_"
 
 
 def default_store() -> str:
@@ -41,10 +45,39 @@ def config_file() -> Path | None:
     return next((place / FILE_NAME for place in places if (place / FILE_NAME).is_file()), None)
 
 
+def change_settings(**values: str) -> Path:
+    """Set values in the settings file in force, or in a new one of the user; the rest of it stays as it is. Return the file.
+
+    Raise SettingsError if it can't be changed, or the environment overrides it.
+    """
+    import tomlkit
+
+    for name in values:
+        variable = f"{PREFIX}{name.upper()}"
+        if variable in os.environ:
+            raise SettingsError(
+                f"{variable} in the environment overrides {FILE_NAME}", "unset it, or change it instead"
+            )
+    found = config_file()
+    file = (found or Path(platformdirs.user_config_dir("codeintel", appauthor=False)) / FILE_NAME).resolve()
+    try:
+        if not found:
+            private_folder(file.parent)
+        document = tomlkit.parse(file.read_text(encoding="utf-8") if found else "")
+        document.update(values)
+        with replacing(file) as part:
+            part.write_text(tomlkit.dumps(document), encoding="utf-8")
+            if found:
+                shutil.copymode(file, part)
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{file} can't be changed ({error})", "make it a writable TOML file") from error
+    return file
+
+
 class Settings(BaseSettings):
     """Everything that can be set. The defaults are those of the embedded mode: one process, no network."""
 
-    model_config = SettingsConfigDict(env_prefix="CODEINTEL_", extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid")
 
     # index
     store: str = Field(
@@ -89,7 +122,10 @@ class Settings(BaseSettings):
         description="embedded: llama.cpp in process; openai: an OpenAI-compatible endpoint; none: evidence only",
     )
     llm_url: str | None = Field(None, description="address of the chat endpoint, for example http://host:8000/v1")
-    llm_model: str | None = Field(None, description="its model's name there; for the embedded LLM, a GGUF file")
+    llm_model: str | None = Field(
+        None,
+        description="its model's name there; for the embedded LLM, a name of `codeintel model list` or a GGUF file",
+    )
     llm_api_key: SecretStr | None = Field(None, description="key of that endpoint")
     llm_timeout: float = Field(60.0, gt=0, description="seconds to wait for the LLM's next token")
     llm_retries: int = Field(2, ge=0, description="retries of a failed call to the LLM")
@@ -116,6 +152,10 @@ class Settings(BaseSettings):
         ge=0,
         description="seconds between polls of the MLflow server at mlflow_url by `codeintel serve`; 0: no polling",
     )
+    model_catalogue: str | None = Field(
+        None,
+        description="a team's own catalogue of models, a TOML file in the form of ml/llm/models/catalogue.toml",
+    )
     evidence: int = Field(8, ge=1, le=50, description="how many pieces of code an answer is based on")
     max_question_chars: int = Field(4_000, gt=0, description="length above which a question is rejected")
 
@@ -141,7 +181,10 @@ class Settings(BaseSettings):
         "process; openai: an OpenAI-compatible endpoint",
     )
     judge_url: str | None = Field(None, description="address of the judge, for example http://host:8000/v1")
-    judge_model: str | None = Field(None, description="its model's name there; for the embedded judge, a GGUF file")
+    judge_model: str | None = Field(
+        None,
+        description="its model's name there; for the embedded judge, a name of `codeintel model list` or a GGUF file",
+    )
     judge_api_key: SecretStr | None = Field(None, description="key of that endpoint")
     judge_timeout: float = Field(120.0, gt=0, description="seconds to wait for a judgement")
     mlflow_url: str | None = Field(

@@ -11,9 +11,10 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.checkouts import CHECKOUTS, PROJECT
 from benchmarks.retrieval.absent import Judged, judge, verdicts
 from benchmarks.retrieval.measure import Answered, ask_all, ask_plain, index
-from benchmarks.retrieval.questions import PROJECT, RELEASES, find_checkout, read_lines, read_repos, released
+from benchmarks.retrieval.questions import RELEASES, find_checkout, read_lines, read_repos, released
 from benchmarks.retrieval.report import by, half, mean_of_repos, row, table, write_json
 from ml.index.embedder import open_embedder
 from ml.index.embedder.base import Embedder
@@ -56,7 +57,7 @@ def measure_code(options: argparse.Namespace, embedder: Embedder) -> Results:
     """Ask the folder's questions of every available repository; print the unavailable ones."""
     results, missing = Results(), []
     for repo in read_repos(options.questions):
-        folder = find_checkout(repo, options.checkouts, clone=options.clone)
+        folder = find_checkout(repo, options.checkouts, may_clone=options.clone)
         if folder is None:
             missing.append(repo.name)
             continue
@@ -128,9 +129,7 @@ def print_absent(judged: list[Judged]) -> list[object]:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.retrieval", description=__doc__)
     parser.add_argument("--questions", type=Path, default=QUESTIONS, help="folder with repos.json and NAME.json")
-    parser.add_argument(
-        "--checkouts", type=Path, default=PROJECT / ".cache" / "bench", help="repositories lie at DIR/NAME"
-    )
+    parser.add_argument("--checkouts", type=Path, default=CHECKOUTS, help="repositories lie at DIR/NAME")
     parser.add_argument("--clone", action="store_true", help="clone repositories that are not there, at their revision")
     parser.add_argument(
         "--sets", nargs="+", choices=("code", "own"), default=("code", "own"), help="which questions to ask"

@@ -1,16 +1,14 @@
 """Read the questions and find the repositories that they are about."""
 
 import json
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.checkouts import PROJECT, clone, has_files, run
 from ml.evaluation.retrieval import Target
 
 DATA = Path(__file__).parent / "data"
-PROJECT = Path(__file__).parents[2]
 EXAMPLES = PROJECT / ".cache" / "examples"
 # The project's own questions are about these released packages (requirements/examples/); the line numbers are theirs.
 RELEASES = {"fastapi": "fastapi", "langchain-core": "langchain_core"}
@@ -53,15 +51,15 @@ def read_lines(name: str, text: str = "query") -> list[Ask]:
     return [_own(json.loads(line), text) for line in lines]
 
 
-def find_checkout(repo: Repo, checkouts: Path, *, clone: bool) -> Path | None:
+def find_checkout(repo: Repo, checkouts: Path, *, may_clone: bool) -> Path | None:
     """Return the folder to index: from the checkouts, cloned where that is allowed, or else a released package's source.
 
     None if it is not available.
     """
     folder = checkouts / repo.name
-    if clone and not _has_files(folder / repo.root):
-        _clone(repo, folder)
-    if _has_files(folder / repo.root):
+    if may_clone and not has_files(folder / repo.root):
+        clone(repo.url, repo.revision, folder)
+    if has_files(folder / repo.root):
         return folder / repo.root
     return released(repo.name) if repo.name in RELEASES else None
 
@@ -69,25 +67,8 @@ def find_checkout(repo: Repo, checkouts: Path, *, clone: bool) -> Path | None:
 def released(name: str) -> Path:
     """Return the source of a released package, installed by `make` if it is missing."""
     if not (EXAMPLES / name / RELEASES[name]).is_dir():
-        _run("make", "-C", str(PROJECT), str((EXAMPLES / ".done").relative_to(PROJECT)))
+        run("make", "-C", str(PROJECT), str((EXAMPLES / ".done").relative_to(PROJECT)))
     return EXAMPLES / name / RELEASES[name]
-
-
-def _has_files(folder: Path) -> bool:
-    return folder.is_dir() and any(folder.iterdir())
-
-
-def _clone(repo: Repo, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    _run("git", "-C", str(folder), "init", "--quiet")
-    _run("git", "-C", str(folder), "fetch", "--quiet", "--depth", "1", repo.url, repo.revision)
-    _run("git", "-C", str(folder), "checkout", "--quiet", "FETCH_HEAD")
-
-
-def _run(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        print(f"{' '.join(command)}: {done.stderr.strip()}", file=sys.stderr)
 
 
 def _repo(folder: Path, entry: dict[str, Any], *, held_out: bool) -> Repo:

@@ -63,7 +63,7 @@ def contents(locked: Versions, with_images: bool) -> Iterator[tuple[str, str, st
     yield from (("archive", each.name, each.version) for each in locked.archives.values())
     yield from (("plugin", each.name, each.version) for each in locked.plugins.values())
     if with_images:
-        yield from (("image", each.repository, each.tag) for each in locked.images.values() if not each.built_here)
+        yield from (("image", each.repository, each.tag) for each in locked.pulled)
 
 
 def bring(locked: Versions, folder: Path, site: Site) -> Found:
@@ -96,10 +96,10 @@ def bring_images(locked: Versions, folder: Path, registry: str | None) -> Found:
     """Copy the images that registries serve; those of platform/images are pushed by whoever builds them."""
     found: Found = {}
     console = Console(stderr=True)
-    for image in locked.images.values():
-        if not image.built_here:
-            console.print(f"{image.repository}:{image.tag}", highlight=False)
-            found["images", image.name] = copy_image(image, folder, registry)
+    for image in locked.pulled:
+        console.print(f"{image.repository}:{image.tag}", highlight=False)
+        section = "images" if image.name in locked.images else "chart_images"
+        found[section, image.name] = copy_image(image, folder, registry)
     return found
 
 

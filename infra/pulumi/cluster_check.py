@@ -82,6 +82,11 @@ def adapt_to_cluster(settings: Settings, cluster: Cluster) -> tuple[Settings, li
     if settings.await_ready is None and not cluster.ready:
         warnings.append("no node of the cluster is ready: pods are not waited for (codeintel:awaitReady)")
         settings = settings.model_copy(update={"await_ready": False})
+    if settings.mirror.pull_secret and cluster.version < POLICIES:
+        raise PlatformError(
+            f"codeintel:mirror.pullSecret is set, and Kubernetes {_spelt(cluster.version)} has no way to give it to all pods",
+            f"give it to the nodes (k3s: registries.yaml), or use {_spelt(POLICIES)} or newer",
+        )
     if settings.has_gpu and cluster.version < POLICIES:
         settings = _without_policies(settings, _spelt(cluster.version), warnings)
     return settings, warnings

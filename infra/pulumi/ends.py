@@ -143,6 +143,7 @@ API_SERVER = Addresses("the API server", lambda settings: settings.network.api_s
 NODES = Addresses("the nodes", lambda settings: settings.network.nodes)
 GIT = Addresses("the git servers", lambda settings: settings.network.git)
 WEIGHTS = Addresses("your storage of weights", lambda settings: settings.network.weights)
+RECEIVERS = Addresses("the receivers of alerts", lambda settings: settings.alerts.addresses)
 BACKUP_TARGET = Addresses("the backups' other store", lambda settings: settings.backups.addresses)
 # Without private addresses, of which the link-local ones hold a cloud's credentials.
 INTERNET = Addresses(

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 PART_OF = "codeintel"
 GPU = "nvidia.com/gpu"
 GPU_PRESENT = "nvidia.com/gpu.present"
+# Of a GPU node; the second is where KServe's chart, which can't be told otherwise, puts the agent of its model cache.
+GPU_NODE_LABELS = {GPU_PRESENT: "true", "kserve/localmodel": "worker"}
 APP_LABEL = "app.kubernetes.io/name"
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 
@@ -82,6 +84,8 @@ OBJECTS_ID = SecretKey("objects", "access-key")
 OBJECTS_KEY = SecretKey("objects", "secret-key")
 GRAFANA_ADMIN = SecretKey("grafana", "admin-password")
 LANGFUSE_LOGIN = SecretKey("langfuse", "first-password")
+
+PULL_SECRET = "registry"  # noqa: S105  its name
 
 BUCKETS = ("mlflow", "langfuse", "backups")
 DATABASES = ("mlflow", "langfuse")

@@ -8,25 +8,25 @@ import json
 import re
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from types import NoneType
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from infra.pulumi.catalog import PARTS, in_order
 from infra.pulumi.errors import PlatformError
+from infra.pulumi.receivers import HOST_PORT, URL, Alerts
+from infra.pulumi.section import CIDR, Cidr, Secret, Section
 from ml.serving.inference import LEAST_CACHE_BYTES, WORKING_BYTES, Cards
 from ml.training.runtime import SLICES
 
 PREFIX = "codeintel:"
 FIRST = "1"  # the rotation of passwords that were never replaced
 QUANTITY = r"^[1-9][0-9]*(m|k|M|G|T|Ki|Mi|Gi|Ti)?$"
-CIDR = r"^[0-9]{1,3}(\.[0-9]{1,3}){3}/[0-9]{1,2}$"
 PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 TIME = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 
 Quantity = Annotated[str, Field(pattern=QUANTITY)]
-Cidr = Annotated[str, Field(pattern=CIDR)]
 Time = Annotated[str, Field(pattern=TIME)]
 
 
@@ -45,12 +45,6 @@ def _presence(value: object) -> object:
 
 Installed = Annotated[Literal[Presence.INSTALL, Presence.OFF], BeforeValidator(_presence)]
 Shared = Annotated[Presence, BeforeValidator(_presence)]  # installed in the cluster by somebody else
-
-
-class Section(BaseModel):
-    """A section of the settings: camelCase in the stack's file, no unknown keys, immutable."""
-
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
 
 
 class Components(Section):
@@ -149,9 +143,10 @@ class Models(Section):
     )
     autoscaling_size: Quantity = Field("1Gi", description="the most that its weights take")
     autoscaling_max: int = Field(5, ge=1)
+    token: Secret | None = Field(None, description="Hugging Face's token, for models that ask for an agreement")
     cache: bool | None = Field(
         None,
-        description="keeps weights on the node's disk; by default where KServe's downloads can be let onto a GPU node",
+        description="keeps weights on the node's disk; by default on a GPU node that KServe's downloads can be let onto",
     )
 
 
@@ -190,8 +185,10 @@ class Storage(Section):
     objects: Quantity = "50Gi"
     vectors: Quantity = "20Gi"
     assistant: Quantity = "10Gi"
+    metrics: Quantity = Field("30Gi", description="what Prometheus keeps: thirty days, or as much as fits")
     model_cache: Quantity = "100Gi"
     workspace: Quantity = "50Gi"
+    silences: Quantity = "1Gi"
 
 
 class Network(Section):
@@ -240,6 +237,18 @@ class Mirror(Section):
     built: str | None = Field(
         None, description="prefix of the images that `make images` built and pushed; by default that of every image"
     )
+    pull_secret: Secret | None = Field(
+        None, description="credentials of the registries, as in Docker's config.json, for every pod of the platform"
+    )
+
+    @field_validator("pull_secret", mode="before")
+    @classmethod
+    def _docker_config(cls, value: object) -> object:
+        """Take the file's text or its JSON; reject what Kubernetes would."""
+        config = _value(value) if isinstance(value, str) else value
+        if not isinstance(config, dict) or not isinstance(config.get("auths"), dict):
+            raise ValueError('mirror.pullSecret|is not Docker\'s config.json|`{"auths": …}`, by --secret')
+        return json.dumps(config)
 
 
 class Settings(Section):
@@ -254,6 +263,7 @@ class Settings(Section):
     network: Network = Network()
     backups: Backups = Backups()
     rotation: Rotation = Rotation()
+    alerts: Alerts = Alerts()
     mirror: Mirror = Mirror()
     await_ready: bool | None = Field(
         None, description="whether `up` waits until pods run; by default where the cluster has a node that is ready"
@@ -300,6 +310,13 @@ class Settings(Section):
             raise ValueError(f"vectors.replicas|{cause}|a number up to {nodes}, or more vectors.nodes")
         return self
 
+    @model_validator(mode="after")
+    def _alerts_get_out(self) -> "Settings":
+        if self.alerts.leave and not self.alerts.addresses:
+            cure = "the IP addresses of the receivers; 0.0.0.0/0 for Slack and Telegram"
+            raise ValueError(f"alerts.addresses|is empty, so the network policy keeps alerts in the cluster|{cure}")
+        return self
+
     @property
     def has_gpu(self) -> bool:
         """Whether models and training run on a GPU here."""
@@ -313,7 +330,7 @@ class Settings(Section):
     @property
     def caches_models(self) -> bool:
         """Whether weights are cached on a node's disk; otherwise each pod downloads them at start."""
-        return self.models.cache is not False
+        return self.has_gpu if self.models.cache is None else self.models.cache
 
     @property
     def production_gpus(self) -> int:
@@ -365,14 +382,21 @@ def _explained(error: ValidationError) -> PlatformError:
     if first["type"] == "value_error":
         place, cause, cure = first["msg"].removeprefix("Value error, ").split("|")
         return PlatformError(f"{PREFIX}{place} {cause}", f"set {cure}")
+    if first["type"] == "missing":
+        return PlatformError(f"{where} is missing", "set it")
     return PlatformError(f"{where} is {first['input']!r}", f"set {_valid(first)}")
 
 
 def _known(place: tuple[int | str, ...]) -> str:
     section: Any = Settings
     for part in place:
-        section = next(f.annotation for f in section.model_fields.values() if f.alias == part)
+        section = next(_section(f.annotation) for f in section.model_fields.values() if f.alias == part)
     return ", ".join(sorted(field.alias or name for name, field in section.model_fields.items()))
+
+
+def _section(annotation: Any) -> Any:
+    """Return the section of a field that may be without one."""
+    return next((each for each in get_args(annotation) if each is not NoneType), annotation)
 
 
 def _valid(error: Any) -> str:
@@ -387,4 +411,8 @@ def _valid(error: Any) -> str:
         return "addresses such as 10.0.0.0/8"
     if context.get("pattern") == TIME:
         return "a time of the day such as 01:00"
+    if context.get("pattern") == URL:
+        return "an address such as https://hooks.example/alerts"
+    if context.get("pattern") == HOST_PORT:
+        return "a server such as smtp.example:587"
     return re.sub(r"^Input should be ", "", error["msg"])

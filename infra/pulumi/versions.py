@@ -65,6 +65,12 @@ class Versions:
     archives: dict[str, Manifest]
     plugins: dict[str, Manifest]
     images: dict[str, Image]
+    chart_images: dict[str, Image]  # by repository
+
+    @property
+    def pulled(self) -> list[Image]:
+        """All images that a node pulls from somebody's registry: not those that platform/images builds."""
+        return [each for each in (*self.images.values(), *self.chart_images.values()) if not each.built_here]
 
 
 @cache
@@ -78,6 +84,7 @@ def versions(file: Path = FILE) -> Versions:
             {name: Manifest(name, **each) for name, each in data["archives"].items()},
             {name: Manifest(name, **each) for name, each in data["plugins"].items()},
             {name: Image(name, **each) for name, each in data["images"].items()},
+            {place: Image(place, place, **each) for place, each in data["chart_images"].items()},
         )
     except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
         raise PlatformError(

@@ -105,6 +105,7 @@ WAYS: tuple[Way, ...] = (
     Way((ends.PROMETHEUS,), ends.PROMETHEUS, (8080, 9090), "metrics of its own"),
     Way((ends.PROMETHEUS,), ends.ALERTMANAGER, (8080, 9093), "alerts, metrics"),
     Way((ends.PROMETHEUS,), ends.GRAFANA, (3000,), "metrics"),
+    Way((ends.ALERTMANAGER,), ends.RECEIVERS, ALL_PORTS, "alerts to where people see them"),
     Way((ends.GRAFANA,), ends.PROMETHEUS, (9090,), "dashboards"),
     Way((ends.GRAFANA,), ends.ALERTMANAGER, (9093,), "silences"),
 )  # fmt: skip

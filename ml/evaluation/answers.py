@@ -72,7 +72,7 @@ def _shows(statement: str, citation: Cited) -> bool:
         place = PLACE.fullmatch(code)
         if place and not citation.place.covers(_target(place)):
             return False
-        if not place and not held.issuperset(_last_names(code)):
+        if not place and not held.issuperset(last_names(code)):
             return False
     return True
 
@@ -82,7 +82,7 @@ def _target(place: re.Match[str]) -> Target:
     return Target(place["path"], start, int(place["end"] or start))
 
 
-def _last_names(code: str) -> Iterable[str]:
+def last_names(code: str) -> Iterable[str]:
     """Return the names in a piece of code; for a lone dotted name (`Class.method`), only the last, which is in the source."""
     names = [name for name in identifiers(code) if not name.isdigit()]
     return names[-1:] if DOTTED.fullmatch(code) else names

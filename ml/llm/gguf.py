@@ -100,7 +100,8 @@ def _read(path: str) -> tuple[dict[str, Value], int]:
             return _header(data)
     except OSError as error:
         raise ModelError(
-            f"the model {path} can't be read ({error.strerror})", "set llm_model to a GGUF file"
+            f"the model {path} can't be read ({error.strerror})",
+            "set llm_model to a GGUF file, or choose a model: codeintel model list",
         ) from error
     except (ValueError, KeyError, struct.error) as error:
         raise ModelError(f"{path} is not a GGUF model", "set llm_model to a GGUF file, downloaded whole") from error

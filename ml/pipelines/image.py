@@ -20,7 +20,7 @@ from ml.pipelines.names import (
     key,
     variable,
 )
-from ml.training.runtime import SLICES
+from ml.training.runtime import HUB_SECRET, HUB_TOKEN, SLICES
 
 GPU = "nvidia.com/gpu"
 
@@ -51,6 +51,8 @@ def configure_for_cluster(
     if workspace:
         _workspace(task)
     if gpus:
+        token = {HUB_TOKEN: HUB_TOKEN}
+        kubernetes.use_secret_as_env(task, secret_name=HUB_SECRET, secret_key_to_env=token, optional=True)
         task.set_accelerator_type(GPU).set_accelerator_limit(SLICES)
         kubernetes.add_node_selector(task, label_key=f"{GPU}.present", label_value="true")
     return task

@@ -1,6 +1,6 @@
 """The models on the cluster, as objects typed by KServe's SDK, which Pulumi applies to Kubernetes."""
 
-from ml.serving.cache import CacheArgs, model_cache
+from ml.serving.cache import DOWNLOADER, CacheArgs, model_cache
 from ml.serving.inference import (
     AdapterSource,
     AutoscalingArgs,
@@ -13,6 +13,7 @@ from ml.serving.inference import (
 from ml.serving.runtime import VllmArgs, vllm_runtime
 
 __all__ = [
+    "DOWNLOADER",
     "AdapterSource",
     "AutoscalingArgs",
     "CacheArgs",

@@ -10,6 +10,7 @@ API = "serving.kserve.io/v1alpha1"
 # The folder on the node that the chart of KServe 0.20 mounts into its agent (no value changes it). The agent looks for
 # models there: elsewhere it downloads them over and over (kserve#5156).
 PLACE = "/models"
+DOWNLOADER = "default"  # the service account whose secrets hold a hub's token
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class CacheArgs:
     limit: str = "100Gi"
     group: str = "gpu-nodes"
     node_selector: dict[str, str] = field(default_factory=lambda: {"nvidia.com/gpu.present": "true"})
+    with_token: bool = False  # KServe looks for credentials only if it is told whose
 
 
 def model_cache(args: CacheArgs) -> list[dict[str, Any]]:
@@ -45,12 +47,13 @@ def model_cache(args: CacheArgs) -> list[dict[str, Any]]:
             },
         },
     }
+    account = {"serviceAccountName": DOWNLOADER} if args.with_token else {}
     caches = [
         {
             "apiVersion": API,
             "kind": "LocalModelCache",
             "metadata": {"name": name},
-            "spec": {"sourceModelUri": uri, "modelSize": size, "nodeGroups": [args.group]},
+            "spec": {"sourceModelUri": uri, "modelSize": size, "nodeGroups": [args.group], **account},
         }
         for name, (uri, size) in args.models.items()
     ]

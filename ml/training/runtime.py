@@ -22,6 +22,7 @@ PASSIVE = "PASSIVE"  # threads that spin while they wait are three times slower 
 
 # Time-slices that a card is offered as, unless a stack says otherwise: Kubernetes counts them as GPUs. The one place.
 SLICES = 5
+HUB_SECRET, HUB_TOKEN = "hugging-face", "HF_TOKEN"  # a Secret and its key, which is also the hub's variable
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,7 @@ def _node(args: RuntimeArgs) -> "IoK8sApiCoreV1Container":
         name=NODE,
         image=args.image,
         workingDir=TMP,  # where Trainer's client makes the shell write the function
-        env=_environment(paths | {"OMP_WAIT_POLICY": PASSIVE}),
+        env=[*_environment(paths | {"OMP_WAIT_POLICY": PASSIVE}), _token()],
         resources=models.IoK8sApiCoreV1ResourceRequirements(limits=demand, requests=demand),
         securityContext=_confined(),
         volumeMounts=_mounts(
@@ -192,6 +193,14 @@ def _environment(values: dict[str, str]) -> list[Any]:
     from kubeflow_trainer_api import models
 
     return [models.IoK8sApiCoreV1EnvVar(name=name, value=value) for name, value in values.items()]
+
+
+def _token() -> Any:
+    """Return the variable with the hub's token, where there is one."""
+    from kubeflow_trainer_api import models
+
+    source = models.IoK8sApiCoreV1SecretKeySelector(name=HUB_SECRET, key=HUB_TOKEN, optional=True)
+    return models.IoK8sApiCoreV1EnvVar(name=HUB_TOKEN, valueFrom=models.IoK8sApiCoreV1EnvVarSource(secretKeyRef=source))
 
 
 def _mounts(places: dict[str, str]) -> list[Any]:

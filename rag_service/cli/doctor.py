@@ -130,6 +130,20 @@ def check_llm(settings: "Settings") -> Check:
     return Check("llm", "ok", describe_llm(settings))
 
 
+def check_model(settings: "Settings") -> Check:
+    """Report the model that answers: its size, licence and speed, and whether it fits into the memory."""
+    from ml.adapters.models import model_in_use
+    from rag_service.cli.model import describe_speed, describe_state, gigabytes
+
+    used = model_in_use(settings)
+    if used is None or not used.size:
+        return Check("model", "ok", "none on this machine, see: codeintel model list")
+    about = f"{used.title}: {gigabytes(used.size)}, {used.licence or 'licence unknown'}, {describe_speed(used.speed)}"
+    if used.fits and used.is_here:
+        return Check("model", "ok", about)
+    return Check("model", "note", f"{about}; {describe_state(used)}", "see: codeintel model list")
+
+
 def check_records(settings: "Settings") -> Check:
     """Report where answers and feedback are read from; check Langfuse's keys if it is configured."""
     from ml.records import open_records
@@ -140,7 +154,11 @@ def check_records(settings: "Settings") -> Check:
 def check_tracing(_: "Settings") -> Check:
     """Report that no telemetry is sent, and name the installed libraries that could send some."""
     loaded = "installed, disabled" if find_spec("langsmith") else "absent"
-    return Check("network", "ok", f"only the addresses set above are called (LangSmith tracing: {loaded})")
+    return Check(
+        "network",
+        "ok",
+        f"only the addresses set above are called, and where a model is pulled from (LangSmith tracing: {loaded})",
+    )
 
 
 CHECKS: dict[str, Callable[["Settings"], Check]] = {
@@ -152,6 +170,7 @@ CHECKS: dict[str, Callable[["Settings"], Check]] = {
     "store": check_store,
     "disk": check_disk,
     "llm": check_llm,
+    "model": check_model,
     "records": check_records,
     "network": check_tracing,
 }

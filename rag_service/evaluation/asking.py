@@ -32,10 +32,7 @@ def make_asker(assistant: Assistant, llm: Llm | None) -> Ask:
         return Reply(
             answer=answer.answer,
             found=answer.found,
-            citations=tuple(
-                Cited(one.n, Place(one.file_path, one.line_start, one.line_end, one.repo), one.quote)
-                for one in answer.citations
-            ),
+            citations=cited_lines(answer),
             contexts=tuple(source.chunk.text for source in sources),
             places=tuple(_place(hit.chunk) for hit in assistant.retriever.search(question, limit=DEPTH)),
             written=_written_answer(answer) if llm and llm.trusted and answer.found else None,
@@ -58,6 +55,14 @@ def make_writer(assistant: Assistant, llm: Llm) -> Write:
         return Written(sentence, is_supported(sentence, cited_code(piece), "", example.question))
 
     return write
+
+
+def cited_lines(answer: Answer) -> tuple[Cited, ...]:
+    """Return an answer's citations."""
+    return tuple(
+        Cited(one.n, Place(one.file_path, one.line_start, one.line_end, one.repo), one.quote)
+        for one in answer.citations
+    )
 
 
 def _written_answer(answer: Answer) -> Written:

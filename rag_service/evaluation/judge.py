@@ -8,8 +8,8 @@ from ml.errors import JudgeError, ModelError, SettingsError
 from ml.evaluation.judge import Judge
 from ml.evaluation.judge.base import JsonSchema
 from ml.evaluation.judge.endpoint import REPLY_TOKENS, EndpointJudge
+from ml.llm.models.folder import ModelFolder
 from ml.llm.runtime import runtime
-from ml.llm.weights import embedded_weights
 
 if TYPE_CHECKING:
     from ml.settings import Settings
@@ -47,7 +47,7 @@ def open_judge(settings: "Settings") -> Judge | None:
         case "embedded":
             from ml.llm.gguf import read_model
 
-            file = read_model(settings.judge_model or str(embedded_weights()))
+            file = read_model(ModelFolder(settings).weights(settings.judge_model))
             return EmbeddedJudge(file.path, file.name, settings.judge_timeout)
         case "openai":
             if not (settings.judge_url and settings.judge_model):

@@ -35,6 +35,8 @@ async function call(path, { body, accept, signal } = {}) {
 
 export const getRepos = async () => (await call("api/repos")).json();
 
+export const getModels = async () => (await call("api/models")).json();
+
 export async function getFile(repo, path) {
   return (await call(`api/file?${new URLSearchParams({ repo, path })}`)).json();
 }

@@ -1,10 +1,11 @@
 // The page: views, keyboard shortcuts, and the wiring of the parts.
 
 import { isRunning, restore, run, stop } from "./answer.js";
-import { getRepos, ServiceError, setKey } from "./api.js";
+import { getModels, getRepos, ServiceError, setKey } from "./api.js";
 import { $, el, icon } from "./dom.js";
 import * as history_ from "./history.js";
 import { switchLanguage, t, translate } from "./i18n.js";
+import { showModel } from "./models.js";
 import { currentFilter, emptyIndex, examples, setFilter, showRepos } from "./repos.js";
 import { stepSource } from "./sources.js";
 import { closeFile, fileOf, installViewer, openFile } from "./viewer.js";
@@ -145,6 +146,7 @@ async function loadRepos() {
     return false;
   }
   showRepos(repos, showFilter);
+  getModels().then(showModel, () => {}); // answers report a model that can't be read
   $("example-list").replaceChildren(...examples(repos).map(example));
   if (repos.length) return true;
   view("empty");

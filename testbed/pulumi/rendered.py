@@ -18,7 +18,7 @@ import yaml
 from infra.pulumi.parts.site import ROOT
 from infra.pulumi.settings import Settings, read_settings
 from testbed.build import binary
-from testbed.controllers.charts import render
+from testbed.controllers.charts import render, template
 from testbed.errors import ClusterError
 from testbed.kubernetes.api import Object
 from testbed.kubernetes.manifests import read_objects
@@ -105,6 +105,11 @@ class Rendering:
         return (each for each in self.objects if each.kind in kinds and not each.patches)
 
     @property
+    def served(self) -> tuple[str, ...]:
+        """The APIs that its definitions add to the cluster."""
+        return tuple(_served(self.objects))
+
+    @property
     def releases(self) -> list[Resource]:
         """The Helm releases."""
         return [each for each in self.state.resources.values() if each.type == RELEASE]
@@ -154,10 +159,16 @@ def templated(release: Resource, values: Mapping[str, Any], served: Iterable[str
     return made
 
 
+def template_of(release: Resource, values: Mapping[str, Any], served: Iterable[str]) -> str:
+    """Return the text that a release's chart makes of these values, without definitions."""
+    inputs = release.inputs
+    return template(Path(inputs["chart"]), inputs["namespace"], values, inputs["name"], served)
+
+
 def passed(release: Resource) -> dict[str, Any]:
-    """Return the values that the provider hands to Helm: without nulls, unless it is told to keep them."""
-    values: dict[str, Any] = release.inputs.get("values") or {}
-    return values if release.inputs.get("allowNullValues") else _without_nulls(values)
+    """Return the values that reach Helm: the SDK for Python drops nulls on the way."""
+    values: dict[str, Any] = _without_nulls(release.inputs.get("values") or {})
+    return values
 
 
 def _without_nulls(value: Any) -> Any:
@@ -217,11 +228,11 @@ def kustomized(directory: str) -> list[Object]:
     return read_objects(_kustomize(directory))
 
 
-def _definitions(made: list[Rendered]) -> Iterator[Object]:
+def _definitions(made: Iterable[Rendered]) -> Iterator[Object]:
     return (each.thing for each in made if each.kind == "CustomResourceDefinition")
 
 
-def _served(made: list[Rendered]) -> Iterator[str]:
+def _served(made: Iterable[Rendered]) -> Iterator[str]:
     """Yield the APIs of the definitions so far, as charts ask for them: GROUP/VERSION and GROUP/VERSION/KIND."""
     for each in _definitions(made):
         spec = each["spec"]

@@ -25,6 +25,7 @@ COMMANDS = [
     ["search", "retry policy"],
     ["ask", "--json", "where is the retry policy set?"],
     ["doctor"],
+    ["model", "list"],
 ]
 LOCAL = ("127.0.0.1", "::1", "localhost", "/")
 

@@ -12,6 +12,9 @@ from testbed.errors import ClusterError
 MODULES = Path(__file__).parent / "modules"
 
 
+ALERTS = {name: f"github.com/prometheus/alertmanager/cmd/{name}" for name in ("alertmanager", "amtool")}
+
+
 @dataclass(frozen=True)
 class Tool(Part):
     """A program of a Go module that one of our go.mod files pins."""
@@ -23,6 +26,8 @@ class Tool(Part):
 
 
 TOOLS = {
+    "alertmanager": Tool("alertmanager", ALERTS),
+    "amtool": Tool("alertmanager", ALERTS),
     "tofu": Tool("opentofu", {"tofu": "github.com/opentofu/opentofu/cmd/tofu"}),
     "tflint": Tool("tflint", {"tflint": "github.com/terraform-linters/tflint"}),
 }

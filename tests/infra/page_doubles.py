@@ -126,15 +126,14 @@ def pulumi(world: World, args: Sequence[str]) -> None:
 
 def _up(world: World, config: dict[str, str], args: Sequence[str]) -> None:
     """Run the program on the stack's real settings; its images have to be in the registry by now."""
-    from infra.pulumi.program import build
     from infra.pulumi.settings import read_settings
-    from tests.infra.recorder import Recorder
+    from tests.infra.recorder import record, register
 
     world.need(Path(config.get("kubernetes:kubeconfig", "/missing")).is_file(), "the stack names no kubeconfig")
     if "--policy-pack" in args:
         pack = Path(args[args.index("--policy-pack") + 1])
         world.need((pack / "PulumiPolicy.yaml").is_file(), f"{pack} is no policy pack")
-    state = Recorder().run(lambda: build(read_settings(config)), "codeintel", "gpu", {})
+    state = record(lambda: register(read_settings(config)))
     inputs = [each.inputs for each in state.resources.values() if each.type.startswith("kubernetes:")]
     for image in sorted(set(BUILT_HERE.findall(json.dumps(inputs)))):
         world.need(image in world.facts("pushed"), f"no registry has the image {image}")

@@ -1,15 +1,12 @@
 """The order of resources: the first `up` must succeed, and `destroy` must leave nothing behind."""
 
 import json
-from typing import Any
 
 import pytest
 
 from infra.pulumi.catalog import PARTS, SPACES, in_order
-from infra.pulumi.components.kserve import cache_values
-from infra.pulumi.parts.site import Site
 from infra.pulumi.program import FACTORIES
-from infra.pulumi.settings import Components, Settings
+from infra.pulumi.settings import Components, Models, Settings
 from testbed.pulumi.state import Resource, State
 from tests.infra.recorder import component_of, prerequisites_of, recorded, with_charts
 
@@ -73,11 +70,17 @@ def test_models_are_downloaded_where_kserves_agent_runs(whole: State) -> None:
         each for each in whole.resources.values() if each.type.endswith("/v1:Namespace") and each.name == "kserve"
     ]
     assert space.inputs["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "privileged"
-    for components, nodes in (({}, {}), ({"gpu_node": "install"}, {"nvidia.com/gpu.present": "true"})):
-        site = Site(Settings(components=Components.model_validate(components)))
-        placed: Any = cache_values(site)["kserve"]
-        # A null removes the chart's own selector.
-        assert placed["localmodelnode"]["controller"]["nodeSelector"] == {"kserve/localmodel": None, **nodes}
+
+
+def test_weights_are_cached_on_gpu_nodes_unless_the_settings_say_otherwise() -> None:
+    """A node without a GPU lacks the label that the chart's agent always selects: a person has to put it there."""
+
+    def caches(gpu: bool, **models: object) -> bool:
+        parts = Components.model_validate({"gpu_node": gpu})
+        return Settings(components=parts, models=Models.model_validate(models)).caches_models
+
+    assert (caches(gpu=True), caches(gpu=False)) == (True, False)
+    assert (caches(gpu=True, cache=False), caches(gpu=False, cache=True)) == (False, True)
 
 
 def test_the_cache_can_be_disabled_and_the_models_stay() -> None:

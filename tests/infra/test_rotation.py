@@ -1,21 +1,26 @@
 """Passwords stay until the setting `rotation` changes; then the real stores take the new one and refuse the old."""
 
+import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import boto3  # type: ignore[import-untyped]
+import pulumi
 import pytest
 import yaml
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 
 from infra.pulumi.components.object_store import identities
+from infra.pulumi.components.pipelines import READERS, restarting
 from infra.pulumi.components.postgres import roles
 from infra.pulumi.parts.secret import CHECKSUM
 from testbed.kubernetes.api import Object
+from testbed.pulumi.rendered import Renderer
 from testbed.pulumi.state import State
 from tests.infra.recorder import recorded, secret_values
 from tests.support.stores import Postgres, free_port, run_seaweed, wait_for
@@ -24,12 +29,19 @@ ROOT = Path(__file__).parents[2]
 OLD = {"postgres": "admin", "mlflow": "old-m", "langfuse": "old-l"}
 NEW = {"postgres": "new-p", "mlflow": "new-m", "langfuse": "new-l"}
 REFUSED = "password authentication failed"
+OPTIONS = pulumi.ResourceOptions()
 LASTING = {"salt", "encryption-key", "first-password", "clickhouse"}
 
 
 @pytest.fixture(scope="module")
 def first() -> State:
     return recorded()
+
+
+@pytest.fixture(scope="module")
+def rotated(first: State) -> Callable[[str], State]:
+    """Return a function that gives the state after a component's passwords were replaced."""
+    return cache(lambda component: recorded(before=first, rotation={component: "2026-11-28"}))
 
 
 def changed(before: State, after: State) -> set[tuple[str, str, str]]:
@@ -51,20 +63,22 @@ def test_a_key_that_a_later_version_adds_arrives(first: State) -> None:
     assert {name for *_, name in changed(first, recorded(before=older))} == {"api-key"}
 
 
-def test_a_rotation_replaces_the_passwords_of_its_component_and_their_copies(first: State) -> None:
-    assert changed(first, recorded(before=first, rotation={"postgres": "2026-11-28"})) == {
+def test_a_rotation_replaces_the_passwords_of_its_component_and_their_copies(
+    first: State, rotated: Callable[[str], State]
+) -> None:
+    assert changed(first, rotated("postgres")) == {
         *(("codeintel-data", "postgres", key) for key in ("postgres", "mlflow", "langfuse", "roles.sql")),
         ("langfuse", "langfuse-stores", "password"),
     }
-    assert changed(first, recorded(before=first, rotation={"qdrant": 2})) == {
+    assert changed(first, rotated("qdrant")) == {
         (*place, key)
         for place in (("codeintel-data", "qdrant"), ("codeintel", "qdrant"), ("kubeflow", "codeintel-store"))
         for key in ("api-key", "read-only-key")
     }
 
 
-def test_what_encrypts_langfuses_data_is_never_replaced(first: State) -> None:
-    keys = {key for *_, key in changed(first, recorded(before=first, rotation={"langfuse": "2"}))}
+def test_what_encrypts_langfuses_data_is_never_replaced(first: State, rotated: Callable[[str], State]) -> None:
+    keys = {key for *_, key in changed(first, rotated("langfuse"))}
     assert {"nextauth", "valkey", "public-key", "secret-key", "otlp-headers"} <= keys
     assert not keys & LASTING
     assert secret_values(first)["langfuse", "langfuse"].keys() >= LASTING
@@ -84,15 +98,15 @@ def secrets_of(pod: Object) -> set[str]:
     return named | {one["secret"]["secretName"] for one in pod.get("volumes") or () if "secret" in one}
 
 
-def test_every_server_restarts_with_each_password_that_it_reads(first: State) -> None:
+def test_every_server_restarts_with_each_password_that_it_reads(first: State, rotated: Callable[[str], State]) -> None:
     rotation = {
         "assistant": {"assistant"}, "qdrant": {"qdrant", "assistant"}, "postgres": {"postgres", "mlflow"},
         "objectStore": {"object-store", "mlflow"}, "langfuse": {"assistant"},
     }  # fmt: skip
     before = {name: template["metadata"].get("annotations") for name, template in workloads(first)}
     for component, servers in rotation.items():
-        after = recorded(before=first, rotation={component: "2"})
-        restarted = {name for name, template in workloads(after) if template["metadata"]["annotations"] != before[name]}
+        after = workloads(rotated(component))
+        restarted = {name for name, template in after if template["metadata"]["annotations"] != before[name]}
         assert restarted == servers, component
     reading = {name for name, template in workloads(first) if secrets_of(template["spec"])}
     assert reading == set().union(*rotation.values())
@@ -109,7 +123,7 @@ def test_every_server_restarts_with_each_password_that_it_reads(first: State) ->
     ],
 )
 def test_a_chart_restarts_what_reads_a_password(
-    first: State, component: str, chart: str, path: tuple[str, ...]
+    first: State, rotated: Callable[[str], State], component: str, chart: str, path: tuple[str, ...]
 ) -> None:
     def annotated(state: State) -> Any:
         values: Any = next(each["values"] for each in state.charts if str(each.get("chart", "")).endswith(chart))
@@ -117,18 +131,28 @@ def test_a_chart_restarts_what_reads_a_password(
             values = values[part]
         return values[CHECKSUM]
 
-    assert annotated(first) != annotated(recorded(before=first, rotation={component: "2"}))
+    assert annotated(first) != annotated(rotated(component))
 
 
-def apply_roles(server: Postgres, passwords: dict[str, str]) -> None:
-    """Run the init container of Postgres' pod with a Secret of these passwords."""
-    (server.folder / "roles.sql").write_text(roles(passwords))
-    pod = next(template["spec"] for name, template in workloads(recorded()) if name == "postgres")
+Apply = Callable[[Postgres, dict[str, str]], None]
+
+
+@pytest.fixture(scope="module")
+def apply_roles(first: State) -> Apply:
+    """Return a function that runs the init container of Postgres' pod with a Secret of these passwords."""
+    pod = next(template["spec"] for name, template in workloads(first) if name == "postgres")
     (applying,) = pod["initContainers"]
-    server.run(*applying["command"][:-1], "roles.sql")
+
+    def apply(server: Postgres, passwords: dict[str, str]) -> None:
+        (server.folder / "roles.sql").write_text(roles(passwords))
+        server.run(*applying["command"][:-1], "roles.sql")
+
+    return apply
 
 
-def test_postgres_takes_the_new_passwords_and_refuses_the_old(postgres: Callable[[], Postgres]) -> None:
+def test_postgres_takes_the_new_passwords_and_refuses_the_old(
+    postgres: Callable[[], Postgres], apply_roles: Apply
+) -> None:
     one = postgres()
     one.stop()
     apply_roles(one, OLD)
@@ -144,7 +168,9 @@ def test_postgres_takes_the_new_passwords_and_refuses_the_old(postgres: Callable
             one.sql("select 1", user, user, OLD[user])
 
 
-def test_a_rotation_that_was_cut_off_is_finished_by_the_next_start(postgres: Callable[[], Postgres]) -> None:
+def test_a_rotation_that_was_cut_off_is_finished_by_the_next_start(
+    postgres: Callable[[], Postgres], apply_roles: Apply
+) -> None:
     one = postgres()
     one.stop()
     apply_roles(one, OLD)
@@ -156,7 +182,7 @@ def test_a_rotation_that_was_cut_off_is_finished_by_the_next_start(postgres: Cal
     assert {one.sql("select 1", user, user, password) for user, password in NEW.items()} == {"1"}
 
 
-def test_a_database_that_a_later_version_adds_arrives(postgres: Callable[[], Postgres]) -> None:
+def test_a_database_that_a_later_version_adds_arrives(postgres: Callable[[], Postgres], apply_roles: Apply) -> None:
     one = postgres()
     one.stop()
     apply_roles(one, NEW)
@@ -166,7 +192,7 @@ def test_a_database_that_a_later_version_adds_arrives(postgres: Callable[[], Pos
         one.sql("select 1", "langfuse", "mlflow", "new-m")
 
 
-def test_an_empty_volume_is_left_to_the_server(postgres: Callable[[], Postgres]) -> None:
+def test_an_empty_volume_is_left_to_the_server(postgres: Callable[[], Postgres], apply_roles: Apply) -> None:
     one = postgres()
     one.stop()
     (one.folder / "data").rename(one.folder / "kept")
@@ -238,10 +264,12 @@ def _query(port: int, statement: str, password: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_mysql_takes_the_new_password_and_refuses_the_old(first: State, tmp_path: Path) -> None:
+def test_mysql_takes_the_new_password_and_refuses_the_old(
+    first: State, rotated: Callable[[str], State], tmp_path: Path
+) -> None:
     """Debian has no MySQL; MariaDB, its fork, knows the option and the statements."""
     old = secret_values(first)["kubeflow", "mysql-secret"]
-    new = secret_values(recorded(before=first, rotation={"pipelines": "2"}))["kubeflow", "mysql-secret"]
+    new = secret_values(rotated("pipelines"))["kubeflow", "mysql-secret"]
     install = ["mariadb-install-db", "--no-defaults", f"--datadir={tmp_path}/data", "--user=root"]
     subprocess.run([*install, "--auth-root-authentication-method=normal"], capture_output=True, check=True)
     with mysql(tmp_path, old["root.sql"]) as run:
@@ -250,3 +278,17 @@ def test_mysql_takes_the_new_password_and_refuses_the_old(first: State, tmp_path
         run("select n from runs.t", new["password"])
         with pytest.raises(AssertionError, match="Access denied"):
             run("select 1", old["password"])
+
+
+def test_every_server_of_pipelines_restarts_with_a_password_that_it_reads(renderer: Renderer) -> None:
+    names = ("mysql-secret", "mlpipeline-minio-artifact")
+    servers = [each.thing for each in renderer.stack("gpu").of("Deployment") if each.namespace == "kubeflow"]
+    reading = [each for each in servers if any(f'"{name}"' in json.dumps(each["spec"]) for name in names)]
+    assert {each["metadata"]["name"] for each in reading} == set(READERS)
+    annotate = restarting({CHECKSUM: "1"})
+    for each in reading:
+        changed = annotate(pulumi.ResourceTransformArgs(True, "kubernetes:apps/v1:Deployment", "", each, OPTIONS))
+        assert changed
+        pod = changed.props["spec"]["template"]["metadata"]  # type: ignore[index, union-attr]
+        assert pod["annotations"][CHECKSUM] == "1"
+        assert pod["labels"] == each["spec"]["template"]["metadata"]["labels"]

@@ -30,6 +30,19 @@ def read(**sections: Any) -> Settings:
         ({"components": {"gpuNode": "existing"}}, ["codeintel:components.gpuNode", "true or false"]),
         ({"storage": {"objects": "lots"}}, ["codeintel:storage.objects is 'lots'", "20Gi"]),
         ({"network": {"git": ["example"]}}, ["codeintel:network.git.0", "10.0.0.0/8"]),
+        (
+            {"gpu": {"window": {"opens": "1:00", "closes": "05:00"}}},
+            ["codeintel:gpu.window.opens is '1:00'", "such as 01:00"],
+        ),
+        ({"models": {"tensorParallel": 2}}, ["codeintel:models.tensorParallel is 2", "1 card(s)", "gpu.cards"]),
+        (
+            {"components": {"gpuNode": True}, "gpu": {"memory": "12G"}},
+            ["codeintel:models.autoscalingSize is 1Gi", "a slice of 12G / 5", "fewer gpu.slices"],
+        ),
+        (
+            {"components": {"gpuNode": True}, "gpu": {"cards": 2}, "models": {"gpus": 5, "tensorParallel": 2}},
+            ["codeintel:models.tensorParallel is 2", "holds 5 slices of 2 card(s)"],
+        ),
         ({"vectors": {"replicas": 2}}, ["codeintel:vectors.replicas is 2", "a number up to 1, or more vectors.nodes"]),
         ({"models": {"adapterRank": 12}}, ["codeintel:models.adapterRank is 12", "16"]),
     ],
@@ -53,6 +66,9 @@ def test_production_takes_every_slice_by_default() -> None:
     gpu = {"gpuNode": True}
     assert read(components=gpu, gpu={"cards": 2, "slices": 4}).production_gpus == 8
     assert read(components=gpu, models={"gpus": 2}).production_gpus == 2
+    assert read(components=gpu, gpu={"cards": 2}).tensor_parallel == 2
+    assert read(components=gpu, gpu={"cards": 3}, models={"tensorParallel": 1}).tensor_parallel == 1
+    assert read(components=gpu, gpu={"cards": 2}, models={"gpus": 5}).tensor_parallel == read().tensor_parallel == 1
     assert read().production_gpus == 0
 
 

@@ -104,11 +104,11 @@ def test_cloud_init_accepts_the_rendered_documents(tmp_path: Path, packages: Pat
 
 def test_the_node_has_what_the_platform_looks_for(tmp_path: Path) -> None:
     """Label and taint have the names used in infra/pulumi."""
-    from infra.pulumi.names import GPU, GPU_PRESENT
+    from infra.pulumi.names import GPU, GPU_NODE_LABELS
 
     files = {each["path"]: each for each in yaml.safe_load(documents(tmp_path, AGENT)["user_data"])["write_files"]}
     config = yaml.safe_load(files["/etc/rancher/k3s/config.yaml"]["content"])
-    assert config["node-label"] == [f"{GPU_PRESENT}=true"]
+    assert sorted(config["node-label"]) == sorted(f"{name}={value}" for name, value in GPU_NODE_LABELS.items())
     assert config["node-taint"] == [f"{GPU}=present:NoSchedule"]
 
 
@@ -116,6 +116,13 @@ def test_the_node_brings_no_object_that_k3s_or_the_platform_makes(tmp_path: Path
     """Each makes its own RuntimeClass: a third with one of their names would stop `pulumi up`."""
     files = yaml.safe_load(documents(tmp_path, SERVER)["user_data"])["write_files"]
     assert not [each["path"] for each in files if "/manifests/" in each["path"]]
+
+
+def test_the_agent_of_the_model_cache_may_write_to_its_folder(tmp_path: Path) -> None:
+    from ml.serving.cache import PLACE
+
+    commands = yaml.safe_load(documents(tmp_path, AGENT)["user_data"])["runcmd"]
+    assert ["install", "--directory", "--owner=1000", "--group=1000", PLACE] in commands
 
 
 def test_the_token_is_in_a_file_that_only_root_can_read(tmp_path: Path) -> None:

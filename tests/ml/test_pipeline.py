@@ -78,7 +78,7 @@ def test_every_stage_has_volume_settings_secrets_and_retries() -> None:
 
 
 def test_the_fan_out_fits_one_node_and_grows_with_the_nodes(tmp_path: Path) -> None:
-    def fan_out(file: Path) -> tuple[int, dict[str, float]]:
+    def fan_out(file: Path) -> tuple[int, dict[str, str]]:
         pipeline, _ = yaml.safe_load_all(file.read_text())
         (loop,) = (each for each in pipeline["root"]["dag"]["tasks"].values() if "iteratorPolicy" in each)
         (executor,) = pipeline["deploymentSpec"]["executors"].values()

@@ -9,6 +9,9 @@ import httpx
 from playwright.sync_api import Page, expect
 from pydantic import SecretStr
 
+from ml.llm.model import Speed
+from ml.llm.models.folder import ModelFolder
+from ml.llm.weights import embedded_weights
 from ml.settings import Settings
 from tests.support.indexing import index_folder
 from tests.support.llm_server import breaks_off, llm_server, trickles
@@ -226,3 +229,21 @@ def test_the_documentation_of_the_api(open_page: OpenPage) -> None:
     expect(page.locator("#docs")).to_have_attribute("aria-busy", "false")
     expect(page.get_by_role("heading", name="/v1/chat/completions")).to_be_visible()
     expect(page.locator("#docs")).to_contain_text("Authorization: Bearer KEY")
+
+
+def test_the_rail_names_the_model_its_licence_and_where_to_change_it(
+    open_page: OpenPage, settings: Settings, tmp_path: Path
+) -> None:
+    expect(open_page().locator("#model")).to_contain_text("composed from the code itself")
+    embedded = settings.model_copy(update={"llm": "embedded", "data_dir": str(tmp_path)})
+    ModelFolder(embedded).keep_speed(str(embedded_weights()), Speed(90.0, 31.4))
+    with serving(embedded) as service:
+        model = open_page(at=service, height=500).locator("#model")
+        expect(model).to_contain_text("SmolLM2-135M-Instruct, Q4_1")
+        expect(model).to_contain_text("adds sentences to answers from the code")
+        expect(model).to_contain_text("0.1 GB · Apache-2.0 · 31 tokens/s")
+        expect(model.locator("code")).to_have_text("codeintel model use NAME")
+        russian = open_page(at=service, locale="ru-RU").locator("#model")
+        expect(russian).to_contain_text("0,1 ГБ · Apache-2.0 · 31 токенов/с")
+    with llm_server(breaks_off("")) as llm, serving(with_llm(settings, llm.url, tmp_path)) as service:
+        expect(open_page(at=service).locator("#model")).to_contain_text("mwrites the answers")

@@ -116,7 +116,7 @@ class Assistant(pulumi.ComponentResource):
         job = container(
             INDEXER,
             self.site.image("assistant"),
-            Limits("1", "2Gi", "4Gi"),
+            Limits("500m", "2Gi", "4Gi", cpu_limit="4"),
             args=["index", *self.site.settings.assistant.repositories],
             env={name: value for name, value in known.items() if name in INDEXING or name.startswith(STORE)},
             mounts={"data": DATA, "tmp": TMP},

@@ -5,7 +5,7 @@ import json
 import pulumi
 
 from infra.pulumi.names import RUNTIME_CLASS, Namespace
-from infra.pulumi.parts.chart import private_image, release
+from infra.pulumi.parts.chart import release
 from infra.pulumi.parts.namespace import GuardedNamespace
 from infra.pulumi.parts.site import Site
 
@@ -44,6 +44,5 @@ def device_plugin_values(site: Site) -> dict[str, object]:
         "config": {"map": {"slices": config}, "default": "slices"},
         "runtimeClassName": RUNTIME_CLASS,
         "gfd": {"enabled": True},
-        "image": private_image(site, "device-plugin"),
         "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "200m", "memory": "256Mi"}},
     }

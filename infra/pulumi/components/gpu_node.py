@@ -3,7 +3,7 @@
 import pulumi
 import pulumi_kubernetes as k8s
 
-from infra.pulumi.names import GPU, GPU_PRESENT, RUNTIME, RUNTIME_CLASS
+from infra.pulumi.names import GPU, GPU_NODE_LABELS, RUNTIME, RUNTIME_CLASS
 from infra.pulumi.parts.site import Site
 
 
@@ -25,7 +25,7 @@ class GpuNode(pulumi.ComponentResource):
         k8s.core.v1.NodePatch(
             node,
             metadata=k8s.meta.v1.ObjectMetaPatchArgs(
-                name=node, labels={GPU_PRESENT: "true"}, annotations={"pulumi.com/patchForce": "true"}
+                name=node, labels=GPU_NODE_LABELS, annotations={"pulumi.com/patchForce": "true"}
             ),
             spec=k8s.core.v1.NodeSpecPatchArgs(
                 taints=[k8s.core.v1.TaintPatchArgs(key=GPU, value="present", effect="NoSchedule")]

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 import pulumi
 
 from infra.pulumi.names import GPU, GPU_PRESENT, Namespace
-from infra.pulumi.parts.admission import change_pods
+from infra.pulumi.parts.admission import appended, change_pods
 from infra.pulumi.parts.chart import release
 from infra.pulumi.parts.gate import Gate
+from infra.pulumi.parts.hub import downloads_with_token
 from infra.pulumi.parts.namespace import GuardedNamespace
 from infra.pulumi.parts.site import Site
 
@@ -21,12 +22,7 @@ SAMPLE = {
 }
 TOLERATING = "codeintel-downloads-tolerate-gpu"
 TOLERATION = f'Object.spec.tolerations{{key: "{GPU}", operator: "Exists", effect: "NoSchedule"}}'
-TOLERATE = (
-    "has(object.spec.tolerations)"
-    f' ? [JSONPatch{{op: "add", path: "/spec/tolerations/-", value: {TOLERATION}}}]'
-    f' : [JSONPatch{{op: "add", path: "/spec/tolerations", value: [{TOLERATION}]}}]'
-)
-CHARTS_LABEL = "kserve/localmodel"  # the chart's default node label, which no node of ours has
+TOLERATE = appended("tolerations", TOLERATION)
 
 
 class KServe(pulumi.ComponentResource):
@@ -48,7 +44,8 @@ class KServe(pulumi.ComponentResource):
 
     def _downloads(self, opts: pulumi.ResourceOptions) -> None:
         """Create the namespace of the cache's download jobs, which KServe expects to exist."""
-        GuardedNamespace(self.site, Namespace.DOWNLOADS, "baseline", opts)
+        space = GuardedNamespace(self.site, Namespace.DOWNLOADS, "baseline", opts)
+        downloads_with_token(self.site, Namespace.DOWNLOADS, pulumi.ResourceOptions(parent=self, depends_on=[space]))
         if self.site.settings.has_gpu and self.site.settings.caches_models:
             # KServe sets no toleration for the GPU node's taint and has no setting for one.
             change_pods(self.site, TOLERATING, TOLERATE, opts, Namespace.DOWNLOADS)
@@ -62,34 +59,25 @@ def controller_values() -> dict[str, object]:
     """Return the values of the controller's chart; Kourier is the ingress, so Istio's objects are not made."""
     gateway = {
         "domain": "svc.cluster.local",
-        "ingressGateway": {"className": "kourier", "createGateway": False},
+        "ingressGateway": {"className": "kourier"},
         "disableIstioVirtualHost": True,
     }
     return {
         "kserve": {
-            "controller": {"deploymentMode": "Knative", "gateway": gateway},
-            "localmodel": {"enabled": True, "jobNamespace": Namespace.DOWNLOADS},
+            "controller": {"gateway": gateway},
+            "localmodel": {"enabled": True},
             "storage": {"enableModelcar": False},
         }
     }
 
 
 def cache_values(site: Site) -> dict[str, object]:
-    """Return the values of the cache's chart: the agent runs where models are cached."""
-    return {
-        "kserve": {
-            "createSharedResources": False,  # the controller's chart installs them
-            "localmodel": {"enabled": True, "jobNamespace": Namespace.DOWNLOADS},
-            "localmodelnode": {"controller": _placed(site)},
-        }
-    }
+    """Return the values of the cache's chart: its agent runs on GPU nodes.
 
-
-def _placed(site: Site) -> dict[str, object]:
-    """Return the agent's node selector; a null removes the chart's own label, because Helm merges maps."""
+    It also selects `kserve/localmodel: worker`, whatever the values say: the chart merges its own selector in.
+    """
     if not site.settings.has_gpu:
-        return {"nodeSelector": {CHARTS_LABEL: None}}
-    return {
-        "nodeSelector": {CHARTS_LABEL: None, GPU_PRESENT: "true"},
-        "tolerations": [{"key": GPU, "operator": "Exists", "effect": "NoSchedule"}],
-    }
+        return {}
+    tolerations = [{"key": GPU, "operator": "Exists", "effect": "NoSchedule"}]
+    agent = {"nodeSelector": {GPU_PRESENT: "true"}, "tolerations": tolerations}
+    return {"kserve": {"localmodelnode": {"controller": agent}}}

@@ -32,6 +32,8 @@ KEYS = (
     Key("secret-key", lambda: f"sk-lf-{secrets.token_hex(24)}"),
 )
 SMALL = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"cpu": "2", "memory": "1Gi"}}
+NODE = {"requests": {"cpu": "100m", "memory": "512Mi"}, "limits": {"cpu": "2", "memory": "4Gi"}}  # web, worker
+SERVER = {"requests": {"cpu": "500m", "memory": "2Gi"}, "limits": {"cpu": "4", "memory": "8Gi"}}  # ClickHouse
 
 
 class Langfuse(pulumi.ComponentResource):
@@ -48,7 +50,8 @@ class Langfuse(pulumi.ComponentResource):
     ) -> None:
         super().__init__("codeintel:platform:Langfuse", "langfuse", None, opts)
         mine = pulumi.ResourceOptions(parent=self)
-        space = GuardedNamespace(site, Namespace.LANGFUSE, "baseline", mine)
+        # ClickHouse's operator adds IPC_LOCK, PERFMON and SYS_PTRACE to its pods, and the chart has no value against it.
+        space = GuardedNamespace(site, Namespace.LANGFUSE, "privileged", mine)
         inside = pulumi.ResourceOptions(parent=self, depends_on=[space])
         operator = release(site, "clickhouse-operator-helm", Namespace.LANGFUSE, {"crd": {"keep": False}}, inside)
         gate = Gate(site, "clickhouse", KINDS, [], pulumi.ResourceOptions(parent=self, depends_on=[operator]))
@@ -110,30 +113,25 @@ def langfuse_values(restarting: Mapping[str, Any]) -> dict[str, Any]:
         "langfuse": {
             "salt": _reference(name, "salt", "secretKeyRef"),
             "encryptionKey": _reference(name, "encryption-key", "secretKeyRef"),
-            "nextauth": {"url": "http://localhost:3000", "secret": _reference(name, "nextauth", "secretKeyRef")},
+            "nextauth": {"secret": _reference(name, "nextauth", "secretKeyRef")},
             "features": {"telemetryEnabled": False, "signUpDisabled": True},
             "additionalEnv": environment,
             "pod": {"annotations": restarting},
             "serviceAccount": {"automountServiceAccountToken": False},
-            "resources": SMALL,
+            "resources": NODE,
         },
         "postgresql": {
             "deploy": False,
             "host": POSTGRES.host,
             "port": POSTGRES.port,
-            "auth": {
-                "username": DATABASE,
-                "database": DATABASE,
-                "existingSecret": STORES,
-                "secretKeys": {"userPasswordKey": "password"},
-            },
+            "auth": {"existingSecret": STORES},  # the chart's database, user and key have the names of ours
         },
         "redis": {
             "auth": {
                 "existingSecret": name,
                 "existingSecretPasswordKey": "valkey",
                 "usersExistingSecret": name,
-                "aclUsers": {"default": {"permissions": "~* &* +@all", "passwordKey": "valkey"}},
+                "aclUsers": {"default": {"passwordKey": "valkey"}},
             },
             "podAnnotations": restarting,
             "resources": SMALL,
@@ -141,11 +139,10 @@ def langfuse_values(restarting: Mapping[str, Any]) -> dict[str, Any]:
         "clickhouse": {
             "auth": {"existingSecret": name, "existingSecretKey": "clickhouse"},
             "keeper": {"replicas": 1},  # on one node a quorum of three is lost together
-            "cluster": {"storage": {"size": "50Gi"}},
+            "cluster": {"storage": {"size": "50Gi"}, "resources": SERVER},
         },
         "s3": {
             "deploy": False,
-            "bucket": "langfuse",
             "endpoint": OBJECTS.url,
             "region": "us-east-1",
             "accessKeyId": _reference(f"{STORES}-objects", OBJECTS_ID.key, "secretKeyRef"),

@@ -19,6 +19,7 @@ from infra.pulumi.names import (
     SecretKey,
 )
 from infra.pulumi.parts.admission import change_pods
+from infra.pulumi.parts.hub import hub_token
 from infra.pulumi.parts.secret import copied_secret
 from infra.pulumi.parts.site import Site
 from infra.pulumi.parts.workload import Limits, Pod, claim, claimed, container, template
@@ -71,6 +72,7 @@ class Learning(pulumi.ComponentResource):
         if traces is not None:
             names = dict(zip(map(key, RECORD_KEYS), (LANGFUSE_PUBLIC.key, LANGFUSE_SECRET.key), strict=True))
             copied_secret(site, traces, RECORDS_SECRET, SPACE, names, mine)
+        hub_token(site, SPACE, mine)
         workspace = claim(site, WORKSPACE_CLAIM, SPACE, site.settings.storage.workspace, mine)
         self._hand_over(pulumi.ResourceOptions(parent=self, depends_on=[workspace], delete_before_replace=True))
         if site.settings.stages_see_card:

@@ -7,6 +7,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from infra.pulumi.names import MLFLOW, RUNTIME_CLASS, Namespace, Priority
+from infra.pulumi.parts.hub import downloads_with_token
 from infra.pulumi.parts.site import Site
 from infra.pulumi.settings import in_bytes
 from ml.serving import (
@@ -32,10 +33,11 @@ class Models(pulumi.ComponentResource):
     def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("codeintel:platform:Models", "models", None, opts)
         self.site, mine = site, pulumi.ResourceOptions(parent=self)
-        runtime = self._object(vllm_runtime(VllmArgs(site.image("vllm"), Namespace.MODELS)), mine)
+        runtime = self._object(vllm_runtime(VllmArgs(site.image(image_name(site)), Namespace.MODELS)), mine)
+        token = downloads_with_token(site, Namespace.MODELS, mine)
         kept = model_cache(cache_args(site)) if site.settings.caches_models else []
         caches = [self._object(each, mine) for each in kept]
-        after = pulumi.ResourceOptions(parent=self, depends_on=[runtime, *caches])
+        after = pulumi.ResourceOptions(parent=self, depends_on=[runtime, *caches, *token])
         self._object(production_model(production_args(site)), pulumi.ResourceOptions.merge(after, REPLACED))
         self._object(autoscaling_model(autoscaling_args(site)), after)
         self.register_outputs({})
@@ -52,11 +54,16 @@ class Models(pulumi.ComponentResource):
         )
 
 
-def placement(site: Site, gpus: int, priority: str, cpu: str = "2", memory: str = "24Gi") -> Placement:
-    """Return a model's placement: on the GPU node with its slices, or on any node's CPU."""
+def image_name(site: Site) -> str:
+    """Return the vLLM image of this stack: CUDA's does not start without a GPU."""
+    return "vllm" if site.settings.has_gpu else "vllm-cpu"
+
+
+def placement(site: Site, gpus: int, priority: str) -> Placement:
+    """Return a model's placement: on the GPU node with its slices, or on any node's CPU, for a model of its size."""
     if site.settings.has_gpu:
-        return Placement(gpus, cpu, memory, priority, runtime_class=RUNTIME_CLASS)
-    return Placement(0, node_selector={}, tolerated_taints=(), runtime_class=None, memory="8Gi")
+        return Placement(gpus, priority_class=priority, runtime_class=RUNTIME_CLASS)
+    return Placement(0, cpu="1", memory="4Gi", node_selector={}, tolerated_taints=(), runtime_class=None)
 
 
 def production_args(site: Site) -> ProductionArgs:
@@ -79,7 +86,9 @@ def autoscaling_args(site: Site) -> AutoscalingArgs:
     models = site.settings.models
     return AutoscalingArgs(
         base=models.autoscaling_base,
-        placement=placement(site, 1, Priority.AUTOSCALING, cpu="1", memory="4Gi"),
+        placement=replace(
+            placement(site, 1, Priority.AUTOSCALING), cpu="500m", memory="4Gi" if site.settings.has_gpu else "3Gi"
+        ),
         weights=in_bytes(models.autoscaling_size),
         cards=site.settings.gpu.shared,
         namespace=Namespace.MODELS,
@@ -94,5 +103,5 @@ def cache_args(site: Site) -> CacheArgs:
         models.name: (models.base, models.size),
         "autoscaling-test": (models.autoscaling_base, models.autoscaling_size),
     }
-    args = CacheArgs(kept, site.settings.storage.model_cache)
+    args = CacheArgs(kept, site.settings.storage.model_cache, with_token=models.token is not None)
     return args if site.settings.has_gpu else replace(args, node_selector={}, group="nodes")

@@ -22,8 +22,10 @@ from infra.pulumi.names import (
 from infra.pulumi.parts.chart import release
 from infra.pulumi.parts.gate import Gate
 from infra.pulumi.parts.namespace import GuardedNamespace
-from infra.pulumi.parts.secret import checksum, generated_secret, keys
+from infra.pulumi.parts.secret import checksum, encoded, generated_secret, keys, secret
 from infra.pulumi.parts.site import ROOT, Site
+from infra.pulumi.receivers import alertmanager_config
+from infra.pulumi.settings import in_bytes
 
 KINDS = tuple(f"{kind}.monitoring.coreos.com" for kind in ("prometheusrules", "servicemonitors", "podmonitors"))
 SAMPLE = {
@@ -32,7 +34,9 @@ SAMPLE = {
     "metadata": {"name": "sample", "namespace": Namespace.GATES},
     "spec": {"groups": [{"name": "sample", "rules": [{"alert": "Sample", "expr": "vector(0) > 1"}]}]},
 }
-EVERYWHERE: dict[str, Any] = {}  # an empty selector matches every namespace and object
+# k3s runs these in its own process, and kubeadm binds them to the loopback: their alerts would fire for ever.
+NOT_SCRAPED = ("kubeControllerManager", "kubeScheduler", "kubeProxy", "kubeEtcd")
+ALERTMANAGER_CONFIG, CONFIG = "alertmanager", "alertmanager.yaml"
 
 
 class Observability(pulumi.ComponentResource):
@@ -53,8 +57,10 @@ class Observability(pulumi.ComponentResource):
             rotation=site.settings.rotation.observability,
             fixed={"admin-user": "admin"},
         )
-        after = pulumi.ResourceOptions(parent=self, depends_on=[space, login])
-        values = stack_values()
+        config = {CONFIG: json.dumps(alertmanager_config(site.settings.alerts), indent=1)}  # YAML's subset
+        routes = secret(site, Namespace.MONITORING, ALERTMANAGER_CONFIG, encoded(config), inside)
+        after = pulumi.ResourceOptions(parent=self, depends_on=[space, login, routes])
+        values = stack_values(site)
         values["grafana"]["podAnnotations"] = checksum([login])  # without a volume, it takes the password at each start
         stack = release(site, "kube-prometheus-stack", Namespace.MONITORING, values, after, name="monitoring")
         gate = Gate(site, "monitoring", KINDS, [SAMPLE], pulumi.ResourceOptions(parent=self, depends_on=[stack]))
@@ -138,37 +144,59 @@ def monitored() -> dict[str, tuple[str, dict[str, str], dict[str, Any]]]:
     }
 
 
-def stack_values() -> dict[str, Any]:
+def stack_values(site: Site) -> dict[str, Any]:
     """Return the chart's values: all rules and monitors of the cluster are selected; no password is included."""
     small = {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
     large = {"requests": {"cpu": "200m", "memory": "1Gi"}, "limits": {"cpu": "2", "memory": "3Gi"}}
-    prometheus = {
-        **{f"{kind}Selector": EVERYWHERE for kind in ("rule", "serviceMonitor", "podMonitor", "probe")},
-        **{f"{kind}NamespaceSelector": EVERYWHERE for kind in ("rule", "serviceMonitor", "podMonitor", "probe")},
-        "retention": "30d",
-        "resources": large,
-    }
     return {
         "fullnameOverride": "monitoring",
-        "prometheus": {"prometheusSpec": prometheus},
+        "prometheus": {"prometheusSpec": {**selects_everything(), **keeps(site), "resources": large}},
         "prometheusOperator": {"resources": small},
-        "alertmanager": {"alertmanagerSpec": {"resources": small}},
+        "alertmanager": {"alertmanagerSpec": _alertmanager(site, small)},
         "kube-state-metrics": {"resources": small},
         "prometheus-node-exporter": {"resources": small},
+        **{part: {"enabled": False} for part in NOT_SCRAPED},
         "grafana": {
-            "fullnameOverride": "monitoring-grafana",
-            "admin": {
-                "existingSecret": GRAFANA_ADMIN.secret,
-                "userKey": "admin-user",
-                "passwordKey": GRAFANA_ADMIN.key,
-            },
+            "admin": {"existingSecret": GRAFANA_ADMIN.secret},
             "resources": small,
-            "sidecar": {
-                "dashboards": {"enabled": True, "label": "grafana_dashboard", "searchNamespace": "ALL"},
-                "resources": small,
-            },
+            "sidecar": {"resources": small},
             "grafana.ini": {"analytics": {"reporting_enabled": False, "check_for_updates": False}},
         },
+    }
+
+
+def selects_everything() -> dict[str, bool]:
+    """Return the values that select every rule and monitor, and not only those with the release's label.
+
+    An empty selector would not do: to the chart it is the same as none, and it puts the label in.
+    """
+    kinds = ("rule", "serviceMonitor", "podMonitor", "probe", "scrapeConfig")
+    return {f"{kind}SelectorNilUsesHelmValues": False for kind in kinds}
+
+
+def keeps(site: Site) -> dict[str, Any]:
+    """Return the values that keep the metrics of thirty days on a volume, or as many as it holds."""
+    size, disk = site.settings.storage.metrics, site.settings.storage.class_name
+    claim: dict[str, Any] = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}
+    if disk:
+        claim["storageClassName"] = disk
+    return {
+        "retention": "30d",
+        "retentionSize": f"{int(0.85 * in_bytes(size)) >> 20}MiB",  # the rest is for the write-ahead log
+        "storageSpec": {"volumeClaimTemplate": {"spec": claim}},
+    }
+
+
+def _alertmanager(site: Site, resources: dict[str, Any]) -> dict[str, Any]:
+    """Return Alertmanager's specification: our configuration, and a volume for silences and what was sent already."""
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": site.settings.storage.silences}}}
+    if site.settings.storage.class_name:
+        claim["storageClassName"] = site.settings.storage.class_name
+    return {
+        "useExistingSecret": True,
+        "configSecret": ALERTMANAGER_CONFIG,
+        "storage": {"volumeClaimTemplate": {"spec": claim}},
+        "resources": resources,
     }
 
 
@@ -178,6 +206,5 @@ def exporter_values() -> dict[str, Any]:
         "runtimeClassName": RUNTIME_CLASS,
         "nodeSelector": {"nvidia.com/gpu.present": "true"},
         "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}],
-        "serviceMonitor": {"enabled": True},
         "resources": {"requests": {"cpu": "50m", "memory": "256Mi"}, "limits": {"cpu": "500m", "memory": "1Gi"}},
     }

@@ -35,8 +35,8 @@ class Pipelines(pulumi.ComponentResource):
             self._password("mysql-secret", "password", {"username": "root"}, inside, _root_sql),
             self._password("mlpipeline-minio-artifact", "secretkey", {"accesskey": "pipelines"}, inside),
         ]
-        restarting = [_restarting(checksum(passwords))]
-        whole = self._directory("platform-agnostic", ".", [gate, *passwords], restarting)
+        restarts = [restarting(checksum(passwords))]
+        whole = self._directory("platform-agnostic", ".", [gate, *passwords], restarts)
         after = pulumi.ResourceOptions(parent=self, depends_on=[whole])
         Gate(site, "pipelines-run", (), [], after, runs=[Namespace.PIPELINES])
         self.register_outputs({})
@@ -77,7 +77,7 @@ def _root_sql(passwords: Mapping[str, str]) -> dict[str, str]:
     return {"root.sql": "\n".join([*lines, "GRANT ALL ON *.* TO 'root'@'%' WITH GRANT OPTION;", ""])}
 
 
-def _restarting(annotations: Mapping[str, pulumi.Input[str]]) -> pulumi.ResourceTransform:
+def restarting(annotations: Mapping[str, pulumi.Input[str]]) -> pulumi.ResourceTransform:
     """Return a transform that annotates the servers which read a password only at their start."""
 
     def annotate(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:

@@ -9,9 +9,11 @@ import pulumi_kubernetes as k8s
 from infra.pulumi.names import MODEL_CACHE_CLAIM, RUNTIME_CLASS, WORKSPACE_CLAIM, Namespace, Priority
 from infra.pulumi.parts.chart import release
 from infra.pulumi.parts.gate import Gate
+from infra.pulumi.parts.hub import hub_token
 from infra.pulumi.parts.namespace import GuardedNamespace
 from infra.pulumi.parts.site import Site
 from infra.pulumi.parts.workload import claim
+from infra.pulumi.versions import versions
 from ml.training.runtime import RuntimeArgs, training_runtime
 
 KINDS = ("trainjobs.trainer.kubeflow.org", "trainingruntimes.trainer.kubeflow.org", "jobsets.jobset.x-k8s.io")
@@ -41,6 +43,7 @@ class CodeRuntime(pulumi.ComponentResource):
         sizes = site.settings.storage
         for name, size in ((MODEL_CACHE_CLAIM, sizes.model_cache), (WORKSPACE_CLAIM, sizes.workspace)):
             claim(site, name, Namespace.ASSISTANT, size, mine)
+        hub_token(site, Namespace.ASSISTANT, mine)
         runtime = code_runtime(site)
         k8s.apiextensions.CustomResource(
             "code-runtime",
@@ -56,7 +59,9 @@ class CodeRuntime(pulumi.ComponentResource):
 def controller_values() -> dict[str, object]:
     """Return the chart's values; ours is the only runtime."""
     small = {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
-    return {"manager": {"resources": small}, "runtimes": {"defaultEnabled": False}}
+    jobset = versions().images["jobset"]  # the chart names a moving tag of a registry for tests
+    image = {"repository": jobset.repository, "tag": jobset.tag, "pullPolicy": "IfNotPresent"}
+    return {"manager": {"resources": small}, "jobset": {"image": image, "controller": {"resources": small}}}
 
 
 def code_runtime(site: Site) -> dict[str, Any]:

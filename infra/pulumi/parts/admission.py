@@ -7,6 +7,15 @@ from infra.pulumi.names import APP_LABEL, NAMESPACE_LABEL
 from infra.pulumi.parts.site import Site
 
 
+def appended(name: str, value: str) -> str:
+    """Return a patch that appends a value to a list of the pod's specification, or starts it."""
+    place = f"/spec/{name}"
+    return (
+        f'has(object.spec.{name}) ? [JSONPatch{{op: "add", path: "{place}/-", value: {value}}}]'
+        f' : [JSONPatch{{op: "add", path: "{place}", value: [{value}]}}]'
+    )
+
+
 def change_pods(
     site: Site, name: str, patch: str, opts: pulumi.ResourceOptions, namespace: str, app: str | None = None
 ) -> None:

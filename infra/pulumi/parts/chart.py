@@ -42,10 +42,3 @@ def _address(chart: Chart) -> str:
 
 def _repository(chart: Chart) -> k8s.helm.v3.RepositoryOptsArgs | None:
     return None if chart.repository.startswith("oci:") else k8s.helm.v3.RepositoryOptsArgs(repo=chart.repository)
-
-
-def private_image(site: Site, name: str) -> dict[str, str]:
-    """Return an image as a chart's `repository` and `tag` values, with the mirror's prefix if set."""
-    image, registry = versions().images[name], site.settings.mirror.registry
-    repository = f"{registry}/{image.repository}" if registry else image.repository
-    return {"repository": repository, "tag": image.tag}

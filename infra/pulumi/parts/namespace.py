@@ -5,9 +5,13 @@ from typing import Literal
 import pulumi
 import pulumi_kubernetes as k8s
 
+from infra.pulumi.names import PULL_SECRET
+from infra.pulumi.parts.admission import appended, change_pods
+from infra.pulumi.parts.secret import encoded, secret
 from infra.pulumi.parts.site import Site
 from infra.pulumi.parts.traffic import network_policies
 
+PULL = appended("imagePullSecrets", f'Object.spec.imagePullSecrets{{name: "{PULL_SECRET}"}}')
 Level = Literal["restricted", "baseline", "privileged"]
 
 
@@ -20,5 +24,14 @@ class GuardedNamespace(pulumi.ComponentResource):
         self.namespace = k8s.core.v1.Namespace(
             name, metadata=site.meta(name, labels=levels), opts=pulumi.ResourceOptions(parent=self)
         )
-        network_policies(site, name, pulumi.ResourceOptions(parent=self, depends_on=[self.namespace]))
+        inside = pulumi.ResourceOptions(parent=self, depends_on=[self.namespace])
+        network_policies(site, name, inside)
+        if site.settings.mirror.pull_secret:
+            self._pull(site, name, site.settings.mirror.pull_secret.get_secret_value(), inside)
         self.register_outputs({})
+
+    def _pull(self, site: Site, name: str, config: str, opts: pulumi.ResourceOptions) -> None:
+        """Give each pod, those of charts and controllers too, the credentials of the registry."""
+        data = encoded({".dockerconfigjson": config})
+        secret(site, name, PULL_SECRET, data, opts, "kubernetes.io/dockerconfigjson")
+        change_pods(site, f"codeintel-pull-{name}", PULL, opts, name)

@@ -58,7 +58,7 @@ def generated_secret(
     }
 
     def whole(values: Mapping[str, str]) -> dict[str, str]:
-        return _encoded({**values, **(fixed or {}), **(rendered(values) if rendered else {})})
+        return encoded({**values, **(fixed or {}), **(rendered(values) if rendered else {})})
 
     return secret(site, namespace, name, pulumi.Output.all(**kept).apply(whole), opts)
 
@@ -121,7 +121,8 @@ def _kept(name: str, make: Callable[[], str], rotation: str, opts: pulumi.Resour
     return stash.output
 
 
-def _encoded(values: Mapping[str, str]) -> dict[str, str]:
+def encoded(values: Mapping[str, str]) -> dict[str, str]:
+    """Return values as a Secret's data."""
     return {name: b64encode(value.encode()).decode() for name, value in values.items()}
 
 

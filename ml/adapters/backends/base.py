@@ -20,10 +20,11 @@ DEPLOY = "deploy the right one with `codeintel promote`; until then only the bas
 class Backend(ABC):
     """An LLM backend: open the chat model; validate, offer and install adapters.
 
-    `name` is the value of the setting `llm` that selects it.
+    `name` is the value of the setting `llm` that selects it; `is_local` whether its model is a file on this machine.
     """
 
     name: ClassVar[str]
+    is_local: ClassVar[bool] = False
     takes_adapters: ClassVar[bool] = True
 
     def __init__(self, settings: "Settings") -> None:
@@ -33,6 +34,11 @@ class Backend(ABC):
     def artifact(self) -> str:
         """Artifact path of the pointer that `install` publishes for this backend."""
         return published_path(f"{self.name}.json")
+
+    @property
+    @abstractmethod
+    def chosen(self) -> str:
+        """The model that the settings choose: its name in the catalogue, its file, its name at an endpoint; "" for none."""
 
     @abstractmethod
     def open(self, adapter: "Adapter | None" = None) -> "Llm | None":

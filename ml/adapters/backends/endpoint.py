@@ -28,14 +28,14 @@ class Endpoint(Backend):
     name: ClassVar[str] = "openai"
 
     @property
-    def model(self) -> str:
+    def chosen(self) -> str:
         """The base model's name at the endpoint."""
         return self._settings.llm_model or ""
 
     def open(self, adapter: Adapter | None = None) -> Llm:
         """Return the LLM, with or without an adapter, without contacting the endpoint."""
         settings, url = self._settings, self._settings.llm_url or ""
-        model = adapter.model if adapter else self.model
+        model = adapter.model if adapter else self.chosen
 
         @cache  # creating the TLS context takes longer than an answer
         def open_chat(timeout: float | None = None) -> "BaseChatModel":
@@ -45,7 +45,7 @@ class Endpoint(Backend):
             return EndpointChatModel.at(url, model, self._key(), wait, settings.llm_retries, rest)
 
         return Llm(
-            name=name_with(self.model, adapter),
+            name=name_with(self.chosen, adapter),
             place=url,
             trusted=True,
             context=ENDPOINT_CONTEXT,
@@ -75,8 +75,8 @@ class Endpoint(Backend):
         label = f"adapter {pointer.version}"
         if not pointer.model:
             raise AdapterError(f"{label} was deployed for llama.cpp, not for an endpoint", DEPLOY)
-        if pointer.base_model != self.model:
-            raise AdapterError(f"{label} is for another base model: {pointer.base_model}, not {self.model}", DEPLOY)
+        if pointer.base_model != self.chosen:
+            raise AdapterError(f"{label} is for another base model: {pointer.base_model}, not {self.chosen}", DEPLOY)
         return Adapter(label, pointer.system, pointer.prompt, model=pointer.model)
 
     def read_candidate(self, file: Path) -> Adapter:
@@ -104,7 +104,7 @@ class Endpoint(Backend):
             pointer = Pointer(
                 version=version.number,
                 run_id=version.run_id,
-                base_model=self.model,
+                base_model=self.chosen,
                 base_digest=base.digest,
                 digest=file_digest(adapter / WEIGHTS),
                 system=system,

@@ -15,7 +15,7 @@ from ml.atomic import PART
 from ml.errors import AdapterError, ModelError
 from ml.llm.gguf import read_about, read_model
 from ml.llm.model import Adapter, Llm, name_with
-from ml.llm.weights import embedded_weights
+from ml.llm.models.folder import DEFAULT, ModelFolder
 from ml.private import private_folder
 from ml.training.base_model import BaseModel, file_digest, open_base_model
 from ml.training.result import WEIGHTS, texts_of
@@ -33,17 +33,24 @@ class LlamaCpp(Backend):
     """The setting llm="embedded"."""
 
     name: ClassVar[str] = "embedded"
+    is_local: ClassVar[bool] = True
 
     @property
     def weights(self) -> str:
-        """The base model's GGUF file. Raise ModelError if none is set or installed."""
-        return self._settings.llm_model or str(embedded_weights())
+        """The base model's GGUF file, checked. Raise ModelError if it is missing, or not what the catalogue says."""
+        return ModelFolder(self._settings).weights(self._settings.llm_model)
+
+    @property
+    def chosen(self) -> str:
+        """The base model's name in the catalogue, or its GGUF file."""
+        return self._settings.llm_model or DEFAULT
 
     def open(self, adapter: Adapter | None = None) -> Llm:
         """Return the LLM, with or without an adapter. Raise ModelError if its file can't be read."""
         file = read_model(self.weights)
         context = min(file.context or CONTEXT, CONTEXT)
         lora = adapter.path if adapter else ""
+        models = ModelFolder(self._settings)
         default, trusted = self._settings.llm_timeout, self._settings.llm_trusted_parameters * 1e9
 
         def open_chat(timeout: float | None = None) -> "BaseChatModel":
@@ -54,7 +61,10 @@ class LlamaCpp(Backend):
         def load() -> object:
             from ml.llm.runtime import runtime
 
-            return runtime(file.path, context, lora)
+            loaded = runtime(file.path, context, lora)
+            if models.speed(file.path) is None:
+                models.keep_speed(file.path, loaded.measure(default))
+            return loaded
 
         return Llm(
             name=name_with(file.name, adapter),
@@ -65,6 +75,7 @@ class LlamaCpp(Backend):
             load=load,
             model=file.name,
             adapter=adapter,
+            speed=lambda: models.speed(file.path),
         )
 
     def check_reachable(self, llm: Llm) -> None:

@@ -21,6 +21,11 @@ class NoLlm(Backend):
     name: ClassVar[str] = "none"
     takes_adapters: ClassVar[bool] = False
 
+    @property
+    def chosen(self) -> str:
+        """No model: ""."""
+        return ""
+
     def open(self, adapter: "Adapter | None" = None) -> None:
         """Return None: there is no LLM."""
 

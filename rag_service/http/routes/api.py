@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
+from ml.adapters.models import list_models
 from ml.errors import SourceError
 from ml.index.chunk import numbered_lines
 from rag_service import wire
@@ -19,6 +20,7 @@ from rag_service.http.routes.forms import (
     ErrorOut,
     FeedbackRequest,
     FileOut,
+    ModelOut,
     RepositoryOut,
     SearchRequest,
     SearchResult,
@@ -66,6 +68,12 @@ async def search(body: SearchRequest, service: Served, executor: Lanes, asker: A
 def repos(service: Served) -> list[dict[str, Any]]:
     """List the indexed repositories and how fresh they are."""
     return [asdict(repo) | {"central_symbols": service.key_symbols.of(repo)} for repo in service.repositories()]
+
+
+@router.get("/models", response_model=list[ModelOut])
+def models(service: Served) -> list[dict[str, Any]]:
+    """List the language models: which one answers, and which others there are. `codeintel model` changes it."""
+    return [asdict(model) for model in list_models(service.settings)]
 
 
 @router.get("/file", response_model=FileOut, responses={404: {"model": ErrorOut, "description": "no such file"}})

@@ -88,6 +88,35 @@ class RepositoryOut(BaseModel):
     central_symbols: list[str]
 
 
+class SpeedOut(BaseModel):
+    """The tokens a second that a model reads of a prompt, and writes."""
+
+    reading: float
+    writing: float
+
+
+class ModelOut(BaseModel):
+    """A model that is on the service's machine, or could be pulled there; sizes are in bytes, 0 where they are unknown.
+
+    The one `in_use` either `writes` the answers or only adds sentences to them.
+    """
+
+    name: str
+    title: str
+    licence: str
+    context: int
+    size: int
+    memory: int
+    origins: list[str]
+    sha256: str
+    pulled: int
+    is_here: bool
+    in_use: bool
+    fits: bool
+    writes: bool
+    speed: SpeedOut | None
+
+
 class FileOut(BaseModel):
     """A stored file, secrets redacted: each line a list of [class, text] spans; lines that are not stored are empty."""
 

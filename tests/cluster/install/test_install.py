@@ -5,12 +5,23 @@ One node like the one that Terraform makes takes every pod. A gate waits here as
 
 import base64
 
+import pytest
+from pydantic.alias_generators import to_camel
+
 from infra.policy import rules
 from infra.policy.accepted import ACCEPTED, source_of
+from infra.pulumi.settings import Components
 from infra.pulumi.versions import FILE, versions
 from testbed.codeintel.install_cluster import troubles
 from testbed.pulumi.mirror import at_version
+from testbed.pulumi.rendered import stack_config
 from tests.cluster.install.conftest import ASSISTANT, CHART, Installed
+
+ALWAYS = "langfuse"  # of the components that are turned off in turn; the others take a preview each
+COMPONENTS = [
+    pytest.param(name, marks=[] if name == ALWAYS else [pytest.mark.nightly])
+    for name in map(to_camel, Components.model_fields)
+]
 
 
 def test_all_of_it_goes_up_as_the_preview_said(installed: Installed) -> None:
@@ -68,6 +79,16 @@ def test_a_changed_setting_changes_what_it_names(installed: Installed) -> None:
         installed.configure()
         installed.stack.up()
     assert changes == {("assistant", "update")}
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_a_component_that_is_turned_off_would_be_deleted(installed: Installed, component: str) -> None:
+    installed.configure(components={**stack_config("gpu")["codeintel:components"], component: False})
+    try:
+        changes = installed.stack.preview().changes
+    finally:
+        installed.configure()
+    assert "delete" in {step.operation for step in changes}
 
 
 def test_a_chart_is_upgraded_from_its_previous_version(installed: Installed) -> None:

@@ -4,6 +4,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from infra.pulumi.components.card import PRIORITIES
+from infra.pulumi.names import RUNTIME_CLASS, Namespace, Priority
+from ml.pipelines.names import STAGE
 from ml.training.runtime import SLICES
 from testbed.codeintel.install_cluster import NODE
 from testbed.kubernetes.api import Api, Object, RefusedError
@@ -11,6 +14,23 @@ from testbed.kubernetes.simulated_nodes import GPU
 from testbed.kubernetes.workloads import placed, pod, waits
 from tests.cluster.install.conftest import Installed
 from tests.cluster.test_admission import may
+
+
+def test_a_training_stage_gets_the_cards_runtime_and_its_class(installed: Installed, api: Api) -> None:
+    assert installed.live("MutatingAdmissionPolicy", "codeintel-stages-see-the-card")
+    stage = pod("stage", Namespace.PIPELINES, slices=SLICES)
+    stage["metadata"]["labels"]["app.kubernetes.io/name"] = STAGE
+    other = pod("other", Namespace.PIPELINES)
+    other["metadata"]["labels"]["app.kubernetes.io/name"] = STAGE
+
+    def settled() -> bool:  # a policy is in force a moment after it was created
+        return "priorityClassName" in api.apply(stage, dry_run=True)["spec"]
+
+    api.wait("the policy", settled)
+    spec = api.apply(stage, dry_run=True)["spec"]
+    assert (spec["priorityClassName"], spec["priority"]) == (Priority.TRAINING, PRIORITIES[Priority.TRAINING])
+    assert spec["runtimeClassName"] == RUNTIME_CLASS
+    assert "priorityClassName" not in api.apply(other, dry_run=True)["spec"]
 
 
 def model_pod(installed: Installed, name: str, number: int = 0) -> Object:

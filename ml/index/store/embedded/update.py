@@ -11,7 +11,7 @@ from ml.index.store.base import NOTHING, EncodedChunk, Repository
 from ml.index.store.embedded.build_shard import Job, build_shard
 from ml.index.store.embedded.edge import SHARDS, EdgeStore, remove_other_shards
 from ml.index.store.embedded.files import disk_errors
-from ml.index.store.embedded.lock import WriterLock
+from ml.index.store.embedded.lock import writer_lock
 from ml.index.store.embedded.manifest import FileRecord, Manifest, complete_record, write_manifest
 from ml.index.store.embedded.staging import Staging, staging_path
 from ml.index.store.points import check_vectors
@@ -27,7 +27,7 @@ class EdgeUpdate:
         self._version = index_version
         with disk_errors(store.folder):
             private_folder(store.folder)
-            self._lock = WriterLock(store.folder)
+            self._lock = writer_lock(store.folder)
             try:
                 self._open()
             except BaseException:

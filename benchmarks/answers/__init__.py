@@ -1,0 +1,1 @@
+"""Quality of answers: `python -m benchmarks.answers`."""
