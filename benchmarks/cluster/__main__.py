@@ -1,23 +1,23 @@
-"""Time the test cluster: start, the platform's whole program, a second run, teardown; and real nodes.
+"""Time the test cluster: the whole platform by Pulumi's engine (up, a second up, destroy); and real nodes.
 
-python -m benchmarks.cluster [--nodes]
+MIRROR=FOLDER python -m benchmarks.cluster [--nodes]
 """
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
 
 from testbed.build import CACHE, PARTS, build
-from testbed.kubernetes.api import Api, Object
-from testbed.kubernetes.control_plane import ControlPlane
-from testbed.kubernetes.crds import arrivals
+from testbed.codeintel.install_cluster import install_cluster
 from testbed.machines.network import remove_cable
 from testbed.machines.real_cluster import RealCluster
 from testbed.processes import run_folder
-from testbed.pulumi.double import Double
-from tests.infra.recorder import program
+from testbed.pulumi.engine import Stack
+from testbed.pulumi.mirror import given_mirror, locked_by, prepared_mirror
+from testbed.pulumi.rendered import stack_config
 
 
 @contextmanager
@@ -25,39 +25,26 @@ def timed(what: str) -> Iterator[None]:
     """Print how long the block takes."""
     start = time.perf_counter()
     yield
-    click.echo(f"{what:<50} {time.perf_counter() - start:7.2f} s")
+    tell(what, start)
 
 
-def control_plane() -> None:
-    """Time the control plane and the platform on it; of charts, only the definitions are installed."""
-    with run_folder(CACHE / "runs", lambda: False, remove_cable) as folder:
-        plane = ControlPlane(folder)
-        with timed("control plane, from cached binaries to ready"):
-            plane.start()
-        try:
-            platform(Double(Api(plane.kubeconfig), arrivals=arrivals()))
-        finally:
-            plane.stop()
+def tell(what: str, start: float) -> None:
+    """Print the seconds since a start."""
+    click.echo(f"{what:<60} {time.perf_counter() - start:7.2f} s")
 
 
-def platform(double: Double) -> None:
-    """Time the program of the stack `gpu` with every component."""
-    whole = program(awaitReady=False)
-    with timed("the platform's program, every component"):
-        first = double.up(whole).objects
-    click.echo(f"{'its objects':<50} {len(first):7}")
-    with timed("the same again"):
-        again = double.up(whole).objects
-    changed = sum(version(one) != version(other) for one, other in zip(first, again, strict=True))
-    click.echo(f"{'objects that the second run changed':<50} {changed:7}")
-    with timed("destroy, until the last is gone"):
-        double.destroy()
-
-
-def version(thing: Object) -> tuple[object, ...]:
-    """Return an object's identity and generation; a status written by a controller is not the program's change."""
-    meta = thing["metadata"]
-    return thing["kind"], meta["name"], meta.get("generation") or "status" in thing or meta["resourceVersion"]
+def platform(mirror: Path) -> None:
+    """Time the stack `gpu` with every component, by Pulumi's engine and provider, from the charts of a mirror."""
+    with prepared_mirror(mirror) as folder, locked_by(folder), run_folder(CACHE / "runs", lambda: False) as run:
+        begun = time.perf_counter()
+        with install_cluster(run) as api:
+            tell("control plane and a simulated node, from cached binaries", begun)
+            stack = Stack(run / "stack", api.kubeconfig)
+            stack.configure({**stack_config("gpu"), "codeintel:mirror": {"folder": str(folder)}})
+            for name in ("preview", "up", "up", "refresh", "destroy"):
+                with timed(f"pulumi {name}"):
+                    done = getattr(stack, name)()
+                click.echo(f"  {', '.join(f'{number} {what}' for what, number in done.counts.items())}")
 
 
 def nodes() -> None:
@@ -75,9 +62,13 @@ def nodes() -> None:
 @click.option("--nodes", "with_nodes", is_flag=True, help="Also start two real nodes (root).")
 def main(with_nodes: bool) -> None:
     """Build what is missing, which is not timed, then measure."""
-    for name in ("etcd", "control-plane", *(("node", "coredns") if with_nodes else ())):
+    programs = ("etcd", "control-plane", "kwok", "kubectl", "kustomize", "pulumi", "pulumi-kubernetes")
+    for name in (*programs, *(("node", "coredns") if with_nodes else ())):
         build(PARTS[name])
-    control_plane()
+    if mirror := given_mirror():
+        platform(mirror)
+    else:
+        click.echo("the platform is not timed: MIRROR names no folder of charts", err=True)
     if with_nodes:
         nodes()
 

@@ -1,36 +1,32 @@
-"""One run of a Pulumi program in this process: the SDK's calls to the engine are answered from a real cluster."""
+"""One run of a Pulumi program in this process, without an engine or a cluster: what it registers is recorded.
+
+Each resource is returned as requested; charts and manifests are recorded as they are. The real engine: engine.py.
+"""
 
 import asyncio
 import contextvars
-import hashlib
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pulumi.output import Unknown
 from pulumi.runtime import mocks, rpc, set_all_config
 from pulumi.runtime.settings import configure
 from pulumi.runtime.stack import run_in_stack
 
-from testbed.errors import ClusterError
-from testbed.kubernetes.api import Api, Object, RefusedError, condition
+from testbed.kubernetes.api import Object
 from testbed.kubernetes.manifests import read_objects
-from testbed.pulumi.state import CHARTS, MANIFESTS, Resource, State
+from testbed.pulumi.state import Resource, State
 
-MANAGER = "pulumi-kubernetes-double"
 STASH = "pulumi:index:Stash"
-Arrivals = Mapping[str, Sequence[Object]]
 
 
 class Run(mocks.Mocks):
-    """One run of a program: Pulumi's SDK calls it for each resource, from several threads."""
+    """One run of a program after another's state: Pulumi's SDK calls it for each resource, from several threads."""
 
-    def __init__(self, api: Api, arrivals: Arrivals, before: State, dry_run: bool) -> None:
-        self.api, self.arrivals, self.before, self.dry_run = api, arrivals, before, dry_run
-        self.state = State()
-        self.plan: dict[str, str] = {}
+    def __init__(self, before: State | None = None) -> None:
+        self.before, self.state = before or State(), State()
         self.lock = threading.Lock()
         self.monitor = _Monitor(self)
 
@@ -42,7 +38,7 @@ class Run(mocks.Mocks):
     def _run(self, program: Callable[[], None], project: str, stack: str, settings: dict[str, str]) -> None:
         features = set(self.monitor.GetDeploymentInfo(None).supportedFeatures)  # type: ignore[no-untyped-call]
         engine = mocks.MockEngine(None)
-        known = {"project": project, "stack": stack, "dry_run": self.dry_run, "organization": None, "callbacks": None}
+        known = {"project": project, "stack": stack, "dry_run": False, "organization": None, "callbacks": None}
         configure(mocks.MockSettings(monitor=self.monitor, monitor_features=features, engine=engine, **known))  # type: ignore[no-untyped-call]
         set_all_config(settings)
         asyncio.run(_run_quietly(program))
@@ -52,24 +48,14 @@ class Run(mocks.Mocks):
         return dict(args.args), None
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, Object]:
-        """Create one resource in the cluster and return its id and outputs."""
+        """Record one resource and return its id and outputs."""
         here = self.monitor.current
         inputs = self._unchanged(here, _plain(args.inputs))
-        resource = Resource(
-            here.urn, args.typ, args.name, inputs, here.needs, parent=here.parent, kept=here.kept, trigger=here.trigger
-        )
-        if args.resource_id and args.typ.startswith("kubernetes:"):
-            identity, outputs = self._read(resource, args.resource_id)
-        elif args.typ.startswith((*CHARTS, MANIFESTS)):
-            identity, outputs = self._arrive(resource)
-        elif args.typ.startswith("kubernetes:"):
-            identity, outputs = self._apply(resource)
-        else:
-            identity, outputs = self._other(resource)
-        resource.outputs = outputs
+        resource = Resource(here.urn, args.typ, args.name, inputs, here.needs, parent=here.parent, trigger=here.trigger)
+        resource.outputs = self._outputs(resource)
         with self.lock:
             self.state.resources[resource.urn] = resource
-        return identity, outputs
+        return _identity(resource), resource.outputs
 
     def _unchanged(self, here: "_Here", inputs: Object) -> Object:
         """Return the inputs, with ignored changes (`ignore_changes`) taken from the state."""
@@ -78,75 +64,13 @@ class Run(mocks.Mocks):
             return inputs
         return {**inputs, **{name: before.inputs[name] for name in here.ignored if name in before.inputs}}
 
-    def _read(self, resource: Resource, identity: str) -> tuple[str, Object]:
-        version, kind = _kind(resource.type)
-        namespace, _, name = identity.rpartition("/")
-        found = self.api.get({"apiVersion": version, "kind": kind, "metadata": {"name": name, "namespace": namespace}})
-        if found is None:
-            raise ClusterError(f"{kind} {identity} is not in the cluster", "make it before the program reads it")
-        return identity, found
-
-    def _arrive(self, resource: Resource) -> tuple[str, Object]:
-        """Record a chart or a manifest, and apply what is known to come with it."""
-        things = [*documents(resource.inputs), *self._brought(resource.inputs)]
-        for thing in sorted(things, key=_first):
-            if not self.dry_run:
-                resource.objects.append(self._settle(self.api.apply(self._placed(thing), MANAGER)))
-        self.plan[resource.urn] = "same" if resource.urn in self.before.resources else "create"
-        return resource.name, {**resource.inputs, "resources": [], "status": {"status": "deployed"}}
-
-    def _brought(self, inputs: Object) -> list[Object]:
-        named = [inputs.get("chart"), *inputs.get("files", []), inputs.get("file"), inputs.get("directory")]
-        return [thing for name in named if name for thing in self.arrivals.get(_last(name), ())]
-
-    def _apply(self, resource: Resource) -> tuple[str, Object]:
-        thing = self._placed({**resource.inputs, "metadata": dict(resource.inputs.get("metadata", {}))})
-        if resource.type.endswith("Patch"):
-            thing["kind"] = thing["kind"].removesuffix("Patch")
-            resource.kept = True
-        thing["metadata"].setdefault("name", f"{resource.name}-{_digest(resource.urn)}")
-        if self.dry_run:
-            self.plan[resource.urn], foreseen = self._difference(thing)
-            return _identity(thing), foreseen
-        live = self._settle(self.api.apply(thing, MANAGER))
-        resource.objects.append(live)
-        return _identity(live), live
-
-    def _placed(self, thing: Object) -> Object:
-        """Return the object in namespace `default` if it names none, as the provider does."""
-        if not self.dry_run and self.api.namespaced(thing):
-            thing["metadata"].setdefault("namespace", "default")
-        return thing
-
-    def _difference(self, thing: Object) -> tuple[str, Object]:
-        """Return what an `up` would do, and the object's known outputs: all of them if nothing would change."""
-        try:
-            live = self.api.get(thing)
-            if live is None:
-                return "create", thing
-            new = self.api.apply(thing, MANAGER, dry_run=True)
-        except RefusedError:
-            raise
-        except ClusterError:  # its kind is created by this very program
-            return "create", thing
-        return ("same", live) if lasting(live) == lasting(new) else ("update", thing)
-
-    def _settle(self, thing: Object) -> Object:
-        """Wait until the API server serves a new kind, and drop what only costs memory."""
-        if thing["kind"] == "CustomResourceDefinition":
-            name = thing["metadata"]["name"]
-            self.api.wait(f"the kind {name}", lambda: condition(self.api.get(thing) or {}, "Established") == "True")
-            thing = self.api.get(thing) or thing
-        thing["metadata"].pop("managedFields", None)
-        return thing
-
-    def _other(self, resource: Resource) -> tuple[str, Object]:
-        """Return a resource of the engine's own or of another provider; a Stash keeps its value until it is replaced."""
+    def _outputs(self, resource: Resource) -> Object:
+        """Return what the program sees of a resource: its inputs. A Stash keeps its value until it is replaced."""
         if resource.type != STASH:
-            return resource.name, resource.inputs
+            return resource.inputs
         known = self.before.resources.get(resource.urn)
         kept = known.outputs["output"] if known and known.trigger == resource.trigger else resource.inputs["input"]
-        return resource.name, {**resource.inputs, "output": kept}
+        return {**resource.inputs, "output": kept}
 
 
 @dataclass
@@ -158,7 +82,6 @@ class _Here(threading.local):
     needs: frozenset[str] = frozenset()
     ignored: tuple[str, ...] = ()  # ignore_changes
     trigger: Any = None  # replacement_trigger
-    kept: bool = False
 
 
 class _Monitor(mocks.MockMonitor):
@@ -173,17 +96,12 @@ class _Monitor(mocks.MockMonitor):
         provider = request.provider.rpartition("::")[0]
         needs = {*request.dependencies, *of_properties, request.parent, request.deletedWith, provider} - {""}
         self.current.urn = self.make_urn(request.parent, request.type, request.name)
-        self.current.needs, self.current.kept = frozenset(needs), request.retainOnDelete
+        self.current.needs = frozenset(needs)
         self.current.parent = request.parent
         self.current.ignored = tuple(request.ignoreChanges)
         trigger = request.replacement_trigger
         self.current.trigger = rpc.deserialize_property(trigger) if request.HasField("replacement_trigger") else None
         return super().RegisterResource(request)  # type: ignore[no-untyped-call]
-
-    def ReadResource(self, request: Any) -> Any:
-        self.current.urn = self.make_urn(request.parent, request.type, request.name)
-        self.current.needs, self.current.kept = frozenset(request.dependencies), True
-        return super().ReadResource(request)  # type: ignore[no-untyped-call]
 
     def RegisterResourceOutputs(self, request: Any) -> Any:
         if request.urn.split("::")[2] == "pulumi:pulumi:Stack":
@@ -202,11 +120,11 @@ async def _run_quietly(program: Callable[[], None]) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as the provider gets it: secrets unwrapped, integral numbers as int, a preview's unknowns dropped."""
+    """Return a value as the provider gets it: secrets unwrapped, integral numbers as int."""
     if rpc.is_rpc_secret(value):
         return _plain(rpc.unwrap_rpc_secret(value))
     if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items() if not isinstance(each, Unknown)}
+        return {name: _plain(each) for name, each in value.items()}
     if isinstance(value, list):
         return [_plain(each) for each in value]
     if isinstance(value, float) and value.is_integer():
@@ -223,32 +141,6 @@ def documents(inputs: Object) -> list[Object]:
     return [*inputs.get("objs", []), *(thing for text in texts for thing in read_objects(text))]
 
 
-def _last(address: str) -> str:
-    return address.rsplit("/", 1)[-1]
-
-
-def _first(thing: Object) -> int:
-    """Return the sort key that puts namespaces and definitions first."""
-    order = ["Namespace", "CustomResourceDefinition"]
-    return order.index(thing["kind"]) if thing["kind"] in order else len(order)
-
-
-def _kind(token: str) -> tuple[str, str]:
-    """Return (apiVersion, kind) of a type token such as kubernetes:core/v1:Secret."""
-    _, version, kind = token.split(":")
-    return version.removeprefix("core/"), kind
-
-
-def _identity(thing: Object) -> str:
-    metadata = thing["metadata"]
-    return "/".join(filter(None, (metadata.get("namespace"), metadata["name"])))
-
-
-def lasting(thing: Object) -> Object:
-    """Return an object without the metadata that changes with every write."""
-    metadata = {**thing["metadata"], "managedFields": None, "resourceVersion": None, "generation": None}
-    return {**thing, "metadata": metadata}
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+def _identity(resource: Resource) -> str:
+    metadata = resource.inputs.get("metadata") or {}
+    return "/".join(filter(None, (metadata.get("namespace"), metadata.get("name")))) or resource.name

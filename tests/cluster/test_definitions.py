@@ -2,15 +2,11 @@
 
 from collections.abc import Iterator
 
-import pulumi
-import pulumi_kubernetes as k8s
 import pytest
 
 from ml.training.runtime import RuntimeArgs, training_runtime
-from testbed.codeintel.checks import everything, goes_away, goes_up, stays
 from testbed.kubernetes.api import Api, Object, RefusedError, condition
 from testbed.kubernetes.crds import arrivals
-from testbed.pulumi.double import Double
 from tests.cluster.conftest import Namespace
 
 
@@ -22,32 +18,6 @@ def inference_service(namespace: str, **predictor: object) -> Object:
         "metadata": {"name": "model", "namespace": namespace},
         "spec": {"predictor": {"model": model, **predictor}},
     }
-
-
-def test_charts_install_their_kinds_and_remove_them(api: Api) -> None:
-    def program() -> None:
-        labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-        space = k8s.core.v1.Namespace("space", metadata={"name": "test-charts", "labels": labels})
-        chart = k8s.helm.v3.Release("kserve-crd", chart="oci://charts.test/kserve-crd", version="v0.20.0")
-        thing = inference_service("test-charts", maxReplicas=5)
-        k8s.apiextensions.CustomResource(
-            "model",
-            thing["apiVersion"],
-            thing["kind"],
-            metadata=thing["metadata"],
-            spec=thing["spec"],
-            opts=pulumi.ResourceOptions(depends_on=[space, chart]),
-        )
-
-    double = Double(api, arrivals=arrivals())
-    before = everything(api)
-    try:
-        state = goes_up(double, program)
-        assert [chart["version"] for chart in state.charts] == ["v0.20.0"]
-        assert state.objects[-1]["spec"]["predictor"]["maxReplicas"] == 5
-        stays(double, program)
-    finally:
-        goes_away(double, before)
 
 
 @pytest.fixture(scope="module")

@@ -23,20 +23,6 @@ NOTHING = Path(os.devnull)  # in place of each manifest that is downloaded
 GPU_STACK = {"gpuNode": True, "devicePlugin": True}
 
 
-class Recorder(Run):
-    """The double of Pulumi's engine with nothing behind it: each resource is returned as requested."""
-
-    def __init__(self, before: State | None = None) -> None:
-        super().__init__(None, {}, before or State(), dry_run=False)  # type: ignore[arg-type]
-
-    def _apply(self, resource: Resource) -> tuple[str, Object]:
-        metadata = resource.inputs["metadata"]
-        return f"{metadata.get('namespace', '')}/{metadata['name']}", resource.inputs
-
-    def _arrive(self, resource: Resource) -> tuple[str, Object]:
-        return resource.name, resource.inputs
-
-
 def program(components: dict[str, Any] | None = None, **sections: Any) -> Callable[[], None]:
     """Return the program of a GPU stack with some components and settings changed."""
     config = {"codeintel:components": json.dumps({**GPU_STACK, **(components or {})})}
@@ -57,7 +43,7 @@ def recorded(components: dict[str, Any] | None = None, before: State | None = No
 
 def record(whole: Callable[[], None], before: State | None = None) -> State:
     """Return what a program registers."""
-    return Recorder(before).run(whole, "codeintel", "test", {})
+    return Run(before).run(whole, "codeintel", "test", {})
 
 
 def component_of(resource: Resource) -> str:

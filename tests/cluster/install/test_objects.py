@@ -1,4 +1,4 @@
-"""The whole platform program on a real API server: it goes up, stays unchanged, is as it should be, and is destroyed."""
+"""The installed platform's own objects: what they may do, and how the scheduler places the pods that come of them."""
 
 from collections.abc import Callable, Iterator
 
@@ -6,72 +6,18 @@ import pytest
 
 from infra.pulumi.components.card import PRIORITIES
 from infra.pulumi.names import RUNTIME_CLASS, Namespace, Priority
-from infra.pulumi.settings import Components
 from ml.pipelines.names import STAGE
 from ml.training.runtime import SLICES
-from testbed.codeintel.checks import everything, goes_away, goes_up, stays
+from testbed.codeintel.install_cluster import NODE
 from testbed.kubernetes.api import Api, Object, RefusedError
-from testbed.kubernetes.crds import arrivals
-from testbed.kubernetes.simulated_nodes import GPU, SimulatedNodes
+from testbed.kubernetes.simulated_nodes import GPU
 from testbed.kubernetes.workloads import placed, pod, waits
-from testbed.pulumi.double import Double
-from testbed.pulumi.state import State
+from tests.cluster.install.conftest import Installed
 from tests.cluster.test_admission import may
-from tests.infra.recorder import program as platform
-from tests.infra.recorder import with_charts
-
-COMPONENTS = [field.alias or name for name, field in Components.model_fields.items()]
 
 
-def program(components: dict[str, bool] | None = None) -> Callable[[], None]:
-    return platform(components, awaitReady=False, assistant={"repositories": ["https://git.example/team/code.git"]})
-
-
-@pytest.fixture
-def double(api: Api) -> Iterator[Double]:
-    double = Double(api, arrivals=arrivals())
-    yield double
-    double.destroy()
-
-
-def test_it_goes_up_without_warnings_stays_unchanged_and_is_destroyed(double: Double, api: Api) -> None:
-    before = everything(api)
-    state = goes_up(double, program())
-    assert {"assistant", "langfuse", "grafana", "mlflow", "pipelines", "qdrant", "slices"} == set(state.outputs)
-    stays(double, program())
-    goes_away(double, before)
-
-
-def test_without_any_chart_the_rest_goes_up_and_is_destroyed(double: Double, api: Api) -> None:
-    before = everything(api)
-    without = program(dict.fromkeys(with_charts(), False))
-    state = goes_up(double, without)
-    assert not state.charts
-    assert {"assistant", "mlflow", "qdrant", "slices"} == set(state.outputs)
-    stays(double, without)
-    goes_away(double, before)
-
-
-def test_without_any_one_component_the_rest_goes_up(double: Double, api: Api) -> None:
-    """All on the same cluster: each run also removes what re-enabling the previous component added."""
-    before = everything(api)
-    for name in COMPONENTS:
-        state = goes_up(double, program({name: False}))
-        assert state.outputs, name
-    goes_away(double, before)
-
-
-@pytest.fixture(scope="module")
-def up(api: Api, nodes: SimulatedNodes) -> Iterator[State]:
-    """Bring the platform up on a cluster with a GPU node."""
-    assert nodes
-    double = Double(api, arrivals=arrivals())
-    yield goes_up(double, program())
-    double.destroy()
-
-
-def test_a_training_stage_gets_the_cards_runtime_and_its_class(up: State, api: Api) -> None:
-    assert live(up, "MutatingAdmissionPolicy", "codeintel-stages-see-the-card")
+def test_a_training_stage_gets_the_cards_runtime_and_its_class(installed: Installed, api: Api) -> None:
+    assert installed.live("MutatingAdmissionPolicy", "codeintel-stages-see-the-card")
     stage = pod("stage", Namespace.PIPELINES, slices=SLICES)
     stage["metadata"]["labels"]["app.kubernetes.io/name"] = STAGE
     other = pod("other", Namespace.PIPELINES)
@@ -87,13 +33,9 @@ def test_a_training_stage_gets_the_cards_runtime_and_its_class(up: State, api: A
     assert "priorityClassName" not in api.apply(other, dry_run=True)["spec"]
 
 
-def live(state: State, kind: str, name: str) -> Object:
-    return next(each for each in state.objects if each["kind"] == kind and each["metadata"]["name"] == name)
-
-
-def model_pod(state: State, name: str, number: int = 0) -> Object:
+def model_pod(installed: Installed, name: str, number: int = 0) -> Object:
     """Return the pod that KServe would create for an InferenceService, as far as the scheduler cares."""
-    predictor = live(state, "InferenceService", name)["spec"]["predictor"]
+    predictor = installed.live("InferenceService", name)["spec"]["predictor"]
     return pod(f"{name}-{number}", "codeintel-models") | {
         "spec": {
             "nodeSelector": predictor["nodeSelector"],
@@ -126,29 +68,31 @@ def started(api: Api) -> Iterator[Callable[[Object], Object]]:
 
 
 def test_the_production_model_keeps_the_autoscaling_test_off_the_gpu(
-    api: Api, up: State, started: Callable[[Object], Object]
+    api: Api, installed: Installed, started: Callable[[Object], Object]
 ) -> None:
-    production = started(model_pod(up, "code-assistant"))
-    assert placed(api, production) == "promised-gpu"
-    assert "Insufficient nvidia.com/gpu" in waits(api, started(model_pod(up, "autoscaling-test")))
+    production = started(model_pod(installed, "code-assistant"))
+    assert placed(api, production) == NODE
+    assert "Insufficient nvidia.com/gpu" in waits(api, started(model_pod(installed, "autoscaling-test")))
 
 
 def test_five_pods_of_the_autoscaling_test_fit_and_the_sixth_waits(
-    api: Api, up: State, started: Callable[[Object], Object]
+    api: Api, installed: Installed, started: Callable[[Object], Object]
 ) -> None:
-    small = [started(model_pod(up, "autoscaling-test", number)) for number in range(SLICES)]
-    assert {placed(api, each) for each in small} == {"promised-gpu"}
-    assert "Insufficient nvidia.com/gpu" in waits(api, started(model_pod(up, "autoscaling-test", SLICES)))
+    small = [started(model_pod(installed, "autoscaling-test", number)) for number in range(SLICES)]
+    assert {placed(api, each) for each in small} == {NODE}
+    assert "Insufficient nvidia.com/gpu" in waits(api, started(model_pod(installed, "autoscaling-test", SLICES)))
 
 
-def test_the_model_cache_downloads_on_the_gpu_node(api: Api, up: State, started: Callable[[Object], Object]) -> None:
+def test_the_model_cache_downloads_on_the_gpu_node(
+    api: Api, installed: Installed, started: Callable[[Object], Object]
+) -> None:
     """KServe's agent creates a pod for its own node, without a toleration: our admission policy adds it."""
-    assert live(up, "MutatingAdmissionPolicy", "codeintel-downloads-tolerate-gpu")
+    assert installed.live("MutatingAdmissionPolicy", "codeintel-downloads-tolerate-gpu")
     download = pod("download", "kserve-localmodel-jobs")
-    download["spec"]["nodeSelector"] = {"kubernetes.io/hostname": "promised-gpu"}
+    download["spec"]["nodeSelector"] = {"kubernetes.io/hostname": NODE}
     tolerated = api.wait("the policy", lambda: _tolerating(api.apply(download, "try", dry_run=True)))
     assert {"key": GPU, "operator": "Exists", "effect": "NoSchedule"} in tolerated
-    assert placed(api, started(download)) == "promised-gpu"
+    assert placed(api, started(download)) == NODE
 
 
 def _tolerating(thing: Object) -> list[Object]:
@@ -156,14 +100,14 @@ def _tolerating(thing: Object) -> list[Object]:
     return [each for each in thing["spec"].get("tolerations") or [] if each.get("key") == GPU]
 
 
-def test_training_takes_the_whole_gpu_too(up: State) -> None:
-    [jobs] = live(up, "TrainingRuntime", "codeintel-lora")["spec"]["template"]["spec"]["replicatedJobs"]
+def test_training_takes_the_whole_gpu_too(installed: Installed) -> None:
+    [jobs] = installed.live("TrainingRuntime", "codeintel-lora")["spec"]["template"]["spec"]["replicatedJobs"]
     [node] = jobs["template"]["spec"]["template"]["spec"]["containers"]
     assert int(node["resources"]["limits"][GPU]) == SLICES
 
 
-def test_a_gate_may_try_its_own_kind_and_nothing_else(api: Api, up: State) -> None:
-    assert live(up, "ServiceAccount", "gate-kserve")
+def test_a_gate_may_try_its_own_kind_and_nothing_else(api: Api, installed: Installed) -> None:
+    assert installed.live("ServiceAccount", "gate-kserve")
     user = "system:serviceaccount:codeintel-gates:gate-kserve"
     kserve = "serving.kserve.io"
     assert may(api, user, "create", "inferenceservices", "codeintel-gates", kserve)
@@ -173,25 +117,25 @@ def test_a_gate_may_try_its_own_kind_and_nothing_else(api: Api, up: State) -> No
 
 
 @pytest.mark.parametrize("space", ["codeintel", "codeintel-data", "codeintel-models"])
-def test_no_account_in_our_namespaces_may_read_the_api(api: Api, up: State, space: str) -> None:
-    assert live(up, "Namespace", space)
+def test_no_account_in_our_namespaces_may_read_the_api(api: Api, installed: Installed, space: str) -> None:
+    assert installed.live("Namespace", space)
     user = f"system:serviceaccount:{space}:default"
     assert not [what for what in ("secrets", "pods", "configmaps") if may(api, user, "get", what, space)]
 
 
 @pytest.mark.parametrize("space", ["codeintel", "codeintel-data", "codeintel-gates"])
-def test_our_namespaces_reject_a_privileged_pod(api: Api, up: State, space: str) -> None:
-    assert live(up, "Namespace", space)
+def test_our_namespaces_reject_a_privileged_pod(api: Api, installed: Installed, space: str) -> None:
+    assert installed.live("Namespace", space)
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": space}}
     api.wait("the namespace's account", lambda: api.get(account))
     with pytest.raises(RefusedError, match='violates PodSecurity "restricted'):
         api.create(pod("bad", space, securityContext={"privileged": True}))
 
 
-def test_each_pod_of_ours_is_admitted_to_its_namespace(api: Api, up: State) -> None:
+def test_each_pod_of_ours_is_admitted_to_its_namespace(api: Api, installed: Installed) -> None:
     """The API server accepts a StatefulSet whose pods Pod Security rejects, so each pod itself is tried."""
     tried = []
-    for each in up.objects:
+    for each in installed.objects:
         spec = each.get("spec", {})
         spec = spec["jobTemplate"]["spec"] if "jobTemplate" in spec else spec
         if each["kind"] not in ("StatefulSet", "Deployment", "Job", "CronJob"):
