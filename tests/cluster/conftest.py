@@ -18,6 +18,9 @@ from testbed.kubernetes.simulated_nodes import SimulatedNodes
 from testbed.machines.network import remove_cable
 from testbed.machines.real_cluster import RealCluster
 from testbed.processes import run_folder
+from tests.support.mirror import mirror, renderer
+
+__all__ = ["mirror", "renderer"]
 
 Namespace = Callable[..., str]
 Cluster = TypeVar("Cluster", RealCluster, ServingCluster)

@@ -7,21 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from testbed.pulumi.rendered import Renderer
-from tests.support.mirror import needed_mirror
+from tests.support.mirror import mirror, renderer
 from tests.support.stores import Postgres
 
-
-@pytest.fixture(scope="session")
-def mirror() -> Iterator[Path]:
-    """Yield a mirror's folder that the program can use."""
-    with needed_mirror() as folder:
-        yield folder
-
-
-@pytest.fixture(scope="session")
-def renderer(mirror: Path) -> Renderer:
-    return Renderer(mirror)
+__all__ = ["mirror", "renderer"]
 
 
 @pytest.fixture

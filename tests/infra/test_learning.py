@@ -20,7 +20,7 @@ KEPT = {"codeintel-settings", "codeintel-store", "codeintel-records", "training-
 
 @pytest.fixture(scope="module")
 def whole() -> State:
-    return recorded(network={"git": ["10.1.0.0/16"], "downloads": True})
+    return recorded(network={"git": ["10.1.0.0/16"], "downloads": True}, models={"token": "hf_token"})
 
 
 def stages(name: str) -> Iterator[tuple[Object, Object]]:

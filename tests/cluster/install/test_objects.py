@@ -142,13 +142,13 @@ def test_each_pod_of_ours_is_admitted_to_its_namespace(api: Api, installed: Inst
             continue
         template, name = spec["template"], each["metadata"]["name"]
         metadata = {**template["metadata"], "name": f"try-{name}", "namespace": each["metadata"]["namespace"]}
-        thing = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": _without_claims(template["spec"])}
+        thing = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": without_claims(template["spec"])}
         api.apply(thing, "try", dry_run=True)
         tried.append(name)
     assert {"assistant", "postgres", "objects", "qdrant", "mlflow", "backup-databases"} <= set(tried)
 
 
-def _without_claims(spec: Object) -> Object:
+def without_claims(spec: Object) -> Object:
     """Return a pod specification with what its StatefulSet would add: a volume for each mount."""
     named = {each["name"] for each in spec.get("volumes") or []}
     mounts = {mount["name"] for each in spec["containers"] for mount in each.get("volumeMounts") or []}
