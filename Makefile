@@ -108,13 +108,13 @@ gpu-node: setup-platform ## pass Terraform's machine to the Pulumi stack STACK (
 
 test-infra: setup-platform setup-proof $(SEAWEEDFS)/.done ## run the tests of the platform's code that need no cluster (needs Go: it builds OpenTofu)
 	$(BIN)/python -m tests.infra.build
-	$(BIN)/python -m testbed.build kustomize pulumi
+	$(BIN)/python -m testbed.build kubectl pulumi
 	@tests/infra/packages.sh .cache/infra-packages
 	$(BIN)/python -m pytest tests/infra $(PYTEST_ARGS)
 
 test-cluster: setup-platform setup-proof $(SEAWEEDFS)/.done ## test on a real Kubernetes built here (needs Go and root), or on your own with KUBECONFIG_TEST=file
-	$(BIN)/python -m testbed.build $(if $(KUBECONFIG_TEST),kwok kustomize,\
-		etcd control-plane kwok kubectl node coredns knative kserve trainer prometheus kustomize pulumi pulumi-kubernetes)
+	$(BIN)/python -m testbed.build $(if $(KUBECONFIG_TEST),kwok kubectl,\
+		etcd control-plane kwok kubectl node coredns knative kserve trainer prometheus pulumi pulumi-kubernetes)
 	$(if $(KUBECONFIG_TEST),,@testbed/packages.sh)
 	$(BIN)/python -m pytest tests/cluster --timeout=900 $(PYTEST_ARGS)
 

@@ -58,7 +58,6 @@ PARTS = {
         "knative", _named("knative.dev/serving/cmd", "activator", "autoscaler", "controller", "queue", "webhook")
     ),
     "kserve": Part("kserve", {"manager": "github.com/kserve/kserve/cmd/manager"}),
-    "kustomize": Part("kustomize", {"kustomize": "sigs.k8s.io/kustomize/kustomize/v5"}),
     "prometheus": Part(
         "prometheus",
         _named("github.com/prometheus-operator/prometheus-operator/cmd", "operator", "prometheus-config-reloader")

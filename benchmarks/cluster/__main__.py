@@ -62,7 +62,7 @@ def nodes() -> None:
 @click.option("--nodes", "with_nodes", is_flag=True, help="Also start two real nodes (root).")
 def main(with_nodes: bool) -> None:
     """Build what is missing, which is not timed, then measure."""
-    programs = ("etcd", "control-plane", "kwok", "kubectl", "kustomize", "pulumi", "pulumi-kubernetes")
+    programs = ("etcd", "control-plane", "kwok", "kubectl", "pulumi", "pulumi-kubernetes")
     for name in (*programs, *(("node", "coredns") if with_nodes else ())):
         build(PARTS[name])
     if mirror := given_mirror():

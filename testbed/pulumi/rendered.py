@@ -1,6 +1,6 @@
 """Everything that `pulumi up` would create: our objects, and those of each chart, manifest and kustomization.
 
-The program runs under the SDK's mocks; charts are rendered by Helm and kustomizations by kustomize, from a mirror's
+The program runs under the SDK's mocks; charts are rendered by Helm and kustomizations by kubectl, from a mirror's
 folder. What controllers create afterwards is not here.
 """
 
@@ -216,7 +216,7 @@ def _own(resource: Resource) -> Object:
 
 @cache
 def _kustomize(directory: str) -> str:
-    command = [str(binary("kustomize")), "build", directory]
+    command = [str(binary("kubectl")), "kustomize", directory]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise ClusterError(f"{directory} can't be built: {done.stderr.strip()[-500:]}", "mend platform/pipelines")
