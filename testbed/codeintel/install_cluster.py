@@ -10,6 +10,7 @@ from pathlib import Path
 from ml.training.runtime import SLICES
 from testbed.codeintel import gates
 from testbed.codeintel.gates import Gates
+from testbed.codeintel.node_size import room
 from testbed.kubernetes.api import Api, Object
 from testbed.kubernetes.control_plane import ControlPlane
 from testbed.kubernetes.loop import Loop
@@ -26,7 +27,6 @@ COUNTS = {  # where a workload says how many pods it wants, and how many it has
     "DaemonSet": ("desiredNumberScheduled", "numberReady"),
     "Job": ("completions", "succeeded"),
 }
-ROOM = {"cpu": "8", "memory": "32Gi", "pods": "110"}  # infra/terraform-hypervisor
 
 
 @contextmanager
@@ -51,7 +51,7 @@ def _node(api: Api, plane: ControlPlane, folder: Path) -> Iterator[None]:
     loop = Loop([Volumes(api).step, LoadBalancer(api).step, webhooks.step, opened.step])
     try:
         nodes.start()
-        nodes.add(NODE, SLICES, ROOM, tainted=False)  # a node alone has to take every pod
+        nodes.add(NODE, SLICES, room(), tainted=False)  # a node alone has to take every pod
         loop.start()
         yield
     finally:

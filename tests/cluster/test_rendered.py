@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Iterator
 
 import pytest
-from tests.cluster.test_platform import without_claims
 
 from infra.pulumi.names import Namespace
 from testbed.kubernetes.api import Api, Object, RefusedError
-from testbed.pulumi.pods import RenderedPod, pods
+from testbed.pulumi.pods import RenderedPod, pods, without_claims
 from testbed.pulumi.rendered import Rendered, Renderer, Rendering
 
 # What admission looks up for other objects, so that a dry run needs it for real.

@@ -15,6 +15,7 @@ import yaml
 
 from infra.pulumi.names import GPU, GPU_NODE_LABELS, GRAFANA, GRAFANA_ADMIN, LANGFUSE, RUNTIME_CLASS, Namespace
 from infra.pulumi.versions import versions
+from testbed.codeintel.node_size import SYSTEM, terraform_node
 from testbed.errors import ClusterError
 from testbed.kubernetes.api import Object
 from testbed.pulumi.images import images
@@ -378,20 +379,8 @@ def test_without_a_gpu_no_pod_asks_for_a_label_that_a_laptop_lacks(renderer: Ren
 
 # --- what fits
 
-# What is not in the rendering: k3s and the kubelet, CoreDNS, metrics-server and local-path-provisioner.
-SYSTEM = Resources(cpu=1.0, memory=2 << 30)
 LAPTOP = Resources(cpu=8.0, memory=24 << 30)  # docs/platform.md
 ALWAYS = ("Deployment", "StatefulSet", "DaemonSet", "Prometheus", "Alertmanager", "ClickHouseCluster", "KeeperCluster")
-
-
-def terraform_node() -> Resources:
-    """Return the size of the VM by the defaults of Terraform's module."""
-    text = (ROOT / "infra/terraform-hypervisor/modules/passthrough/variables.tf").read_text()
-    defaults = {
-        name: re.search(rf'variable "{name}".*?default\s*= (\d+)', text, re.DOTALL) for name in ("vcpus", "memory_gib")
-    }
-    cpu, memory = (int(found[1]) for found in defaults.values() if found)
-    return Resources(cpu=float(cpu), memory=memory << 30)
 
 
 def added(found: Sequence[RenderedPod]) -> Resources:

@@ -12,6 +12,7 @@ from testbed.codeintel.install_cluster import NODE
 from testbed.kubernetes.api import Api, Object, RefusedError
 from testbed.kubernetes.simulated_nodes import GPU
 from testbed.kubernetes.workloads import placed, pod, waits
+from testbed.pulumi.pods import without_claims
 from tests.cluster.install.conftest import Installed
 from tests.cluster.test_admission import may
 
@@ -146,11 +147,3 @@ def test_each_pod_of_ours_is_admitted_to_its_namespace(api: Api, installed: Inst
         api.apply(thing, "try", dry_run=True)
         tried.append(name)
     assert {"assistant", "postgres", "objects", "qdrant", "mlflow", "backup-databases"} <= set(tried)
-
-
-def without_claims(spec: Object) -> Object:
-    """Return a pod specification with what its StatefulSet would add: a volume for each mount."""
-    named = {each["name"] for each in spec.get("volumes") or []}
-    mounts = {mount["name"] for each in spec["containers"] for mount in each.get("volumeMounts") or []}
-    added = [{"name": name, "emptyDir": {}} for name in sorted(mounts - named)]
-    return {**spec, "volumes": [*(spec.get("volumes") or []), *added], "restartPolicy": spec.get("restartPolicy")}

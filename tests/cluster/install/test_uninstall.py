@@ -1,12 +1,12 @@
 """`pulumi destroy`, after the other tests of this folder."""
 
-import tarfile
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import yaml
-
 from testbed.codeintel.checks import everything
+from testbed.controllers.charts import HELM
+from testbed.kubernetes.manifests import read_objects
 from tests.cluster.install.conftest import Installed
 
 
@@ -20,7 +20,5 @@ def test_a_destroy_leaves_only_the_definitions_that_helm_never_removes(installed
 def _in_crds_folders(charts: Path) -> Iterator[str]:
     """Yield the definitions in the folder `crds` of a chart, which Helm installs once and leaves alone afterwards."""
     for chart in charts.iterdir():
-        with tarfile.open(chart) as packed:
-            for each in packed.getmembers():
-                if "/crds/" in each.name and each.name.endswith(".yaml") and (file := packed.extractfile(each)):
-                    yield from (thing["metadata"]["name"] for thing in yaml.safe_load_all(file) if thing)
+        shown = subprocess.run([str(HELM), "show", "crds", str(chart)], capture_output=True, text=True, check=True)
+        yield from (thing["metadata"]["name"] for thing in read_objects(shown.stdout))
