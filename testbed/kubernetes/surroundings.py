@@ -14,7 +14,7 @@ ADDRESS = "192.0.2.10"  # reserved for documentation (RFC 5737)
 
 
 class Volumes:
-    """Provisions a volume for each claim of the default class, and removes it after its claim."""
+    """A provisioner of the default class: each claim gets a volume, which ends with it."""
 
     def __init__(self, api: Api) -> None:
         self.api = api
@@ -52,7 +52,7 @@ def _volume(claim: Object) -> Object:
 
 
 class LoadBalancer:
-    """Gives each service of the type LoadBalancer an address."""
+    """A load balancer: each service of its type gets an address."""
 
     def __init__(self, api: Api) -> None:
         self.api = api

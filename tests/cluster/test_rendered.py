@@ -61,6 +61,14 @@ def example(pod: RenderedPod, number: int) -> Object:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
 
+def without_claims(spec: Object) -> Object:
+    """Return a pod specification with what its StatefulSet would add: a volume for each mount."""
+    named = {each["name"] for each in spec.get("volumes") or []}
+    mounts = {mount["name"] for each in spec["containers"] for mount in each.get("volumeMounts") or []}
+    added = [{"name": name, "emptyDir": {}} for name in sorted(mounts - named)]
+    return {**spec, "volumes": [*(spec.get("volumes") or []), *added], "restartPolicy": spec.get("restartPolicy")}
+
+
 def test_each_pod_is_admitted_to_its_namespace(api: Api, stack: Rendering) -> None:
     """Those that operators make too: a workload whose pods Pod Security refuses is accepted, and never has one."""
     every = list(pods(stack))

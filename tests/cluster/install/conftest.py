@@ -14,7 +14,6 @@ from testbed.pulumi.engine import Run, Stack
 from testbed.pulumi.mirror import at_version, locked_by
 from testbed.pulumi.rendered import stack_config
 from tests.cluster.conftest import given_kubeconfig, run_of
-from tests.support.mirror import needed_mirror
 
 CHART, PREVIOUS = "cert-manager", "v1.20.0"
 ASSISTANT = {"repositories": ["https://git.example/team/code.git"]}
@@ -52,11 +51,10 @@ class Installed:
 
 
 @pytest.fixture(scope="package")
-def installed(request: pytest.FixtureRequest) -> Iterator[Installed]:
+def installed(request: pytest.FixtureRequest, mirror: Path) -> Iterator[Installed]:
     if given_kubeconfig():
         pytest.skip("the platform is installed only on a cluster that was started here, without KUBECONFIG_TEST")
     with (
-        needed_mirror() as mirror,
         locked_by(mirror),
         run_of(request.session) as folder,
         install_cluster(folder) as api,
