@@ -171,11 +171,3 @@ OPERATORS: dict[str, Callable[[Rendered, Rendering], RenderedPod]] = {
     "KeeperCluster": _clickhouse("clickhouse-keeper", {"native": 2181}),
     "InferenceService": _served,
 }
-
-
-def without_claims(spec: Object) -> Object:
-    """Return a pod specification with what its StatefulSet would add: a volume for each mount."""
-    named = {each["name"] for each in spec.get("volumes") or []}
-    mounts = {mount["name"] for each in spec["containers"] for mount in each.get("volumeMounts") or []}
-    added = [{"name": name, "emptyDir": {}} for name in sorted(mounts - named)]
-    return {**spec, "volumes": [*(spec.get("volumes") or []), *added], "restartPolicy": spec.get("restartPolicy")}

@@ -6,7 +6,7 @@ import pytest
 
 from infra.pulumi.names import Namespace
 from testbed.kubernetes.api import Api, Object, RefusedError
-from testbed.pulumi.pods import RenderedPod, pods, without_claims
+from testbed.pulumi.pods import RenderedPod, pods
 from testbed.pulumi.rendered import Rendered, Renderer, Rendering
 
 # What admission looks up for other objects, so that a dry run needs it for real.
