@@ -62,6 +62,7 @@ PARTS: dict[str, Part] = {
     "models": Part(needs=("kserve",), after=("card",), space=Namespace.MODELS),
     "assistant": Part(needs=("qdrant",), after=("models",), space=Namespace.ASSISTANT),
     "training": Part(needs=("code_runtime", "assistant", "mlflow"), implied=True),
+    "ingress": Part(needs=("cert_manager",), after=("assistant", "observability", "langfuse"), implied=True),
     "drift": Part(needs=("assistant", "mlflow"), implied=True),
     "monitors": Part(needs=("observability",), after=("qdrant", "models", "assistant"), implied=True),
 }

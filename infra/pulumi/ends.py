@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from infra.pulumi.entrance import Hosts
 from infra.pulumi.names import APP_LABEL, Namespace
 from infra.pulumi.names import ASSISTANT as ASSISTANT_SERVICE
 from infra.pulumi.names import MLFLOW as MLFLOW_SERVICE
@@ -25,10 +26,11 @@ class Pods:
     namespace: str
     labels: tuple[tuple[str, str], ...] = ()
     parts: tuple[str, ...] = ()
+    when: Callable[[Settings], bool] = lambda _: True
 
     def exists(self, settings: Settings) -> bool:
         """Return whether the stack has such pods."""
-        return all(map(settings.components.has, self.parts))
+        return self.when(settings) and all(map(settings.components.has, self.parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,18 @@ class Addresses:
     name: str
     of: Callable[[Settings], tuple[str, ...]]
     but: tuple[str, ...] = ()
+
+    def exists(self, settings: Settings) -> bool:
+        """Return whether the settings name any."""
+        return bool(self.of(settings))
+
+
+@dataclass(frozen=True, slots=True)
+class Spaces:
+    """All pods of namespaces that the settings name; none of them: nobody is there."""
+
+    name: str
+    of: Callable[[Settings], tuple[str, ...]]
 
     def exists(self, settings: Settings) -> bool:
         """Return whether the settings name any."""
@@ -55,7 +69,7 @@ class Anyone(StrEnum):
         return True
 
 
-End = Pods | Addresses | Anyone
+End = Pods | Addresses | Spaces | Anyone
 
 
 def _app(name: str, namespace: str, *parts: str, value: str = "", label: str = APP_LABEL) -> Pods:
@@ -94,6 +108,28 @@ ACTIVATOR = _app("activator", Namespace.KNATIVE, "knative", label=CHART_LABEL)
 AUTOSCALER = _app("autoscaler", Namespace.KNATIVE, "knative", label=CHART_LABEL)
 NET_KOURIER = _app("net-kourier-controller", Namespace.KNATIVE, "knative", label=CHART_LABEL)
 KOURIER = _app("kourier", Namespace.KOURIER, "knative", label=CHART_LABEL, value="3scale-kourier-gateway")
+
+# The way in from outside. A solver answers an authority that checks a name; cert-manager starts it beside the page.
+INGRESS = Spaces(
+    "the ingress controller", lambda settings: (settings.ingress.namespace,) if settings.ingress.open else ()
+)
+
+
+def _solver(name: str, namespace: str, part: str, host: Callable[[Hosts], str | None]) -> Pods:
+    return Pods(
+        f"{name}-solver",
+        namespace,
+        (("acme.cert-manager.io/http01-solver", "true"),),
+        ("cert_manager", part),
+        lambda settings: bool(settings.ingress.acme and host(settings.ingress.hosts)),
+    )
+
+
+SOLVERS = (
+    _solver("assistant", Namespace.ASSISTANT, "assistant", lambda hosts: hosts.assistant),
+    _solver("grafana", Namespace.MONITORING, "observability", lambda hosts: hosts.grafana),
+    _solver("langfuse", Namespace.LANGFUSE, "langfuse", lambda hosts: hosts.langfuse),
+)
 
 # Monitoring.
 PROMETHEUS = _app("prometheus", Namespace.MONITORING, "observability")
@@ -143,6 +179,10 @@ API_SERVER = Addresses("the API server", lambda settings: settings.network.api_s
 NODES = Addresses("the nodes", lambda settings: settings.network.nodes)
 GIT = Addresses("the git servers", lambda settings: settings.network.git)
 WEIGHTS = Addresses("your storage of weights", lambda settings: settings.network.weights)
+ACME_SERVER = Addresses(
+    "the certificate authority",
+    lambda settings: settings.ingress.acme.addresses if settings.ingress.open and settings.ingress.acme else (),
+)
 RECEIVERS = Addresses("the receivers of alerts", lambda settings: settings.alerts.addresses)
 BACKUP_TARGET = Addresses("the backups' other store", lambda settings: settings.backups.addresses)
 # Without private addresses, of which the link-local ones hold a cloud's credentials.

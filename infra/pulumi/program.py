@@ -14,6 +14,7 @@ from infra.pulumi.components.cert_manager import CertManager
 from infra.pulumi.components.device_plugin import DevicePlugin
 from infra.pulumi.components.drift import Drift
 from infra.pulumi.components.gpu_node import GpuNode
+from infra.pulumi.components.ingress import Ingress
 from infra.pulumi.components.knative import Knative
 from infra.pulumi.components.kserve import KServe
 from infra.pulumi.components.langfuse import Langfuse
@@ -90,6 +91,7 @@ FACTORIES: dict[str, Factory] = {
     "models": _alone(Models),
     "assistant": _assistant,
     "training": _alone(Training),
+    "ingress": _alone(Ingress),
     "drift": _alone(Drift),
     "monitors": _alone(Monitors),
 }

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from infra.pulumi.catalog import PARTS, in_order
+from infra.pulumi.entrance import HOST, Ingress
 from infra.pulumi.errors import PlatformError
 from infra.pulumi.receivers import HOST_PORT, URL, Alerts
 from infra.pulumi.section import CIDR, Cidr, Secret, Section
@@ -264,7 +265,11 @@ class Settings(Section):
     backups: Backups = Backups()
     rotation: Rotation = Rotation()
     alerts: Alerts = Alerts()
+    ingress: Ingress = Ingress()
     mirror: Mirror = Mirror()
+    protect: bool = Field(
+        False, description="refuses to delete what holds data: namespaces with volumes, and the keys of encrypted data"
+    )
     await_ready: bool | None = Field(
         None, description="whether `up` waits until pods run; by default where the cluster has a node that is ready"
     )
@@ -413,6 +418,8 @@ def _valid(error: Any) -> str:
         return "a time of the day such as 01:00"
     if context.get("pattern") == URL:
         return "an address such as https://hooks.example/alerts"
+    if context.get("pattern") == HOST:
+        return "a name such as assistant.example.org"
     if context.get("pattern") == HOST_PORT:
         return "a server such as smtp.example:587"
     return re.sub(r"^Input should be ", "", error["msg"])

@@ -60,6 +60,11 @@ WAYS: tuple[Way, ...] = (
     Way(LEARNERS, ends.INTERNET, (443,), "weights from the hub"),
     Way(LEARNERS, ends.WEIGHTS, ALL_PORTS, "weights from your own storage"),
     Way((ends.BACKUP,), ends.BACKUP_TARGET, ALL_PORTS, "backups elsewhere"),
+    # from outside
+    Way((ends.INGRESS,), ends.GRAFANA, (3000,), "people; its login decides"),
+    Way((ends.INGRESS,), ends.LANGFUSE_WEB, (names.LANGFUSE.port,), "people; its login decides"),
+    *(Way((ends.INGRESS,), each, (8089,), "the authority's check that a name is ours") for each in ends.SOLVERS),
+    Way((ends.CERT_MANAGER,), ends.ACME_SERVER, (80, 443), "certificates, and its own check of a name before"),
     # the API server
     Way((ends.GATES, ends.TRAINING, *CONTROLLERS), ends.API_SERVER, (443, 6443), "watching and changing objects"),
     Way((ends.TRAINING_WINDOW,), ends.API_SERVER, (443, 6443), "opening and closing the quota of trainings"),

@@ -13,9 +13,11 @@ import pytest
 
 from infra.policy import rules
 from infra.policy.accepted import ACCEPTED, source_of
+from infra.pulumi.components.pipelines import READERS
 from infra.pulumi.versions import FILE, versions
 from testbed.codeintel.checks import Keys, everything
 from testbed.codeintel.install_cluster import install_cluster, troubles
+from testbed.errors import ClusterError
 from testbed.kubernetes.api import Api
 from testbed.pulumi.engine import Run, Stack
 from testbed.pulumi.mirror import at_version, locked_by
@@ -118,6 +120,23 @@ def test_a_chart_is_upgraded_from_its_previous_version(installed: Installed) -> 
         assert [(step.name, step.operation) for step in installed.stack.up().changes] == [(CHART, "update")]
     assert troubles(installed.api) == []
     installed.stack.up()
+
+
+def test_another_word_replaces_passwords_and_restarts_their_readers(installed: Installed) -> None:
+    installed.configure(rotation={"qdrant": "another", "pipelines": "another"})
+    changed = {step.name.rpartition("/")[2]: step.operation for step in installed.stack.up().changes}
+    restarted = {name for name, operation in changed.items() if operation == "update"}
+    assert {"qdrant", "assistant", *READERS} <= restarted
+    assert changed["codeintel-data-qdrant-api-key"] == "replace"
+    assert not {"postgres", "mlflow"} & changed.keys()
+    assert installed.stack.up().changes == []
+
+
+def test_what_holds_data_is_deleted_only_once_the_setting_allows_it(installed: Installed) -> None:
+    with pytest.raises(ClusterError, match="protected"):
+        installed.stack.destroy()
+    installed.configure(protect=False)
+    assert {step.operation for step in installed.stack.up().changes} <= {"update", "same", "replace"}
 
 
 def test_a_destroy_leaves_nothing(installed: Installed) -> None:

@@ -32,6 +32,8 @@ OUTSIDE = {  # by the table's names, and two that are in no row
     ends.GIT.name: End("10.1.2.3"),
     ends.WEIGHTS.name: End("10.1.4.9"),
     ends.BACKUP_TARGET.name: End("10.1.5.1"),
+    ends.RECEIVERS.name: End("10.1.6.1"),
+    ends.ACME_SERVER.name: End("10.1.7.1"),
     ends.INTERNET.name: End("93.184.216.34"),
     "the office": End("192.168.1.7"),
     "the cloud's credentials": End("169.254.169.254"),
@@ -41,6 +43,11 @@ CONFIG = {
     "codeintel:assistant": {"repositories": ["https://git.example/a.git"]},
     "codeintel:vectors": {"nodes": 3, "replicas": 2},
     "codeintel:backups": {"endpoint": "https://backups.example", "addresses": ["10.1.5.0/24"]},
+    "codeintel:alerts": {"receivers": {"webhook": {"url": "https://alerts.example"}}, "addresses": ["10.1.6.0/24"]},
+    "codeintel:ingress": {
+        "hosts": {name: f"{name}.example.org" for name in ("assistant", "grafana", "langfuse")},
+        "acme": {"email": "ops@example.org", "addresses": ["10.1.7.0/24"]},
+    },
 }
 SYSTEM, ELSEWHERE = "kube-system", "default"
 ARGUMENT = " argument "
@@ -190,6 +197,10 @@ def _made_later(cluster: Cluster) -> Iterator[tuple[str, str, Mapping[str, str],
         ("training-1", Namespace.ASSISTANT, training, _listening({"rendezvous": 29500}), {}),
         ("driver", Namespace.PIPELINES, step, _listening({}), {}),
         ("stage", Namespace.PIPELINES, {**step, part: "learning"}, _listening({}), settings),
+        *(
+            ("solver", each.namespace, dict(each.labels), _listening({"http": 8089}), {}) for each in ends.SOLVERS
+        ),
+        ("traefik", SYSTEM, {part: "traefik"}, _listening({"web": 8000, "websecure": 8443}), {}),
         ("coredns", SYSTEM, {"k8s-app": "kube-dns"}, _listening({"dns": 53, "metrics": 9153}), {}),
     ]  # fmt: skip
     yield from stated

@@ -20,7 +20,7 @@ KEPT = {"codeintel-settings", "codeintel-store", "codeintel-records", "training-
 
 @pytest.fixture(scope="module")
 def whole() -> State:
-    return recorded(network={"git": ["10.1.0.0/16"], "downloads": True})
+    return recorded(network={"git": ["10.1.0.0/16"], "downloads": True}, models={"token": "hf_token"})
 
 
 def stages(name: str) -> Iterator[tuple[Object, Object]]:
@@ -68,7 +68,7 @@ def test_every_variable_is_a_setting(name: str) -> None:
         mapped = [
             one["envVar"] for each in (*asked["configMapAsEnv"], *asked["secretAsEnv"]) for one in each["keyToEnv"]
         ]
-        named = {*mapped, *(each["name"] for each in container.get("env", ()))} - {"HF_HOME"}
+        named = {*mapped, *(each["name"] for each in container.get("env", ()))} - {"HF_HOME", "HF_TOKEN"}
         assert {each.removeprefix("CODEINTEL_").lower() for each in named} <= Settings.model_fields.keys()
 
 

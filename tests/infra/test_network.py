@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from infra.pulumi import ends
-from infra.pulumi.ends import Anyone, Pods
+from infra.pulumi.ends import Anyone, Pods, Spaces
 from infra.pulumi.ends import End as TableEnd
 from infra.pulumi.settings import PRIVATE
 from infra.pulumi.ways import WAYS, open_ways
@@ -30,6 +30,8 @@ def is_end(table: TableEnd, end: End) -> bool:
     """Return whether an end of the table stands for a pod or an address."""
     if isinstance(table, Pods):
         return table.namespace == end.namespace and dict(table.labels).items() <= dict(end.labels).items()
+    if isinstance(table, Spaces):
+        return end.namespace == SYSTEM  # the setting's default
     if isinstance(table, Anyone):
         return table is Anyone.ANYBODY or end.namespace is not None
     return OUTSIDE[table.name] is end

@@ -76,7 +76,7 @@ class Langfuse(pulumi.ComponentResource):
             ),
         ]
         after = pulumi.ResourceOptions(parent=self, depends_on=[gate, self.secret, *stores])
-        values = langfuse_values(checksum([self.secret, *stores]))
+        values = langfuse_values(site, checksum([self.secret, *stores]))
         release(site, "langfuse", Namespace.LANGFUSE, values, after)
         self.register_outputs({})
 
@@ -87,7 +87,7 @@ def _headers(project: Mapping[str, str]) -> dict[str, str]:
     return {"otlp-headers": f"Authorization=Basic {basic}"}
 
 
-def langfuse_values(restarting: Mapping[str, Any]) -> dict[str, Any]:
+def langfuse_values(site: Site, restarting: Mapping[str, Any]) -> dict[str, Any]:
     """Return the chart's values: passwords by reference, telemetry and sign-up off.
 
     `restarting` are annotations of the pods that change with the passwords.
@@ -105,6 +105,8 @@ def langfuse_values(restarting: Mapping[str, Any]) -> dict[str, Any]:
         "LANGFUSE_INIT_PROJECT_SECRET_KEY": "secret-key",
         "LANGFUSE_INIT_USER_PASSWORD": LANGFUSE_LOGIN.key,
     }
+    host = site.settings.ingress.hosts.langfuse
+    url = {"url": f"https://{host}"} if host else {}
     environment: list[dict[str, Any]] = [{"name": key, "value": value} for key, value in first.items()]
     environment += [
         {"name": key, "valueFrom": _reference(name, entry, "secretKeyRef")} for key, entry in hidden.items()
@@ -113,7 +115,7 @@ def langfuse_values(restarting: Mapping[str, Any]) -> dict[str, Any]:
         "langfuse": {
             "salt": _reference(name, "salt", "secretKeyRef"),
             "encryptionKey": _reference(name, "encryption-key", "secretKeyRef"),
-            "nextauth": {"secret": _reference(name, "nextauth", "secretKeyRef")},
+            "nextauth": {"secret": _reference(name, "nextauth", "secretKeyRef"), **url},
             "features": {"telemetryEnabled": False, "signUpDisabled": True},
             "additionalEnv": environment,
             "pod": {"annotations": restarting},

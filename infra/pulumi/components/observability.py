@@ -148,6 +148,7 @@ def stack_values(site: Site) -> dict[str, Any]:
     """Return the chart's values: all rules and monitors of the cluster are selected; no password is included."""
     small = {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
     large = {"requests": {"cpu": "200m", "memory": "1Gi"}, "limits": {"cpu": "2", "memory": "3Gi"}}
+    host = site.settings.ingress.hosts.grafana
     return {
         "fullnameOverride": "monitoring",
         "prometheus": {"prometheusSpec": {**selects_everything(), **keeps(site), "resources": large}},
@@ -160,7 +161,10 @@ def stack_values(site: Site) -> dict[str, Any]:
             "admin": {"existingSecret": GRAFANA_ADMIN.secret},
             "resources": small,
             "sidecar": {"resources": small},
-            "grafana.ini": {"analytics": {"reporting_enabled": False, "check_for_updates": False}},
+            "grafana.ini": {
+                "analytics": {"reporting_enabled": False, "check_for_updates": False},
+                **({"server": {"root_url": f"https://{host}"}} if host else {}),
+            },
         },
     }
 

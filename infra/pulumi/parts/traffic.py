@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import pulumi
 import pulumi_kubernetes as k8s
 
-from infra.pulumi.ends import Anyone, End, Pods
+from infra.pulumi.ends import Anyone, End, Pods, Spaces
 from infra.pulumi.names import NAMESPACE_LABEL
 from infra.pulumi.parts.site import Site
 from infra.pulumi.settings import Settings
@@ -64,6 +64,9 @@ def _peers(ends: Sequence[End], settings: Settings) -> list[Peer] | None:
 def _of(end: End, settings: Settings) -> Iterator[Peer]:
     if isinstance(end, Pods):
         yield _peer(end)
+    elif isinstance(end, Spaces):
+        for space in end.of(settings):
+            yield _peer(Pods(end.name, space))
     elif isinstance(end, Anyone):
         yield Peer(namespace_selector=k8s.meta.v1.LabelSelectorArgs())
     else:
