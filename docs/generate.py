@@ -44,14 +44,17 @@ def settings() -> Iterator[str]:
 def platform_settings() -> Iterator[str]:
     """Yield the table of a stack's settings, section by section."""
     yield "| setting | default | what it is |\n|---|---|---|"
-    for section, field in Platform.model_fields.items():
-        model = field.annotation
-        if not (isinstance(model, type) and issubclass(model, Section)):
-            yield _row(f"{PREFIX}{to_camel(section)}", field)
-            continue
-        about = (model.__doc__ or "").splitlines()[0]
-        yield f"| `{PREFIX}{to_camel(section)}` | | **{about}** |"
-        yield from (_row(f"{PREFIX}{to_camel(section)}.{each.alias}", each) for each in model.model_fields.values())
+    yield from _rows(PREFIX, Platform)
+
+
+def _rows(prefix: str, section: type[Section]) -> Iterator[str]:
+    for field in section.model_fields.values():
+        name, model = f"{prefix}{field.alias}", field.annotation
+        if isinstance(model, type) and issubclass(model, Section):
+            yield f"| `{name}` | | **{(model.__doc__ or '').splitlines()[0]}** |"
+            yield from _rows(f"{name}.", model)
+        else:
+            yield _row(name, field)
 
 
 def _row(name: str, field: FieldInfo) -> str:
