@@ -1,10 +1,17 @@
 """Write docs/reference.md, every command's help and every setting, from the code: `make docs`. A test checks it."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
+from pydantic.alias_generators import to_camel
+from pydantic.fields import FieldInfo
 
+from infra.pulumi.outputs import PLACES, SLICES
+from infra.pulumi.section import Section
+from infra.pulumi.settings import PREFIX, Presence
+from infra.pulumi.settings import Settings as Platform
 from ml.settings import Settings
 from rag_service.cli import cli
 
@@ -35,6 +42,38 @@ def settings() -> Iterator[str]:
         yield f"| `{name}` | {'' if field.default is None else default} | {field.description} |"
 
 
+def platform_settings() -> Iterator[str]:
+    """Yield the table of a stack's settings, section by section."""
+    yield "| setting | default | what it is |\n|---|---|---|"
+    yield from _rows(PREFIX, Platform)
+
+
+def _rows(prefix: str, section: type[Section]) -> Iterator[str]:
+    for field in section.model_fields.values():
+        name, model = f"{prefix}{field.alias}", field.annotation
+        if isinstance(model, type) and issubclass(model, Section):
+            yield f"| `{name}` | | **{(model.__doc__ or '').splitlines()[0]}** |"
+            yield from _rows(f"{name}.", model)
+        else:
+            yield _row(name, field)
+
+
+def _row(name: str, field: FieldInfo) -> str:
+    words = {Presence.INSTALL: True, Presence.OFF: False}  # as a stack's file says it
+    default = words.get(field.default, field.default) if isinstance(field.default, Presence) else field.default
+    shown = "" if default is None else f"`{json.dumps(default)}`"
+    return f"| `{name}` | {shown} | {field.description or ''} |"
+
+
+def outputs() -> Iterator[str]:
+    """Yield the table of the stack's outputs."""
+    yield "| output | component | type | what it is |\n|---|---|---|---|"
+    for each in PLACES:
+        keys = ", ".join(f"`{key}`" for key in each.value)
+        yield f"| `{each.name}` | `{to_camel(each.component)}` | object of strings: {keys} | `{each.service.url}` |"
+    yield f"| `{SLICES}` | `gpuNode` | integer | how many slices training takes: `codeintel pipeline compile --slices` |"
+
+
 def render() -> str:
     """Return the complete page."""
     return "\n".join(
@@ -49,6 +88,19 @@ def render() -> str:
             "configuration folder; `CODEINTEL_CONFIG` names another file). The environment wins over the file.",
             "",
             *settings(),
+            "",
+            "## Platform: settings of a stack",
+            "",
+            "`pulumi config set --path codeintel:SECTION.NAME VALUE`. [The platform](platform.md) explains.",
+            "",
+            *platform_settings(),
+            "",
+            "## Platform: outputs of a stack",
+            "",
+            "`pulumi stack output NAME --json`. A component that is left out has no output. `address` is for use in the",
+            "cluster, `reach` the command that forwards a port to it, `password` the one that prints its key or first password.",
+            "",
+            *outputs(),
             "",
             "## Errors",
             "",

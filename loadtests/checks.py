@@ -70,7 +70,7 @@ def scaled(ready: Series, steps: Sequence[Step], wanted: int, least: int) -> lis
 
 
 def recovered(latencies: Series, steps: Sequence[Step], recovery: float) -> Check:
-    """Compare the latency of the last third of the highest step, as it was held, with that of the first step's last third."""
+    """Compare the latency of the second half of the highest step, as it was held, with that of the first step."""
     first, highest = steps[0], _highest(steps)
     alone, loaded = ([value for at, value in latencies if _late(step) <= at < step.ended] for step in (first, highest))
     if not alone or not loaded:
@@ -85,7 +85,7 @@ def _highest(steps: Sequence[Step]) -> Step:
 
 
 def _late(step: Step) -> float:
-    return step.ended - (step.ended - step.settled) / 3
+    return (step.settled + step.ended) / 2
 
 
 def _after(at: float | None, since: float, what: str) -> str:

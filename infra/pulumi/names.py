@@ -38,6 +38,12 @@ class Namespace:
     PIPELINES = "kubeflow"
 
 
+# A namespace takes its volumes with it, and everything that only they hold.
+HOLD_DATA = frozenset(
+    {Namespace.ASSISTANT, Namespace.DATA, Namespace.LANGFUSE, Namespace.MONITORING, Namespace.PIPELINES}
+)
+
+
 @dataclass(frozen=True)
 class Service:
     """A service in the cluster and its address."""

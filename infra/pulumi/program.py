@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 import pulumi
 import pulumi_kubernetes as k8s
 
-from infra.pulumi import names
 from infra.pulumi.catalog import PARTS, SPACES, in_order
 from infra.pulumi.components.assistant import Assistant
 from infra.pulumi.components.backups import Backups
@@ -29,6 +28,7 @@ from infra.pulumi.components.qdrant import Qdrant
 from infra.pulumi.components.trainer import CodeRuntime, Trainer
 from infra.pulumi.components.training import Training
 from infra.pulumi.names import Namespace
+from infra.pulumi.outputs import outputs
 from infra.pulumi.parts.namespace import GuardedNamespace
 from infra.pulumi.parts.site import Site
 from infra.pulumi.settings import Settings
@@ -105,8 +105,8 @@ def build(settings: Settings, provider: k8s.Provider) -> None:
         pulumi.log.warn(f"{name} is left out: it needs {need}, which is off")
     gates = GuardedNamespace(site, Namespace.GATES, "restricted", ours)
     _components(site, gates, ours)
-    _export(settings)
-    _export_slices(settings)
+    for name, value in outputs(settings):
+        pulumi.export(name, value)
 
 
 def _components(site: Site, gates: pulumi.Resource, ours: pulumi.ResourceOptions) -> None:
@@ -133,37 +133,3 @@ def _space(site: Site, name: str, made: Made, ours: pulumi.ResourceOptions) -> G
 
 def _after(ours: pulumi.ResourceOptions, first: Sequence[pulumi.Resource]) -> pulumi.ResourceOptions:
     return pulumi.ResourceOptions.merge(ours, pulumi.ResourceOptions(depends_on=first))
-
-
-def _export(settings: Settings) -> None:
-    """Export addresses, port-forward commands, and where the initial passwords are."""
-    reached = {
-        "assistant": (names.ASSISTANT, "assistant", names.ASSISTANT_KEY),
-        "langfuse": (names.LANGFUSE, "langfuse", names.LANGFUSE_LOGIN),
-        "grafana": (names.GRAFANA, "observability", names.GRAFANA_ADMIN),
-        "mlflow": (names.MLFLOW, "mlflow", None),
-        "pipelines": (names.PIPELINES, "pipelines", None),
-        "qdrant": (names.QDRANT, "qdrant", names.QDRANT_KEY),
-    }
-    for name, (service, component, password) in reached.items():
-        if not settings.components.installs(component):
-            continue
-        forward = (
-            f"kubectl -n {service.namespace} port-forward svc/{service.name} {_local(service.port)}:{service.port}"
-        )
-        made = {"address": service.url, "reach": forward}
-        if password:
-            secret = f"kubectl -n {service.namespace} get secret {password.secret}"
-            made["password"] = f"{secret} -o jsonpath='{{.data.{password.key}}}' | base64 -d"
-        pulumi.export(name, made)
-
-
-def _export_slices(settings: Settings) -> None:
-    """Export how many slices training takes, for `codeintel pipeline compile --slices`."""
-    if settings.has_gpu:
-        pulumi.export("slices", settings.gpu.offered)
-
-
-def _local(port: int) -> int:
-    """Return the local port of a port-forward: ports below 1024 would need root."""
-    return port if port >= 1024 else 8000 + port

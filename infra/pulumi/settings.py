@@ -267,6 +267,9 @@ class Settings(Section):
     alerts: Alerts = Alerts()
     ingress: Ingress = Ingress()
     mirror: Mirror = Mirror()
+    protect: bool = Field(
+        False, description="refuses to delete what holds data: namespaces with volumes, and the keys of encrypted data"
+    )
     await_ready: bool | None = Field(
         None, description="whether `up` waits until pods run; by default where the cluster has a node that is ready"
     )

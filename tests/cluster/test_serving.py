@@ -135,6 +135,15 @@ def test_a_lost_node_loses_no_recorded_answer(
     print(f"{lost} lost: {verdict}; {len(answered)} answers meanwhile")
 
 
+def test_after_a_restart_of_the_machine_everything_comes_back_by_itself(
+    serving: ServingCluster, switch: PowerSwitch, assistants: str, tmp_path: Path
+) -> None:
+    power = {"provider": "command", "lose": switch.command("off", "gpu"), "give_back": switch.command("on", "gpu")}
+    verdict = experiment("machine-restarts", serving, assistants, tmp_path, node="gpu", **power)
+    assert "the model explains again" in verdict
+    print(f"gpu restarted: {verdict}")
+
+
 def test_a_killed_model_costs_explanations_and_no_answers(
     serving: ServingCluster, assistants: str, tmp_path: Path
 ) -> None:
@@ -215,11 +224,11 @@ def test_pods_come_and_go_with_the_load_while_production_waits(models: Models, t
     models.bring(autoscaled())
     assert models.ask(PRODUCTION)  # a test that nobody uses takes nothing
     page = tmp_path / "kpa.html"
-    load = ["--steps", "1,6,1", "--step-seconds", "30", "--wanted-pods", "3", "--tokens", "1", "--only-summary"]
+    load = ["--steps", "1,6,1", "--step-seconds", "40", "--wanted-pods", "3", "--tokens", "1", "--only-summary"]
     where = {"KUBECONFIG": str(models.api.kubeconfig)}
     said = locust("kpa_autoscaling", models.address, tmp_path, *load, "--page", str(page), environment=where)
     print(re.findall(r"(?:held|FAILED) .*", said))
-    assert said.count("held  ") == 6
+    assert said.count("held  ") == 7
     assert "data:image/svg+xml" in page.read_text()
     models.api.wait("production on the card again", lambda: models.ready_pods(PRODUCTION))
     assert models.ask(PRODUCTION)

@@ -21,6 +21,7 @@ import psutil
 import pytest
 
 from infra.pulumi.components.card import QUOTA
+from infra.pulumi.components.training import APP
 from infra.pulumi.names import Namespace
 from ml.errors import TrainingError
 from ml.settings import Settings
@@ -37,6 +38,7 @@ from testbed.codeintel.training import HOLD, POD, SPACE, small_training
 from testbed.codeintel.written import written
 from testbed.kubernetes.api import Api, Object, RefusedError
 from testbed.kubernetes.workloads import placed, pod, waits
+from tests.infra.recorder import recorded
 from tests.ml.support import CACHE, TINY, facts
 
 
@@ -67,9 +69,20 @@ def shared(serving: ServingCluster) -> Path:
     return serving.bring_trainer()
 
 
+@pytest.fixture(scope="module")
+def account(serving: ServingCluster) -> Path:
+    """Return a kubeconfig that has the rights of the platform's own training job, and no others."""
+    for thing in (each.inputs for each in recorded().resources.values()):
+        name = {"namespace": SPACE, "name": APP}
+        if thing.get("kind") in ("ServiceAccount", "Role", "RoleBinding") and name.items() <= thing["metadata"].items():
+            serving.api.apply(thing)
+    plane = serving.cluster.plane
+    return plane.authority.kubeconfig(plane.server, f"system:serviceaccount:{SPACE}:{APP}")
+
+
 @pytest.fixture
-def client(serving: ServingCluster, shared: Path, monkeypatch: pytest.MonkeyPatch) -> Client:
-    monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(serving.api.kubeconfig))
+def client(account: Path, shared: Path, monkeypatch: pytest.MonkeyPatch) -> Client:
+    monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(account))
     monkeypatch.setattr("ml.training.job.POLL", 0.3)
     monkeypatch.setattr("ml.training.job.fine_tune", small_training)
     data = TrainingData(shared / "train.jsonl", shared / "held_out.jsonl")

@@ -55,7 +55,10 @@ def test_whatever_downloads_weights_gets_the_hubs_token(given: State) -> None:
     assert accounts == {space: [{"name": "hugging-face"}] for space in DOWNLOADING}
     assert {each["spec"]["serviceAccountName"] for each in of_kind(given, "LocalModelCache")} == {"default"}
     (runtime,) = of_kind(given, "TrainingRuntime")
-    assert "'name': 'hugging-face', 'optional': True" in str(runtime["spec"]).replace("'key': 'HF_TOKEN', ", "")
+    (job,) = runtime["spec"]["template"]["spec"]["replicatedJobs"]
+    (node,) = job["template"]["spec"]["template"]["spec"]["containers"]
+    (source,) = (each["valueFrom"]["secretKeyRef"] for each in node["env"] if each["name"] == "HF_TOKEN")
+    assert source == {"name": "hugging-face", "key": "HF_TOKEN", "optional": True}
 
 
 def test_credentials_are_in_secrets_alone(given: State) -> None:

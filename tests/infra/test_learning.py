@@ -68,7 +68,7 @@ def test_every_variable_is_a_setting(name: str) -> None:
         mapped = [
             one["envVar"] for each in (*asked["configMapAsEnv"], *asked["secretAsEnv"]) for one in each["keyToEnv"]
         ]
-        named = {*mapped, *(each["name"] for each in container.get("env", ()))} - {"HF_HOME"}
+        named = {*mapped, *(each["name"] for each in container.get("env", ()))} - {"HF_HOME", "HF_TOKEN"}
         assert {each.removeprefix("CODEINTEL_").lower() for each in named} <= Settings.model_fields.keys()
 
 

@@ -12,11 +12,13 @@ from tests.infra.recorder import component_of, prerequisites_of, recorded, with_
 
 # The component whose gate opens once a group's kinds exist and its webhooks answer.
 GATE_OF = {
+    "cert-manager.io": "gate-cert-manager",
     "serving.kserve.io": "gate-kserve",
     "trainer.kubeflow.org": "gate-trainer",
     "monitoring.coreos.com": "gate-monitoring",
 }
 CONTROLLER_OF = {
+    "cert-manager.io": "cert-manager",
     "serving.kserve.io": "kserve-resources",
     "trainer.kubeflow.org": "kubeflow-trainer",
     "monitoring.coreos.com": "kube-prometheus-stack",
@@ -26,7 +28,9 @@ NAMES = [field.alias or name for name, field in Components.model_fields.items()]
 
 @pytest.fixture(scope="module")
 def whole() -> State:
-    return recorded(assistant={"repositories": ["https://git.example/a.git"]})
+    return recorded(
+        assistant={"repositories": ["https://git.example/a.git"]}, ingress={"hosts": {"assistant": "ask.example.org"}}
+    )
 
 
 def ancestors(state: State, resource: Resource) -> set[str]:

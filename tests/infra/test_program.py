@@ -14,6 +14,7 @@ from testbed.pulumi.state import State
 from tests.infra.recorder import pods, recorded, secret_values
 
 OURS = ("codeintel", "codeintel-data", "codeintel-models", "codeintel-gates")
+WATCHING = ("gate-traffic", "training-window-traffic", "training-traffic")  # the API server
 FLOATING = {"latest", "main", "master", "nightly", "stable", ""}
 
 
@@ -95,7 +96,7 @@ def test_no_pod_of_ours_reaches_an_address_that_is_not_set(whole: State) -> None
             continue
         assert all("to" in rule for rule in each["spec"].get("egress") or []), each["metadata"]
         api_server = {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"}
-        allowed = api_server if each["metadata"]["name"] in ("gate-traffic", "training-window-traffic") else set()
+        allowed = api_server if each["metadata"]["name"] in WATCHING else set()
         assert set(outside(each)) <= allowed | {"10.1.0.0/16"}, each["metadata"]
 
 
@@ -145,6 +146,7 @@ def test_only_the_indexer_may_change_the_vectors(whole: State) -> None:
     assert keys == {
         "assistant": {"name": "qdrant", "key": "read-only-key"},
         "indexer": {"name": "qdrant", "key": "api-key"},
+        "training": {"name": "qdrant", "key": "read-only-key"},
     }
 
 

@@ -84,6 +84,7 @@ def of_no_effect(release: Resource, served: Sequence[str]) -> list[str]:
         return [".".join(path) for path, unchanged in zip(paths, pool.map(same, paths), strict=True) if unchanged]
 
 
+@pytest.mark.timeout(900)  # it renders the charts a hundred times, and Prometheus' alone takes seconds
 def test_each_value_that_we_pass_changes_what_its_chart_renders(renderer: Renderer) -> None:
     """A value that the chart does not know, spells otherwise or has as its default says something that is not so."""
     stack = stack_of(renderer, "gpu")

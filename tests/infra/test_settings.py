@@ -10,6 +10,7 @@ import yaml
 
 from infra.pulumi.cluster_check import Cluster, Target, adapt_to_cluster, check_cluster, check_nodes, check_version
 from infra.pulumi.errors import PlatformError
+from infra.pulumi.section import Section
 from infra.pulumi.settings import Settings, read_settings
 
 ROOT = Path(__file__).parents[2]
@@ -156,3 +157,16 @@ def test_an_unreachable_cluster_is_named_with_the_setting(tmp_path: Path) -> Non
     file.write_text(yaml.safe_dump(config))
     with pytest.raises(PlatformError, match=r"http://127\.0\.0\.1:1 does not answer.*kubernetes:context"):
         check_cluster(Target(str(file)), read())
+
+
+def test_the_projects_schema_has_every_section_of_the_settings() -> None:
+    declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    sections = {
+        f"codeintel:{field.alias}": field.annotation
+        for field in Settings.model_fields.values()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+    }
+    assert declared == {
+        name: {"type": "object", "description": (section.__doc__ or "").splitlines()[0], "default": {}}
+        for name, section in sections.items()
+    }

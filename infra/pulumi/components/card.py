@@ -13,13 +13,12 @@ import pulumi_kubernetes as k8s
 
 from infra.pulumi.names import Namespace, Priority
 from infra.pulumi.parts.site import Site
-from infra.pulumi.parts.workload import Limits, Pod, container, nightly, template
+from infra.pulumi.parts.workload import NEVER, Limits, Pod, container, nightly, template
 
 PRIORITIES = {Priority.TRAINING: 0, Priority.AUTOSCALING: -1, Priority.PRODUCTION: -2}
 QUOTA, APP = "training", "training-window"
 State = Literal["open", "close"]
 PODS: dict[State, str] = {"open": "100", "close": "0"}  # pods of trainings that a namespace may have
-NEVER = "0 0 1 1 *"  # for a suspended CronJob, which needs a schedule all the same
 
 
 class Card(pulumi.ComponentResource):

@@ -18,12 +18,11 @@ from infra.pulumi.names import (
     SecretKey,
 )
 from infra.pulumi.parts.site import Site
-from infra.pulumi.parts.workload import TMP, Limits, Pod, claimed, container, nightly, scratch, template
+from infra.pulumi.parts.workload import NEVER, TMP, Limits, Pod, claimed, container, nightly, scratch, template
 from ml.training.runtime import MODELS_MOUNT, WORKSPACE_MOUNT
 
 APP = "training"
 SPACE = Namespace.ASSISTANT
-NEVER = "0 0 1 1 *"  # a CronJob needs a schedule even if it is suspended
 API = "trainer.kubeflow.org"
 # What Kubeflow's client calls in a job's life.
 RIGHTS = (

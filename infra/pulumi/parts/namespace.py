@@ -5,7 +5,7 @@ from typing import Literal
 import pulumi
 import pulumi_kubernetes as k8s
 
-from infra.pulumi.names import PULL_SECRET
+from infra.pulumi.names import HOLD_DATA, PULL_SECRET
 from infra.pulumi.parts.admission import appended, change_pods
 from infra.pulumi.parts.secret import encoded, secret
 from infra.pulumi.parts.site import Site
@@ -22,7 +22,9 @@ class GuardedNamespace(pulumi.ComponentResource):
         super().__init__("codeintel:platform:Namespace", name, None, opts)
         levels: dict[str, str] = {f"pod-security.kubernetes.io/{mode}": level for mode in ("enforce", "warn")}
         self.namespace = k8s.core.v1.Namespace(
-            name, metadata=site.meta(name, labels=levels), opts=pulumi.ResourceOptions(parent=self)
+            name,
+            metadata=site.meta(name, labels=levels),
+            opts=pulumi.ResourceOptions(parent=self, protect=site.settings.protect and name in HOLD_DATA),
         )
         inside = pulumi.ResourceOptions(parent=self, depends_on=[self.namespace])
         network_policies(site, name, inside)

@@ -53,7 +53,13 @@ def generated_secret(
     name; `rendered` makes further entries, such as a file that holds a password.
     """
     kept = {
-        each.name: _kept(f"{namespace}-{name}-{each.name}", each.make, FIRST if each.lasting else rotation, opts)
+        each.name: _kept(
+            f"{namespace}-{name}-{each.name}",
+            each.make,
+            FIRST if each.lasting else rotation,
+            opts,
+            protect=each.lasting and site.settings.protect,
+        )
         for each in generated
     }
 
@@ -105,7 +111,9 @@ def checksum(read: Sequence[k8s.core.v1.Secret]) -> dict[str, pulumi.Input[str]]
     return {CHECKSUM: pulumi.Output.unsecret(held.apply(_digest))}
 
 
-def _kept(name: str, make: Callable[[], str], rotation: str, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
+def _kept(
+    name: str, make: Callable[[], str], rotation: str, opts: pulumi.ResourceOptions, *, protect: bool
+) -> pulumi.Output[str]:
     """Return a value from the stack's state, made where it has none yet or another rotation's."""
     stash = pulumi.Stash(
         name,
@@ -114,7 +122,10 @@ def _kept(name: str, make: Callable[[], str], rotation: str, opts: pulumi.Resour
             opts,
             # Each run makes a value; the state's is used, except where the trigger replaces the whole resource.
             pulumi.ResourceOptions(
-                ignore_changes=["input"], replacement_trigger=rotation, additional_secret_outputs=["output"]
+                ignore_changes=["input"],
+                replacement_trigger=rotation,
+                additional_secret_outputs=["output"],
+                protect=protect,
             ),
         ),
     )

@@ -12,6 +12,7 @@ from infra.pulumi.parts.secret import checksum
 from infra.pulumi.parts.site import SKIP_AWAIT, Site
 
 TMP = "/tmp"  # noqa: S108  a volume of its own in each container
+NEVER = "0 0 1 1 *"  # for a suspended CronJob, which needs a schedule all the same
 USER = 65532  # distroless images' user, for images that set none
 
 

@@ -10,6 +10,7 @@ from pydantic.alias_generators import to_camel
 
 from infra.policy import rules
 from infra.policy.accepted import ACCEPTED, source_of
+from infra.pulumi.components.pipelines import READERS
 from infra.pulumi.settings import Components
 from infra.pulumi.versions import FILE, versions
 from testbed.codeintel.install_cluster import troubles
@@ -89,6 +90,16 @@ def test_a_component_that_is_turned_off_would_be_deleted(installed: Installed, c
     finally:
         installed.configure()
     assert "delete" in {step.operation for step in changes}
+
+
+def test_another_word_replaces_passwords_and_restarts_their_readers(installed: Installed) -> None:
+    installed.configure(rotation={"qdrant": "another", "pipelines": "another"})
+    changed = {step.name.rpartition("/")[2]: step.operation for step in installed.stack.up().changes}
+    restarted = {name for name, operation in changed.items() if operation == "update"}
+    assert {"qdrant", "assistant", *READERS} <= restarted
+    assert changed["codeintel-data-qdrant-api-key"] == "replace"
+    assert not {"postgres", "mlflow"} & changed.keys()
+    assert installed.stack.up().changes == []
 
 
 def test_a_chart_is_upgraded_from_its_previous_version(installed: Installed) -> None:

@@ -4,10 +4,20 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from testbed.codeintel.checks import everything
 from testbed.controllers.charts import HELM
+from testbed.errors import ClusterError
 from testbed.kubernetes.manifests import read_objects
 from tests.cluster.install.conftest import Installed
+
+
+def test_what_holds_data_is_deleted_only_once_the_setting_allows_it(installed: Installed) -> None:
+    with pytest.raises(ClusterError, match="protected"):
+        installed.stack.destroy()
+    installed.configure(protect=False)
+    assert {step.operation for step in installed.stack.up().changes} <= {"update", "same", "replace"}
 
 
 def test_a_destroy_leaves_only_the_definitions_that_helm_never_removes(installed: Installed) -> None:
