@@ -136,7 +136,7 @@ class Stack:
             operation(on_event=run.see, color="never", suppress_progress=True)
         except errors.CommandError as error:
             said = "\n".join(run.messages.get("error", [])) or str(error)[-4000:]
-            raise ClusterError(f"pulumi failed: {said}", "see what Pulumi says") from error
+            raise ClusterError(f"pulumi failed: {said}", "see what Pulumi says") from None
         return run
 
     def _environment(self) -> dict[str, str]:

@@ -12,6 +12,7 @@ from infra.pulumi.parts.namespace import GuardedNamespace
 from infra.pulumi.parts.site import Site
 from infra.pulumi.versions import registry_of
 
+CORE = "serving-core.yaml"
 KINDS = (
     "services.serving.knative.dev",
     "revisions.serving.knative.dev",
@@ -61,7 +62,9 @@ class Knative(pulumi.ComponentResource):
         core = self._manifests()
         after = pulumi.ResourceOptions(parent=self, depends_on=core)
         gate = Gate(site, "knative", KINDS, [SAMPLE], after, runs=[Namespace.KNATIVE, Namespace.KOURIER])
-        self._configure(pulumi.ResourceOptions(parent=self, depends_on=[gate]))
+        open_gate = pulumi.ResourceOptions(parent=self, depends_on=[gate])
+        manifest(self.site, CORE, open_gate, _is_judged, "objects")
+        self._configure(open_gate)
         self.register_outputs({})
 
     def _manifests(self) -> Sequence[pulumi.Resource]:
@@ -74,7 +77,7 @@ class Knative(pulumi.ComponentResource):
             self.site, "knative-kinds", KINDS, [], pulumi.ResourceOptions(parent=self, depends_on=[crds])
         )
         after = pulumi.ResourceOptions(parent=self, depends_on=[established])
-        return [manifest(self.site, file, after, _is_new) for file in ("serving-core.yaml", "kourier.yaml")]
+        return [manifest(self.site, file, after, _is_first) for file in (CORE, "kourier.yaml")]
 
     def _configure(self, opts: pulumi.ResourceOptions) -> None:
         for name, data in configuration(self.site).items():
@@ -88,9 +91,17 @@ class Knative(pulumi.ComponentResource):
             )
 
 
-def _is_new(thing: Object) -> bool:
-    """Return whether an object is not made already: the namespaces are ours, and the definitions in serving-crds.yaml."""
-    return thing["kind"] not in ("Namespace", "CustomResourceDefinition")
+def _is_first(thing: Object) -> bool:
+    """Return whether an object belongs to the controllers themselves, and is not made already.
+
+    The namespaces are ours, and the definitions in serving-crds.yaml.
+    """
+    return thing["kind"] not in ("Namespace", "CustomResourceDefinition") and not _is_judged(thing)
+
+
+def _is_judged(thing: Object) -> bool:
+    """Return whether an object is of Knative's own kinds: its webhook has to answer before one can be created."""
+    return thing["apiVersion"].partition("/")[0].endswith(".knative.dev")
 
 
 def configuration(site: Site) -> dict[str, dict[str, str]]:

@@ -17,9 +17,9 @@ Object = dict[str, Any]
 
 
 def manifest(
-    site: Site, file: str, opts: pulumi.ResourceOptions, has: Callable[[Object], bool] = lambda _: True
+    site: Site, file: str, opts: pulumi.ResourceOptions, has: Callable[[Object], bool] = lambda _: True, part: str = ""
 ) -> k8s.yaml.v2.ConfigGroup:
-    """Return the objects of a manifest in versions.toml: those that `has` is true for.
+    """Return the objects of a manifest in versions.toml: those that `has` is true for, `part` being their name there.
 
     Their pods are not awaited: a gate does that.
 
@@ -29,7 +29,8 @@ def manifest(
     local = site.mirrored(f"manifests/{file}", locked.sha256)
     text = (Path(local) if local else download(locked)).read_text()
     objects = [each for each in yaml.load_all(text, yaml.CSafeLoader) if each and has(each)]
-    return k8s.yaml.v2.ConfigGroup(file.removesuffix(".yaml"), objs=objects, skip_await=True, opts=opts)
+    name = file.removesuffix(".yaml") + (f"-{part}" if part else "")
+    return k8s.yaml.v2.ConfigGroup(name, objs=objects, skip_await=True, opts=opts)
 
 
 def download(locked: Manifest) -> Path:
