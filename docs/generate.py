@@ -9,7 +9,8 @@ from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 
 from infra.pulumi.outputs import PLACES, SLICES
-from infra.pulumi.settings import PREFIX, Presence, Section
+from infra.pulumi.section import Section
+from infra.pulumi.settings import PREFIX, Presence
 from infra.pulumi.settings import Settings as Platform
 from ml.settings import Settings
 from rag_service.cli import cli

@@ -10,7 +10,8 @@ import yaml
 
 from infra.pulumi.cluster_check import Cluster, Target, adapt_to_cluster, check_cluster, check_nodes, check_version
 from infra.pulumi.errors import PlatformError
-from infra.pulumi.settings import Section, Settings, read_settings
+from infra.pulumi.section import Section
+from infra.pulumi.settings import Settings, read_settings
 
 ROOT = Path(__file__).parents[2]
 
