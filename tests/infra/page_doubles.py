@@ -10,10 +10,12 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,13 +129,16 @@ def pulumi(world: World, args: Sequence[str]) -> None:
 def _up(world: World, config: dict[str, str], args: Sequence[str]) -> None:
     """Run the program on the stack's real settings; its images have to be in the registry by now."""
     from infra.pulumi.settings import read_settings
+    from testbed.pulumi.mirror import locked_by
     from tests.infra.recorder import record, register
 
     world.need(Path(config.get("kubernetes:kubeconfig", "/missing")).is_file(), "the stack names no kubeconfig")
     if "--policy-pack" in args:
         pack = Path(args[args.index("--policy-pack") + 1])
         world.need((pack / "PulumiPolicy.yaml").is_file(), f"{pack} is no policy pack")
-    state = record(lambda: register(read_settings(config)))
+    settings = read_settings(config)
+    with locked_by(Path(settings.mirror.folder)) if settings.mirror.folder else nullcontext():
+        state = record(lambda: register(settings))
     inputs = [each.inputs for each in state.resources.values() if each.type.startswith("kubernetes:")]
     for image in sorted(set(BUILT_HERE.findall(json.dumps(inputs)))):
         world.need(image in world.facts("pushed"), f"no registry has the image {image}")
@@ -221,13 +226,19 @@ def codeintel(world: World, args: Sequence[str]) -> None:
 
 
 def python(world: World, args: Sequence[str]) -> None:
-    """Run the mirror as far as it needs no internet: its list; the plugin that it would bring is an empty one."""
-    from infra.mirror.__main__ import main
+    """Run the mirror as far as it needs no internet: its list; the files that it would bring are empty."""
+    from infra.mirror.__main__ import contents, main
+    from infra.pulumi.components.pipelines import OVERLAY
+    from infra.pulumi.versions import versions
 
     world.need(args[:2] == ["-m", "infra.mirror"], "only the mirror is run by hand")
     folder: Path = _parsed(main, args[2:])["folder"]
     print(real(world, sys.executable, *args, "--list"))
-    (folder / "plugins").mkdir(parents=True)
+    for kind, name, version in contents(versions(), with_images=False):
+        file = folder / f"{kind}s" / (f"{name}-{version}.tgz" if kind == "chart" else name)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    shutil.copytree(OVERLAY, folder / "pipelines")
     with tarfile.open(folder / "plugins" / "pulumi-resource-kubernetes.tar.gz", "w:gz") as archive:
         program = tarfile.TarInfo("pulumi-resource-kubernetes")
         program.mode, program.size = 0o755, 10
