@@ -1,4 +1,7 @@
-"""Write docs/reference.md, every command's help and every setting, from the code: `make docs`. A test checks it."""
+"""Write docs/reference.md from the code: every command's help, every setting, and who may talk to whom.
+
+`make docs`; a test checks it.
+"""
 
 import json
 from collections.abc import Iterator
@@ -8,10 +11,12 @@ import click
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 
+from infra.pulumi.ends import Anyone, End, Pods
 from infra.pulumi.outputs import PLACES, SLICES
 from infra.pulumi.section import Section
 from infra.pulumi.settings import PREFIX, Presence
 from infra.pulumi.settings import Settings as Platform
+from infra.pulumi.ways import WAYS
 from ml.settings import Settings
 from rag_service.cli import cli
 
@@ -74,6 +79,20 @@ def outputs() -> Iterator[str]:
     yield f"| `{SLICES}` | `gpuNode` | integer | how many slices training takes: `codeintel pipeline compile --slices` |"
 
 
+def ways() -> Iterator[str]:
+    """Yield the table of the platform's network, in the order of the code."""
+    yield "| to | in | on | from | for |\n|---|---|---|---|---|"
+    for way in WAYS:
+        callers = ", ".join(_end(each) for each in way.callers)
+        space = f"`{way.callee.namespace}`" if isinstance(way.callee, Pods) else ""
+        ports = ", ".join(map(str, way.ports)) or "all"
+        yield f"| {_end(way.callee)} | {space} | {ports} | {callers} | {way.why} |"
+
+
+def _end(end: End) -> str:
+    return str(end) if isinstance(end, Anyone) else end.name
+
+
 def render() -> str:
     """Return the complete page."""
     return "\n".join(
@@ -101,6 +120,14 @@ def render() -> str:
             "cluster, `reach` the command that forwards a port to it, `password` the one that prints its key or first password.",
             "",
             *outputs(),
+            "",
+            "## Platform: who may talk to whom",
+            "",
+            "The network policies of the platform are made from this table (`infra/pulumi/ways.py`); everything else is shut.",
+            "A row holds if the stack has both ends. Ports are those of the pods. `everybody` and `every pod` open the callee",
+            "alone: a pod of the platform still reaches only what names it. All of them may ask the cluster's DNS.",
+            "",
+            *ways(),
             "",
             "## Errors",
             "",

@@ -34,7 +34,6 @@ LANGFUSE = (ends.LANGFUSE_WEB, ends.LANGFUSE_WORKER)
 CLIENTS = (ends.ASSISTANT, ends.STAGES)  # what asks the model about an index
 LEARNERS = (ends.MODELS, ends.DOWNLOADS, ends.TRAINING_JOBS, ends.STAGES)
 REQUESTS = (8012, 8013)  # Knative's proxy in each pod, by HTTP/1 and HTTP/2
-NODE_METRICS = (2381, 9100, 10249, 10250, 10257, 10259)
 CONTROLLERS = (
     ends.CERT_MANAGER, ends.DEVICES, ends.KNATIVE, ends.KSERVE, ends.TRAINER, ends.CLICKHOUSE_OPERATOR,
     ends.PROMETHEUS, ends.PROMETHEUS_OPERATOR, ends.KUBE_STATE, ends.GRAFANA,
@@ -98,7 +97,7 @@ WAYS: tuple[Way, ...] = (
     Way((ends.STEPS, ends.PIPELINES_API, ends.PIPELINES_UI), ends.ARTIFACTS, (8333,), "artifacts, logs"),
     Way((Anyone.ANYBODY,), ends.CACHE, (8443,), "the API server calls the webhook"),
     # monitoring
-    Way((ends.PROMETHEUS,), ends.NODES, NODE_METRICS, "metrics of the nodes, their kubelets and the control plane"),
+    Way((ends.PROMETHEUS,), ends.NODES, (9100, 10250), "metrics of the nodes and their kubelets"),
     Way((ends.PROMETHEUS,), ends.CLUSTER_DNS, (9153,), "metrics"),
     Way((ends.PROMETHEUS,), ends.ASSISTANT, (names.ASSISTANT.port,), "metrics"),
     Way((ends.PROMETHEUS,), ends.QDRANT, (names.QDRANT.port,), "metrics"),

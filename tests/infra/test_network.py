@@ -9,6 +9,7 @@ import pytest
 from infra.pulumi import ends
 from infra.pulumi.ends import Anyone, Pods, Spaces
 from infra.pulumi.ends import End as TableEnd
+from infra.pulumi.names import Namespace
 from infra.pulumi.settings import PRIVATE
 from infra.pulumi.ways import WAYS, open_ways
 from testbed.kubernetes.api import Object
@@ -131,6 +132,20 @@ def test_prometheus_reaches_what_it_is_to_read_and_no_more(cluster: Cluster) -> 
         if known.isdisjoint((end, port) for end in ends_of(cluster, way.callee))
     }
     assert not unread
+
+
+def test_what_loads_weights_reaches_the_hub_and_your_own_storage(cluster: Cluster) -> None:
+    """Of the platform's own pods: cert-manager may also reach a public authority, and models have a namespace to themselves."""
+    loads = {"code-assistant", "autoscaling-test", "download", "training-0", "training-1", "stage"}
+    for name in (ends.INTERNET.name, ends.WEIGHTS.name):
+        reach = {
+            pod.name
+            for pod in cluster.pods
+            if pod.namespace in cluster.guarded - {Namespace.CERT_MANAGER}
+            and pod.name != "stranger"
+            and cluster.careful_policies.allow(pod, OUTSIDE[name], Port(443))
+        }
+        assert reach == loads, name
 
 
 def policies(components: dict[str, bool] | None = None, **sections: Any) -> list[Object]:
