@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 
 from infra.pulumi.ends import Anyone, End, Pods
 from infra.pulumi.outputs import PLACES, SLICES
-from infra.pulumi.section import Section
+from infra.pulumi.section import Section, section_of
 from infra.pulumi.settings import PREFIX, Presence
 from infra.pulumi.settings import Settings as Platform
 from infra.pulumi.ways import WAYS
@@ -55,8 +55,8 @@ def platform_settings() -> Iterator[str]:
 
 def _rows(prefix: str, section: type[Section]) -> Iterator[str]:
     for field in section.model_fields.values():
-        name, model = f"{prefix}{field.alias}", field.annotation
-        if isinstance(model, type) and issubclass(model, Section):
+        name, model = f"{prefix}{field.alias}", section_of(field.annotation)
+        if model:
             yield f"| `{name}` | | **{(model.__doc__ or '').splitlines()[0]}** |"
             yield from _rows(f"{name}.", model)
         else:
@@ -66,7 +66,7 @@ def _rows(prefix: str, section: type[Section]) -> Iterator[str]:
 def _row(name: str, field: FieldInfo) -> str:
     words = {Presence.INSTALL: True, Presence.OFF: False}  # as a stack's file says it
     default = words.get(field.default, field.default) if isinstance(field.default, Presence) else field.default
-    shown = "" if default is None else f"`{json.dumps(default)}`"
+    shown = "required" if field.is_required() else "" if default is None else f"`{json.dumps(default)}`"
     return f"| `{name}` | {shown} | {field.description or ''} |"
 
 

@@ -8,8 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from enum import StrEnum
-from types import NoneType
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
@@ -17,7 +16,7 @@ from infra.pulumi.catalog import PARTS, in_order
 from infra.pulumi.entrance import HOST, Ingress
 from infra.pulumi.errors import PlatformError
 from infra.pulumi.receivers import HOST_PORT, URL, Alerts
-from infra.pulumi.section import CIDR, Cidr, Secret, Section
+from infra.pulumi.section import CIDR, Cidr, Secret, Section, section_of
 from ml.serving.inference import LEAST_CACHE_BYTES, WORKING_BYTES, Cards
 from ml.training.runtime import SLICES
 
@@ -395,13 +394,8 @@ def _explained(error: ValidationError) -> PlatformError:
 def _known(place: tuple[int | str, ...]) -> str:
     section: Any = Settings
     for part in place:
-        section = next(_section(f.annotation) for f in section.model_fields.values() if f.alias == part)
+        section = next(section_of(f.annotation) for f in section.model_fields.values() if f.alias == part)
     return ", ".join(sorted(field.alias or name for name, field in section.model_fields.items()))
-
-
-def _section(annotation: Any) -> Any:
-    """Return the section of a field that may be without one."""
-    return next((each for each in get_args(annotation) if each is not NoneType), annotation)
 
 
 def _valid(error: Any) -> str:

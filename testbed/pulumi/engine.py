@@ -114,6 +114,10 @@ class Stack:
         """Delete every resource, dependents first."""
         return self._run(self._stack.destroy)
 
+    def preview_destroy(self) -> Run:
+        """Return what a destroy would do. Raise ClusterError, as the CLI does before it asks, if something is protected."""
+        return self._run(self._stack.preview_destroy)
+
     @property
     def outputs(self) -> Mapping[str, Any]:
         """The stack's outputs."""

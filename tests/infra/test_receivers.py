@@ -172,6 +172,13 @@ def test_alertmanager_may_reach_only_the_receivers(receivers: Receivers) -> None
     assert outside({}) == []
 
 
+def test_a_password_of_digits_is_a_password() -> None:
+    mail = {"to": ["a@b"], "sender": "c@d", "server": "smtp.example:587", "user": "e", "password": 12345678}
+    config = config_of({"receivers": {"email": mail}, "addresses": ["10.0.0.1/32"]})
+    (sent,) = (each["email_configs"][0] for each in config["receivers"] if each["name"] == "email")
+    assert sent["auth_password"] == "12345678"
+
+
 @pytest.mark.parametrize(
     ("alerts", "words"),
     [

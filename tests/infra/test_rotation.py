@@ -79,7 +79,7 @@ def test_a_rotation_replaces_the_passwords_of_its_component_and_their_copies(
 
 def test_what_encrypts_langfuses_data_is_never_replaced(first: State, rotated: Callable[[str], State]) -> None:
     keys = {key for *_, key in changed(first, rotated("langfuse"))}
-    assert {"nextauth", "valkey", "public-key", "secret-key", "otlp-headers"} <= keys
+    assert {"valkey", "public-key", "secret-key", "otlp-headers"} <= keys
     assert not keys & LASTING
     assert secret_values(first)["langfuse", "langfuse"].keys() >= LASTING
 

@@ -26,7 +26,6 @@ KEYS = (
     Key("encryption-key", lambda: secrets.token_hex(32), lasting=True),  # 256 bits, in the form that Langfuse expects
     Key(LANGFUSE_LOGIN.key, lasting=True),  # Langfuse reads it when it creates the user, who may change it since
     Key("clickhouse", lasting=True),  # its operator hands it to the server and restarts nothing
-    Key("nextauth"),
     Key("valkey"),
     Key("public-key", lambda: f"pk-lf-{secrets.token_hex(16)}"),
     Key("secret-key", lambda: f"sk-lf-{secrets.token_hex(24)}"),
@@ -106,7 +105,8 @@ def langfuse_values(site: Site, restarting: Mapping[str, Any]) -> dict[str, Any]
         "LANGFUSE_INIT_USER_PASSWORD": LANGFUSE_LOGIN.key,
     }
     host = site.settings.ingress.hosts.langfuse
-    url = {"url": f"https://{host}"} if host else {}
+    # The chart makes the key of logins. Without any key of its own its Secret is empty, and the next upgrade fails on it.
+    login = {"nextauth": {"url": f"https://{host}"}} if host else {}
     environment: list[dict[str, Any]] = [{"name": key, "value": value} for key, value in first.items()]
     environment += [
         {"name": key, "valueFrom": _reference(name, entry, "secretKeyRef")} for key, entry in hidden.items()
@@ -115,7 +115,7 @@ def langfuse_values(site: Site, restarting: Mapping[str, Any]) -> dict[str, Any]
         "langfuse": {
             "salt": _reference(name, "salt", "secretKeyRef"),
             "encryptionKey": _reference(name, "encryption-key", "secretKeyRef"),
-            "nextauth": {"secret": _reference(name, "nextauth", "secretKeyRef"), **url},
+            **login,
             "features": {"telemetryEnabled": False, "signUpDisabled": True},
             "additionalEnv": environment,
             "pod": {"annotations": restarting},

@@ -15,8 +15,8 @@ from tests.cluster.install.conftest import Installed
 
 def test_what_holds_data_is_deleted_only_once_the_setting_allows_it(installed: Installed) -> None:
     with pytest.raises(ClusterError, match="protected"):
-        installed.stack.destroy()
-    installed.configure(protect=False)
+        installed.stack.preview_destroy()
+    installed.configure(protect="false")
     assert {step.operation for step in installed.stack.up().changes} <= {"update", "same", "replace"}
 
 
