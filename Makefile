@@ -86,7 +86,7 @@ $(VLLM)/.done: requirements/vllm.txt requirements/vllm.sh $(VENV)/.ml
 	@requirements/vllm.sh $(VLLM) $(VENV)
 	@touch $@
 
-test-ml: setup-ml setup-vllm $(SEAWEEDFS)/.done $(EXAMPLES)/.done ## run the tests of the learning loop: real training, a real MLflow server, a real vLLM
+test-ml: setup-ml setup-platform setup-vllm $(SEAWEEDFS)/.done $(EXAMPLES)/.done ## run the tests of the learning loop: real training, a real MLflow server, a real vLLM
 	$(BIN)/python -m pytest tests/ml --timeout=900 $(PYTEST_ARGS)
 
 $(SEAWEEDFS)/.done: requirements/seaweedfs.txt | $(VENV)/.runtime
@@ -114,7 +114,7 @@ test-infra: setup-platform setup-proof $(SEAWEEDFS)/.done ## run the tests of th
 
 test-cluster: setup-platform setup-proof $(SEAWEEDFS)/.done ## test on a real Kubernetes built here (needs Go and root), or on your own with KUBECONFIG_TEST=file
 	$(BIN)/python -m testbed.build $(if $(KUBECONFIG_TEST),kwok kubectl,\
-		etcd control-plane kwok kubectl node coredns knative kserve trainer prometheus pulumi pulumi-kubernetes)
+		etcd control-plane kwok kubectl node coredns knative kserve trainer prometheus cyclonus pulumi pulumi-kubernetes)
 	$(if $(KUBECONFIG_TEST),,@testbed/packages.sh)
 	$(BIN)/python -m pytest tests/cluster --timeout=900 $(PYTEST_ARGS)
 

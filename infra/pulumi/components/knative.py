@@ -101,7 +101,8 @@ def _is_first(thing: Object) -> bool:
 
 def _is_judged(thing: Object) -> bool:
     """Return whether an object is of Knative's own kinds: its webhook has to answer before one can be created."""
-    return thing["apiVersion"].partition("/")[0].endswith(".knative.dev")
+    group: str = thing["apiVersion"].partition("/")[0]
+    return group.endswith(".knative.dev")
 
 
 def configuration(site: Site) -> dict[str, dict[str, str]]:
