@@ -9,8 +9,8 @@ from graphlib import TopologicalSorter
 from html import escape
 from pathlib import Path
 
+from testbed.pulumi.recorder import recorded
 from testbed.pulumi.state import CHARTS, MANIFESTS, State
-from tests.infra.recorder import recorded
 
 FILE = Path(__file__).parent / "images" / "platform.svg"
 WIDTH, HEIGHT, GAP_X, GAP_Y, EDGE = 176, 54, 74, 22, 28

@@ -9,7 +9,7 @@ from infra.pulumi.names import Namespace
 from testbed.kubernetes.api import Object
 from testbed.machines import python_image
 from testbed.machines.node import Node
-from tests.infra.recorder import recorded
+from testbed.pulumi.recorder import recorded
 
 CODE = "ml"  # the indexed code: a part of this repository, in the assistants' image
 SPACES = (Namespace.ASSISTANT, Namespace.DATA, Namespace.MODELS)

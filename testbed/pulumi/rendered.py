@@ -23,9 +23,9 @@ from testbed.errors import ClusterError
 from testbed.kubernetes.api import Object
 from testbed.kubernetes.manifests import read_objects
 from testbed.pulumi.mirror import locked_by
+from testbed.pulumi.recorder import record, register
 from testbed.pulumi.run import documents
 from testbed.pulumi.state import MANIFESTS, Resource, State
-from tests.infra.recorder import record, register
 
 RELEASE, KUSTOMIZE = "kubernetes:helm.sh/v3:Release", "kubernetes:kustomize/"
 HOOK = "helm.sh/hook"

@@ -16,8 +16,8 @@ from testbed.machines.firewall import enforce
 from testbed.machines.images import SHELL
 from testbed.machines.node import DNS
 from testbed.machines.real_cluster import RealCluster
+from testbed.pulumi.recorder import recorded
 from tests.cluster.conftest import given_kubeconfig, started
-from tests.infra.recorder import recorded
 
 SPACES = (Namespace.ASSISTANT, Namespace.DATA)
 SERVERS = (QDRANT, POSTGRES, OBJECTS)

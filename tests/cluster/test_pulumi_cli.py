@@ -10,7 +10,7 @@ import pytest
 
 from testbed.codeintel.checks import everything
 from testbed.kubernetes.api import Api
-from tests.infra.recorder import with_charts
+from testbed.pulumi.recorder import with_charts
 
 ROOT = Path(__file__).parents[2]
 MISSING = [name for name in ("pulumi", "pulumi-resource-kubernetes") if shutil.which(name) is None]

@@ -23,7 +23,7 @@ from testbed.codeintel.serving_cluster import STEADY, ServingCluster
 from testbed.codeintel.written import CODE, DISK, STORAGE, read_only, volume
 from testbed.kubernetes.api import Api, Object
 from testbed.machines import python_image
-from tests.infra.recorder import recorded
+from testbed.pulumi.recorder import recorded
 
 SPACE = Namespace.PIPELINES
 VOLUME = f"{SPACE}-{WORKSPACE_CLAIM}"  # the training jobs' volume has the claim's name

@@ -38,7 +38,7 @@ from testbed.codeintel.training import HOLD, POD, SPACE, small_training
 from testbed.codeintel.written import written
 from testbed.kubernetes.api import Api, Object, RefusedError
 from testbed.kubernetes.workloads import placed, pod, waits
-from tests.infra.recorder import recorded
+from testbed.pulumi.recorder import recorded
 from tests.ml.support import CACHE, TINY, facts
 
 

@@ -130,7 +130,7 @@ def _up(world: World, config: dict[str, str], args: Sequence[str]) -> None:
     """Run the program on the stack's real settings; its images have to be in the registry by now."""
     from infra.pulumi.settings import read_settings
     from testbed.pulumi.mirror import locked_by
-    from tests.infra.recorder import record, register
+    from testbed.pulumi.recorder import record, register
 
     world.need(Path(config.get("kubernetes:kubeconfig", "/missing")).is_file(), "the stack names no kubeconfig")
     if "--policy-pack" in args:

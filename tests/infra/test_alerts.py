@@ -118,7 +118,7 @@ def test_every_metric_is_exported_by_a_component(name: str, tmp_path: Path) -> N
 
 def test_a_disabled_component_has_no_alerts() -> None:
     from infra.pulumi.settings import Components
-    from tests.infra.recorder import recorded
+    from testbed.pulumi.recorder import recorded
 
     def there(**off: bool) -> set[str]:
         state = recorded(off)

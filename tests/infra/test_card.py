@@ -7,8 +7,8 @@ import pytest
 from infra.pulumi.components.card import PRIORITIES
 from infra.pulumi.names import Priority
 from testbed.kubernetes.api import Object
+from testbed.pulumi.recorder import recorded
 from testbed.pulumi.state import State
-from tests.infra.recorder import recorded
 
 WINDOW = {"opens": "01:05", "closes": "05:00", "timeZone": "Europe/Moscow"}
 

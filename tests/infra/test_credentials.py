@@ -8,8 +8,8 @@ import pytest
 from infra.pulumi.cluster_check import Cluster, adapt_to_cluster
 from infra.pulumi.errors import PlatformError
 from infra.pulumi.settings import read_settings
+from testbed.pulumi.recorder import recorded, secret_values
 from testbed.pulumi.state import State
-from tests.infra.recorder import recorded, secret_values
 
 TOKEN = "hf_token-of-the-test"
 CONFIG = {"auths": {"registry.example:5000": {"auth": "dXNlcjpwYXNz"}}}

@@ -1,7 +1,7 @@
 """The picture of the platform matches the program."""
 
 from docs.diagram import FILE, graph, picture
-from tests.infra.recorder import recorded
+from testbed.pulumi.recorder import recorded
 
 
 def test_the_picture_is_the_programs_graph() -> None:

@@ -6,9 +6,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from infra.pulumi.errors import PlatformError
+from testbed.pulumi.recorder import prerequisites_of, recorded, secret_values
 from testbed.pulumi.rendered import Renderer, stack_config
 from testbed.pulumi.state import State
-from tests.infra.recorder import prerequisites_of, recorded, secret_values
 
 HOSTS = {"assistant": "ask.example.org", "grafana": "grafana.example.org", "langfuse": "traces.example.org"}
 CA = {

@@ -9,8 +9,8 @@ import yaml
 from infra.pulumi.versions import versions
 from ml.settings import Settings
 from testbed.kubernetes.api import Object
+from testbed.pulumi.recorder import prerequisites_of, recorded, secret_values
 from testbed.pulumi.state import State
-from tests.infra.recorder import prerequisites_of, recorded, secret_values
 
 COMPILED = Path(__file__).parents[2] / "ml" / "pipelines" / "compiled"
 NAMES = ("learning", "indexing")

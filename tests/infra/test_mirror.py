@@ -238,7 +238,7 @@ def test_an_image_is_copied_for_all_platforms_and_its_digest_kept(
 
 def test_the_mirror_contains_what_the_program_uses(tmp_path: Path) -> None:
     """The program's paths and the mirror's are the same: with every file in place the program finds all of them."""
-    from tests.infra.recorder import recorded
+    from testbed.pulumi.recorder import recorded
 
     upstream(tmp_path, argo=versions().archives[ARGO].version)
     unpack_pipelines(versions(), tmp_path)

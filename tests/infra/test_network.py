@@ -14,9 +14,9 @@ from infra.pulumi.settings import PRIVATE
 from infra.pulumi.ways import WAYS, open_ways
 from testbed.kubernetes.api import Object
 from testbed.kubernetes.network_policies import End, Port, selects
+from testbed.pulumi.recorder import recorded
 from testbed.pulumi.rendered import Renderer, stack_config
 from tests.infra.network import API_SERVER, CONFIG, OUTSIDE, SYSTEM, Cluster, Pod, monitored, told_services
-from tests.infra.recorder import recorded
 
 DNS = {53, 5353}
 NOBODYS = Port(31337)  # on which nothing listens

@@ -7,8 +7,8 @@ import pytest
 from infra.pulumi.catalog import PARTS, SPACES, in_order
 from infra.pulumi.program import FACTORIES
 from infra.pulumi.settings import Components, Models, Settings
+from testbed.pulumi.recorder import component_of, prerequisites_of, recorded, with_charts
 from testbed.pulumi.state import Resource, State
-from tests.infra.recorder import component_of, prerequisites_of, recorded, with_charts
 
 # The component whose gate opens once a group's kinds exist and its webhooks answer.
 GATE_OF = {

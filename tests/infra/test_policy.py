@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from testbed.kubernetes.api import Object
-from tests.infra.recorder import recorded
+from testbed.pulumi.recorder import recorded
 from tests.support.policy_pack import PolicyPack, policy_pack
 
 GOOD: Object = {

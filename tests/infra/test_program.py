@@ -10,8 +10,8 @@ import pytest
 from infra.pulumi.names import GPU
 from infra.pulumi.versions import registry_of, versions
 from testbed.kubernetes.api import Object
+from testbed.pulumi.recorder import pods, recorded, secret_values
 from testbed.pulumi.state import State
-from tests.infra.recorder import pods, recorded, secret_values
 
 OURS = ("codeintel", "codeintel-data", "codeintel-models", "codeintel-gates")
 WATCHING = ("gate-traffic", "training-window-traffic", "training-traffic")  # the API server

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from infra.pulumi.errors import PlatformError
+from testbed.pulumi.recorder import recorded, secret_values
 from tests.infra.build import tool
-from tests.infra.recorder import recorded, secret_values
 from tests.support.http_double import Handler, serve
 from tests.support.smtp_double import Mailbox, receive_mail
 from tests.support.stores import free_port, wait_for

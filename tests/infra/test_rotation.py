@@ -20,9 +20,9 @@ from infra.pulumi.components.pipelines import READERS, restarting
 from infra.pulumi.components.postgres import roles
 from infra.pulumi.parts.secret import CHECKSUM
 from testbed.kubernetes.api import Object
+from testbed.pulumi.recorder import recorded, secret_values
 from testbed.pulumi.rendered import Renderer
 from testbed.pulumi.state import State
-from tests.infra.recorder import recorded, secret_values
 from tests.support.stores import Postgres, free_port, run_seaweed, wait_for
 
 ROOT = Path(__file__).parents[2]

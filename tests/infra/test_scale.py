@@ -10,8 +10,8 @@ from infra.pulumi.cluster_check import check_nodes
 from infra.pulumi.errors import PlatformError
 from infra.pulumi.names import QDRANT
 from testbed.kubernetes.api import Object
+from testbed.pulumi.recorder import recorded
 from testbed.pulumi.state import State
-from tests.infra.recorder import recorded
 from tests.infra.test_settings import read
 
 PEER = "qdrant-peers.codeintel-data.svc"

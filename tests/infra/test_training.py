@@ -7,8 +7,8 @@ import pytest
 
 from ml.settings import Settings
 from testbed.kubernetes.api import Object
+from testbed.pulumi.recorder import recorded
 from testbed.pulumi.state import State
-from tests.infra.recorder import recorded
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from ml.serving.inference import LEAST_CACHE_BYTES
-from tests.infra.recorder import recorded
+from testbed.pulumi.recorder import recorded
 from tests.ml.vllm_server import ENVIRONMENT, VLLM
 from tests.support.vllm_arguments import composed
 
