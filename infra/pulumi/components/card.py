@@ -12,6 +12,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from infra.pulumi.names import Namespace, Priority
+from infra.pulumi.parts.rights import grant
 from infra.pulumi.parts.site import Site
 from infra.pulumi.parts.workload import NEVER, Limits, Pod, container, nightly, template
 
@@ -48,9 +49,13 @@ class Window(pulumi.ComponentResource):
             self.spaces.append(Namespace.PIPELINES)
         window = site.settings.gpu.window
         account = k8s.core.v1.ServiceAccount(APP, metadata=site.meta(APP, Namespace.ASSISTANT), opts=self.mine)
+        after = pulumi.ResourceOptions(parent=self, depends_on=[account])
+        changes = k8s.rbac.v1.PolicyRuleArgs(
+            api_groups=[""], resources=["resourcequotas"], resource_names=[QUOTA], verbs=["get", "patch"]
+        )
         for space in self.spaces:
             self._quota(space, "close" if window else "open")
-            self._may_change(space, account)
+            grant(site, APP, space, [changes], after, f"{space}-{APP}")
         self._turn("open", _daily(window.opens) if window else None)
         self._turn("close", _daily(window.closes) if window else None)
         self.register_outputs({})
@@ -69,19 +74,6 @@ class Window(pulumi.ComponentResource):
                 scope_selector=k8s.core.v1.ScopeSelectorArgs(match_expressions=[only]),
             ),
             opts=self.mine,
-        )
-
-    def _may_change(self, space: str, account: k8s.core.v1.ServiceAccount) -> None:
-        rule = k8s.rbac.v1.PolicyRuleArgs(
-            api_groups=[""], resources=["resourcequotas"], resource_names=[QUOTA], verbs=["get", "patch"]
-        )
-        role = k8s.rbac.v1.Role(f"{space}-{APP}", metadata=self.site.meta(APP, space), rules=[rule], opts=self.mine)
-        k8s.rbac.v1.RoleBinding(
-            f"{space}-{APP}",
-            metadata=self.site.meta(APP, space),
-            role_ref=k8s.rbac.v1.RoleRefArgs(api_group="rbac.authorization.k8s.io", kind="Role", name=APP),
-            subjects=[k8s.rbac.v1.SubjectArgs(kind="ServiceAccount", name=APP, namespace=Namespace.ASSISTANT)],
-            opts=pulumi.ResourceOptions.merge(self.mine, pulumi.ResourceOptions(depends_on=[role, account])),
         )
 
     def _turn(self, state: State, schedule: str | None) -> None:

@@ -4,7 +4,7 @@ import json
 
 import pulumi
 
-from infra.pulumi.names import RUNTIME_CLASS, Namespace
+from infra.pulumi.names import GPU, RUNTIME_CLASS, Namespace
 from infra.pulumi.parts.chart import release
 from infra.pulumi.parts.namespace import GuardedNamespace
 from infra.pulumi.parts.site import Site
@@ -36,7 +36,7 @@ def device_plugin_values(site: Site) -> dict[str, object]:
     slicing = {
         "renameByDefault": False,
         "failRequestsGreaterThanOne": False,
-        "resources": [{"name": "nvidia.com/gpu", "replicas": site.settings.gpu.slices}],
+        "resources": [{"name": GPU, "replicas": site.settings.gpu.slices}],
     }
     # The plugin reads YAML, of which JSON is a subset.
     config = json.dumps({"version": "v1", "sharing": {"timeSlicing": slicing}}, indent=1)

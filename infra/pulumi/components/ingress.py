@@ -8,6 +8,7 @@ import pulumi_kubernetes as k8s
 
 from infra.pulumi.entrance import Acme, Authority
 from infra.pulumi.names import ASSISTANT, GRAFANA, LANGFUSE, Namespace, Service
+from infra.pulumi.parts.custom import custom_object
 from infra.pulumi.parts.secret import encoded, secret
 from infra.pulumi.parts.site import Site
 
@@ -85,14 +86,8 @@ class Ingress(pulumi.ComponentResource):
     def _object(
         self, kind: str, name: str, spec: dict[str, Any], opts: pulumi.ResourceOptions, namespace: str | None = None
     ) -> pulumi.Resource:
-        return k8s.apiextensions.CustomResource(
-            f"{kind.lower()}-{name}",
-            api_version=API,
-            kind=kind,
-            metadata=self.site.meta(name, namespace),
-            spec=spec,
-            opts=opts,
-        )
+        metadata = {"name": name, "namespace": namespace}
+        return custom_object(self.site, {"apiVersion": API, "kind": kind, "metadata": metadata, "spec": spec}, opts)
 
 
 def pages(site: Site) -> Sequence[tuple[Service, str]]:

@@ -10,7 +10,6 @@ from infra.pulumi.components.assistant import LANGFUSE_PUBLIC, LANGFUSE_SECRET, 
 from infra.pulumi.components.card import PRIORITIES
 from infra.pulumi.names import (
     GPU,
-    GPU_PRESENT,
     QDRANT_KEY,
     QDRANT_READER,
     RUNTIME_CLASS,
@@ -22,7 +21,7 @@ from infra.pulumi.parts.admission import change_pods
 from infra.pulumi.parts.hub import hub_token
 from infra.pulumi.parts.secret import copied_secret
 from infra.pulumi.parts.site import Site
-from infra.pulumi.parts.workload import Limits, Pod, claim, claimed, container, template
+from infra.pulumi.parts.workload import Limits, Pod, claim, claimed, container, on_gpu_node, template
 from ml.pipelines.names import (
     READS,
     RECORD_KEYS,
@@ -85,7 +84,6 @@ class Learning(pulumi.ComponentResource):
         Kubeflow gives a stage's pod no fsGroup, and the first stage may run on another node.
         """
         image = self.site.image("assistant")
-        on_card = {GPU_PRESENT: "true"} if self.site.settings.has_gpu else {}
         test = container(
             "test",
             image,
@@ -93,16 +91,10 @@ class Learning(pulumi.ComponentResource):
             command=["test", "-w", WORKSPACE],
             mounts={"workspace": WORKSPACE},
         )
-        card = k8s.core.v1.TolerationArgs(key=GPU, operator="Exists", effect="NoSchedule")
-        pod = Pod(
-            [test],
-            volumes=[claimed("workspace", WORKSPACE_CLAIM)],
-            restart="OnFailure",
-            tolerations=[card],
-            node_selector=on_card,
-        )
+        pod = Pod([test], volumes=[claimed("workspace", WORKSPACE_CLAIM)], restart="OnFailure")
+        pod = on_gpu_node(self.site, pod)
         # A Job's template is immutable: another image or node makes another Job.
-        digest = hashlib.sha256(f"{image} {on_card}".encode()).hexdigest()[:8]
+        digest = hashlib.sha256(f"{image} {pod.node_selector}".encode()).hexdigest()[:8]
         k8s.batch.v1.Job(
             WORKSPACE_CLAIM,
             metadata=self.site.meta(f"{WORKSPACE_CLAIM}-{digest}", SPACE, runs=True),

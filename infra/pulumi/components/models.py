@@ -1,12 +1,11 @@
 """The models, as ml.serving describes them: the runtime, the cache, the production model, the autoscaling test."""
 
 from dataclasses import replace
-from typing import Any
 
 import pulumi
-import pulumi_kubernetes as k8s
 
 from infra.pulumi.names import MLFLOW, RUNTIME_CLASS, Namespace, Priority
+from infra.pulumi.parts.custom import custom_object
 from infra.pulumi.parts.hub import downloads_with_token
 from infra.pulumi.parts.site import Site
 from infra.pulumi.settings import in_bytes
@@ -32,26 +31,15 @@ class Models(pulumi.ComponentResource):
 
     def __init__(self, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("codeintel:platform:Models", "models", None, opts)
-        self.site, mine = site, pulumi.ResourceOptions(parent=self)
-        runtime = self._object(vllm_runtime(VllmArgs(site.image(image_name(site)), Namespace.MODELS)), mine)
+        mine = pulumi.ResourceOptions(parent=self)
+        runtime = custom_object(site, vllm_runtime(VllmArgs(site.image(image_name(site)), Namespace.MODELS)), mine)
         token = downloads_with_token(site, Namespace.MODELS, mine)
         kept = model_cache(cache_args(site)) if site.settings.caches_models else []
-        caches = [self._object(each, mine) for each in kept]
+        caches = [custom_object(site, each, mine) for each in kept]
         after = pulumi.ResourceOptions(parent=self, depends_on=[runtime, *caches, *token])
-        self._object(production_model(production_args(site)), pulumi.ResourceOptions.merge(after, REPLACED))
-        self._object(autoscaling_model(autoscaling_args(site)), after)
+        custom_object(site, production_model(production_args(site)), pulumi.ResourceOptions.merge(after, REPLACED))
+        custom_object(site, autoscaling_model(autoscaling_args(site)), after)
         self.register_outputs({})
-
-    def _object(self, thing: dict[str, Any], opts: pulumi.ResourceOptions) -> pulumi.Resource:
-        meta = thing["metadata"]
-        return k8s.apiextensions.CustomResource(
-            f"{thing['kind'].lower()}-{meta['name']}",
-            api_version=thing["apiVersion"],
-            kind=thing["kind"],
-            metadata=self.site.meta(meta["name"], meta.get("namespace"), annotations=meta.get("annotations")),
-            spec=thing["spec"],
-            opts=opts,
-        )
 
 
 def image_name(site: Site) -> str:

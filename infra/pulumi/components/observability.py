@@ -12,6 +12,8 @@ from infra.pulumi.names import (
     APP_LABEL,
     ASSISTANT,
     ASSISTANT_KEY,
+    GPU,
+    GPU_PRESENT,
     GRAFANA_ADMIN,
     QDRANT,
     QDRANT_READER,
@@ -20,6 +22,7 @@ from infra.pulumi.names import (
     SecretKey,
 )
 from infra.pulumi.parts.chart import release
+from infra.pulumi.parts.custom import custom_object
 from infra.pulumi.parts.gate import Gate
 from infra.pulumi.parts.namespace import GuardedNamespace
 from infra.pulumi.parts.secret import checksum, encoded, generated_secret, keys, secret
@@ -27,9 +30,10 @@ from infra.pulumi.parts.site import ROOT, Site
 from infra.pulumi.receivers import alertmanager_config
 from infra.pulumi.settings import in_bytes
 
+API = "monitoring.coreos.com/v1"
 KINDS = tuple(f"{kind}.monitoring.coreos.com" for kind in ("prometheusrules", "servicemonitors", "podmonitors"))
 SAMPLE = {
-    "apiVersion": "monitoring.coreos.com/v1",
+    "apiVersion": API,
     "kind": "PrometheusRule",
     "metadata": {"name": "sample", "namespace": Namespace.GATES},
     "spec": {"groups": [{"name": "sample", "rules": [{"alert": "Sample", "expr": "vector(0) > 1"}]}]},
@@ -88,14 +92,9 @@ class Boards(pulumi.ComponentResource):
             groups = alerts(site, file)
             if not groups:
                 continue
-            k8s.apiextensions.CustomResource(
-                f"alerts-{file.stem}",
-                api_version="monitoring.coreos.com/v1",
-                kind="PrometheusRule",
-                metadata=site.meta(f"codeintel-{file.stem}", Namespace.ASSISTANT),
-                spec={"groups": groups},
-                opts=mine,
-            )
+            place = {"name": f"codeintel-{file.stem}", "namespace": Namespace.ASSISTANT}
+            rule = {"apiVersion": API, "kind": "PrometheusRule", "metadata": place, "spec": {"groups": groups}}
+            custom_object(site, rule, mine, f"alerts-{file.stem}")
         self.register_outputs({})
 
 
@@ -114,14 +113,10 @@ class Monitors(pulumi.ComponentResource):
         super().__init__("codeintel:platform:Monitors", "monitors", None, opts)
         for component, (service, labels, endpoint) in monitored().items():
             if site.settings.components.installs(component):
-                k8s.apiextensions.CustomResource(
-                    f"{component}-monitor",
-                    api_version="monitoring.coreos.com/v1",
-                    kind="PodMonitor",
-                    metadata=site.meta(component.replace("_", "-"), service),
-                    spec={"selector": {"matchLabels": labels}, "podMetricsEndpoints": [endpoint]},
-                    opts=pulumi.ResourceOptions(parent=self),
-                )
+                place = {"name": component.replace("_", "-"), "namespace": service}
+                spec = {"selector": {"matchLabels": labels}, "podMetricsEndpoints": [endpoint]}
+                monitor = {"apiVersion": API, "kind": "PodMonitor", "metadata": place, "spec": spec}
+                custom_object(site, monitor, pulumi.ResourceOptions(parent=self), f"{component}-monitor")
         self.register_outputs({})
 
 
@@ -180,35 +175,37 @@ def selects_everything() -> dict[str, bool]:
 
 def keeps(site: Site) -> dict[str, Any]:
     """Return the values that keep the metrics of thirty days on a volume, or as many as it holds."""
-    size, disk = site.settings.storage.metrics, site.settings.storage.class_name
-    claim: dict[str, Any] = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}
-    if disk:
-        claim["storageClassName"] = disk
+    size = site.settings.storage.metrics
     return {
         "retention": "30d",
         "retentionSize": f"{int(0.85 * in_bytes(size)) >> 20}MiB",  # the rest is for the write-ahead log
-        "storageSpec": {"volumeClaimTemplate": {"spec": claim}},
+        "storageSpec": _volume(site, size),
     }
 
 
 def _alertmanager(site: Site, resources: dict[str, Any]) -> dict[str, Any]:
     """Return Alertmanager's specification: our configuration, and a volume for silences and what was sent already."""
-    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": site.settings.storage.silences}}}
-    if site.settings.storage.class_name:
-        claim["storageClassName"] = site.settings.storage.class_name
     return {
         "useExistingSecret": True,
         "configSecret": ALERTMANAGER_CONFIG,
-        "storage": {"volumeClaimTemplate": {"spec": claim}},
+        "storage": _volume(site, site.settings.storage.silences),
         "resources": resources,
     }
+
+
+def _volume(site: Site, size: str) -> dict[str, Any]:
+    """Return a volume of a size as the operator's objects ask for it."""
+    claim: dict[str, Any] = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}
+    if site.settings.storage.class_name:
+        claim["storageClassName"] = site.settings.storage.class_name
+    return {"volumeClaimTemplate": {"spec": claim}}
 
 
 def exporter_values() -> dict[str, Any]:
     """Return the values of the GPU's exporter, which runs on GPU nodes only."""
     return {
         "runtimeClassName": RUNTIME_CLASS,
-        "nodeSelector": {"nvidia.com/gpu.present": "true"},
-        "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}],
+        "nodeSelector": {GPU_PRESENT: "true"},
+        "tolerations": [{"key": GPU, "operator": "Exists", "effect": "NoSchedule"}],
         "resources": {"requests": {"cpu": "50m", "memory": "256Mi"}, "limits": {"cpu": "500m", "memory": "1Gi"}},
     }

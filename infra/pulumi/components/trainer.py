@@ -4,10 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 import pulumi
-import pulumi_kubernetes as k8s
 
 from infra.pulumi.names import MODEL_CACHE_CLAIM, RUNTIME_CLASS, WORKSPACE_CLAIM, Namespace, Priority
 from infra.pulumi.parts.chart import release
+from infra.pulumi.parts.custom import custom_object
 from infra.pulumi.parts.gate import Gate
 from infra.pulumi.parts.hub import hub_token
 from infra.pulumi.parts.namespace import GuardedNamespace
@@ -44,15 +44,7 @@ class CodeRuntime(pulumi.ComponentResource):
         for name, size in ((MODEL_CACHE_CLAIM, sizes.model_cache), (WORKSPACE_CLAIM, sizes.workspace)):
             claim(site, name, Namespace.ASSISTANT, size, mine)
         hub_token(site, Namespace.ASSISTANT, mine)
-        runtime = code_runtime(site)
-        k8s.apiextensions.CustomResource(
-            "code-runtime",
-            api_version=runtime["apiVersion"],
-            kind=runtime["kind"],
-            metadata=site.meta(runtime["metadata"]["name"], Namespace.ASSISTANT, runtime["metadata"]["labels"]),
-            spec=runtime["spec"],
-            opts=mine,
-        )
+        custom_object(site, code_runtime(site), mine, "code-runtime")
         self.register_outputs({})
 
 

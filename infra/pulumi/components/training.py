@@ -9,16 +9,26 @@ import pulumi_kubernetes as k8s
 from infra.pulumi.components.assistant import environment
 from infra.pulumi.components.learning import base_model
 from infra.pulumi.names import (
-    GPU,
-    GPU_PRESENT,
     MODEL_CACHE_CLAIM,
     QDRANT_READER,
     WORKSPACE_CLAIM,
     Namespace,
     SecretKey,
 )
+from infra.pulumi.parts.rights import grant
 from infra.pulumi.parts.site import Site
-from infra.pulumi.parts.workload import NEVER, TMP, Limits, Pod, claimed, container, nightly, scratch, template
+from infra.pulumi.parts.workload import (
+    NEVER,
+    TMP,
+    Limits,
+    Pod,
+    claimed,
+    container,
+    nightly,
+    on_gpu_node,
+    scratch,
+    template,
+)
 from ml.training.runtime import MODELS_MOUNT, WORKSPACE_MOUNT
 
 APP = "training"
@@ -41,25 +51,18 @@ class Training(pulumi.ComponentResource):
         super().__init__("codeintel:platform:Training", "training", None, opts)
         mine = pulumi.ResourceOptions(parent=self)
         account = k8s.core.v1.ServiceAccount("training", metadata=site.meta(APP, SPACE), opts=mine)
-        after = pulumi.ResourceOptions(parent=self, depends_on=[account, *_rights(site, mine)])
+        after = pulumi.ResourceOptions(
+            parent=self, depends_on=[account, *grant(site, APP, SPACE, _rules(), mine, "training")]
+        )
         nightly(site, APP, SPACE, NEVER, template(APP, _pod(site)), after, retries=0, suspended=True)
         self.register_outputs({})
 
 
-def _rights(site: Site, opts: pulumi.ResourceOptions) -> list[pulumi.Resource]:
-    rules = [
+def _rules() -> list[k8s.rbac.v1.PolicyRuleArgs]:
+    return [
         k8s.rbac.v1.PolicyRuleArgs(api_groups=[group], resources=[kind], verbs=list(verbs))
         for group, kind, verbs in RIGHTS
     ]
-    role = k8s.rbac.v1.Role("training", metadata=site.meta(APP, SPACE), rules=rules, opts=opts)
-    binding = k8s.rbac.v1.RoleBinding(
-        "training",
-        metadata=site.meta(APP, SPACE),
-        role_ref=k8s.rbac.v1.RoleRefArgs(api_group="rbac.authorization.k8s.io", kind="Role", name=APP),
-        subjects=[k8s.rbac.v1.SubjectArgs(kind="ServiceAccount", name=APP, namespace=SPACE)],
-        opts=opts,
-    )
-    return [role, binding]
 
 
 def _pod(site: Site) -> Pod:
@@ -75,15 +78,14 @@ def _pod(site: Site) -> Pod:
         )
         for name in ("dataset", "train")
     ]
-    return Pod(
+    pod = Pod(
         steps[1:],
         init=steps[:1],
         volumes=[claimed("models", MODEL_CACHE_CLAIM), claimed("workspace", WORKSPACE_CLAIM), scratch("tmp", "1Gi")],
         account=APP,
         restart="Never",
-        node_selector={GPU_PRESENT: "true"} if site.settings.has_gpu else {},
-        tolerations=[k8s.core.v1.TolerationArgs(key=GPU, operator="Exists", effect="NoSchedule")],
     )
+    return on_gpu_node(site, pod)
 
 
 def client_environment(site: Site) -> dict[str, str | SecretKey]:

@@ -1,13 +1,13 @@
 """Pods that satisfy the Pod Security level `restricted`, and services in front of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import pulumi
 import pulumi_kubernetes as k8s
 
-from infra.pulumi.names import APP_LABEL, SecretKey, Service
+from infra.pulumi.names import APP_LABEL, GPU, GPU_PRESENT, SecretKey, Service
 from infra.pulumi.parts.secret import checksum
 from infra.pulumi.parts.site import SKIP_AWAIT, Site
 
@@ -42,6 +42,12 @@ class Pod:
     beside: str | None = None  # the pod whose node it must share, because they share a volume
     reads: Sequence[k8s.core.v1.Secret] = ()  # a change of these restarts it
     apart: bool = False  # whether pods of its app have a node each
+
+
+def on_gpu_node(site: Site, pod: Pod) -> Pod:
+    """Return the pod on the GPU node, whose taint it tolerates; without a GPU, on any."""
+    card = k8s.core.v1.TolerationArgs(key=GPU, operator="Exists", effect="NoSchedule")
+    return replace(pod, tolerations=[card], node_selector={GPU_PRESENT: "true"} if site.settings.has_gpu else {})
 
 
 def container(
