@@ -61,6 +61,11 @@ class Model(_Table):
         """The names of its origins, the preferred one first."""
         return tuple(name for name in ("packages", "hub") if getattr(self, name))
 
+    def unlike(self, found: str) -> str:
+        """Say that a file with this SHA-256 is another one."""
+        shown, wanted = found[:DIGEST_SHOWN], self.sha256[:DIGEST_SHOWN]
+        return f"is not {self.name}: its SHA-256 begins with {shown}, not with {wanted}"
+
 
 Catalogue = dict[str, Model]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ml.atomic import PART
 from ml.errors import ModelError
 from ml.llm.model import Speed
-from ml.llm.models.catalogue import DIGEST_SHOWN, Model, read_catalogue
+from ml.llm.models.catalogue import Model, read_catalogue
 from ml.llm.models.notes import Notes
 from ml.llm.weights import embedded_weights, installed_weights
 
@@ -85,11 +85,7 @@ class ModelFolder:
         except OSError as error:
             raise ModelError(f"the model {file} can't be read ({error.strerror})", "let this user read it") from error
         if found != model.sha256:
-            raise ModelError(
-                f"{file} is not {model.name}: its SHA-256 begins with {found[:DIGEST_SHOWN]}, "
-                f"not with {model.sha256[:DIGEST_SHOWN]}",
-                f"run: codeintel model pull {model.name}",
-            )
+            raise ModelError(f"{file} {model.unlike(found)}", f"run: codeintel model pull {model.name}")
         self.trust(model, file)
 
     def trust(self, model: Model, file: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ml.atomic import move_into_place
 from ml.errors import ModelError
-from ml.llm.models.catalogue import DIGEST_SHOWN, Model
+from ml.llm.models.catalogue import Model
 from ml.llm.models.folder import ModelFolder
 from ml.llm.models.origin import BLOCK, Origin
 from ml.lock import Lock
@@ -118,8 +118,7 @@ def _check(model: Model, part: Path, origin: Origin, progress: Progress) -> None
     if found != model.sha256:
         part.unlink()
         raise ModelError(
-            f"what {origin.name} sent is not {model.name}: its SHA-256 begins with {found[:DIGEST_SHOWN]}, "
-            f"not with {model.sha256[:DIGEST_SHOWN]}; it was removed",
+            f"what {origin.name} sent {model.unlike(found)}; it was removed",
             "pull it again, or from another place, see --from",
         )
 
