@@ -29,7 +29,8 @@ class Webhooks:
         self.bundle = base64.b64encode(authority.pair.certificate.read_bytes()).decode()
         self.servers: dict[tuple[str, int], ThreadingHTTPServer] = {}
         self.contexts: dict[str, ssl.SSLContext] = {}
-        subprocess.run(["ip", "route", "replace", "local", network, "dev", "lo"], check=True)
+        self.route = ("local", network, "dev", "lo")
+        subprocess.run(["ip", "route", "replace", *self.route], check=True)
 
     def step(self) -> None:
         """Listen for each webhook that is configured, and let the API server trust it."""
@@ -40,10 +41,11 @@ class Webhooks:
                 self._trust(configuration)
 
     def stop(self) -> None:
-        """Close all servers."""
+        """Close all servers, and make the addresses foreign again."""
         for server in self.servers.values():
             server.shutdown()
             server.server_close()
+        subprocess.run(["ip", "route", "delete", *self.route], check=True)
 
     def _trust(self, configuration: Object) -> None:
         change = [
