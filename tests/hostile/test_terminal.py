@@ -127,6 +127,11 @@ COMMANDS = {
     "serve": ["serve", "--host", ATTACK],
     "mcp": ["mcp", "--port", ATTACK],
     "completion": ["completion", ATTACK],
+    "model list": ["model", "list"],
+    "model pull": ["model", "pull", ATTACK],
+    "model pull, origin": ["model", "pull", "smollm2-135m", "--from", f"/nowhere/{ATTACK}"],
+    "model use": ["model", "use", ATTACK],
+    "model remove": ["model", "remove", ATTACK],
 }
 
 

@@ -114,9 +114,10 @@ def test_others_keep_the_old_adapter_while_one_loads_the_new(
     put_in_force(settings, 1, seed=1)
     loading, gate = threading.Event(), threading.Event()
 
-    def slow(*arguments: object) -> None:
+    def slow(path: str, context: int, adapter: str) -> Runtime:
         loading.set()
         assert gate.wait(60)
+        return runtime(path, context, adapter)
 
     monkeypatch.setattr("ml.llm.runtime.runtime", slow)
     with ThreadPoolExecutor(1) as pool:

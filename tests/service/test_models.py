@@ -167,9 +167,10 @@ def test_a_changed_file_is_checked_again_and_never_loaded(real: Home) -> None:
     assert open_llm(chosen)
 
 
-def test_a_model_that_is_too_large_is_not_loaded(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_is_too_large_is_not_loaded(real: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that no other test has loaded in this process."""
     monkeypatch.setattr(memory, "memory_here", lambda: 100_000_000)
-    llm = open_llm(settings(home, llm="embedded"))
+    llm = open_llm(settings(real, llm="embedded", llm_model="small"))
     assert llm
     with pytest.raises(ModelError, match=r"needs 0\.4 GB of memory.*has 0\.1 GB.*codeintel model list"):
         llm.load()

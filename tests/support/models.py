@@ -84,6 +84,8 @@ class Home:
             "XDG_CONFIG_HOME": str(self.folder / "config"),
             "PIP_NO_INDEX": "1",
             "PIP_FIND_LINKS": str(self.folder / "wheels"),
+            "UV_NO_INDEX": "1",  # an environment that uv made has no pip
+            "UV_FIND_LINKS": str(self.folder / "wheels"),
             "HF_ENDPOINT": "http://127.0.0.1:9",
         }
 
