@@ -5,6 +5,7 @@ component is a row here, a file in components/, a factory in program.py, and a f
 """
 
 from dataclasses import dataclass
+from functools import cache
 from graphlib import TopologicalSorter
 from typing import Literal
 
@@ -68,10 +69,11 @@ PARTS: dict[str, Part] = {
 }
 
 
-def in_order() -> list[str]:
+@cache
+def in_order() -> tuple[str, ...]:
     """Return the names of the components, each after all that it, or its namespace, depends on."""
     before = {name: {*part.needs, *part.after, *_of_space(part)} for name, part in PARTS.items()}
-    return list(TopologicalSorter(before).static_order())
+    return tuple(TopologicalSorter(before).static_order())
 
 
 def _of_space(part: Part) -> tuple[str, ...]:

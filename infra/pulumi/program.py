@@ -101,7 +101,7 @@ def build(settings: Settings, provider: k8s.Provider) -> None:
     """Register the platform that the settings describe with the cluster's provider, and export its addresses."""
     site = Site(settings)
     ours = pulumi.ResourceOptions(providers=[provider])
-    for name, need in settings.components.left_out().items():
+    for name, need in settings.components.left_out.items():
         pulumi.log.warn(f"{name} is left out: it needs {need}, which is off")
     gates = GuardedNamespace(site, Namespace.GATES, "restricted", ours)
     _components(site, gates, ours)

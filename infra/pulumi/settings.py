@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
@@ -67,8 +68,9 @@ class Components(Section):
     assistant: Installed = Presence.INSTALL
     backups: Installed = Presence.INSTALL
 
+    @cached_property
     def left_out(self) -> dict[str, str]:
-        """Return each enabled component that can't be installed, with the dependency that it lacks."""
+        """Each enabled component that can't be installed, with the dependency that it lacks."""
         lacking: dict[str, str] = {}
         for name in in_order():
             if not PARTS[name].implied and getattr(self, name) != Presence.OFF:
@@ -80,13 +82,13 @@ class Components(Section):
         """Return whether the cluster will have the component, from this program or already."""
         if PARTS[name].implied:
             return all(map(self.has, PARTS[name].needs))
-        return getattr(self, name) != Presence.OFF and name not in self.left_out()
+        return getattr(self, name) != Presence.OFF and name not in self.left_out
 
     def installs(self, name: str) -> bool:
         """Return whether this program installs the component's chart or manifests."""
         if PARTS[name].implied:
             return self.has(name)
-        return getattr(self, name) == Presence.INSTALL and name not in self.left_out()
+        return getattr(self, name) == Presence.INSTALL and name not in self.left_out
 
 
 class Window(Section):

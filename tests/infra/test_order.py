@@ -138,7 +138,7 @@ def test_without_a_component_nothing_that_needs_it_remains(off: str) -> None:
         assert controller in charts or objects_of(state, group) == []
     made = {component_of(each) for each in state.resources.values() if each.type.startswith("codeintel:")}
     wanted = {off.lower()}
-    wanted |= {name.replace("_", "") for name in Components.model_validate({off: False}).left_out()}
+    wanted |= {name.replace("_", "") for name in Components.model_validate({off: False}).left_out}
     assert not made & wanted
     assert made
 

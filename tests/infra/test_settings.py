@@ -58,7 +58,7 @@ def test_an_invalid_setting_is_named_with_a_valid_value(sections: dict[str, Any]
 
 def test_dependents_of_a_disabled_component_are_left_out_with_a_reason() -> None:
     parts = read(components={"certManager": False}).components
-    assert parts.left_out() == {"kserve": "cert_manager", "langfuse": "cert_manager", "models": "kserve"}
+    assert parts.left_out == {"kserve": "cert_manager", "langfuse": "cert_manager", "models": "kserve"}
     assert not parts.has("models")
     assert parts.has("assistant")
 
@@ -78,7 +78,7 @@ def test_the_shipped_stacks_are_valid(stack: str) -> None:
     config = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
     settings = read_settings({key: json.dumps(value) for key, value in config.items()})
     assert settings.has_gpu is (stack == "gpu")
-    assert settings.components.left_out() == {}
+    assert settings.components.left_out == {}
 
 
 @pytest.mark.parametrize(
