@@ -139,5 +139,5 @@ def test_the_training_stage_sees_the_gpu(api: Api) -> None:
         return name
 
     assert training["spec"]["containers"][0]["resources"]["limits"] == {GPU: "5"}
-    api.wait("the policy", lambda: runtime(training) == "nvidia", 30)
+    api.wait("the policy", lambda: runtime(training) == RUNTIME_CLASS, 30)
     assert runtime(indexing) is None
