@@ -25,7 +25,7 @@ from ml.index.store.base import EncodedChunk, Repository, Store, Update
 from ml.index.workers import run_in_workers
 
 # Bump whenever the same file would yield different chunks or vectors: redaction, splitting, headers, sparse weights.
-INDEX_VERSION = 2
+INDEX_VERSION = 3
 EMBED_BATCH = 512
 # One task of a worker.
 TASK_FILES, TASK_BYTES = 64, 200_000

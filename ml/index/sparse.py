@@ -26,7 +26,7 @@ STOP_WORDS = frozenset(
         "a about am an and any are as at be been being but by can could did do does doing for from had has have having "
         "how i if in into is it its me my of on or our shall should so some such than that the their them then there "
         "these they this those to us was we were what when where which while who whom whose why will with would you "
-        "your а без бы быть в во вот все всё где да для до его ее её если есть еще ещё же за и из или их к как какая какие "
+        "your а без бы быть в во вот все где да для до его ее если есть еще же за и из или их к как какая какие "
         "каким какими какой какую ко когда который которая которое которые кто ли либо мне мы на над не него нет но ну "
         "о об он она они оно от по под после почему при с со так такой там то того тоже только том тут ты у уже чего чем "
         "через что чтобы эта эти это этот я"

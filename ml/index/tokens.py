@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+from ml.index.snowball import CYRILLIC, drop_fleeting_vowel, fold, snowball
 from ml.patterns import bounded
 
 MAX_IDENTIFIER = 96
@@ -25,7 +26,7 @@ _PART = bounded(
 
 
 def words(text: str) -> list[str]:
-    """Return the tokens of a text in lower case, in order, with repetitions.
+    """Return the tokens of a text in lower case, with е for ё, in order, with repetitions.
 
     An identifier yields its parts and, if it has several, the whole without underscores: `getUserById` and
     `get_user_by_id` both yield get, user, by, id, getuserbyid. A run of letters and digits is one word (`utf8`,
@@ -40,11 +41,14 @@ def identifiers(text: str) -> list[str]:
 
 
 def stem(word: str) -> str:
-    """Return the stem of an English word ("routes", "router", "routing" -> "rout"), and other words unchanged.
+    """Return the stem of an English or a Russian word ("routes", "router", "routing" -> "rout"), and other words unchanged.
 
-    Cruder than Snowball, which separates "router" from "route"; recall on this project's questions is higher.
+    For English it is cruder than Snowball, which separates "router" from "route"; recall on this project's questions is
+    higher.
     """
-    if not word.isascii() or len(word) < _MIN_STEM:
+    if not word.isascii():
+        return drop_fleeting_vowel(snowball(word)) if CYRILLIC.search(word) else word
+    if len(word) < _MIN_STEM:
         return word
     if word.endswith(("ies", "ied")):
         word = word[:-3] + "y"
@@ -63,7 +67,7 @@ def _removable(word: str, ending: str) -> bool:
 @lru_cache(maxsize=1 << 17)
 def _words(identifier: str) -> tuple[str, ...]:
     found = parts_of(identifier)
-    whole = identifier[:MAX_IDENTIFIER].replace("_", "").lower()
+    whole = fold(identifier[:MAX_IDENTIFIER].replace("_", ""))
     return (*found, whole) if whole not in found and whole and len(whole) <= MAX_WORD else found
 
 
@@ -77,7 +81,7 @@ def parts_of(identifier: str) -> tuple[str, ...]:
 def _segment(segment: str) -> Iterator[str]:
     """Yield the parts of an identifier between two underscores."""
     before = ""
-    for part in map(str.lower, _PART.findall(segment)):
+    for part in map(fold, _PART.findall(segment)):
         if part.isdigit():
             # A number belongs to the letters before it (utf8), and is a word of its own otherwise (404).
             if before:

@@ -1,8 +1,8 @@
 """How well the retrieved code supports an answer.
 
 One of the best hits has to contain most of the question's terms (in its path, symbol or text, in any form of the word,
-in any translation), helped by the cosine; an indexed symbol or file that the question names settles it. If something is
-not in the index, the question's distinctive words are missing, which the cosine alone does not show.
+as asked or in any translation), helped by the cosine; an indexed symbol or file that the question names settles it. If
+something is not in the index, the question's distinctive words are missing, which the cosine alone does not show.
 """
 
 from collections.abc import Sequence
@@ -41,4 +41,4 @@ def _parts(found: Candidate) -> frozenset[str]:
 
 
 def _holds(parts: frozenset[str], term: Term) -> bool:
-    return any(parts.issuperset(name_parts(word)) for word in term.words)
+    return any(parts.issuperset(name_parts(word)) for word in term.spellings)

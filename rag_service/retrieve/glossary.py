@@ -7,23 +7,31 @@ It is a data file with one entry per line:
     процессинг: payments-core billing
 
 Left of the colon are words or phrases, separated by commas; right of it translations, best first. A line without
-translations lists stop words ("где"). A Russian word is looked up by its Snowball stem or, failing that, by the
-longest key that is a prefix of it ("авторизованный": "авториз"); a Latin one by its English stem.
+translations lists stop words ("где"), of which those of up to three letters have no other forms ("под" is a
+preposition, "подов" is not). A Russian word is looked up by its Snowball stem or, failing that, by the longest key that
+is a prefix of it ("авторизованный": "авториз"); a Latin one by its English stem.
 `ru.glossary` beside this module covers general Russian; a team's own file takes precedence over it.
 """
 
-import re
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from ml.errors import SettingsError
+from ml.index.snowball import CYRILLIC, drop_fleeting_vowel, fold, snowball
+from ml.patterns import linear
 
-CYRILLIC = re.compile(r"[а-я]")
 MIN_PREFIX = 4
+# Russian engineers call a pod "под", which is a preposition too. A preposition is followed by what it governs, a noun by a
+# verb, another preposition or nothing.
+PREPOSITION = "под"
+POD = ("pod",)
+NOT_GOVERNED = linear(
+    r"(?:[аяуею][ею]т|ит|[аяуюеи]тся|[аиеыу]л|[аиеыу]л(?:[аои]|ся|ась|ось|ись))$"
+    r"|^(?:в|во|на|с|со|из|от|до|за|по|к|у|о|об|и|а|но|или|не|ли|же|бы|при|для|без|уже|еще|снова|может|должен)$"
+)
 MAX_PHRASE = 6
 DRAWER = 2
 GENERAL = Path(__file__).parent / "data" / "ru.glossary"
@@ -40,6 +48,12 @@ class Term:
 
     source: str
     words: tuple[str, ...]
+
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """The words and, for code that is commented in Russian, the question's own."""
+        is_own = self.words and self.source not in self.words and CYRILLIC.search(fold(self.source))
+        return (*self.words, self.source) if is_own else self.words
 
 
 class Glossary:
@@ -64,9 +78,11 @@ class Glossary:
 
     def term(self, words: Sequence[str]) -> tuple[Term, int] | None:
         """Return the entry for the longest phrase at the start of `words`, and its length in words; or None."""
-        words = [_plain(word) for word in words[:MAX_PHRASE]]
+        words = [fold(word) for word in words[:MAX_PHRASE]]
+        if _is_pod(words):
+            return Term(words[0], POD), 1
         drawer = self._drawer(words[0][:DRAWER])
-        fitting = [entry for key in _keys(words[0]) for entry in drawer.get(key, ()) if _follows(words, entry[0])]
+        fitting = [entry for key in _keys(words[0]) for entry in drawer.get(key, ()) if _fits(words, *entry)]
         if not fitting:
             return None
         parts, translation = max(fitting, key=lambda entry: len(entry[0]))
@@ -76,22 +92,15 @@ class Glossary:
         if beginning not in self._filed:
             drawer: Drawer = {}
             for parts, words in self._entries.get(beginning, ()):
-                for key in {parts[0], stem(parts[0])}:
+                for key in _forms(parts[0]):
                     drawer.setdefault(key, []).append((parts, words))
             self._filed[beginning] = drawer
         return self._filed[beginning]
 
 
-@lru_cache(maxsize=65_536)
-def stem(word: str) -> str:
-    """Return a word's Snowball stem, Russian or English by its letters, in lower case and without ё."""
-    word = _plain(word)
-    return str(_stemmer("russian" if CYRILLIC.search(word) else "english").stemWord(word))
-
-
 def transliterate(word: str) -> str:
     """Transliterate a Russian word's stem as a programmer would ("парсеры" -> "parser")."""
-    return stem(word).translate(TRANSLITERATION)
+    return snowball(word).translate(TRANSLITERATION)
 
 
 @cache
@@ -117,13 +126,13 @@ def _entries(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
         keys, colon, words = line.partition(":")
         if not colon or not keys.strip():
             raise SettingsError(f"line {number} of the glossary is {line!r}", "write it as `term: word word`")
-        for key in filter(None, map(str.strip, _plain(keys).split(","))):
+        for key in filter(None, map(str.strip, fold(keys).split(","))):
             yield key, tuple(words.split())
 
 
 def _keys(word: str) -> Iterator[str]:
     """Yield the keys under which an entry for the word may be found, closest first."""
-    yield stem(word)
+    yield snowball(word)
     if not CYRILLIC.search(word):
         return
     # The fleeting vowel of a genitive plural: попыток -> попытк(а), настроек -> настройк(а).
@@ -134,24 +143,18 @@ def _keys(word: str) -> Iterator[str]:
         yield word[:length]
 
 
-def _follows(words: Sequence[str], parts: Sequence[str]) -> bool:
+def _forms(part: str) -> set[str]:
+    """Return the forms of a key's word under which a question's word may find it."""
+    return {part, snowball(part), drop_fleeting_vowel(part)}
+
+
+def _fits(words: Sequence[str], parts: Sequence[str], translation: tuple[str, ...]) -> bool:
     """Return whether the words begin with the parts of a key; the first part is known to match."""
+    if not translation and len(parts[0]) < MIN_PREFIX and words[0] != parts[0]:
+        return False
     rest = zip(words[1:], parts[1:], strict=False)
-    return len(parts) <= len(words) and all({part, stem(part)} & set(_keys(word)) for word, part in rest)
+    return len(parts) <= len(words) and all(_forms(part) & set(_keys(word)) for word, part in rest)
 
 
-def _plain(word: str) -> str:
-    return word.lower().replace("ё", "е")
-
-
-_stemmers = threading.local()
-
-
-def _stemmer(language: str) -> Any:
-    """Return this thread's stemmer; Snowball stemmers are stateful."""
-    import snowballstemmer
-
-    mine: dict[str, Any] = _stemmers.__dict__
-    if language not in mine:
-        mine[language] = snowballstemmer.stemmer(language)
-    return mine[language]
+def _is_pod(words: Sequence[str]) -> bool:
+    return words[0] == PREPOSITION and (len(words) == 1 or NOT_GOVERNED.search(words[1]) is not None)

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from ml.index import tokens
+from ml.index.snowball import CYRILLIC, fold, snowball
 from ml.index.sparse import STOP_WORDS
 from ml.patterns import bounded, linear
-from rag_service.retrieve.glossary import CYRILLIC, Glossary, Term, stem, transliterate
+from rag_service.retrieve.glossary import Glossary, Term, transliterate
 
 SEPARATOR = re.compile(r"::|[.#/]")
 WORD = re.compile(r"[\w@#$][\w.:/#@$\-+*'’]*(?:\(\))?")
 PATH = bounded(r"(?P<path>(?:[\w.@+-]+/)*[\w.@+-]+\.[A-Za-z]\w{0,9})(?::(?P<line>\d{1,9}))?$", longest=4_096)
-IDENTIFIER = bounded(r"_|[a-z][A-Z]|[A-Z]{2}[a-z]{2}|\w(?:::|\.)\w|\w\(\)$")
+IDENTIFIER = bounded(r"_|[a-zа-яё][A-ZА-ЯЁ]|[A-Z]{2}[a-z]{2}|\w(?:::|\.)\w|\w\(\)$")
 QUOTED = linear(r"`([^`]+)`|\"([^\"]+)\"|'([\pL\pN_][^']*)'|«([^»]+)»")
 NAME_WORDS = 2
 LONGEST_WORD = 100
@@ -69,8 +70,8 @@ class Question:
 
     @cached_property
     def stems(self) -> frozenset[str]:
-        """The stems of all words and their parts ("getUserById" -> get, user, by, id), including translations."""
-        return frozenset(part for term in self.terms for word in term.words for part in name_parts(word))
+        """The stems of all words and their parts ("getUserById" -> get, user, by, id), with their translations."""
+        return frozenset(part for term in self.terms for word in term.spellings for part in name_parts(word))
 
 
 def understand(text: str, glossary: Glossary | None = None) -> Question:
@@ -91,7 +92,7 @@ def understand(text: str, glossary: Glossary | None = None) -> Question:
 
 def name_parts(name: str) -> tuple[str, ...]:
     """Return the stems of the words in a name: "HTTPServer_v2" -> ("http", "server", "v", "2")."""
-    return tuple(stem(part) for identifier in tokens.identifiers(name) for part in tokens.parts_of(identifier))
+    return tuple(snowball(part) for identifier in tokens.identifiers(name) for part in tokens.parts_of(identifier))
 
 
 @lru_cache(maxsize=8192)
@@ -108,13 +109,14 @@ def last_component(name: str) -> str:
 @lru_cache(maxsize=65_536)
 def normalize_name(name: str) -> str:
     """Return a name in the form used for comparison: its last component in lower case, without underscores."""
-    return last_component(name).lower().replace("_", "").replace("-", "")
+    return fold(last_component(name)).replace("_", "").replace("-", "")
 
 
 def _terms(words: list[str], glossary: Glossary | None) -> Iterator[Term]:
     at = 0
     while at < len(words):
-        term, taken = (glossary.term(words[at:]) if glossary is not None else None) or (_plain(words[at]), 1)
+        translated = glossary.term(words[at:]) if glossary is not None and not _is_cyrillic_name(words[at]) else None
+        term, taken = translated or (_plain(words[at]), 1)
         at += taken
         if term.words:
             yield term
@@ -123,7 +125,12 @@ def _terms(words: list[str], glossary: Glossary | None) -> Iterator[Term]:
 def _plain(word: str) -> Term:
     if word.lower() in STOP_WORDS or EMPTY.fullmatch(word):
         return Term(word, ())
-    return Term(word, (transliterate(word), word) if CYRILLIC.search(word.lower()) else (word,))
+    is_prose = CYRILLIC.search(fold(word)) and not IDENTIFIER.search(word)
+    return Term(word, (transliterate(word), word) if is_prose else (word,))
+
+
+def _is_cyrillic_name(word: str) -> bool:
+    return bool(IDENTIFIER.search(word) and CYRILLIC.search(fold(word)))
 
 
 def _path(word: str) -> PathReference | None:

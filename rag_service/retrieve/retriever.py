@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from ml.index import sparse
 from ml.index.chunk import Chunk
 from ml.index.embedder.base import Embedder
+from ml.index.snowball import CYRILLIC, fold
 from ml.index.store.base import Candidate, EncodedQuery, SparseVector, Store, Where
 from rag_service.retrieve.confidence import confidence
-from rag_service.retrieve.glossary import CYRILLIC, load_glossary
+from rag_service.retrieve.glossary import load_glossary
 from rag_service.retrieve.question import Question, understand
 from rag_service.retrieve.rules import RULES, Best, Rule, symbol_is_named
 
@@ -67,7 +68,7 @@ class Retriever:
     def understand(self, question: str) -> Question:
         """Parse the first LONGEST characters of a question with this retriever's glossary, ignoring lone surrogates."""
         question = question[:LONGEST].encode("utf-8", "replace").decode("utf-8")
-        needed = self._glossary is not None or CYRILLIC.search(question.lower())
+        needed = self._glossary is not None or CYRILLIC.search(fold(question))
         return understand(question, load_glossary(self._glossary) if needed else None)
 
     def confidence(self, question: str | Question, hits: Sequence[Hit]) -> float:
@@ -107,9 +108,8 @@ def sparse_query(question: Question) -> SparseVector:
     weights: defaultdict[int, float] = defaultdict(float)
     for term in question.terms:
         words = [(word, 1 / number) for number, word in enumerate(term.words, start=1)]
-        if term.source not in term.words and CYRILLIC.search(term.source):
-            words.append((term.source, 1.0))
-        for word, weight in words:
+        own = [(word, 1.0) for word in term.spellings[len(term.words) :]]
+        for word, weight in words + own:
             vector = sparse.query(word)
             for index, value in zip(vector.indices, vector.values, strict=True):
                 weights[index] += value * weight

@@ -1,6 +1,7 @@
 """Retrieval over a real store: a small shop in three languages, indexed as `codeintel index` would."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from textwrap import dedent
 
@@ -120,8 +121,15 @@ FILES = {
 
 @pytest.fixture(scope="module")
 def retriever(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Retriever]:
+    with _indexed(tmp_path_factory, FILES) as opened:
+        yield opened
+
+
+@contextmanager
+def _indexed(tmp_path_factory: pytest.TempPathFactory, files: dict[str, str]) -> Iterator[Retriever]:
+    """Index files and open a retriever."""
     root = tmp_path_factory.mktemp("shop")
-    write_files(root, unindented(FILES))
+    write_files(root, unindented(files))
     embedder = open_embedder(Settings())
     store = open_store(str(tmp_path_factory.mktemp("store")), embedder.name, embedder.dimension)
     build_index(str(root), store, embedder, name="shop", max_file_bytes=1_000_000, workers=1)
@@ -214,3 +222,45 @@ def test_confidence_separates_present_from_absent_topics(retriever: Retriever) -
         assert retriever.confidence(question, retriever.search(question)) >= THRESHOLD
     for question in ("where is the Kafka consumer rebalanced", "Где настраивается репликация PostgreSQL?"):
         assert retriever.confidence(question, retriever.search(question)) < THRESHOLD
+
+
+RUSSIAN = {
+    "pricing.py": '''
+        """Расчёт цен в корзине."""
+
+        def СкидкаПоКарте(сумма: float, постоянный: bool) -> float:
+            """Вернуть скидку постоянному покупателю."""
+            return сумма * 0.1 if постоянный else 0.0
+
+        def spread(pods, nodes):
+            """Разложить поды по узлам кластера."""
+            # Узлов бывает меньше, чем подов.
+            return {node: pods[node :: len(nodes)] for node in nodes}
+
+        def add_bonus(basket):
+            """Начислить бонусные баллы за заказ."""
+            return СкидкаПоКарте(basket.total, basket.customer.is_regular)
+    '''
+}
+
+
+@pytest.fixture(scope="module")
+def russian(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Retriever]:
+    """A retriever of code with Russian names, docstrings and comments."""
+    with _indexed(tmp_path_factory, RUSSIAN) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("question", "symbol"),
+    [
+        ("какая скидка у постоянных покупателей?", "СкидкаПоКарте"),
+        ("что делает СкидкаПоКарте?", "СкидкаПоКарте"),
+        ("где начисляются бонусы за заказы?", "add_bonus"),
+        ("как раскладываются поды по узлу", "spread"),
+    ],
+)
+def test_russian_code_is_found_by_its_own_words(russian: Retriever, question: str, symbol: str) -> None:
+    hits = russian.search(question)
+    assert hits[0].chunk.symbol == symbol
+    assert russian.confidence(question, hits) >= THRESHOLD

@@ -86,3 +86,38 @@ def test_a_missing_glossary_is_an_error() -> None:
 
 def test_the_general_glossary_is_as_large_as_it_says() -> None:
     assert len(load_glossary()) >= 1_200
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "почему под не стартует?",
+        "где создаётся под?",
+        "под падает при старте",
+        "как удаляются поды",
+        "сколько подов",
+        "логи подами",
+        "в поде",
+    ],
+)
+def test_a_pod_is_not_a_preposition(question: str) -> None:
+    assert ("pod",) in words(question)
+
+
+@pytest.mark.parametrize(
+    "question", ["что под капотом", "ответ под нагрузкой", "сборка под Linux", "под каждым модулем"]
+)
+def test_a_preposition_is_not_a_pod(question: str) -> None:
+    assert ("pod",) not in words(question)
+
+
+@pytest.mark.parametrize("form", ["узел", "узла", "узлов", "узлы", "узлах", "узлами"])
+def test_a_fleeting_vowel_does_not_hide_a_word(form: str) -> None:
+    assert words(form) == [("node",)]
+
+
+def test_a_cyrillic_identifier_is_a_name() -> None:
+    asked = understand("что делает СкидкаПоКарте и где она вызывается", load_glossary())
+    assert asked.symbols == {"скидкапокарте"}
+    assert ("СкидкаПоКарте",) in [term.words for term in asked.terms]
+    assert understand("РасчётЦены").symbols >= understand("РасчетЦены").symbols

@@ -26,6 +26,7 @@ from ml.index.tokens import MAX_WORD, stem, words
         ("std::vector<int>", "std vector int"),
         ("x + 42", "x 42"),
         ("ПолучитьПользователя по имени", "получить пользователя получитьпользователя по имени"),
+        ("расчётСчёта", "расчет счета расчетсчета"),
         ("naïveBayes", "naïve bayes naïvebayes"),
         ("", ""),
         ("___ --> {}", ""),
@@ -67,6 +68,9 @@ def test_camel_case_and_snake_case_yield_the_same_words(parts: list[str]) -> Non
         "class classes",
         "run runs runner running",
         "serialize serializer serialization",
+        "пользователь пользователи пользователями",
+        "скидка скидки скидок скидкой",
+        "узел узла узлов узлы",
     ],
 )
 def test_forms_of_a_word_share_their_stem(forms: str) -> None:
@@ -74,8 +78,5 @@ def test_forms_of_a_word_share_their_stem(forms: str) -> None:
 
 
 def test_unrelated_words_stay_distinct() -> None:
-    different = (
-        "string ring status state class user use order over process address node type bus css id пользователи".split()
-    )
+    different = "string ring status state class user use order over process address node type bus css id".split()
     assert len(set(map(stem, different))) == len(different)
-    assert stem("пользователи") == "пользователи"

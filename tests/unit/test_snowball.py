@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from rag_service.retrieve.glossary import stem
+from ml.index.snowball import snowball
 
 WORDS = [
     f"{head}{tail}"
@@ -25,7 +25,7 @@ def eager_threads() -> Iterator[None]:
 
 
 def test_stemming_is_thread_safe(eager_threads: None) -> None:
-    wanted = {word: stem.__wrapped__(word) for word in WORDS}
+    wanted = {word: snowball.__wrapped__(word) for word in WORDS}
     with ThreadPoolExecutor(8) as pool:
-        got = list(pool.map(stem.__wrapped__, WORDS * 300))
+        got = list(pool.map(snowball.__wrapped__, WORDS * 300))
     assert got == [wanted[word] for word in WORDS * 300]
