@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 INSTRUCTIONS = (
     "Answers about the repositories indexed on this machine. search_code finds code by meaning, symbol or words; "
-    "ask_code gives an explanation whose every [n] is checked; read_lines shows the stored lines of a file."
+    "ask_code gives an explanation whose every [n] is checked; read_lines shows the stored lines of a file; "
+    "list_repositories names what is indexed."
 )
 MAX_LINES = 400
 HOST = "127.0.0.1"
@@ -31,7 +32,7 @@ Paths = Annotated[list[str] | None, Field(description="only files like these glo
 
 
 def make_server(assistant: "Assistant") -> "MCPServer[Any]":
-    """Create an MCP server for an open assistant, with three read-only tools."""
+    """Create an MCP server for an open assistant, with four read-only tools."""
     from mcp.server import MCPServer
     from mcp.types import ToolAnnotations
 
@@ -72,6 +73,12 @@ def make_server(assistant: "Assistant") -> "MCPServer[Any]":
         """Read lines of an indexed file, numbered, secrets left out; at most 400 at once."""
         with _tool_errors():
             return number_lines(assistant, repo, file_path, line_start, line_end)
+
+    @server.tool(annotations=read_only)
+    def list_repositories() -> list[dict[str, Any]]:
+        """List the indexed repositories: name, source, revision, indexed_at, files, chunks, languages."""
+        with _tool_errors():
+            return [wire.repository(each) for each in assistant.store.repositories()]
 
     return server
 

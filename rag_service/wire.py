@@ -1,8 +1,10 @@
 """JSON forms of hits and answers, shared by the command line's --json, HTTP and MCP."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ml.index.store.base import Repository
     from rag_service.answer.events import Answer
     from rag_service.retrieve import Hit
 
@@ -21,10 +23,16 @@ def hit(found: "Hit") -> dict[str, Any]:
     }
 
 
+def repository(known: "Repository", *, skipped: bool = False) -> dict[str, Any]:
+    """Return an indexed repository's record, with the names of what was left out only if `skipped`."""
+    about = asdict(known)
+    if not skipped:
+        del about["left_out"]
+    return about
+
+
 def answer(given: "Answer") -> dict[str, Any]:
     """Return an answer: `{id, answer, citations: [{n, repo, file_path, …, quote}], model, timings, found, …}`."""
-    from dataclasses import asdict
-
     shown = asdict(given)
     del shown["withheld"]
     return shown

@@ -21,7 +21,7 @@ from ml.index.embedder.base import Embedder
 from ml.index.prepare import FILE_SECONDS, Preparation, Prepared, indexed_text, too_slow
 from ml.index.sources import Skipped, Source, SourceFile, fingerprint, open_source, read
 from ml.index.sources.files import size_of
-from ml.index.store.base import EncodedChunk, Repository, Store, Update
+from ml.index.store.base import MOST_LEFT_OUT, EncodedChunk, Repository, Store, Update
 from ml.index.workers import run_in_workers
 
 # Bump whenever the same file would yield different chunks or vectors: redaction, splitting, headers, sparse weights.
@@ -123,12 +123,11 @@ class _Run:
     preparation: Preparation
     workers: int
     progress: Progress
-    skipped: Counter[str] = field(default_factory=Counter)
+    skipped: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     redacted: Counter[str] = field(default_factory=Counter)
     stages: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     present: set[str] = field(default_factory=set)
     waiting: list[Prepared] = field(default_factory=list)
-    too_slow: list[str] = field(default_factory=list)
     changed: int = 0
     embedded: int = 0
 
@@ -155,9 +154,9 @@ class _Run:
             embedded=self.embedded,
             seconds=perf_counter() - started,
             stages=dict(self.stages),
-            skipped=dict(self.skipped),
+            skipped=repository.skipped,
             redacted=dict(self.redacted),
-            too_slow=tuple(self.too_slow),
+            too_slow=tuple(self.skipped.get("too slow", ())),
         )
 
     def _files(self) -> Iterator[SourceFile]:
@@ -165,7 +164,7 @@ class _Run:
             if isinstance(found, SourceFile):
                 yield found
             else:
-                self.skipped[found.reason] += 1
+                self.skipped[found.reason].append(found.path)
 
     def _results(
         self, files: Sequence[SourceFile], known: Mapping[str, str]
@@ -199,9 +198,7 @@ class _Run:
 
     def _take(self, result: Result) -> None:
         if isinstance(result, Skipped):
-            self.skipped[result.reason] += 1
-            if result.reason == "too slow":
-                self.too_slow.append(result.path)
+            self.skipped[result.reason].append(result.path)
             return
         self.present.add(result.path)
         if isinstance(result, Unchanged):
@@ -228,13 +225,18 @@ class _Run:
 
     def _commit(self) -> Repository:
         source = self.source
+        left_out = {reason: sorted(paths)[:MOST_LEFT_OUT] for reason, paths in self.skipped.items()}
+        about = Repository(source.name, source.origin, source.revision, skipped=self._counts(), left_out=left_out)
         with self._timed("store"):
-            return self.update.commit(
-                Repository(source.name, source.origin, source.revision, skipped=dict(self.skipped))
-            )
+            return self.update.commit(about)
+
+    def _counts(self) -> dict[str, int]:
+        """Return the number of skipped paths per reason, the most frequent reason first."""
+        ordered = sorted(self.skipped.items(), key=lambda each: -len(each[1]))
+        return {reason: len(paths) for reason, paths in ordered}
 
     def _nothing_to_index(self) -> SourceError:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in self.skipped.most_common())
+        reasons = ", ".join(f"{count} {reason}" for reason, count in self._counts().items())
         return SourceError(
             f"{self.source.origin} has no files to index{f' (left out: {reasons})' if reasons else ''}",
             "name a folder or repository with source code",

@@ -19,6 +19,7 @@ from rag_service.answer.generated.cite import Citations
 from rag_service.answer.generated.write import add_sentence, cite_text, write_answer
 from rag_service.answer.question import Asked, check_question
 from rag_service.answer.run import Run
+from rag_service.answer.scope import scope_of
 from rag_service.record import audit_entry, record_answer
 from rag_service.retrieve import THRESHOLD, Hit, Retriever, open_retriever
 from rag_service.tracing import open_tracer
@@ -93,6 +94,8 @@ class Assistant:
             notice = self._record(run, complete=complete)
         if notice:
             yield notice
+        cited = {citation.repo for citation in run.citations.resolve()}
+        run.scope = scope_of(self.store, run.asked.where, cited, run.understood)
         yield run.answer()
 
     def _record(self, run: Run, *, complete: bool) -> Notice | None:

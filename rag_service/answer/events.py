@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ml.index.chunk import Chunk
+from rag_service.answer.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class Answer:
     Feedback refers to `id`. `model` names the LLM that wrote it ("evidence" if none did), `timings` are seconds by
     stage, `tokens` are what the LLM read ("prompt") and wrote ("completion"), `dropped` counts invalid citations,
     locations and quotations of an LLM. `withheld` is LLM text without a valid citation, never shown to a reader.
+    `scope` says what was searched.
     """
 
     id: str
@@ -75,6 +77,7 @@ class Answer:
     notices: Sequence[str] = field(default_factory=tuple)
     tokens: Mapping[str, int] = field(default_factory=dict)
     withheld: str = ""
+    scope: Scope = field(default_factory=Scope)
 
 
 Event = Evidence | Text | Notice | Answer

@@ -11,6 +11,7 @@ from rag_service.answer.asker import Asker
 from rag_service.answer.events import Answer, Notice, Source, Text
 from rag_service.answer.generated.cite import Citations
 from rag_service.answer.question import Asked
+from rag_service.answer.scope import Scope
 from rag_service.retrieve.question import Question
 
 EVIDENCE = "evidence"
@@ -48,6 +49,7 @@ class Run:
     found: bool = True
     unquoted: int = 0
     withheld: str = ""
+    scope: Scope = field(default_factory=Scope)
     stages: dict[str, Stage] = field(
         default_factory=lambda: {name: Stage() for name in ("retrieve", "compose", "generate", "cite")}
     )
@@ -100,4 +102,5 @@ class Run:
             notices=tuple(self._notices),
             tokens=asdict(self.spent),
             withheld=self.withheld,
+            scope=self.scope,
         )

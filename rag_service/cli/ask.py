@@ -1,5 +1,6 @@
 """`codeintel ask`: stream an answer, then list its sources."""
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rag_service.answer.events import Answer, Event
+    from rag_service.answer.scope import Scope
+
+SHORT_REVISION = 12
+UNITS = (("year", 31_536_000), ("month", 2_592_000), ("day", 86_400), ("hour", 3_600), ("minute", 60))
 
 
 @click.command(short_help="Answer a question, each claim with its path:line.")
@@ -81,6 +86,32 @@ def stream(events: "Iterator[Event]") -> "Answer":
     raise AssertionError("the stream of events must end with an Answer")
 
 
+def describe_scope(scope: "Scope") -> "Iterator[str]":
+    """Yield lines on what was searched, how fresh it is, and what was not looked at."""
+    for each in scope.searched:
+        yield f"{each.repo} {each.revision[:SHORT_REVISION]}, indexed {age(each.indexed_at)}{_behind(each.behind)}"
+    if scope.repositories > len(scope.searched):
+        yield f"and {scope.repositories - len(scope.searched)} more repositories searched"
+    if scope.others:
+        yield f"not searched, because of the filter: {', '.join(scope.others)}"
+    for left in scope.left_out:
+        yield f"not indexed: {left.path} in {left.repo} ({left.reason})"
+
+
+def _behind(commits: int | None) -> str:
+    return f"; HEAD is {commits} commit{'s'[: commits != 1]} ahead" if commits else ""
+
+
+def age(indexed_at: str, now: datetime | None = None) -> str:
+    """Return how long ago a time (ISO 8601) was, in its largest unit."""
+    seconds = ((now or datetime.now(UTC)) - datetime.fromisoformat(indexed_at)).total_seconds()
+    for unit, length in UNITS:
+        if seconds >= length:
+            count = int(seconds // length)
+            return f"{count} {unit}{'s'[: count != 1]} ago"
+    return "just now"
+
+
 def show_sources(answer: "Answer", places: terminal.Places) -> None:
     """Print each cited location once."""
     if answer.citations:
@@ -95,3 +126,5 @@ def show_sources(answer: "Answer", places: terminal.Places) -> None:
     seconds = sum(answer.timings.values())
     dropped = f", {answer.dropped} invalid citations were dropped" if answer.dropped else ""
     terminal.echo("\n", terminal.style(f"{answer.model}, {seconds:.1f} s{dropped}", dim=True))
+    for line in describe_scope(answer.scope):
+        terminal.echo(terminal.style(line, dim=True))

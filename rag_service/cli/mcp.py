@@ -12,7 +12,7 @@ from rag_service.cli import options
 @click.option("--port", default=8322, show_default=True, type=click.IntRange(1, 65535), help="Port for --http.")
 @options.store_option
 def mcp(http: bool, port: int, store: str | None) -> None:
-    """Serve search_code, ask_code and read_lines over MCP (stdio; --http for streamable HTTP)."""
+    """Serve search_code, ask_code, read_lines and list_repositories over MCP (stdio; --http for streamable HTTP)."""
     from rag_service.mcp_server import serve
 
     serve(options.settings_with(store=store), port=port if http else None)

@@ -97,7 +97,7 @@ function withCited({ sources, answer }) {
   return [...sources, ...added.map((citation) => ({ ...citation, symbol: "", kind: "", language: "", lines: plain(citation.quote) }))];
 }
 
-function summary({ citations, timings, model, dropped, found }) {
+function summary({ citations, timings, model, dropped, found, scope }) {
   const seconds = Object.values(timings).reduce((sum, value) => sum + value, 0);
   const digits = seconds < 10 ? 1 : 0;
   const time = new Intl.NumberFormat(language, { style: "unit", unit: "second", maximumFractionDigits: digits });
@@ -106,7 +106,15 @@ function summary({ citations, timings, model, dropped, found }) {
     found && count("citations", citations.length),
     dropped && `${dropped} ${t("dropped")}`,
     time.format(Math.max(seconds, 0.1)),
+    ...edge(scope),
   ].filter(Boolean).join(" · ");
+}
+
+/** Returns what a reader has to know about the limits of what was searched. */
+function edge({ searched, others, left_out: leftOut }) {
+  const behind = searched.filter((each) => each.behind).map((each) => `${each.repo}: ${t("behind")} ${count("commits", each.behind)}`);
+  const absent = leftOut.map(({ path, reason }) => `${path} (${reason})`).join(", ");
+  return [...behind, others.length && `${t("notSearched")}: ${others.join(", ")}`, absent && `${t("notIndexed")}: ${absent}`];
 }
 
 function status(text, isBusy = false) {

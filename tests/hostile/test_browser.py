@@ -100,6 +100,7 @@ def answer(text: str, part: int = 4_000) -> str:
         "model": ATTACK,
     }
     whole |= {"timings": {"all": 1}, "dropped": 1, "found": True}
+    whole |= {"scope": {"searched": [], "others": [], "left_out": []}}
     parts = [{"text": text[at : at + part]} for at in range(0, len(text), part)]
     events = [("evidence", {"sources": [source]}), *(("text", data) for data in parts), ("answer", whole)]
     return "".join(f"event: {name}\ndata: {json.dumps(data)}\n\n" for name, data in events)

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.git import commit, git, make_repository, write_files
+
 CODEINTEL = str(Path(sys.executable).with_name("codeintel"))
 COMMANDS = ("index", "search", "ask", "serve", "mcp", "repos", "remove", "dataset", "doctor", "completion")
 
@@ -196,6 +198,41 @@ def test_repos_and_remove(tmp_path: Path) -> None:
     fails(run("remove", "shoop", "--store", store), "'shoop'", "shop")
     assert run("remove", "shop", "--store", store).stdout == "removed shop\n"
     assert run_json("repos", "--store", store, "--json") == []
+
+
+def test_repos_names_what_was_left_out(tmp_path: Path) -> None:
+    store = str(tmp_path / "store")
+    files: dict[str, str | bytes] = {
+        "shop/a.py": "x = 1\n",
+        "shop/vendor/retry/policy.go": "package retry\n",
+        "shop/logo.png": b"\0\1",
+    }
+    write_files(tmp_path, files)
+    run("index", str(tmp_path / "shop"), "--store", store)
+
+    listed = run("repos", "--store", store, "--skipped").stdout.splitlines()
+    assert "  vendored      vendor/" in listed
+    assert "  binary        logo.png" in listed
+    (about,) = run_json("repos", "--store", store, "--skipped", "--json")
+    assert about["left_out"] == {"vendored": ["vendor/"], "binary": ["logo.png"]}
+
+
+def test_ask_says_what_was_searched_and_how_far_behind_it_is(tmp_path: Path) -> None:
+    store, shop = str(tmp_path / "store"), tmp_path / "shop"
+    make_repository(
+        shop, {"retry.py": "def retry_charge(n: int) -> int:\n    return n + 1\n", "retry.min.js": "x;" * 2_000}
+    )
+    make_repository(tmp_path / "other", {"b.py": "y = 2\n"})
+    run("index", str(shop), str(tmp_path / "other"), "--store", store)
+    commit(shop, {"c.py": "z = 3\n"})
+    commit(shop, {"d.py": "z = 4\n"})
+
+    told = run(
+        "ask", "what does retry_charge in retry.min.js do?", "--repo", "shop", "--store", store
+    ).stdout.splitlines()
+    assert f"shop {git(shop, 'rev-parse', 'HEAD~2')[:12]}, indexed just now; HEAD is 2 commits ahead" in told
+    assert "not searched, because of the filter: other" in told
+    assert "not indexed: retry.min.js in shop (minified)" in told
 
 
 def test_bad_input_is_one_line_with_a_cure(store: str, tmp_path: Path) -> None:

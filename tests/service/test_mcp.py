@@ -87,7 +87,7 @@ def test_the_tools_are_offered_as_read_only(over_stdio: StdioServerParameters) -
 
     offered = asyncio.run(tools())
 
-    assert {tool.name for tool in offered} == {"search_code", "ask_code", "read_lines"}
+    assert {tool.name for tool in offered} == {"search_code", "ask_code", "read_lines", "list_repositories"}
     assert all(tool.annotations.read_only_hint and tool.description for tool in offered)
 
 

@@ -7,6 +7,7 @@ from textwrap import dedent
 
 import pytest
 
+from ml.errors import QuestionError
 from ml.index.build import build_index
 from ml.index.embedder import open_embedder
 from ml.index.store import open_store
@@ -172,7 +173,26 @@ def test_filters_apply(retriever: Retriever) -> None:
     assert set(paths(retriever.search("token", where=Where(languages=["go"])))) == {"cmd/ratelimit.go"}
     assert set(paths(retriever.search("token", where=Where(paths=["shop/**/*.py"])))) >= {"shop/auth/token.py"}
     assert not [path for path in paths(retriever.search("token", where=Where(paths=["shop/**"]))) if path[:4] != "shop"]
-    assert retriever.search("token", where=Where(repos=["another"])) == []
+    assert set(paths(retriever.search("token", where=Where(paths=["./shop/auth"])))) == {"shop/auth/token.py"}
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        (Where(repos=["shop", "shp"]), "no repository 'shp' is indexed: choose among: shop"),
+        (Where(languages=["terraform"]), "no language 'terraform' is in these repositories: choose among: go, "),
+        (Where(paths=["./src"]), "no indexed file matches './src': globs start at a repository's root, which has: "),
+    ],
+)
+def test_a_filter_that_matches_nothing_says_what_exists(retriever: Retriever, where: Where, message: str) -> None:
+    with pytest.raises(QuestionError) as refused:
+        retriever.search("token", where=where)
+    assert str(refused.value).startswith(message)
+
+
+def test_a_made_up_word_finds_nothing(retriever: Retriever) -> None:
+    assert retriever.search("xyzzyqwert") == []
+    assert retriever.search("throttling")  # no file has the word, but one has its meaning
 
 
 def test_spread_admits_other_files_and_can_be_switched_off(retriever: Retriever) -> None:

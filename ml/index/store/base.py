@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ml.index.embedder.base import Vectors
 
 NOTHING: Mapping[str, int] = MappingProxyType({})
+MOST_LEFT_OUT = 500  # paths per reason that are stored by name; the others are counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +74,9 @@ class Repository:
     """A repository's record in the index.
 
     `source` is its origin, `indexed_at` the time of the last complete run (ISO 8601, UTC), `languages` the files per
-    language, `skipped` the skipped paths per reason, `redacted` the replaced secrets per kind. The store fills in
-    `indexed_at`, `files`, `chunks`, `languages`, `redacted` and `index_version`.
+    language, `skipped` the number of skipped paths per reason, `left_out` the first MOST_LEFT_OUT of them by name,
+    `redacted` the replaced secrets per kind. The store fills in `indexed_at`, `files`, `chunks`, `languages`, `redacted`
+    and `index_version`.
     """
 
     name: str
@@ -87,6 +89,7 @@ class Repository:
     skipped: Mapping[str, int] = field(default_factory=dict)
     redacted: Mapping[str, int] = field(default_factory=dict)
     index_version: int = 0
+    left_out: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 class Update(Protocol):

@@ -32,9 +32,15 @@ def match(globs: Sequence[str], paths: Iterable[str]) -> Iterator[str]:
 def _rules(globs: Sequence[str]) -> Iterator[tuple[bool, Matches]]:
     """Yield one pattern for each run of globs that all include or all exclude."""
     check_size(globs)
-    translated = [pattern for glob in globs if (pattern := _translate(glob))]
+    translated = [pattern for glob in globs if (pattern := _translate(_from_root(glob)))]
     for include, run in groupby(translated, key=lambda pattern: pattern[0]):
         yield include, any_of(regex for _, regex in run).search
+
+
+def _from_root(glob: str) -> str:
+    """Return a glob that begins with "./" as .gitignore writes it, with "/"."""
+    negated, rest = ("!", glob[1:]) if glob.startswith("!") else ("", glob)
+    return f"{negated}/{rest[2:]}" if rest.startswith("./") and len(rest) > 2 else glob
 
 
 def check_size(globs: Sequence[str]) -> None:

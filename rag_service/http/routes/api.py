@@ -67,7 +67,9 @@ async def search(body: SearchRequest, service: Served, executor: Lanes, asker: A
 @router.get("/repos", response_model=list[RepositoryOut])
 def repos(service: Served) -> list[dict[str, Any]]:
     """List the indexed repositories and how fresh they are."""
-    return [asdict(repo) | {"central_symbols": service.key_symbols.of(repo)} for repo in service.repositories()]
+    return [
+        wire.repository(repo) | {"central_symbols": service.key_symbols.of(repo)} for repo in service.repositories()
+    ]
 
 
 @router.get("/models", response_model=list[ModelOut])

@@ -58,8 +58,34 @@ class CitationOut(BaseModel):
     quote: str
 
 
+class SearchedOut(BaseModel):
+    """A searched repository; `behind` counts the commits that its checkout is ahead of the index, null if unknown."""
+
+    repo: str
+    revision: str
+    indexed_at: str
+    behind: int | None
+
+
+class LeftOutOut(BaseModel):
+    """A file or folder that was not indexed although its name occurs in the question."""
+
+    repo: str
+    path: str
+    reason: str
+
+
+class ScopeOut(BaseModel):
+    """What a question was looked up in: how many repositories, those cited, and indexed ones that the filter excludes."""
+
+    repositories: int
+    searched: list[SearchedOut]
+    others: list[str]
+    left_out: list[LeftOutOut]
+
+
 class AnswerOut(BaseModel):
-    """An answer; `timings` are seconds by stage, `dropped` counts invalid citations."""
+    """An answer; `timings` are seconds by stage, `dropped` counts invalid citations, `scope` says what was searched."""
 
     id: str
     question: str
@@ -71,6 +97,7 @@ class AnswerOut(BaseModel):
     dropped: int
     notices: list[str]
     tokens: dict[str, int]
+    scope: ScopeOut
 
 
 class RepositoryOut(BaseModel):

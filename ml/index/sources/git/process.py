@@ -34,8 +34,14 @@ NOT_TELLING = re.compile(r"fatal: Could not read from remote|Please make sure yo
 MARK = re.compile(r"(?:fatal|error|ERROR|remote): *")
 
 
-def run_git(*arguments: str, at: Path, network: bool = False, config: Mapping[str, str] | None = None) -> bytes:
-    """Run git in the folder `at` and return its output. Raise GitError if it fails or takes too long.
+def run_git(
+    *arguments: str,
+    at: Path,
+    network: bool = False,
+    config: Mapping[str, str] | None = None,
+    seconds: float = LOCAL_SECONDS,
+) -> bytes:
+    """Run git in the folder `at` and return its output. Raise GitError if it fails or, locally, takes too long.
 
     `config` is passed in the environment, where other users of the machine can't see it (a URL with a token).
     """
@@ -46,7 +52,7 @@ def run_git(*arguments: str, at: Path, network: bool = False, config: Mapping[st
             capture_output=True,
             check=False,
             stdin=subprocess.DEVNULL,
-            timeout=None if network else LOCAL_SECONDS,
+            timeout=None if network else seconds,
             **how,
         )
     except FileNotFoundError as error:
