@@ -85,7 +85,9 @@ def test_search_ranks_and_filters(service: httpx.Client) -> None:
         "/api/search", json={"query": "shopping cart", "languages": ["python"], "paths": ["shop/**"]}
     )
     assert {Path(hit["file_path"]).suffix for hit in filtered.json()} == {".py"}
-    assert service.post("/api/search", json={"query": "cart", "repos": ["another"]}).json() == []
+    refused = service.post("/api/search", json={"query": "cart", "repos": ["another"]})
+    assert refused.status_code == 400
+    assert "no repository 'another' is indexed: choose among: shop" in refused.text
 
 
 def test_repos_include_freshness_and_key_symbols(service: httpx.Client) -> None:
