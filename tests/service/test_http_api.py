@@ -87,7 +87,7 @@ def test_search_ranks_and_filters(service: httpx.Client) -> None:
     assert {Path(hit["file_path"]).suffix for hit in filtered.json()} == {".py"}
     refused = service.post("/api/search", json={"query": "cart", "repos": ["another"]})
     assert refused.status_code == 400
-    assert "no repository 'another' is indexed: choose among: shop" in refused.text
+    assert refused.json()["error"] == {"cause": "no repository 'another' is indexed", "cure": "choose among: shop"}
 
 
 def test_repos_include_freshness_and_key_symbols(service: httpx.Client) -> None:
