@@ -11,17 +11,19 @@ from ml.adapters.in_force import LlmInForce
 from ml.errors import ModelError, RecordError
 from ml.index.store.base import Store, Where
 from rag_service.answer.asker import Asker
-from rag_service.answer.code.evidence import Numbered, line_reader
+from rag_service.answer.code.evidence import Numbered
+from rag_service.answer.code.stored import StoredLines, line_reader
 from rag_service.answer.composed.compose import Composer, nothing_found
 from rag_service.answer.composed.phrases import say
 from rag_service.answer.events import Answer, Event, Evidence, Notice
+from rag_service.answer.gather.gather import Gathered, Verdict, gather
 from rag_service.answer.generated.cite import Citations
 from rag_service.answer.generated.write import add_sentence, cite_text, write_answer
 from rag_service.answer.question import Asked, check_question
 from rag_service.answer.run import Run
 from rag_service.answer.scope import scope_of
 from rag_service.record import audit_entry, record_answer
-from rag_service.retrieve import THRESHOLD, Hit, Retriever, open_retriever
+from rag_service.retrieve import Retriever, open_retriever
 from rag_service.tracing import open_tracer
 
 if TYPE_CHECKING:
@@ -110,13 +112,14 @@ class Assistant:
 
     def _events(self, run: Run) -> Iterator[Event]:
         with self._turn(run):
-            hits = self._retrieve(run)
-            composed = self._compose(run, hits) if run.found else None
+            lines = line_reader(self.store)
+            gathered = self._gather(run, lines)
+            composed = self._compose(run, gathered, lines) if gathered.verdict is not Verdict.NOTHING else None
         if composed:
             yield from self._answer(run, *composed)
         else:
             yield Evidence([])
-            yield run.say(nothing_found(run.asked, [hit.chunk for hit in hits[:NEAREST]]))
+            yield run.say(nothing_found(run.asked, gathered.missing, [hit.chunk for hit in gathered.hits[:NEAREST]]))
 
     @contextmanager
     def _turn(self, run: Run) -> Iterator[None]:
@@ -127,23 +130,26 @@ class Assistant:
         finally:
             self._turns.release()
 
-    def _retrieve(self, run: Run) -> list[Hit]:
+    def _gather(self, run: Run, lines: StoredLines) -> Gathered:
         with run.timed("retrieve"):
             run.understood = self.retriever.understand(run.asked.text)
-            hits = self.retriever.search(run.understood, where=run.asked.where, limit=self._settings.evidence)
-            run.found = self.retriever.confidence(run.understood, hits) >= THRESHOLD
-            return hits
+            gathered = gather(run.asked, run.understood, self.retriever, lines, self._settings.evidence)
+            run.found = gathered.found
+            return gathered
 
-    def _compose(self, run: Run, hits: list[Hit]) -> tuple[Numbered, Composer, str]:
+    def _compose(self, run: Run, gathered: Gathered, lines: StoredLines) -> tuple[Numbered, Composer, str]:
         with run.timed("compose"):
-            evidence = Numbered(hits, line_reader(self.store))
-            composer = Composer(run.asked, evidence, self.retriever, run.understood)
+            evidence = Numbered(gathered.hits, lines)
+            composer = Composer(run.asked, evidence, self.retriever, run.understood, gathered)
             return evidence, composer, composer.compose()
 
     def _answer(self, run: Run, evidence: Numbered, composer: Composer, composed: str) -> Iterator[Event]:
         run.citations = Citations(evidence.sources, evidence.lines)
         run.sources = evidence.sources
         yield Evidence(evidence.sources)
+        if not run.found:  # an LLM has nothing to add to what is not there
+            yield from cite_text(run, composed)
+            return
         try:
             llm = self.llm.get()
         except ModelError as error:

@@ -41,12 +41,15 @@ def _calls(chunk: Chunk, body_start: int, known: dict[str, Chunk]) -> Iterator[S
             continue
         for call in CALL.finditer(text):
             definition = known.get(call["name"])
-            if definition and _means(call["receiver"], definition):
+            if definition and may_mean(call["receiver"], definition):
                 yield Step(number, call["name"], definition)
 
 
-def _means(receiver: str | None, definition: Chunk) -> bool:
-    """Return whether a call can refer to a definition: methods need a receiver, functions must not have one of its class."""
+def may_mean(receiver: str | None, definition: Chunk) -> bool:
+    """Return whether a call on a receiver can refer to a definition.
+
+    Methods need a receiver, and a name of several words unless it is their own class; functions must not have one.
+    """
     if definition.kind == "method":
         return receiver in {"self", "this", "cls"} or (
             receiver is not None and "_" in last_name(definition.symbol).strip("_")
