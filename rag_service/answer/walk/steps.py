@@ -10,6 +10,7 @@ from ml.index.chunk import Chunk, digest, last_name
 from ml.index.languages import LANGUAGES, Statements
 from ml.index.languages.definitions import Definition
 from ml.index.outline import definition_of
+from rag_service.answer.walk.spans import GAP
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -34,6 +35,7 @@ LONGEST_LINE = 2_000
 LONGEST_NAME = 200
 DEEPEST = 40
 MOST_CALLS = 12
+MOST_NODES = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,7 +360,7 @@ class _Reader:
         if node.end_point[0] - node.start_point[0] < 2:
             return ()
         waiting = [node]
-        for _ in range(MOST_CALLS * 8):
+        for _ in range(MOST_NODES):
             if not waiting:
                 break
             child = waiting.pop(0)
@@ -390,7 +392,7 @@ class _Reader:
         """Return the calls in some nodes, outermost first, without those in functions nested there."""
         found: list[Call] = []
         waiting = list(nodes)
-        for _ in range(MOST_CALLS * 20):
+        for _ in range(MOST_NODES):
             if not waiting or len(found) >= MOST_CALLS:
                 break
             node = waiting.pop(0)
@@ -420,7 +422,25 @@ class _Reader:
         return self._offset + row
 
     def _text_of(self, node: "Node") -> str:
-        return self._text(node.start_byte, node.end_byte).rstrip("; ")
+        """Return the text of a node on one line, with an ellipsis for each comment in it."""
+        comments = list(self._comments(node)) if node.end_point[0] > node.start_point[0] else []
+        at, parts = node.start_byte, []
+        for start, end in comments:
+            parts.append(self._text(at, start))
+            at = end
+        parts.append(self._text(at, node.end_byte))
+        return f" {GAP} ".join(parts).rstrip("; ")
+
+    def _comments(self, node: "Node") -> Iterator[tuple[int, int]]:
+        waiting = [node]
+        for _ in range(MOST_NODES):
+            if not waiting:
+                return
+            one = waiting.pop(0)
+            if "comment" in one.type:
+                yield one.start_byte, one.end_byte
+            else:
+                waiting = [*one.children, *waiting]
 
     def _text(self, start: int, end: int) -> str:
         return " ".join(self._data[start:end].decode("utf-8", "replace").split())

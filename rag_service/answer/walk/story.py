@@ -66,8 +66,8 @@ class Walkthrough:
             return shorten(sentence, ASIDE), self.cite(chunk, chunk.line_start, first)
         if root is None:
             return "", self.cite(chunk, chunk.line_start, first)
-        ends = replace(root, body=tuple(_ends(root.body)))
-        told, _ = self._items(chunk, ends, SUMMARY, notes=False)
+        ends = tuple(_ends(root.body)) or root.body
+        told, _ = self._items(chunk, replace(root, body=ends), SUMMARY, notes=False)
         if not told or told[0].items:
             return "", self.cite(chunk, root.first, root.first)
         return told[0].text, self.cite(chunk, root.first, told[0].last)

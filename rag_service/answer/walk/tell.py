@@ -162,14 +162,25 @@ class Teller:
         conditional = step.role in CONDITIONAL | {"elif"}
         return (self.word("if_then") if conditional else ", ") + self.word("it")
 
+    def _continues(self, step: Step, nested: Step) -> bool:
+        """Return whether a nested statement can be told in the same sentence, without branches that seem to be the outer one's."""
+        return not any(map(self._is_chosen, nested.branches)) or step.role in LOOPS | {"with"}
+
     def _listed(self, head: str, step: Step, body: Sequence[Step]) -> Iterator[Item]:
         """Yield a head with the items of its body below it, or in one sentence if there is only one."""
         below = self.items(body)
         first = step.first
         if len(below) == 1 and not below[0].items and step.role in JOINABLE:
             one = below[0]
-            then = ", " if one.about[0].role in COMPOUND else self._then(step)
-            text = f"{head}{then}{one.text.removeprefix(self.word('it'))}"
+            nested = one.about[0]
+            if nested.role in COMPOUND and not self._continues(step, nested):
+                yield Item(head, first, step.head_last or first, (step,), below)
+                return
+            if nested.role == step.role == "if":
+                text = f"{head}{self.word('and')}{one.text.removeprefix(self._head(nested).split(' ', 1)[0] + ' ')}"
+            else:
+                then = ", " if nested.role in COMPOUND else self._then(step)
+                text = f"{head}{then}{one.text.removeprefix(self.word('it'))}"
             yield Item(text, first, max(one.last, step.head_last), one.about)
         elif below or step.role == "switch":
             yield Item(head, first, step.head_last or first, (step,), below)
