@@ -10,7 +10,6 @@ from rag_service.answer.code.callers import Callers, callers_of
 from rag_service.answer.code.evidence import Numbered
 from rag_service.answer.code.excerpt import Excerpt, comments_near, excerpt
 from rag_service.answer.code.lines import Line, LineMatcher, comment_text, is_comment
-from rag_service.answer.code.steps import steps_of
 from rag_service.answer.code.symbols import contains, head_of, is_whole
 from rag_service.answer.composed.phrases import KINDS, say
 from rag_service.answer.composed.prose import (
@@ -29,6 +28,7 @@ from rag_service.answer.gather.subject import choose_subject
 from rag_service.answer.gather.widen import Widening
 from rag_service.answer.generated.support import Cited
 from rag_service.answer.question import Asked, Intent
+from rag_service.answer.walk.story import Walkthrough
 from rag_service.retrieve import Retriever
 from rag_service.retrieve.question import Question
 
@@ -36,7 +36,6 @@ CALLERS = 3
 ALL_CALLERS = 8
 RELATED = 5
 FURTHER = 8
-STEPS = 5
 DOCSTRING_SENTENCES = 2
 SECTION_SENTENCES = 4
 TELLING = 0.4  # share of the question's weight that a line must match to be shown beside a further location
@@ -136,9 +135,9 @@ class Composer:
         if self._gathered and self._gathered.is_about_missing:
             return "\n\n".join(filter(None, [*parts, self._further()])) + "\n"
         if Intent.CALLERS in self._asked.intent:
-            parts += [self._callers(), self._lines(subject)]
+            parts += [self._callers(), self._walk(subject), self._lines(subject)]
         else:
-            parts += [self._steps(subject), self._lines(subject), self._callers()]
+            parts += [self._walk(subject), self._lines(subject), self._callers()]
         return "\n\n".join(filter(None, [*parts, self._further()])) + "\n"
 
     def _lacks(self) -> Iterator[str]:
@@ -206,26 +205,11 @@ class Composer:
         if not comments and not piece.about.docstring:
             yield self._say("no_reason")
 
-    def _steps(self, piece: Piece) -> str:
-        chunk = piece.chunk
-        if Intent.HOW not in self._asked.intent or chunk.kind not in {"function", "method"}:
-            return ""
-        stored = self._evidence.lines(chunk.repo, chunk.file_path).chunks
+    def _walk(self, piece: Piece) -> str:
+        """Return what the code does, step by step."""
+        stored = self._evidence.lines(piece.chunk.repo, piece.chunk.file_path).chunks
         known = [*(source.chunk for source in self._evidence.main), *stored, *self._widening.known]
-        steps = steps_of(chunk, piece.body_start, known, self.matcher, STEPS)
-        items = [f"- {self._step(step.line, step.definition)}" for step in steps]
-        return "\n".join([self._say("steps"), *items]) if items else ""
-
-    def _step(self, line: int, definition: Chunk) -> str:
-        piece = self._piece(definition)
-        return self._say(
-            "step",
-            code=_name(definition),
-            line=line,
-            place=place(definition),
-            about=self._aside(piece),
-            mark=self._header_mark(piece),
-        )
+        return Walkthrough(self._asked, self.matcher, known, self._evidence.cite).markdown(piece.chunk)
 
     def _aside(self, piece: Piece) -> str:
         first = best_sentences(piece.documentation, self.matcher.score, limit=1)
