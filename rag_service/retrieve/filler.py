@@ -3,7 +3,8 @@
 They count neither for nor against the evidence; the search for it does use them.
 """
 
-from rag_service.retrieve.glossary import Term, stem
+from ml.index.snowball import snowball
+from rag_service.retrieve.glossary import Term
 
 WORDS = (
     # what a piece of code is
@@ -24,12 +25,12 @@ WORDS = (
     "refactored redesigned redesign refactor improved performance overhead scale scaling large thousands times "
     "backward compatibility case cases"
 ).split()
-STEMS = frozenset(map(stem, WORDS))
+STEMS = frozenset(map(snowball, WORDS))
 
 
 def is_telling(term: Term) -> bool:
     """Return whether code about a term has to contain it, in one of its translations."""
-    return not any(stem(word) in STEMS for word in (term.source, *term.words[:1]))
+    return not any(snowball(word) in STEMS for word in (term.source, *term.words[:1]))
 
 
 def telling(terms: tuple[Term, ...]) -> tuple[Term, ...]:

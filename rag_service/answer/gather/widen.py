@@ -10,8 +10,8 @@ from ml.index.chunk import Chunk, last_name
 from ml.index.store.base import Where
 from ml.patterns import bounded
 from rag_service.answer.code.callers import Callers
+from rag_service.answer.code.calls import CALL, may_mean
 from rag_service.answer.code.lines import LineMatcher, is_comment
-from rag_service.answer.code.steps import CALL, may_mean
 from rag_service.answer.code.stored import StoredLines
 from rag_service.answer.code.symbols import components, contains, owner_of, whole_symbol
 from rag_service.answer.gather.names import bases_of
