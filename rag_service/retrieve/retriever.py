@@ -55,15 +55,15 @@ class Retriever:
     ) -> list[Hit]:
         """Return the best chunks, best first; ties in the order of repository, path and line.
 
-        `spread` multiplies the score of each further hit in a file by FURTHER_HIT. Return nothing for words that are
-        nowhere and mean nothing. Raise QuestionError for a filter that matches nothing.
+        `spread` multiplies the score of each further hit in a file by FURTHER_HIT. Return nothing for a name that is
+        nowhere and means nothing. Raise QuestionError for a filter that matches nothing.
         """
         asked, where = self._parse(question), where or Where()
         check_names(where, self.store)
         candidates = self.store.query(self._encode(asked), where, max(CANDIDATES, limit))
         if not candidates:
             explain_nothing(where, self.store)
-        if _is_noise(candidates):
+        if asked.is_name and _is_noise(candidates):
             return []
         ranked = self._rank(asked, candidates)
         return (_spread(ranked) if spread else ranked)[:limit]
