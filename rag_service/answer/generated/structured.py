@@ -14,7 +14,7 @@ from rag_service.answer.question import Language
 if TYPE_CHECKING:
     from ml.llm.model import Llm
 
-TOKENS = 900
+TOKENS = 600
 QUOTE_CHARS = 600
 ANSWER_CHARS = 4_000
 SYSTEM = """You turn an answer about source code into JSON of the given form. Use only what the answer and its cited lines say.
@@ -24,6 +24,8 @@ KEYWORDS = frozenset(
     "$defs $ref additionalProperties anyOf const default description enum examples items maxItems maximum minItems minimum "
     "properties required title type".split()
 )
+LITERAL = frozenset(("const", "default", "enum", "examples", "required"))
+TEXT_CHARS, MOST_LISTED = 300, 20
 LONGEST_SCHEMA, MOST_ITEMS, DEEPEST = 16_000, 100, 12
 
 
@@ -61,12 +63,28 @@ def _list(node: Mapping[str, Any], key: str) -> list[Any]:
     return found if isinstance(found, list) else []
 
 
+def _bounded(node: Any) -> Any:
+    """Return a schema whose texts and lists end: a small model under a grammar may otherwise go on until it is stopped."""
+    if isinstance(node, list):
+        return list(map(_bounded, node))
+    if not isinstance(node, dict):
+        return node
+    own = {key: value if key in LITERAL else _bounded(value) for key, value in node.items()}
+    match node.get("type"):
+        case "string" if "enum" not in node and "const" not in node:
+            return own | {"maxLength": TEXT_CHARS}
+        case "array":
+            return {"maxItems": MOST_LISTED} | own
+        case _:
+            return own
+
+
 def fill_schema(llm: "Llm", answer: Answer, schema: Mapping[str, Any], language: Language) -> str:
     """Return an answer as JSON of a schema, written by an LLM. Raise ModelError, also if it writes anything else."""
     from langchain_core.messages import HumanMessage, SystemMessage
 
     switch_off_tracing()
-    form = {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": schema}}
+    form = {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": _bounded(schema)}}
     messages = [SystemMessage(SYSTEM.format(language=LANGUAGES[language])), HumanMessage(_told(answer))]
     chat = llm.open(None).bind(max_tokens=TOKENS, response_format=form)
     text = "".join(str(part.text) for part in chat.stream(messages))
