@@ -184,6 +184,8 @@ def test_openapi_describes_every_route(service: httpx.Client) -> None:
         "/api/file",
         "/api/feedback",
         "/v1/chat/completions",
+        "/v1/embeddings",
+        "/v1/responses",
         "/v1/models",
     }
     assert documented | {"/healthz", "/readyz", "/metrics"} <= set(paths)

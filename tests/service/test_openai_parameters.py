@@ -12,6 +12,7 @@ from openai.types.chat import completion_create_params
 from pydantic import BaseModel
 
 from ml.settings import Settings
+from rag_service.http.routes.asking import wanted_language
 from rag_service.http.routes.chat import ChatRequest
 from rag_service.http.routes.embeddings import EmbeddingRequest
 from rag_service.http.routes.parameters import CHAT, RESPONSES, Harmless, Refused
@@ -202,6 +203,13 @@ def test_the_language_that_a_system_prompt_wants(client: openai.OpenAI, prompt: 
     reply = ask(client, messages=[{"role": "system", "content": prompt}, *ASKED])
     assert "**Источники**" in content_of(reply)
     assert (reply.model_extra or {})["ignored"] == []
+
+
+@pytest.mark.parametrize(
+    "prompt", ["Never answer in Russian.", "Не отвечай по-русски.", "Answer in the user's language."]
+)
+def test_a_language_that_is_not_wanted(prompt: str) -> None:
+    assert wanted_language(prompt) is None
 
 
 def test_other_wishes_of_a_system_prompt_are_named_as_ignored(client: openai.OpenAI) -> None:

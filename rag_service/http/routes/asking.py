@@ -40,8 +40,8 @@ ModelName = Annotated[
 Stop = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME)]
 # "Answer in Russian", "respond only in English"; "отвечай по-русски", "отвечай на русском".
 WANTED = linear(
-    r"(?i)\b(?:answer|respond|reply|write|speak|talk)\b[^.\n]{0,60}?\bin (russian|english)\b"
-    r"|(?:отвеча|ответ|пиши|говори)[^.\n]{0,60}?(?:на |по[- ])(русск|английск)"
+    r"(?i)(not |never |n't )?\b(?:answer|respond|reply|write|speak|talk)\b[^.\n]{0,60}?\bin (russian|english)\b"
+    r"|(не )?(?:отвеча|ответ|пиши|говори)[^.\n]{0,60}?(?:на |по[- ])(русск|английск)"
 )
 LANGUAGES: dict[str, Language] = {"russian": "ru", "english": "en", "русск": "ru", "английск": "en"}
 
@@ -92,7 +92,9 @@ def asking(
 def wanted_language(prompt: str) -> Language | None:
     """Return the language in which a system prompt wants its answers, None if it does not say."""
     found = WANTED.search(prompt[:LONGEST_PROMPT])
-    return LANGUAGES[(found[1] or found[2]).lower()] if found else None
+    if not found or found[1] or found[3]:
+        return None
+    return LANGUAGES[(found[2] or found[4]).lower()]
 
 
 def where_of(model: str, service: Service) -> Where:
