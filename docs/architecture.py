@@ -25,6 +25,7 @@ CAPTIONS = {
     "rag_service.cli": "the commands",
     "rag_service.evaluation": "measures the service",
     "rag_service.http": "the API and the page",
+    "rag_service.langchain": "a retriever",
     "rag_service.learning": "the loop's stages",
     "rag_service.mcp_server": "tools for agents",
     "rag_service.record": "audit log, feedback",

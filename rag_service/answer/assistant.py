@@ -19,7 +19,7 @@ from rag_service.answer.events import Answer, Event, Evidence, Notice
 from rag_service.answer.gather.gather import Gathered, Verdict, gather
 from rag_service.answer.generated.cite import Citations
 from rag_service.answer.generated.write import add_sentence, cite_text, write_answer
-from rag_service.answer.question import Asked, check_question
+from rag_service.answer.question import Asked, Language, check_question
 from rag_service.answer.run import Run
 from rag_service.answer.scope import scope_of
 from rag_service.record import audit_entry, record_answer
@@ -54,14 +54,22 @@ class Assistant:
         self._settings = settings
         self._turns = Semaphore(store.searches_at_once)
 
-    def ask(self, question: str, *, where: Where | None = None, asker: Asker | None = None) -> Iterator[Event]:
+    def ask(
+        self,
+        question: str,
+        *,
+        where: Where | None = None,
+        asker: Asker | None = None,
+        language: Language | None = None,
+    ) -> Iterator[Event]:
         """Yield events that end with the Answer; see `rag_service.answer.events`.
 
+        The answer is in the question's language, or in the given one.
         Raise QuestionError at once for an invalid question; StoreError and EmbedderError are raised by the iterator.
         If the LLM fails, yield a Notice and compose the answer from the evidence.
         """
         text = check_question(question, self._settings.max_question_chars)
-        return self._recorded(Run(Asked.of(text, where or Where()), asker or Asker()))
+        return self._recorded(Run(Asked.of(text, where or Where(), language), asker or Asker()))
 
     def answer(self, question: str, *, where: Where | None = None, asker: Asker | None = None) -> Answer:
         """Answer a question and return the complete answer. Raise what `ask` raises."""

@@ -21,6 +21,7 @@ from rag_service.record import record_feedback
 
 if TYPE_CHECKING:
     from rag_service.answer.assistant import Assistant
+    from rag_service.answer.question import Language
     from rag_service.http.routes.forms import FeedbackRequest
 
 
@@ -54,9 +55,9 @@ class Service:
                 self._open = self._resources.enter_context(open_assistant(self.settings))
             return self._open
 
-    def ask(self, question: str, where: Where, asker: Asker) -> Generator[Event]:
+    def ask(self, question: str, where: Where, asker: Asker, language: "Language | None" = None) -> Generator[Event]:
         """Answer a question and count its events. Nothing is opened before the first event is requested."""
-        yield from self.metrics.watch(self.assistant.ask(question, where=where, asker=asker))
+        yield from self.metrics.watch(self.assistant.ask(question, where=where, asker=asker, language=language))
 
     def take_feedback(self, body: "FeedbackRequest", asker: Asker) -> None:
         """Record and count a reader's feedback on an answer. Raise RecordError."""

@@ -46,7 +46,7 @@ class Retriever:
         self, store: Store, embedder: Embedder, glossary: str | None = None, rules: Sequence[Rule] = RULES
     ) -> None:
         self.store = store
-        self._embedder = embedder
+        self.embedder = embedder
         self._glossary = glossary
         self._rules = rules
 
@@ -72,7 +72,7 @@ class Retriever:
         """Return the chunks that contain a word (or the parts of a name), ranked by BM25 alone; best first."""
         import numpy as np
 
-        meaningless = np.zeros(self._embedder.dimension, np.float32)
+        meaningless = np.zeros(self.embedder.dimension, np.float32)
         asked = EncodedQuery(meaningless, text=sparse.query(word), names=SparseVector([], []))
         found = self.store.query(asked, where, limit)
         return [candidate.chunk for candidate in sorted(found, key=lambda candidate: -candidate.text)]
@@ -111,7 +111,7 @@ class Retriever:
 
     def _encode(self, question: Question) -> EncodedQuery:
         vector = sparse_query(question)
-        return EncodedQuery(dense=self._embedder.query(question.english), text=vector, names=vector)
+        return EncodedQuery(dense=self.embedder.query(question.english), text=vector, names=vector)
 
     def _rank(self, question: Question, candidates: Iterable[Candidate]) -> list[Hit]:
         candidates = list(candidates)
