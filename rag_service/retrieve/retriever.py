@@ -84,7 +84,7 @@ class Retriever:
         """
         import numpy as np
 
-        meaningless = np.zeros(self._embedder.dimension, np.float32)
+        meaningless = np.zeros(self.embedder.dimension, np.float32)
         asked = EncodedQuery(meaningless, text=SparseVector([], []), names=sparse.query(" ".join(names)))
         wanted = {normalize_name(name): at for at, name in reversed(list(enumerate(names)))}
         first: dict[tuple[str, str, str], Chunk] = {}
