@@ -10,7 +10,7 @@ import pytest
 from infra.pulumi.names import GPU
 from infra.pulumi.versions import registry_of, versions
 from testbed.kubernetes.api import Object
-from testbed.pulumi.recorder import pods, recorded, secret_values
+from testbed.pulumi.recorder import pods, program, record, recorded, secret_values
 from testbed.pulumi.state import State
 
 OURS = ("codeintel", "codeintel-data", "codeintel-models", "codeintel-gates")
@@ -114,7 +114,7 @@ def test_no_password_is_in_an_object_or_in_a_charts_values(whole: State) -> None
 
 def test_two_runs_generate_different_passwords() -> None:
     def passwords() -> set[str]:
-        return {held["api-key"] for held in secret_values(recorded()).values() if "api-key" in held}
+        return {held["api-key"] for held in secret_values(record(program())).values() if "api-key" in held}
 
     first, second = passwords(), passwords()
     assert len(first) == len(second) == 2
