@@ -43,7 +43,7 @@ def _chosen(names: Sequence[str]) -> list[Fault]:
 def _judged(copy: Copy, fault: Fault) -> Result:
     """Judge a fault and print its row; of one that was not killed also what pytest said."""
     result = copy.judge(fault)
-    click.echo(f"{result.outcome:<9}{result.seconds:5.0f} s  {fault.name:<34}{fault.family}")
+    click.echo(f"{result.outcome:<9}{result.seconds:5.0f} s  {fault.name:<36}{fault.family}")
     if result.outcome is not Outcome.KILLED:
         click.echo(result.said[-LAST:])
     return result
