@@ -192,3 +192,44 @@ def test_what_stands_beside_a_mark_stands_on_its_lines() -> None:
                 assert not missing or code.startswith(f"{chunk.file_path}:"), (
                     f"{chunk.file_path} {chunk.symbol}: {line}"
                 )
+
+
+SHOP = """class Base:
+    def run(self):
+        self.load_page()
+
+    def load_page(self):
+        fetch_page()
+
+
+class Shop(Base):
+    pass
+
+
+def fetch_page():
+    return 1
+
+
+def unused_helper():
+    return 2
+"""
+
+
+def test_a_relation_is_the_way_with_its_lines() -> None:
+    known = list(chunks_of(Path("shop.py"), SHOP))
+    matcher = LineMatcher((), (), known)
+
+    def related(question: str) -> str:
+        return Walkthrough(
+            Asked.of(question, Where()), matcher, known, lambda _, first, last: f"[{first}-{last}]"
+        ).relation()
+
+    assert related("How does `Shop` reach fetch_page?").split("\n") == [
+        "The way from `Shop` to `fetch_page`:",
+        "",
+        "1. `Shop` derives from `Base` (`shop.py:1`) (line 9) [9-9] [1-1].",
+        "2. `load_page` calls `fetch_page` (`shop.py:13`) (line 6) [6-6] [13-13].",
+    ]
+    assert "Путь от `Shop` к `fetch_page`:" in related("Как связаны `Shop` и fetch_page?")
+    assert related("How is Shop related to unused_helper?").startswith("In the ")
+    assert related("How does Shop work?") == ""

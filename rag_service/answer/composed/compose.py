@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from ml.index.chunk import Chunk, last_name, numbered_lines
 from ml.index.outline import Outline, outline
+from ml.index.sources.git.history import Change, last_change
 from rag_service.answer.code.callers import Callers, callers_of
 from rag_service.answer.code.evidence import Numbered
 from rag_service.answer.code.excerpt import Excerpt, comments_near, excerpt
@@ -202,14 +204,26 @@ class Composer:
             lines = piece.chunk.text.split("\n")[start - piece.chunk.line_start : end - piece.chunk.line_start + 1]
             text = shorten(plain(" ".join(map(comment_text, lines))).rstrip(". "), 2 * LONGEST_ASIDE)
             yield self._say("comment", text=text, mark=self._evidence.cite(piece.chunk, start, end))
-        if not comments and not piece.about.docstring:
+        change = self._change(piece.chunk, numbers)
+        if change:
+            yield self._say("commit", commit=inline_code(change.commit), day=change.day, subject=plain(change.subject))
+        if not comments and not piece.about.docstring and not change:
             yield self._say("no_reason")
 
+    def _change(self, chunk: Chunk, numbers: Sequence[int]) -> Change | None:
+        """Return the commit that made some lines, where the repository lies on this machine."""
+        repositories = self._retriever.store.repositories()
+        source = next((one.source for one in repositories if one.name == chunk.repo), "")
+        lines = dict(enumerate(chunk.text.split("\n"), start=chunk.line_start))
+        wanted = {number: lines[number] for number in numbers if lines[number].strip()}
+        return last_change(Path(source), chunk.revision, chunk.file_path, wanted) if source else None
+
     def _walk(self, piece: Piece) -> str:
-        """Return what the code does, step by step."""
+        """Return what the code does, step by step, below the way from one symbol to another if that is asked."""
         stored = self._evidence.lines(piece.chunk.repo, piece.chunk.file_path).chunks
         known = [*(source.chunk for source in self._evidence.main), *stored, *self._widening.known]
-        return Walkthrough(self._asked, self.matcher, known, self._evidence.cite).markdown(piece.chunk)
+        walk = Walkthrough(self._asked, self.matcher, known, self._evidence.cite)
+        return "\n\n".join(filter(None, [walk.relation(), walk.markdown(piece.chunk)]))
 
     def _aside(self, piece: Piece) -> str:
         first = best_sentences(piece.documentation, self.matcher.score, limit=1)

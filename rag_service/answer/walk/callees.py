@@ -33,6 +33,11 @@ class Callees:
         certain = same_file or list(found.values())
         return certain[0] if len(certain) == 1 else None
 
+    def named(self, name: str) -> Chunk | None:
+        """Return the only known definition of a name."""
+        found = {(chunk.repo, chunk.file_path, chunk.symbol): chunk for chunk in self._by_name.get(name, ())}
+        return next(iter(found.values())) if len(found) == 1 else None
+
     def _means(self, call: Call, chunk: Chunk, subject: Chunk) -> bool:
         if chunk.repo != subject.repo:
             return False

@@ -11,6 +11,7 @@ from rag_service.answer.composed.prose import best_sentences, inline_code, place
 from rag_service.answer.question import Asked
 from rag_service.answer.walk.callees import Callees, members_of
 from rag_service.answer.walk.choose import Chooser, is_about_failure, length_of
+from rag_service.answer.walk.relation import Hop, relation_in
 from rag_service.answer.walk.spans import span
 from rag_service.answer.walk.steps import Step, read_members, read_steps
 from rag_service.answer.walk.tell import Item, Teller, markdown
@@ -51,6 +52,25 @@ class Walkthrough:
         title = self._teller(chunk, frozenset()).word("steps" if complete else "steps_chosen")
         intro = list(self._decorated(chunk, root))
         return "\n\n".join([*intro, f"{title}\n\n{markdown(told, self._mark(chunk))}"])
+
+    def relation(self) -> str:
+        """Return how two symbols that the question names are connected; "" if it does not ask that."""
+        found = relation_in(self.asked.text, self.known)
+        if found is None:
+            return ""
+        start, end = (inline_code(last_name(chunk.symbol)) for chunk in (found.start, found.end))
+        if not found.hops:
+            return self.word("no_path", count=found.looked_at, start=start, end=end)
+        hops = [f"{number}. {self._hop(hop)}" for number, hop in enumerate(found.hops, start=1)]
+        return "\n".join([self.word("path", start=start, end=end), "", *hops])
+
+    def _hop(self, hop: Hop) -> str:
+        line = read_steps(hop.other)
+        first = line.first if line else hop.other.line_start
+        marks = self._mark(hop.one)(hop.line, hop.line), self.cite(hop.other, first, first)
+        names = {"one": inline_code(last_name(hop.one.symbol)), "other": inline_code(last_name(hop.other.symbol))}
+        phrase = "hop_base" if hop.is_base else "hop_call"
+        return self.word(phrase, **names, place=place(hop.other, first), mark=" ".join(marks))
 
     def detail(self, chunk: Chunk, root: Step, words: int) -> str:
         """Return the numbered sentences alone."""
@@ -131,7 +151,9 @@ class Walkthrough:
 
     def _note(self, definition: Chunk) -> str:
         about, mark = self.summary(definition)
-        name, where = inline_code(last_name(definition.symbol)), place(definition, definition.line_start)
+        root = read_steps(definition)
+        name = inline_code(last_name(definition.symbol))
+        where = place(definition, root.first if root else definition.line_start)
         if not about:
             return self.word("callee_bare", name=name, place=where, mark=mark)
         note = self.word("callee", name=name, place=where, about=about, mark=mark)
