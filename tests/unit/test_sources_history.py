@@ -40,6 +40,11 @@ def test_lines_that_git_has_otherwise_tell_nothing(repository: Path) -> None:
     assert last_change(repository / "away", head, "src/a.py", LINES) is None
 
 
+def test_a_folder_that_points_at_another_repository_tells_nothing(repository: Path, tmp_path: Path) -> None:
+    lure = write_files(tmp_path / "lure", {".git": f"gitdir: {repository / '.git'}\n"})
+    assert last_change(lure, git(repository, "rev-parse", "HEAD"), "src/a.py", LINES) is None
+
+
 def test_a_secret_in_a_message_is_taken_out(repository: Path) -> None:
     token = "ghp_" + "a1B2c3D4e5" * 3 + "f6G7h8"
     git(repository, "commit", "--quiet", "--amend", "-m", f"Try {token} three times")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ml.errors import GitError
 from ml.index.redact import redact
+from ml.index.sources.git.ownership import foreign_git_folder
 from ml.index.sources.git.process import run_git
 
 SECONDS = 1.0
@@ -37,6 +38,9 @@ def last_change(
         return None
     span = f"{min(lines)},{max(lines)}"
     try:
+        run_git("rev-parse", "--git-dir", at=folder, seconds=seconds)  # a FIFO as a config file would hold up the rest
+        if foreign_git_folder(folder):
+            return None
         # A text converter is a program of the repository's choice.
         told = run_git(
             *("blame", "--no-textconv", "--line-porcelain", "-L", span, found[0], "--", path),
