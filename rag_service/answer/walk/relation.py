@@ -10,7 +10,7 @@ from ml.index.outline import outline
 from ml.index.tokens import identifiers
 from ml.patterns import linear
 from rag_service.answer.walk.callees import CALLABLE, Callees
-from rag_service.answer.walk.steps import read_members, read_steps
+from rag_service.answer.walk.reader import read_members, read_steps
 
 SIGN = linear(
     r"(?i)\b(?:relat\w+|connect\w*|reach\w*|lead\w*|depend\w*|interact\w*|path|way|flows?|between|end up|goes?|get to)\b"

@@ -9,23 +9,21 @@ from ml.index.outline import outline
 from rag_service.answer.code.lines import LineMatcher
 from rag_service.answer.composed.prose import best_sentences, inline_code, place, shorten
 from rag_service.answer.question import Asked
-from rag_service.answer.walk.callees import Callees, members_of
+from rag_service.answer.walk.callees import Callees
 from rag_service.answer.walk.choose import Chooser, is_about_failure, length_of
+from rag_service.answer.walk.classes import ClassWalk
+from rag_service.answer.walk.reader import read_steps
 from rag_service.answer.walk.relation import Hop, relation_in
 from rag_service.answer.walk.spans import span
-from rag_service.answer.walk.steps import Step, read_members, read_steps
+from rag_service.answer.walk.steps import Step
 from rag_service.answer.walk.tell import Item, Teller, markdown
 from rag_service.retrieve.question import stems_of
 
 NOTES = 4
-MEMBERS = 6
-STATE = 8
 ASIDE = 140
 INSIDE = 45  # words about the inside of code that is called
 TELLING = 0.5
 SUMMARY = 24
-DETAIL = 110
-CONSTRUCTORS = frozenset(("__init__", "constructor", "initialize", "__construct", "init", "new"))
 
 Cite = Callable[[Chunk, int, int], str]
 
@@ -45,7 +43,7 @@ class Walkthrough:
         if root is None or not (root.body or root.branches):
             return ""
         if root.role == "class":
-            return _Class(self, chunk, root).markdown()
+            return ClassWalk(self, chunk, root).markdown()
         told, complete = self._items(chunk, root, length_of(self.asked.intent))
         if not told:
             return ""
@@ -183,81 +181,6 @@ class Walkthrough:
         if found:
             names = ", ".join(span(step.head) for step in found)
             yield self.word("decorated", names=names, mark=self.cite(chunk, found[0].first, found[-1].last))
-
-
-@dataclass(frozen=True)
-class _Class:
-    """The walkthrough of a class: its attributes, its constructor, its methods, and in detail the one that answers."""
-
-    walk: Walkthrough
-    chunk: Chunk
-    root: Step
-
-    def markdown(self) -> str:
-        parts = [*self._attributes(), *self._constructor()]
-        listed = [f"- {self._member(member)}" for member in self._chosen]
-        if listed:
-            parts.append("\n".join([self.walk.word("members"), "", *listed]))
-        return "\n\n".join([*parts, *self._detail()])
-
-    @cached_property
-    def members(self) -> list[Chunk]:
-        """The methods, as chunks of their own."""
-        inside = [one for one in read_members(self.chunk) if one.kind == "method"]
-        names = {member.symbol for member in inside}
-        return inside + [one for one in members_of(self.chunk, self.walk.known) if one.symbol not in names]
-
-    @cached_property
-    def _chosen(self) -> list[Chunk]:
-        others = [one for one in self.members if last_name(one.symbol) not in CONSTRUCTORS]
-        best = sorted(others, key=lambda one: -self._worth(one))[:MEMBERS]
-        return [one for one in others if one in best]
-
-    def _worth(self, member: Chunk) -> float:
-        return self.walk.share(self.chunk, member.text) - 0.05 * last_name(member.symbol).startswith("_")
-
-    def _attributes(self) -> Iterator[str]:
-        found = [step for step in self.root.body if step.role in {"assign", "gets"}]
-        best = sorted(found, key=lambda step: -self.walk.share(self.chunk, f"{step.target} {step.head}"))[:STATE]
-        told = [step for step in found if step in best]
-        if told:
-            names = ", ".join(span(step.target) for step in told)
-            mark = self.walk.cite(self.chunk, told[0].first, told[-1].last)
-            yield self.walk.word("attributes", names=names, mark=mark)
-
-    def _constructor(self) -> Iterator[str]:
-        for member in self.members:
-            root = read_steps(member) if last_name(member.symbol) in CONSTRUCTORS else None
-            if root is None:
-                continue
-            state = [
-                step for step in root.within() if step.role in {"assign", "gets"} and set("@.>") & set(step.target)
-            ]
-            if state:
-                names = ", ".join(dict.fromkeys(span(step.target) for step in state[:STATE]))
-                mark = self.walk.cite(self._cited(member), root.first, max(step.last for step in state[:STATE]))
-                yield self.walk.word("constructor", name=inline_code(last_name(member.symbol)), names=names, mark=mark)
-            return
-
-    def _cited(self, member: Chunk) -> Chunk:
-        inside = self.chunk.line_start <= member.line_start and member.line_end <= self.chunk.line_end
-        return self.chunk if inside and member.file_path == self.chunk.file_path else member
-
-    def _member(self, member: Chunk) -> str:
-        about, mark = replace(
-            self.walk, cite=lambda _, first, last: self.walk.cite(self._cited(member), first, last)
-        ).summary(member)
-        name = inline_code(last_name(member.symbol))
-        return self.walk.word("member" if about else "member_bare", name=name, about=about, mark=mark)
-
-    def _detail(self) -> Iterator[str]:
-        best = max(self._chosen, key=self._worth, default=None)
-        root = read_steps(best) if best else None
-        if best and root and self._worth(best) > 0:
-            told = replace(self.walk, cite=lambda chunk, first, last: self.walk.cite(self._cited(chunk), first, last))
-            listed = told.detail(best, root, DETAIL)
-            if listed:
-                yield f"{self.walk.word('detail', name=inline_code(last_name(best.symbol)))}\n\n{listed}"
 
 
 def _ends(steps: Sequence[Step]) -> Iterator[Step]:
