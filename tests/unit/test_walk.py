@@ -14,8 +14,10 @@ from ml.index.languages.definitions import Definition, read_syntax
 from ml.index.store.base import Where
 from rag_service.answer.code.lines import LineMatcher
 from rag_service.answer.question import Asked
+from rag_service.answer.walk.reader import read_steps
 from rag_service.answer.walk.spans import GAP, cut
 from rag_service.answer.walk.story import Walkthrough
+from rag_service.answer.walk.tell import Teller
 
 DATA = Path(__file__).parent / "data"
 SAMPLES = sorted((DATA / "walk").iterdir())
@@ -233,3 +235,23 @@ def test_a_relation_is_the_way_with_its_lines() -> None:
     assert "Путь от `Shop` к `fetch_page`:" in related("Как связаны `Shop` и fetch_page?")
     assert related("How is Shop related to unused_helper?").startswith("In the ")
     assert related("How does Shop work?") == ""
+
+
+def test_a_branch_that_is_not_told_still_limits_the_next_one() -> None:
+    text = """def pick(kind):
+    if kind == "a":
+        prepare_first()
+    elif kind == "b":
+        prepare_second()
+    else:
+        raise ValueError(kind)
+"""
+    chunk = next(chunks_of(Path("pick.py"), text))
+    root = read_steps(chunk)
+    assert root
+    branch = root.body[0]
+    chosen = frozenset(map(id, (branch, branch.branches[1], *branch.branches[1].body)))
+    told = Teller("en", "python", chosen).items(root.body)
+    assert [item.text for item in told] == [
+        'if `kind == "a"`, …; otherwise, if `kind == "b"`, …; otherwise, it raises `ValueError(kind)`'
+    ]

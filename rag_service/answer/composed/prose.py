@@ -20,6 +20,7 @@ END = re.compile(r"(?<=[.!?])[\"')]*\s+(?=[\"'(`A-ZА-ЯЁ])")
 NO_PROSE = linear(
     r"(?i)(?:args|arguments|param(?:eter)?s?|returns?|raises?|yields?|examples?|usage|notes?|see also|attributes)"
     r"\b[^.]{0,40}:?\s*$"
+    r"|(?:args|arguments|params|parameters|returns|raises|yields|examples|attributes):[ \t]*\n"
     r"|[:@][\pL\pN_]+|>>>|\.\.\s|#{1,6}\s|[-=~*_|]{2,}|[-*+]\s|\||\$\s|<[\pL\pN_]"
 )
 BACKTICKS = re.compile(r"`+")

@@ -1,12 +1,13 @@
 """Choose the steps that a walkthrough tells, by the question and within a number of words."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ml.patterns import linear
 from rag_service.answer.question import Intent
 from rag_service.answer.walk.spans import LONGEST
-from rag_service.answer.walk.steps import COMPOUND, Step
+from rag_service.answer.walk.steps import CLAUSES, COMPOUND, CONDITIONAL, Step
 
 # How much a step tells by its role alone; the question's words in it add up to 1.0.
 WORTH = {
@@ -83,8 +84,9 @@ class Chooser:
     ) -> Iterator[tuple[float, Step]]:
         """Yield the worth of each simple step: its own, and a part of what it stands under."""
         inside = sum(self._context(step) for step in around)
-        for number, step in enumerate((*root.body, *root.branches)):
-            above[id(step)] = around
+        steps = (*root.body, *root.branches)
+        for number, step in enumerate(steps):
+            above[id(step)] = (*_beside(around), *_prepared(steps[max(0, number - 1) : number], step))
             ends = ENDS if not around and number in {0, len(root.body) - 1} else 0.0
             if not (step.body or step.branches):
                 worth = 0.0 if step.role in COMPOUND else self.worth(step) + inside + ends
@@ -97,6 +99,22 @@ class Chooser:
     def _context(self, step: Step) -> float:
         handles = FAILING / 2 if self.failing and step.role == "catch" else 0.0
         return 0.5 * self.share(f"{step.target} {step.head}") + handles
+
+
+def _beside(around: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Return what a step stands under; if that is an `else`, with the first step of the `if`, so that both sides are told."""
+    first = [
+        outer.body[0]
+        for outer, inner in pairwise(around)
+        if outer.role in CONDITIONAL and inner.role in CLAUSES and outer.body and not outer.body[0].body
+    ]
+    return (*around, *(step for step in first if step.role not in COMPOUND))
+
+
+def _prepared(before: Sequence[Step], step: Step) -> Sequence[Step]:
+    """Return the assignment right before a `raise` or `return` that uses it."""
+    uses = step.role in {"raise", "return"} and step.head
+    return [one for one in before if uses and one.target and not one.body and one.target in step.head]
 
 
 def _words(step: Step) -> int:

@@ -155,7 +155,7 @@ class Walkthrough:
         if not about:
             return self.word("callee_bare", name=name, place=where, mark=mark)
         note = self.word("callee", name=name, place=where, about=about, mark=mark)
-        return " ".join([note, *self._inside(definition)])
+        return " ".join([note, *(said for said in self._inside(definition) if about.lower() not in said.lower())])
 
     def _inside(self, definition: Chunk) -> Iterator[str]:
         """Yield sentences about the steps within called code that answer a part of the question."""

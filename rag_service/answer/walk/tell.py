@@ -1,11 +1,11 @@
 """Tell steps in sentences: simple ones are joined, branches stand beside their condition, long ones become lists."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rag_service.answer.question import Language
 from rag_service.answer.walk.phrases import HEADS, VERBS, WORDS
-from rag_service.answer.walk.spans import span
+from rag_service.answer.walk.spans import GAP, span
 from rag_service.answer.walk.steps import COMPOUND, CONDITIONAL, LOOPS, Step
 
 JOINED = 3
@@ -29,6 +29,9 @@ class Item:
     about: tuple[Step, ...] = ()
     items: list["Item"] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+
+Part = tuple[str, Step, Sequence[Step]]  # the head of a branch as it is told, the branch, and its chosen steps
 
 
 @dataclass(frozen=True)
@@ -115,17 +118,19 @@ class Teller:
         for part in parts:
             yield from self._listed(*part)
 
-    def _parts(self, step: Step) -> Iterator[tuple[str, Step, Sequence[Step]]]:
-        """Yield the head of a statement and of each of its chosen branches, with the chosen steps below."""
+    def _parts(self, step: Step) -> Iterator[Part]:
+        """Yield the head of a statement and of its branches, with the chosen steps below.
+
+        A condition is told even if nothing below it is: what follows it holds only where it does not.
+        """
         yield self._head(step), step, [one for one in step.body if self._is_chosen(one)]
-        waiting: list[str] = []
-        for branch in step.branches:
-            body = [one for one in (*branch.body, *branch.branches) if self._is_chosen(one)]
-            if branch.role == "case" and not branch.body:
-                waiting.append(branch.head)  # falls through to the next one
-            elif body:
-                yield self._head(branch, step), branch, body
-                waiting = []
+        told = [
+            (branch, [one for one in (*branch.body, *branch.branches) if self._is_chosen(one)])
+            for branch in step.branches
+        ]
+        while told and not told[-1][1]:
+            told.pop()
+        yield from ((self._head(one, step), one, body) for one, body in told if body or step.role in CONDITIONAL)
 
     def _head(self, step: Step, of: Step | None = None) -> str:
         heads = HEADS[self.language]
@@ -140,23 +145,23 @@ class Teller:
             role = f"{role}_"
         return heads.get(role, heads["with"]).format(code=span(step.head), target=span(step.target, 60))
 
-    def _inline(self, step: Step, parts: Sequence[tuple[str, Step, Sequence[Step]]]) -> Item | None:
+    def _inline(self, step: Step, parts: Sequence[Part]) -> Item | None:
         """Return a statement whose branches are all short as one sentence."""
-        told = [(head, body) for head, _, body in parts if body]
-        simple = all(one.role not in COMPOUND and not one.body for _, body in told for one in body)
-        if not told or not simple or any(len(body) > JOINED for _, body in told) or len(told) > 3:
+        told = [one for _, _, body in parts for one in body]
+        long = any(len(body) > JOINED for _, _, body in parts) or sum(bool(body) for _, _, body in parts) > JOINED
+        if not told or long or any(one.role in COMPOUND or one.body for one in told):
             return None
-        clauses = [
-            f"{head}{self._then(part)}{self._joined(body)}"
-            for (head, body), part in zip(told, _with_body(parts), strict=True)
-        ]
-        if parts[0][0] != told[0][0]:  # only a branch is told
-            clauses[0] = f"{parts[0][0]}: {clauses[0]}"
-        text = "; ".join(clauses)
+        text = "; ".join(self._clause(*part) for part in parts)
+        if step.role == "if" and [branch.role for branch in step.branches] == ["else"] and not parts[0][2]:
+            text = self._clause(self._head(replace(step, role="unless")), step, parts[1][2])
+        elif step.role not in CONDITIONAL and not parts[0][2]:
+            text = f"{parts[0][0]}: {'; '.join(self._clause(*part) for part in parts[1:])}"
         if len(text) > INLINE:
             return None
-        last = max(one.last for _, body in told for one in body)
-        return Item(text, step.first, max(last, step.head_last), (step, *(one for _, body in told for one in body)))
+        return Item(text, step.first, max(step.head_last, *(one.last for one in told)), (step, *told))
+
+    def _clause(self, head: str, step: Step, body: Sequence[Step]) -> str:
+        return f"{head}{self._then(step)}{self._joined(body)}" if body else f"{head}, {GAP}"
 
     def _then(self, step: Step) -> str:
         conditional = step.role in CONDITIONAL | {"elif"}
@@ -182,12 +187,10 @@ class Teller:
                 then = ", " if nested.role in COMPOUND else self._then(step)
                 text = f"{head}{then}{one.text.removeprefix(self.word('it'))}"
             yield Item(text, first, max(one.last, step.head_last), one.about)
-        elif below or step.role == "switch":
+        elif below:
             yield Item(head, first, step.head_last or first, (step,), below)
-
-
-def _with_body(parts: Sequence[tuple[str, Step, Sequence[Step]]]) -> list[Step]:
-    return [step for _, step, body in parts if body]
+        elif step.role in CONDITIONAL | {"elif"}:
+            yield Item(f"{head}, {GAP}", first, step.head_last or first, (step,))
 
 
 Mark = Callable[[int, int], str]
