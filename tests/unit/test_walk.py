@@ -255,3 +255,22 @@ def test_a_branch_that_is_not_told_still_limits_the_next_one() -> None:
     assert [item.text for item in told] == [
         'if `kind == "a"`, …; otherwise, if `kind == "b"`, …; otherwise, it raises `ValueError(kind)`'
     ]
+
+
+def test_an_error_is_told_with_the_condition_under_which_it_is_made() -> None:
+    text = """class Empty(Exception):
+    def __init__(self, order):
+        self.order = order
+
+
+def place(order):
+    if not order.lines:
+        raise Empty(order)
+    return order
+"""
+    known = list(chunks_of(Path("orders.py"), text))
+    told = walk(known[0], "what happens when an order is invalid?", known)
+    assert told.endswith(
+        "Where `place` (`orders.py:6-9`) makes `Empty`:\n\n"
+        "1. If `not order.lines`, it raises `Empty(order)` (lines 7–8) [7-8]."
+    )

@@ -15,7 +15,7 @@ from rag_service.answer.walk.classes import ClassWalk
 from rag_service.answer.walk.reader import read_steps
 from rag_service.answer.walk.relation import Hop, relation_in
 from rag_service.answer.walk.spans import span
-from rag_service.answer.walk.steps import Step
+from rag_service.answer.walk.steps import Call, Step
 from rag_service.answer.walk.tell import Item, Teller, markdown
 from rag_service.retrieve.question import stems_of
 
@@ -24,6 +24,7 @@ ASIDE = 140
 INSIDE = 45  # words about the inside of code that is called
 TELLING = 0.5
 SUMMARY = 24
+USES = 2
 
 Cite = Callable[[Chunk, int, int], str]
 
@@ -43,7 +44,8 @@ class Walkthrough:
         if root is None or not (root.body or root.branches):
             return ""
         if root.role == "class":
-            return ClassWalk(self, chunk, root).markdown()
+            used = self._uses(chunk) if self.failing else ()
+            return "\n\n".join(filter(None, [ClassWalk(self, chunk, root).markdown(), *used]))
         told, complete = self._items(chunk, root, length_of(self.asked.intent))
         if not told:
             return ""
@@ -89,6 +91,30 @@ class Walkthrough:
         if not told or told[0].items:
             return "", self.cite(chunk, root.first, root.first)
         return told[0].text, self.cite(chunk, root.first, told[0].last)
+
+    def _uses(self, chunk: Chunk) -> Iterator[str]:
+        """Yield where known functions make an instance of a class, and under which conditions: where an error is raised."""
+        name, count = last_name(chunk.symbol), 0
+        for user in self.known:
+            root = read_steps(user) if name in user.text and user.kind in {"function", "method"} else None
+            if root is None or count == USES:
+                continue
+            made = [step for step in root.within() if any(self._is_call_of(call, user, chunk) for call in step.calls)]
+            targets = {step.target for step in made if step.target}
+            made += [step for step in root.within() if step.role == "raise" and step.head.partition(" ")[0] in targets]
+            above = _paths(root)
+            kept = frozenset(one for step in made for one in above.get(id(step), ()))
+            told = self._teller(user, kept).items(root.body)
+            if told:
+                count += 1
+                title = self.word(
+                    "used", name=inline_code(name), user=inline_code(last_name(user.symbol)), place=place(user)
+                )
+                yield f"{title}\n\n{markdown(told, self._mark(user))}"
+
+    def _is_call_of(self, call: Call, user: Chunk, chunk: Chunk) -> bool:
+        found = self.callees.find(call, user) if call.name == last_name(chunk.symbol) else None
+        return found is not None and (found.file_path, found.symbol) == (chunk.file_path, chunk.symbol)
 
     @cached_property
     def callees(self) -> Callees:
