@@ -36,7 +36,7 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The retrieved evidence, before any text; empty if it is too weak to answer from."""
+    """The retrieved evidence, before any text; empty if it is too weak to show even what is nearest."""
 
     sources: Sequence[Source]
 
@@ -58,7 +58,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The complete answer. `found` is False if the evidence was too weak.
+    """The complete answer. `found` is False if the evidence was too weak, or if nothing that the question names exists.
 
     Feedback refers to `id`. `model` names the LLM that wrote it ("evidence" if none did), `timings` are seconds by
     stage, `tokens` are what the LLM read ("prompt") and wrote ("completion"), `dropped` counts invalid citations,

@@ -242,19 +242,23 @@ class Composer:
         return self._say("named" if found.ambiguous else "callers", places=places)
 
     def _further(self) -> str:
+        """Return two lists: what belongs to the subject, with the reason, and what else matches the question."""
         related = self._widening.related(self._callers_found)[:RELATED]
         told = [self.subject, *(each.chunk for each in related)]
         others = [each.chunk for each in self._evidence.main if not any(contains(one, each.chunk) for one in told)]
-        items = [self._other(each.chunk, self._say(each.why)) for each in related]
-        items += [self._other(chunk, self._beside(chunk)) for chunk in others[:FURTHER]]
-        return "\n".join([self._say("further"), *(f"- {item}" for item in items)]) if items else ""
+        belonging = [self._other(each.chunk, self._say(each.why)) for each in related]
+        matching = [self._other(chunk, self._beside(chunk)) for chunk in others[:FURTHER]]
+        lists = (("further", belonging), ("matching", matching))
+        return "\n\n".join(
+            "\n".join([self._say(title), *(f"- {item}" for item in items)]) for title, items in lists if items
+        )
 
     def _beside(self, chunk: Chunk) -> str:
-        """Return why a search result is listed: it contains the subject, stands in its file, or matches the question."""
+        """Return how a search result lies to the subject, "" if it is in another file."""
         if contains(chunk, self.subject):
             return self._say("around")
         same = (chunk.repo, chunk.file_path) == (self.subject.repo, self.subject.file_path)
-        return self._say("same_file" if same else "matches")
+        return self._say("same_file") if same else ""
 
     def _other(self, chunk: Chunk, why: str) -> str:
         """Describe another piece of evidence in one line, citing the whole of it; quote its best line if that says more."""
@@ -263,7 +267,10 @@ class Composer:
         best = [line for line in self.matcher.best(chunk, piece.body_start, 1) if self._is_telling(chunk, line)]
         if best and (not about or self._asked.intent & (Intent.WHERE | Intent.WHY)):
             about = f": {inline_code(shorten(best[0].text.strip(), LONGEST_ASIDE))}"
-        return f"{place(chunk)} {_name(chunk)}, {why}{about} {self._evidence.cite(chunk, chunk.line_start, chunk.line_end)}"
+        why = f", {why}" if why else ""
+        return (
+            f"{place(chunk)} {_name(chunk)}{why}{about} {self._evidence.cite(chunk, chunk.line_start, chunk.line_end)}"
+        )
 
     def _is_telling(self, chunk: Chunk, line: Line) -> bool:
         enough = self.matcher.share(line.score) >= TELLING

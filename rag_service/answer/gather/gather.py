@@ -55,12 +55,13 @@ def gather(asked: Asked, question: Question, retriever: Retriever, lines: Stored
     names = asked_names(asked.text)
     missing = missing_names(names, retriever, asked.where)
     is_about_missing = is_about(missing, names)
-    if confidence < THRESHOLD:
+    owners = [Hit(each.owner, hits[0].score, hits[0].found) for each in missing if each.owner and hits]
+    if confidence < THRESHOLD and not owners:
         return Gathered(hits, Verdict.NOTHING, missing, is_about_missing=is_about_missing)
     further = _by_parts(asked, retriever) if not missing else []
     premises = false_premises(asked.text, names, retriever, lines, asked.where) if not missing else []
     verdict = Verdict.PARTLY if missing or premises else Verdict.ANSWERED
-    return Gathered(whole_symbols([*hits, *further], lines), verdict, missing, premises, is_about_missing)
+    return Gathered(whole_symbols([*owners, *hits, *further], lines), verdict, missing, premises, is_about_missing)
 
 
 def _by_parts(asked: Asked, retriever: Retriever) -> list[Hit]:

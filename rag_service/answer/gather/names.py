@@ -67,10 +67,14 @@ class AskedName:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A name that is not in the index; `elsewhere` is a definition of its last component under another owner."""
+    """A name that is not in the index.
+
+    `elsewhere` is a definition of its last component under another owner, `owner` that of the owner that it is asked of.
+    """
 
     name: AskedName
     elsewhere: Chunk | None = None
+    owner: Chunk | None = None
 
 
 def asked_names(question: str) -> list[AskedName]:
@@ -99,12 +103,10 @@ def _missing(name: AskedName, retriever: Retriever, where: Where) -> Missing | N
     mentions = [
         chunk for chunk in retriever.mentions(name.member, where=where, limit=MENTIONS) if name.stands_in(chunk)
     ]
-    if not mentions:
-        return Missing(name)
-    owners = retriever.definitions([name.owner], where=where) if name.owner else []
-    if not owners or any(_is_beside(name, chunk) for chunk in mentions):
+    owner = next(iter(retriever.definitions([name.owner], where=where)), None) if name.owner else None
+    if mentions and (owner is None or any(_is_beside(name, chunk) for chunk in mentions)):
         return None
-    return Missing(name, next(iter(defined), None))
+    return Missing(name, next(iter(defined), None), owner)
 
 
 def _is_member(name: AskedName, defined: Iterable[Chunk], retriever: Retriever, where: Where) -> bool:

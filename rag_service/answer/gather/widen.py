@@ -52,12 +52,13 @@ class Widening:
 
     def related(self, callers: Callers) -> list[Related]:
         """Return what belongs to the subject, without what lies within it: each with the best reason, in their order."""
-        found: dict[tuple[str, int], Related] = {}
+        found: list[Related] = []
         for each in (*self._above(), *self._used(), *self._tests(callers), *self._namesakes()):
             chunk = whole_symbol(each.chunk, self._lines(each.chunk.repo, each.chunk.file_path))
-            if not contains(self._subject, chunk) and not contains(chunk, self._subject):
-                found.setdefault((chunk.file_path, chunk.line_start), Related(chunk, each.why))
-        return list(found.values())
+            told = [self._subject, *(other.chunk for other in found)]
+            if not contains(chunk, self._subject) and not any(contains(one, chunk) for one in told):
+                found.append(Related(chunk, each.why))
+        return found
 
     def _above(self) -> Iterator[Related]:
         """Yield the method that the subject overrides, and the bases of its class."""
