@@ -1,7 +1,8 @@
 """Answer a question as a stream of events: retrieve -> compose -> generate -> cite -> record."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from threading import Semaphore
 from types import TracebackType
@@ -9,11 +10,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ml.adapters.in_force import LlmInForce
 from ml.errors import ModelError, RecordError
+from ml.index.chunk import Chunk
 from ml.index.store.base import Store, Where
 from rag_service.answer.asker import Asker
 from rag_service.answer.code.evidence import Numbered, line_reader
 from rag_service.answer.composed.compose import Composer, nothing_found
 from rag_service.answer.composed.phrases import say
+from rag_service.answer.conversation.listen import Heard, Reply, SelfContained, ShowCode, listen
+from rag_service.answer.conversation.show import code_shown
+from rag_service.answer.conversation.turns import Turn
 from rag_service.answer.events import Answer, Event, Evidence, Notice
 from rag_service.answer.generated.cite import Citations
 from rag_service.answer.generated.write import add_sentence, cite_text, write_answer
@@ -52,19 +57,34 @@ class Assistant:
         self._settings = settings
         self._turns = Semaphore(store.searches_at_once)
 
-    def ask(self, question: str, *, where: Where | None = None, asker: Asker | None = None) -> Iterator[Event]:
+    def ask(
+        self,
+        question: str,
+        *,
+        where: Where | None = None,
+        asker: Asker | None = None,
+        history: Sequence[Turn] = (),
+    ) -> Iterator[Event]:
         """Yield events that end with the Answer; see `rag_service.answer.events`.
 
+        `history` is the conversation so far, oldest turn first: "where is it used?" is asked about its last answer.
         Raise QuestionError at once for an invalid question; StoreError and EmbedderError are raised by the iterator.
         If the LLM fails, yield a Notice and compose the answer from the evidence.
         """
         text = check_question(question, self._settings.max_question_chars)
-        return self._recorded(Run(Asked.of(text, where or Where()), asker or Asker()))
+        return self._recorded(Run(Asked.of(text, where or Where()), asker or Asker(), history))
 
-    def answer(self, question: str, *, where: Where | None = None, asker: Asker | None = None) -> Answer:
+    def answer(
+        self,
+        question: str,
+        *,
+        where: Where | None = None,
+        asker: Asker | None = None,
+        history: Sequence[Turn] = (),
+    ) -> Answer:
         """Answer a question and return the complete answer. Raise what `ask` raises."""
-        answers = [event for event in self.ask(question, where=where, asker=asker) if isinstance(event, Answer)]
-        return answers[-1]
+        events = self.ask(question, where=where, asker=asker, history=history)
+        return [event for event in events if isinstance(event, Answer)][-1]
 
     def trace_feedback(self, about: Mapping[str, Any], asker: Asker) -> None:
         """Send feedback, as returned by `record_feedback`, to the tracing backend, if any."""
@@ -109,6 +129,33 @@ class Assistant:
         return None
 
     def _events(self, run: Run) -> Iterator[Event]:
+        match self._listen(run):
+            case Reply(text):
+                yield Evidence([])
+                yield run.say(text)
+            case ShowCode(subject):
+                yield from self._show(run, subject.chunk)
+            case SelfContained():
+                yield from self._searched(run)
+
+    def _listen(self, run: Run) -> Heard:
+        """Return what the question asks for in its conversation; a follow-up becomes the run's question."""
+        with self._turn(run), run.timed("retrieve"):
+            heard, language = listen(run.history, run.asked.text, self.retriever)
+        if isinstance(heard, SelfContained):
+            own, narrowed = run.asked.where, heard.where
+            where = Where(narrowed.repos or own.repos, narrowed.paths or own.paths, narrowed.languages or own.languages)
+            run.asked = replace(Asked.of(heard.text, where), language=language)
+        return heard
+
+    def _show(self, run: Run, chunk: Chunk) -> Iterator[Event]:
+        with run.timed("compose"):
+            evidence, text = code_shown(chunk, line_reader(self.store), run.asked.language)
+        run.citations, run.sources = Citations(evidence.sources, evidence.lines), evidence.sources
+        yield Evidence(evidence.sources)
+        yield from cite_text(run, text)
+
+    def _searched(self, run: Run) -> Iterator[Event]:
         with self._turn(run):
             hits = self._retrieve(run)
             composed = self._compose(run, hits) if run.found else None

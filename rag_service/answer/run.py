@@ -8,6 +8,7 @@ from typing import Literal
 from uuid import uuid4
 
 from rag_service.answer.asker import Asker
+from rag_service.answer.conversation.turns import Turn
 from rag_service.answer.events import Answer, Notice, Source, Text
 from rag_service.answer.generated.cite import Citations
 from rag_service.answer.question import Asked
@@ -40,6 +41,7 @@ class Run:
 
     asked: Asked
     asker: Asker = field(default_factory=Asker)
+    history: Sequence[Turn] = ()
     understood: Question | None = None  # the parsed question, once it was searched for
     sources: Sequence[Source] = ()
     spent: TokenUsage = field(default_factory=TokenUsage)

@@ -1,7 +1,7 @@
 """The assistant shared by the routes: opened on first use, with metrics."""
 
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from ml.handover import drift_file
 from ml.index.store.base import Repository, Where
 from ml.settings import Settings
 from rag_service.answer.asker import Asker
+from rag_service.answer.conversation.turns import Turn
 from rag_service.answer.events import Event
 from rag_service.answer.run import EVIDENCE
 from rag_service.http.key_symbols import KeySymbols
@@ -54,9 +55,9 @@ class Service:
                 self._open = self._resources.enter_context(open_assistant(self.settings))
             return self._open
 
-    def ask(self, question: str, where: Where, asker: Asker) -> Generator[Event]:
+    def ask(self, question: str, where: Where, asker: Asker, history: Sequence[Turn] = ()) -> Generator[Event]:
         """Answer a question and count its events. Nothing is opened before the first event is requested."""
-        yield from self.metrics.watch(self.assistant.ask(question, where=where, asker=asker))
+        yield from self.metrics.watch(self.assistant.ask(question, where=where, asker=asker, history=history))
 
     def take_feedback(self, body: "FeedbackRequest", asker: Asker) -> None:
         """Record and count a reader's feedback on an answer. Raise RecordError."""

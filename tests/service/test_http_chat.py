@@ -12,7 +12,7 @@ from openai.types.chat import ChatCompletionMessageParam
 
 from ml.settings import Settings
 from rag_service.http.routes import chores
-from rag_service.http.routes.conversation import Message, question_of
+from rag_service.http.routes.conversation import Message, conversation_of
 from tests.support.llm_server import breaks_off, llm_server
 from tests.support.service import serving
 
@@ -197,21 +197,13 @@ def messages(*texts: str) -> list[Message]:
     return [Message(role="user", content=text) for text in texts]
 
 
-def test_a_short_question_is_read_with_the_one_before() -> None:
-    for further in ("and why?", "Where is it called?", "а где он вызывается?"):
-        assert question_of(messages("What does Charger do?", further), 4000) == f"What does Charger do? {further}"
-    assert question_of(messages("What does Charger do?", "Who calls send_request with a payload?"), 4000).startswith(
-        "Who"
-    )
-
-
 def test_the_question_within_a_frontends_prompt() -> None:
     prompt = (
         "### Task:\nRespond using the context.\n<context>code</context>\n<user_query>\nWho calls it?\n</user_query>"
     )
-    assert question_of(messages(prompt), 4000) == "Who calls it?"
+    assert conversation_of(messages(prompt), 4000) == ([], "Who calls it?")
 
 
 def test_pasted_code_does_not_make_a_question_too_long() -> None:
     pasted = "```charge.py\n" + "x = 1\n" * 1000 + "```\nWho calls send_request?"
-    assert question_of(messages(pasted), 4000) == "Who calls send_request?"
+    assert conversation_of(messages(pasted), 4000) == ([], "Who calls send_request?")

@@ -20,7 +20,7 @@ from rag_service.http import sse
 from rag_service.http.errors import OPENAI_PREFIX, error_body, status_of
 from rag_service.http.limits.security import bearer
 from rag_service.http.routes import chores
-from rag_service.http.routes.conversation import ChatRequest, question_of
+from rag_service.http.routes.conversation import ChatRequest, conversation_of
 from rag_service.http.routes.dependencies import Askers, Lanes, Served
 from rag_service.http.routes.forms import OpenAIErrorOut
 from rag_service.http.service import Service
@@ -59,8 +59,9 @@ def model(model: str, service: Served) -> dict[str, Any]:
 async def chat_completions(
     body: ChatRequest, request: Request, service: Served, executor: Lanes, asker: Askers
 ) -> Response:
-    """Answer the last user message. `citations` in the message (in a stream, in its last delta) resolve each `[n]`.
+    """Answer the last user message, a follow-up in view of those before it.
 
+    `citations` in the message (in a stream, in its last delta) resolve each `[n]`.
     Usage is an estimate, at four characters per token.
     """
     reply = Reply(body, sum(len(message.text) for message in body.messages))
@@ -78,7 +79,8 @@ def _events(body: ChatRequest, service: Service, asker: Asker) -> Generator[Even
         yield Text(chore)
         yield Answer(id="", question="", answer=chore, citations=(), model=MODEL, timings={})
         return
-    yield from service.ask(question_of(body.messages, service.settings.max_question_chars), where, asker)
+    history, question = conversation_of(body.messages, service.settings.max_question_chars)
+    yield from service.ask(question, where, asker, history)
 
 
 def _model_names(service: Service) -> list[str]:
