@@ -10,7 +10,8 @@
     │   └── AdapterError             an adapter that can't be served
     │       └── AdapterNotFoundError     vLLM finds no adapter in its folder
     ├── QuestionError            an invalid question
-    ├── RecordError              an audit log or feedback that can't be written or read
+    ├── RecordError              an audit log, feedback or chats that can't be written or read
+    │   └── ChatMissingError         a chat that is not kept
     ├── ServeError               an address that the service can't listen on
     ├── DatasetError             invalid or missing question-answer pairs
     ├── TrainingError            a training run that can't start, or failed
@@ -99,7 +100,11 @@ class QuestionError(CodeIntelError):
 
 
 class RecordError(CodeIntelError):
-    """The audit log or the feedback can't be written or read."""
+    """The audit log, the feedback or the chats can't be written or read."""
+
+
+class ChatMissingError(RecordError):
+    """A chat is not kept here."""
 
 
 class ServeError(CodeIntelError):

@@ -19,7 +19,7 @@ from rag_service.answer.composed.phrases import say
 from rag_service.answer.conversation.listen import Heard, Reply, SelfContained, ShowCode, listen
 from rag_service.answer.conversation.show import code_shown
 from rag_service.answer.conversation.turns import Turn
-from rag_service.answer.events import Answer, Event, Evidence, Notice
+from rag_service.answer.events import Answer, Event, Evidence, Notice, last_answer
 from rag_service.answer.generated.cite import Citations
 from rag_service.answer.generated.write import add_sentence, cite_text, write_answer
 from rag_service.answer.question import Asked, check_question
@@ -54,7 +54,7 @@ class Assistant:
         self._tracer = tracer
         self.retriever = retriever
         self.store = store
-        self._settings = settings
+        self.settings = settings
         self._turns = Semaphore(store.searches_at_once)
 
     def ask(
@@ -71,7 +71,7 @@ class Assistant:
         Raise QuestionError at once for an invalid question; StoreError and EmbedderError are raised by the iterator.
         If the LLM fails, yield a Notice and compose the answer from the evidence.
         """
-        text = check_question(question, self._settings.max_question_chars)
+        text = check_question(question, self.settings.max_question_chars)
         return self._recorded(Run(Asked.of(text, where or Where()), asker or Asker(), history))
 
     def answer(
@@ -84,7 +84,7 @@ class Assistant:
     ) -> Answer:
         """Answer a question and return the complete answer. Raise what `ask` raises."""
         events = self.ask(question, where=where, asker=asker, history=history)
-        return [event for event in events if isinstance(event, Answer)][-1]
+        return last_answer(events)
 
     def trace_feedback(self, about: Mapping[str, Any], asker: Asker) -> None:
         """Send feedback, as returned by `record_feedback`, to the tracing backend, if any."""
@@ -123,7 +123,7 @@ class Assistant:
         if self._tracer:
             self._tracer.trace(run, about)
         try:
-            record_answer(self._settings, about)
+            record_answer(self.settings, about)
         except RecordError as error:
             return run.note(str(error), "record")
         return None
@@ -177,7 +177,7 @@ class Assistant:
     def _retrieve(self, run: Run) -> list[Hit]:
         with run.timed("retrieve"):
             run.understood = self.retriever.understand(run.asked.text)
-            hits = self.retriever.search(run.understood, where=run.asked.where, limit=self._settings.evidence)
+            hits = self.retriever.search(run.understood, where=run.asked.where, limit=self.settings.evidence)
             run.found = self.retriever.confidence(run.understood, hits) >= THRESHOLD
             return hits
 
@@ -195,7 +195,7 @@ class Assistant:
             llm = self.llm.get()
         except ModelError as error:
             llm = None
-            yield run.note(say(run.asked.language, "away", place=self._settings.llm_model or "", cause=error.cause))
+            yield run.note(say(run.asked.language, "away", place=self.settings.llm_model or "", cause=error.cause))
         if llm and llm.notice:
             yield run.note(llm.notice, "adapter")
         if llm and llm.trusted:

@@ -15,6 +15,8 @@ from rag_service.answer.asker import Asker
 from rag_service.answer.conversation.turns import Turn
 from rag_service.answer.events import Event
 from rag_service.answer.run import EVIDENCE
+from rag_service.chats.keeping import Place
+from rag_service.chats.store import Chats, open_chats
 from rag_service.http.key_symbols import KeySymbols
 from rag_service.http.metrics import Metrics
 from rag_service.http.painting import Painter
@@ -58,6 +60,20 @@ class Service:
     def ask(self, question: str, where: Where, asker: Asker, history: Sequence[Turn] = ()) -> Generator[Event]:
         """Answer a question and count its events. Nothing is opened before the first event is requested."""
         yield from self.metrics.watch(self.assistant.ask(question, where=where, asker=asker, history=history))
+
+    @property
+    def chats(self) -> Chats:
+        """The kept chats. Raise ChatMissingError if none are kept."""
+        return open_chats(self.settings)
+
+    def viewer(self, asker: Asker) -> str | None:
+        """Return whose chats a caller may see: their own if a proxy names callers, else everyone's."""
+        return asker.name if self.settings.caller_header else None
+
+    def ask_in_chat(self, question: str, where: Where, asker: Asker, chat: str) -> Generator[Event]:
+        """Answer a question in a kept chat, or in a new one (`NEW`). Raise ChatMissingError."""
+        place = Place.named(self.chats, chat, asker, self.viewer(asker))
+        yield from place.ask(question, lambda history: self.ask(question, where, asker, history))
 
     def take_feedback(self, body: "FeedbackRequest", asker: Asker) -> None:
         """Record and count a reader's feedback on an answer. Raise RecordError."""

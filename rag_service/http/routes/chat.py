@@ -13,7 +13,6 @@ from starlette.exceptions import HTTPException
 from ml.errors import CodeIntelError
 from ml.index.store.base import Where
 from rag_service.answer.asker import Asker
-from rag_service.answer.composed.prose import inline_code
 from rag_service.answer.events import Answer, Citation, Event, Text
 from rag_service.answer.question import language_of
 from rag_service.http import sse
@@ -24,11 +23,11 @@ from rag_service.http.routes.conversation import ChatRequest, conversation_of
 from rag_service.http.routes.dependencies import Askers, Lanes, Served
 from rag_service.http.routes.forms import OpenAIErrorOut
 from rag_service.http.service import Service
+from rag_service.wire import SOURCES, source_line
 
 MODEL = "codeintel"
 CHARACTERS_A_TOKEN = 4
 DONE = "data: [DONE]\n\n"
-SOURCES = {"en": "Sources", "ru": "Источники"}
 
 ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"model": OpenAIErrorOut, "description": "an invalid request or question"},
@@ -167,13 +166,8 @@ def appendix(answer: Answer) -> str:
     parts = [f"> {notice}" for notice in answer.notices]
     if answer.citations:
         parts.append(f"**{SOURCES[language_of(answer.question)]}**")
-        parts.append("\n".join(map(_source, answer.citations)))
+        parts.append("\n".join(map(source_line, answer.citations)))
     return "".join(f"\n\n{part}" for part in parts)
-
-
-def _source(citation: Citation) -> str:
-    place = f"{citation.file_path}:{citation.line_start}-{citation.line_end}"
-    return f"- [{citation.n}] {inline_code(place)} ({citation.repo})"
 
 
 def _citations(citations: Sequence[Citation]) -> list[dict[str, Any]]:
