@@ -201,7 +201,8 @@ class Listener:
         interrogative = signs.INTERROGATIVES[self.language][word]
         is_plain = first and is_same_language and not signs.HOW_IT_WORKS.match(topic.question)
         if first and is_plain and (word != "where" or not topic.subject):
-            return SelfContained(f"{interrogative} {topic.question[first.end() :].lstrip()}", topic.where)
+            rest = topic.question[first.end() :].lstrip()
+            return SelfContained(f"{interrogative} {rest}", topic.where, topic.bent_to)
         if topic.subject:
             return self._about(word, topic.subject, topic)
         return SelfContained(f"{interrogative}: {topic.question}", topic.where)
@@ -238,7 +239,8 @@ class Listener:
         if where := self._restricted(signs.SERVICE.sub("", signs.bare(signs.ARTICLE.sub("", inner, count=1))), topic):
             return SelfContained(_elsewhere(topic), where)
         if inner != thing:
-            return SelfContained(f"{topic.question.rstrip(' ?.!')} {thing}?", topic.where)
+            asked = topic.base if Intent.CALLERS in intent_of(topic.question) else topic.question
+            return SelfContained(f"{asked.rstrip(' ?.!')} {thing}?", topic.where)
         return SelfContained(self._again(thing, topic))
 
     def _restricted(self, name: str, topic: Topic) -> Where | None:
@@ -258,7 +260,8 @@ class Listener:
             for named in (topic.subject.name, topic.subject.name.strip("`"), symbol, last_name(symbol)):
                 if named in topic.question:
                     return topic.question.replace(named, thing)
-        intent = intent_of(topic.question)
+        is_why = Intent.WHY in intent_of(topic.question)
+        intent = intent_of(topic.base if is_why else topic.question)
         form = next(form for part, form in signs.AGAIN if part in intent)
         return signs.ABOUT[self.language][form].format(name=thing)
 
@@ -305,13 +308,14 @@ class Listener:
         return f"{'в' if self.language == 'ru' else 'in'} {name}"
 
     def _name(self, subject: Subject, topic: Topic) -> tuple[str, Where]:
-        """Return a subject's name, with its file if others have the same name, and where to search for it."""
+        """Return a subject's name, with its file if a search would find another, and where to search for it."""
         if not subject.is_symbol:
             return subject.name, topic.where
         chunk, name = subject.chunk, normalize_name(subject.name.strip("`"))
         hits = self.retriever.search(subject.name, where=topic.where)
         rivals = [hit.chunk for hit in hits if hit.chunk.symbol and normalize_name(hit.chunk.symbol) == name]
-        if all((rival.repo, rival.file_path) == (chunk.repo, chunk.file_path) for rival in rivals):
+        is_found = normalize_name(chunk.symbol) != name or (bool(hits) and hits[0].chunk.symbol == chunk.symbol)
+        if is_found and all((rival.repo, rival.file_path) == (chunk.repo, chunk.file_path) for rival in rivals):
             return subject.name, topic.where
         is_elsewhere = any(rival.repo != chunk.repo for rival in rivals)
         where = replace(topic.where, repos=[chunk.repo]) if is_elsewhere else topic.where

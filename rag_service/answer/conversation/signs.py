@@ -212,6 +212,7 @@ POINTERS = (
     linear(
         r"(?i)(?:\A|\b(?:is|does|do|did|are|was|why|how|when|where|who|calls?|uses?|about|of|with|in|by|for|from|to|like|and|but)\s)(that)(?:\z|[^\pL\pN_])"
     ),
+    linear(r"(?i)\b(?:I|you|we|to) [a-z]+ (one)(?:\z|[^\pL\pN_])"),
     linear(
         rf"(?i){START}(это|этого|этому|этим|этом|он|она|оно|они|его|её|ее|ему|ей|им|них|нему|ней|нём|нем|неё|него){END}"
     ),

@@ -118,7 +118,7 @@ def named_in(text: str) -> Iterator[str]:
     for number, word in enumerate(text.split()):
         name = word.strip(PUNCTUATION)
         is_quoted = name != word.strip("?!.,:;()") and bool(name)
-        if is_quoted or IDENTIFIER.search(name) or (number and name[:1].isupper() and name.isascii()):
+        if is_quoted or IDENTIFIER.search(name) or (number and len(name) > 1 and name[0].isupper() and name.isascii()):
             yield name.removesuffix("()")
 
 
