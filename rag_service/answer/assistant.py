@@ -115,7 +115,8 @@ class Assistant:
         if notice:
             yield notice
         cited = {citation.repo for citation in run.citations.resolve()}
-        run.scope = scope_of(self.store, run.asked.where, cited, run.understood)
+        if run.understood or cited:  # a reply to "thanks" was looked up in nothing
+            run.scope = scope_of(self.store, run.asked.where, cited, run.understood)
         yield run.answer()
 
     def _record(self, run: Run, *, complete: bool) -> Notice | None:
