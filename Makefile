@@ -13,7 +13,7 @@ SEAWEEDFS := .cache/seaweedfs
 COVERAGE := .cache/reports/coverage.xml
 
 # Charts and manifests of other projects, as `python -m infra.mirror` makes them: tests render the real ones.
-export MIRROR ?= $(wildcard ../shared/upstream)
+export MIRROR ?= $(abspath $(wildcard ../shared/upstream))
 
 # The source for `make ask`: a folder, an archive or a git URL; by default, two released packages.
 export REPO ?=
@@ -21,7 +21,7 @@ export Q ?= Where is a request body validated, and what happens when it is wrong
 SOURCES = $(if $(REPO),--in "$$REPO",--in $(EXAMPLES)/fastapi --in $(EXAMPLES)/langchain-core)
 
 .PHONY: help ask serve setup setup-dev setup-ml setup-platform setup-proof setup-vllm hooks lint test coverage browser \
-	test-hostile test-ml test-proof test-infra test-images test-cluster learn data images gpu-node docs lock clean
+	test-hostile test-ml test-proof test-infra test-images test-cluster mutations learn data images gpu-node docs lock clean
 
 help: ## list all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -117,6 +117,12 @@ test-cluster: setup-platform setup-proof $(SEAWEEDFS)/.done ## test on a real Ku
 		etcd control-plane kwok kubectl node coredns knative kserve trainer prometheus cyclonus pulumi pulumi-kubernetes)
 	$(if $(KUBECONFIG_TEST),,@testbed/packages.sh)
 	$(BIN)/python -m pytest tests/cluster --timeout=900 $(PYTEST_ARGS)
+
+mutations: setup-platform setup-ml setup-proof setup-vllm $(SEAWEEDFS)/.done ## take back each fix of tests/mutations/faults.toml, and see its test fail (needs Go and root)
+	$(BIN)/python -m tests.infra.build
+	$(BIN)/python -m testbed.build etcd control-plane kwok kubectl pulumi
+	@tests/infra/packages.sh .cache/infra-packages
+	$(BIN)/python -m tests.mutations
 
 test-images: setup-platform ## build the assistant's image and run it as in a pod (needs root; installs buildah on Debian)
 	$(BIN)/python -m pytest tests/images --timeout=1500 $(PYTEST_ARGS)

@@ -26,6 +26,7 @@ CAPTIONS = {
     "rag_service.evaluation": "measures the service",
     "rag_service.chats": "kept, searched, exported",
     "rag_service.http": "the API and the page",
+    "rag_service.langchain": "a retriever",
     "rag_service.learning": "the loop's stages",
     "rag_service.mcp_server": "tools for agents",
     "rag_service.record": "audit log, feedback",

@@ -10,6 +10,7 @@
     │   └── AdapterError             an adapter that can't be served
     │       └── AdapterNotFoundError     vLLM finds no adapter in its folder
     ├── QuestionError            an invalid question
+    │   └── ParameterError           a request's parameter that asks for what can't be done
     ├── RecordError              an audit log, feedback or chats that can't be written or read
     │   └── ChatMissingError         a chat that is not kept
     ├── ServeError               an address that the service can't listen on
@@ -54,7 +55,7 @@ class CodeIntelError(Exception):
         """Return the error as JSON-ready data."""
         return error_as_dict(self.cause, self.cure)
 
-    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+    def __reduce__(self) -> tuple[type[Self], tuple[str, ...]]:
         """Support pickling, so that it can cross process boundaries."""
         return type(self), (self.cause, self.cure)
 
@@ -97,6 +98,18 @@ class QuestionError(CodeIntelError):
     """The question is invalid."""
 
     exit_code = 2
+
+
+class ParameterError(QuestionError):
+    """A parameter of a request asks for what can't be done; `param` is its name."""
+
+    def __init__(self, param: str, cause: str, cure: str) -> None:
+        super().__init__(cause, cure)
+        self.param = param
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, ...]]:
+        """Support pickling, so that it can cross process boundaries."""
+        return type(self), (self.param, self.cause, self.cure)
 
 
 class RecordError(CodeIntelError):

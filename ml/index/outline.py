@@ -45,7 +45,7 @@ def outline(chunk: Chunk) -> Outline:
     """Return the outline of the symbol that a chunk begins with; signature and docstring are empty if there is none."""
     language = LANGUAGES.get(chunk.language) if len(chunk.text) <= MOST_CHARACTERS else None
     lines = chunk.text.split("\n")
-    found = _first_definition(language, chunk.text) if language else None
+    found = definition_of(language, chunk.text) if language else None
     if found is None:
         return Outline(body_start=chunk.line_start)
     documented = _string_at_start(found.body) if found.body else None
@@ -53,11 +53,17 @@ def outline(chunk: Chunk) -> Outline:
     return Outline(found.signature, docstring, chunk.line_start + _body_row(lines, found, documented))
 
 
-def _first_definition(language: Language, text: str) -> Definition | None:
-    """Return the definition that a text begins with, preferably from a parse without errors."""
+def definition_of(language: Language, text: str, *, whole: bool = False) -> Definition | None:
+    """Return the definition that a text begins with, preferably from a parse without errors.
+
+    With `whole`, the text is code at module level, returned as one definition. The text begins on row 1.
+    """
     faulty = None
     for framed in _framings(language, text):
-        syntax = read_syntax(language, framed.encode("utf-8", "replace"))
+        data = framed.encode("utf-8", "replace")
+        syntax = read_syntax(language, data)
+        if syntax and whole:
+            return Definition(1, text.count("\n") + 1, 1, "", "module", data, syntax.root)
         found = _at_start(syntax.definitions) if syntax else None
         if syntax and found and not syntax.root.has_error:
             return found

@@ -68,6 +68,9 @@ class EndpointChatModel(ChatOpenAI):
             time.sleep(pause)
 
     def _stream_once(self, *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
+        if form := kwargs.pop("response_format", None):
+            # As a parameter of its own it is parsed by the client, which not every endpoint's chunks are complete enough for.
+            kwargs["extra_body"] = {"response_format": form}
         said = finished = False
         with translated():
             for chunk in super()._stream(*args, **kwargs):

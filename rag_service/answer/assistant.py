@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from threading import Semaphore
 from types import TracebackType
@@ -13,20 +12,22 @@ from ml.errors import ModelError, RecordError
 from ml.index.chunk import Chunk
 from ml.index.store.base import Store, Where
 from rag_service.answer.asker import Asker
-from rag_service.answer.code.evidence import Numbered, line_reader
+from rag_service.answer.code.evidence import Numbered
+from rag_service.answer.code.stored import StoredLines, line_reader
 from rag_service.answer.composed.compose import Composer, nothing_found
 from rag_service.answer.composed.phrases import say
 from rag_service.answer.conversation.listen import Heard, Reply, SelfContained, ShowCode, listen
 from rag_service.answer.conversation.show import code_shown
 from rag_service.answer.conversation.turns import Turn
 from rag_service.answer.events import Answer, Event, Evidence, Notice, last_answer
+from rag_service.answer.gather.gather import Gathered, Verdict, gather
 from rag_service.answer.generated.cite import Citations
 from rag_service.answer.generated.write import add_sentence, cite_text, write_answer
-from rag_service.answer.question import Asked, check_question
+from rag_service.answer.question import Asked, Language, check_question
 from rag_service.answer.run import Run
 from rag_service.answer.scope import scope_of
 from rag_service.record import audit_entry, record_answer
-from rag_service.retrieve import THRESHOLD, Hit, Retriever, open_retriever
+from rag_service.retrieve import Retriever, open_retriever
 from rag_service.tracing import open_tracer
 
 if TYPE_CHECKING:
@@ -64,15 +65,17 @@ class Assistant:
         where: Where | None = None,
         asker: Asker | None = None,
         history: Sequence[Turn] = (),
+        language: Language | None = None,
     ) -> Iterator[Event]:
         """Yield events that end with the Answer; see `rag_service.answer.events`.
 
         `history` is the conversation so far, oldest turn first: "where is it used?" is asked about its last answer.
+        The answer is in the question's language, or in the given one.
         Raise QuestionError at once for an invalid question; StoreError and EmbedderError are raised by the iterator.
         If the LLM fails, yield a Notice and compose the answer from the evidence.
         """
         text = check_question(question, self.settings.max_question_chars)
-        return self._recorded(Run(Asked.of(text, where or Where()), asker or Asker(), history))
+        return self._recorded(Run(Asked.of(text, where or Where(), language), asker or Asker(), history, language))
 
     def answer(
         self,
@@ -142,11 +145,11 @@ class Assistant:
     def _listen(self, run: Run) -> Heard:
         """Return what the question asks for in its conversation; a follow-up becomes the run's question."""
         with self._turn(run), run.timed("retrieve"):
-            heard, language = listen(run.history, run.asked.text, self.retriever)
+            heard, language = listen(run.history, run.asked.text, self.retriever, run.language)
         if isinstance(heard, SelfContained):
             own, narrowed = run.asked.where, heard.where
             where = Where(narrowed.repos or own.repos, narrowed.paths or own.paths, narrowed.languages or own.languages)
-            run.asked = replace(Asked.of(heard.text, where), language=language)
+            run.asked = Asked.of(heard.text, where, language)
         return heard
 
     def _show(self, run: Run, chunk: Chunk) -> Iterator[Event]:
@@ -158,13 +161,14 @@ class Assistant:
 
     def _searched(self, run: Run) -> Iterator[Event]:
         with self._turn(run):
-            hits = self._retrieve(run)
-            composed = self._compose(run, hits) if run.found else None
+            lines = line_reader(self.store)
+            gathered = self._gather(run, lines)
+            composed = self._compose(run, gathered, lines) if gathered.verdict is not Verdict.NOTHING else None
         if composed:
             yield from self._answer(run, *composed)
         else:
             yield Evidence([])
-            yield run.say(nothing_found(run.asked, [hit.chunk for hit in hits[:NEAREST]]))
+            yield run.say(nothing_found(run.asked, gathered.missing, [hit.chunk for hit in gathered.hits[:NEAREST]]))
 
     @contextmanager
     def _turn(self, run: Run) -> Iterator[None]:
@@ -175,23 +179,26 @@ class Assistant:
         finally:
             self._turns.release()
 
-    def _retrieve(self, run: Run) -> list[Hit]:
+    def _gather(self, run: Run, lines: StoredLines) -> Gathered:
         with run.timed("retrieve"):
             run.understood = self.retriever.understand(run.asked.text)
-            hits = self.retriever.search(run.understood, where=run.asked.where, limit=self.settings.evidence)
-            run.found = self.retriever.confidence(run.understood, hits) >= THRESHOLD
-            return hits
+            gathered = gather(run.asked, run.understood, self.retriever, lines, self.settings.evidence)
+            run.found = gathered.found
+            return gathered
 
-    def _compose(self, run: Run, hits: list[Hit]) -> tuple[Numbered, Composer, str]:
+    def _compose(self, run: Run, gathered: Gathered, lines: StoredLines) -> tuple[Numbered, Composer, str]:
         with run.timed("compose"):
-            evidence = Numbered(hits, line_reader(self.store))
-            composer = Composer(run.asked, evidence, self.retriever, run.understood)
+            evidence = Numbered(gathered.hits, lines)
+            composer = Composer(run.asked, evidence, self.retriever, run.understood, gathered)
             return evidence, composer, composer.compose()
 
     def _answer(self, run: Run, evidence: Numbered, composer: Composer, composed: str) -> Iterator[Event]:
         run.citations = Citations(evidence.sources, evidence.lines)
         run.sources = evidence.sources
         yield Evidence(evidence.sources)
+        if not run.found:  # an LLM has nothing to add to what is not there
+            yield from cite_text(run, composed)
+            return
         try:
             llm = self.llm.get()
         except ModelError as error:

@@ -85,6 +85,6 @@ class Asked:
     language: Language
 
     @classmethod
-    def of(cls, question: str, where: Where) -> "Asked":
-        """Parse a question."""
-        return cls(question, where, intent_of(question), language_of(question))
+    def of(cls, question: str, where: Where, language: Language | None = None) -> "Asked":
+        """Parse a question, to be answered in its own language or in the given one."""
+        return cls(question, where, intent_of(question), language or language_of(question))

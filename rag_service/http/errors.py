@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from ml.errors import ChatMissingError, CodeIntelError, QuestionError, SourceError
+from ml.errors import ChatMissingError, CodeIntelError, ParameterError, QuestionError, SourceError
 
 OPENAI_PREFIX = "/v1/"
 CURES = {
@@ -25,7 +25,8 @@ CURES = {
 }
 CLIENT_LEFT = 499
 OPENAI_TYPES = {401: "authentication_error", 429: "rate_limit_error", 500: "server_error", 503: "server_error"}
-OPENAI_CODES = {401: "invalid_api_key", 404: "model_not_found"}
+OPENAI_CODES = {401: "invalid_api_key", 404: "not_found"}
+MODEL, MODEL_CODE = "model", "model_not_found"
 
 
 def status_of(error: CodeIntelError) -> int:
@@ -39,19 +40,30 @@ def status_of(error: CodeIntelError) -> int:
             return 503
 
 
-def error_body(path: str, status: int, cause: str, cure: str) -> dict[str, Any]:
+def error_body(path: str, status: int, cause: str, cure: str, param: str | None = None) -> dict[str, Any]:
     """Return the body of an error, in the form that clients of this path expect."""
     if not path.startswith(OPENAI_PREFIX):
         return {"error": {"cause": cause, "cure": cure}}
+    return {"error": openai_error(status, cause, cure, param)}
+
+
+def openai_error(status: int, cause: str, cure: str, param: str | None = None) -> dict[str, str | None]:
+    """Return an error in OpenAI's form."""
     kind = OPENAI_TYPES.get(status, "invalid_request_error")
-    return {"error": {"message": f"{cause}: {cure}", "type": kind, "param": None, "code": OPENAI_CODES.get(status)}}
+    code = MODEL_CODE if status == 404 and param == MODEL else OPENAI_CODES.get(status)
+    return {"message": f"{cause}: {cure}", "type": kind, "param": param, "code": code}
 
 
 def error_response(
-    path: str, status: int, cause: str, cure: str | None = None, headers: Mapping[str, str] | None = None
+    path: str,
+    status: int,
+    cause: str,
+    cure: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    param: str | None = None,
 ) -> JSONResponse:
     """Return the response for an error; the default cure depends on the status."""
-    body = error_body(path, status, cause, cure or CURES.get(status, CURES[400]))
+    body = error_body(path, status, cause, cure or CURES.get(status, CURES[400]), param)
     return JSONResponse(body, status, headers={"WWW-Authenticate": "Bearer"} if status == 401 else headers)
 
 
@@ -65,7 +77,18 @@ def install(app: FastAPI) -> None:
 
 
 def _handle_expected(request: Request, error: CodeIntelError) -> JSONResponse:
-    return error_response(request.url.path, status_of(error), error.cause, error.cure)
+    return error_response(request.url.path, status_of(error), error.cause, error.cure, param=param_of(error))
+
+
+def param_of(error: CodeIntelError) -> str | None:
+    """Return the name of the parameter that an error is about, if it is about one."""
+    match error:
+        case ParameterError(param=param):
+            return param
+        case SourceError():
+            return MODEL  # under /v1 nothing else is looked up
+        case _:
+            return None
 
 
 def _handle_http(request: Request, error: HTTPException) -> JSONResponse:
@@ -76,7 +99,7 @@ def _handle_invalid(request: Request, error: RequestValidationError) -> JSONResp
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"] if part != "body") or "the body"
     status = 400 if request.url.path.startswith(OPENAI_PREFIX) else 422
-    return error_response(request.url.path, status, f"{place}: {first['msg']}", CURES[400])
+    return error_response(request.url.path, status, f"{place}: {first['msg']}", CURES[400], param=place)
 
 
 def _handle_disconnect(_request: Request, _error: ClientDisconnect) -> Response:

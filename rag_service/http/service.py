@@ -24,6 +24,7 @@ from rag_service.record import record_feedback
 
 if TYPE_CHECKING:
     from rag_service.answer.assistant import Assistant
+    from rag_service.answer.question import Language
     from rag_service.http.routes.forms import FeedbackRequest
 
 
@@ -57,9 +58,17 @@ class Service:
                 self._open = self._resources.enter_context(open_assistant(self.settings))
             return self._open
 
-    def ask(self, question: str, where: Where, asker: Asker, history: Sequence[Turn] = ()) -> Generator[Event]:
+    def ask(
+        self,
+        question: str,
+        where: Where,
+        asker: Asker,
+        history: Sequence[Turn] = (),
+        language: "Language | None" = None,
+    ) -> Generator[Event]:
         """Answer a question and count its events. Nothing is opened before the first event is requested."""
-        yield from self.metrics.watch(self.assistant.ask(question, where=where, asker=asker, history=history))
+        events = self.assistant.ask(question, where=where, asker=asker, history=history, language=language)
+        yield from self.metrics.watch(events)
 
     @property
     def chats(self) -> Chats:

@@ -14,10 +14,15 @@ MEDIA_TYPE = "text/event-stream"
 HEADERS = {"X-Accel-Buffering": "no"}  # proxies must not buffer events
 
 
+def to_json(data: object) -> str:
+    """Return data as one line of JSON."""
+    return json.dumps(data, ensure_ascii=False)
+
+
 def frame(data: object, name: str | None = None) -> str:
     """Return one event: its name, if any, and its data as one line of JSON."""
     head = f"event: {name}\n" if name else ""
-    return f"{head}data: {json.dumps(data, ensure_ascii=False)}\n\n"
+    return f"{head}data: {to_json(data)}\n\n"
 
 
 def frames(events: Iterator[Event], painter: Painter) -> Generator[str]:

@@ -152,6 +152,7 @@ def test_a_killed_model_costs_explanations_and_no_answers(
     print(f"model killed: {verdict}")
 
 
+@pytest.mark.nightly  # the outage of Qdrant is of its kind
 def test_an_outage_of_the_object_store_goes_unnoticed(serving: ServingCluster, assistants: str, tmp_path: Path) -> None:
     print(f"object-store-away: {experiment('object-store-away', serving, assistants, tmp_path)}")
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -344,7 +345,13 @@ def test_ctrl_c_prints_one_line(indexed: Settings, tmp_path: Path) -> None:
     hanging = tmp_path / "queries"
     os.mkfifo(hanging)
     arguments = [CODEINTEL, "search", "--queries", str(hanging), "--store", indexed.store]
-    with subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        arguments,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # ignored where a shell runs tests with `&`
+    ) as process:
         with hanging.open("w") as writer:  # by now it reads
             writer.write('{"id": 1, "query": "charge_card"}\n')
             writer.flush()

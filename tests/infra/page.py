@@ -14,8 +14,8 @@ from pathlib import Path
 from testbed.build import binary
 from tests.infra.build import tool
 from tests.infra.page_doubles import DOUBLES, IN_VENV, PULUMI, TOFU, WORLD, World
+from tests.support.tree import ROOT, copy_tree
 
-ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMENT = re.compile(r"\s+# .*$")
 IN_BACKGROUND = re.compile(r"(?<!&)&$")
@@ -50,17 +50,9 @@ class Reader:
         self.world = World(folder / "world")
         for each in (self.home, self.doubles, self.world.folder):
             each.mkdir(parents=True)
-        self._copy()
+        copy_tree(self.project)
         self._install(self.doubles, set(DOUBLES) - IN_VENV)
         self._venv()
-
-    def _copy(self) -> None:
-        listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-        names = subprocess.run(listed, cwd=ROOT, capture_output=True, check=True, text=True).stdout.split("\0")
-        for name in filter(None, names):
-            if (ROOT / name).is_file():
-                (self.project / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / name, self.project / name)
 
     def _install(self, folder: Path, names: Iterable[str]) -> None:
         for name in names:

@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 import yaml
 
+from infra.dashboards.gpu import CARD
 from tests.infra.test_terraform import find_tool, packages
+from tests.support.nightly import mostly_nightly
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "platform" / "alerts").glob("*.yaml"))
+CARDS = ROOT / "platform" / "alerts" / "gpu.yaml"
 RUNBOOKS = ROOT / "docs" / "runbooks.md"
 SHOWN = tomllib.loads((Path(__file__).parent / "metrics.toml").read_text())
 WORDS = {
@@ -116,19 +119,41 @@ def test_every_metric_is_exported_by_a_component(name: str, tmp_path: Path) -> N
         assert metric_names(expression) <= known, (expression, metric_names(expression) - known)
 
 
-def test_a_disabled_component_has_no_alerts() -> None:
-    from infra.pulumi.settings import Components
+def labels_of_cards() -> set[str]:
+    """Return the labels that alerts group cards by, and that the dashboard's code names them by."""
+    texts = [CARDS.read_text(), CARD]
+    return {
+        label
+        for text in texts
+        for one in re.findall(r"by \(([^)]*)\)|\$labels\.(\w+)|\{\{(\w+)\}\}", text)
+        for label in ",".join(filter(None, one)).replace(" ", "").split(",")
+    }
+
+
+def test_every_label_of_a_card_is_one_that_the_exporter_sets() -> None:
+    assert labels_of_cards() == set(SHOWN["dcgm"]["labels"])
+
+
+def alerts_of(**off: bool) -> set[str]:
+    """Return the alerts of a stack without some components."""
     from testbed.pulumi.recorder import recorded
 
-    def there(**off: bool) -> set[str]:
-        state = recorded(off)
-        found = [each.inputs for each in state.resources.values() if each.inputs.get("kind") == "PrometheusRule"]
-        return {rule["alert"] for each in found for group in each["spec"]["groups"] for rule in group["rules"]}
+    found = [each.inputs for each in recorded(off).resources.values() if each.inputs.get("kind") == "PrometheusRule"]
+    return {rule["alert"] for each in found for group in each["spec"]["groups"] for rule in group["rules"]}
 
-    everything = {rule["alert"] for file in FILES for rule in rules(file)}
-    assert there() == everything
-    for name in {rule["labels"]["component"] for file in FILES for rule in rules(file)} - {"observability"}:
-        off = {Components.model_fields[name].alias or name: False}
-        own = {rule["alert"] for file in FILES for rule in rules(file) if rule["labels"]["component"] == name}
-        assert own
-        assert not own & there(**off)
+
+EVERY = [rule for file in FILES for rule in rules(file)]
+WATCHED = sorted({rule["labels"]["component"] for rule in EVERY} - {"observability"})
+
+
+def test_every_alert_is_installed() -> None:
+    assert alerts_of() == {rule["alert"] for rule in EVERY}
+
+
+@pytest.mark.parametrize("name", mostly_nightly(WATCHED, always="models"))
+def test_a_disabled_component_has_no_alerts(name: str) -> None:
+    from infra.pulumi.settings import Components
+
+    own = {rule["alert"] for rule in EVERY if rule["labels"]["component"] == name}
+    assert own
+    assert not own & alerts_of(**{Components.model_fields[name].alias or name: False})

@@ -9,6 +9,7 @@ from infra.pulumi.errors import PlatformError
 from testbed.pulumi.recorder import prerequisites_of, recorded, secret_values
 from testbed.pulumi.rendered import Renderer, stack_config
 from testbed.pulumi.state import State
+from tests.support.nightly import mostly_nightly
 
 HOSTS = {"assistant": "ask.example.org", "grafana": "grafana.example.org", "langfuse": "traces.example.org"}
 CA = {
@@ -93,7 +94,7 @@ def test_nothing_is_reached_from_outside_by_default() -> None:
     assert not of_kind(state, "ClusterIssuer")
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", mostly_nightly(WAYS, always="acme"))
 def test_cert_manager_knows_every_field(renderer: Renderer, way: str) -> None:
     """By the definitions in its chart; an API server would drop an unknown field silently."""
     rendering = renderer.config({**stack_config("gpu"), "codeintel:ingress": {"hosts": HOSTS, **WAYS[way]}})

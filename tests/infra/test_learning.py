@@ -11,6 +11,7 @@ from ml.settings import Settings
 from testbed.kubernetes.api import Object
 from testbed.pulumi.recorder import prerequisites_of, recorded, secret_values
 from testbed.pulumi.state import State
+from tests.support.nightly import mostly_nightly
 
 COMPILED = Path(__file__).parents[2] / "ml" / "pipelines" / "compiled"
 NAMES = ("learning", "indexing")
@@ -118,7 +119,7 @@ def test_the_stages_pods_carry_the_label_that_policies_select() -> None:
     assert labels == {"learning"}
 
 
-@pytest.mark.parametrize("lacking", ["pipelines", "qdrant", "mlflow"])
+@pytest.mark.parametrize("lacking", mostly_nightly(("pipelines", "qdrant", "mlflow"), always="pipelines"))
 def test_without_its_requirements_the_learning_loop_creates_nothing(lacking: str) -> None:
     state = recorded({lacking: False})
     named = {each.inputs["metadata"].get("name") for each in state.resources.values() if "metadata" in each.inputs}

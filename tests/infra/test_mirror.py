@@ -14,7 +14,7 @@ from typing import ClassVar
 import pytest
 from click.testing import CliRunner
 
-from infra.mirror.__main__ import contents, main, unpack_pipelines
+from infra.mirror.__main__ import bring, contents, main, unpack_pipelines
 from infra.mirror.fetch import CHART_LAYER, Site, digest
 from infra.mirror.images import copy_image
 from infra.mirror.lock import write_digests
@@ -86,6 +86,32 @@ def test_a_chart_is_downloaded_once(server: str, tmp_path: Path, oci: bool) -> N
     Mirrored.asked.clear()
     assert site.chart(chart(server, oci, SHA), target, ignore) == SHA
     assert Mirrored.asked == []
+
+
+class Noting(Site):
+    """A site that notes what is fetched, and where to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fetched: list[Path] = []
+
+    def file(self, url: str, target: Path, sha256: str | None, progress: object) -> str:
+        """Note a file."""
+        self.fetched.append(target)
+        return SHA
+
+    def chart(self, chart: Chart, target: Path, progress: object) -> str:
+        """Note a chart."""
+        return self.file(chart.repository, target, chart.sha256, progress)
+
+
+def test_everything_that_is_listed_is_brought(tmp_path: Path) -> None:
+    upstream(tmp_path, argo=versions().archives[ARGO].version)
+    site = Noting()
+    found = bring(versions(), tmp_path, site)
+    listed = [(f"{kind}s", name) for kind, name, _ in contents(versions(), with_images=False)]
+    assert list(found) == listed
+    assert [each.parent.name for each in site.fetched] == [section for section, _ in listed]
 
 
 @pytest.mark.parametrize("oci", [False, True])

@@ -9,6 +9,7 @@ from infra.pulumi.program import FACTORIES
 from infra.pulumi.settings import Components, Models, Settings
 from testbed.pulumi.recorder import component_of, prerequisites_of, recorded, with_charts
 from testbed.pulumi.state import Resource, State
+from tests.support.nightly import mostly_nightly
 
 # The component whose gate opens once a group's kinds exist and its webhooks answer.
 GATE_OF = {
@@ -130,7 +131,7 @@ def test_a_namespace_of_user_objects_is_removed_before_their_controller(
     assert controller in ancestors(whole, space)
 
 
-@pytest.mark.parametrize("off", NAMES)
+@pytest.mark.parametrize("off", mostly_nightly(NAMES, always="kserve"))
 def test_without_a_component_nothing_that_needs_it_remains(off: str) -> None:
     state = recorded({off: False})
     charts = {each.name for each in state.resources.values() if each.type.startswith("kubernetes:helm.sh")}

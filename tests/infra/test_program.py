@@ -10,7 +10,7 @@ import pytest
 from infra.pulumi.names import GPU
 from infra.pulumi.versions import registry_of, versions
 from testbed.kubernetes.api import Object
-from testbed.pulumi.recorder import pods, recorded, secret_values
+from testbed.pulumi.recorder import pods, program, record, recorded, secret_values
 from testbed.pulumi.state import State
 
 OURS = ("codeintel", "codeintel-data", "codeintel-models", "codeintel-gates")
@@ -114,7 +114,7 @@ def test_no_password_is_in_an_object_or_in_a_charts_values(whole: State) -> None
 
 def test_two_runs_generate_different_passwords() -> None:
     def passwords() -> set[str]:
-        return {held["api-key"] for held in secret_values(recorded()).values() if "api-key" in held}
+        return {held["api-key"] for held in secret_values(record(program())).values() if "api-key" in held}
 
     first, second = passwords(), passwords()
     assert len(first) == len(second) == 2
@@ -200,10 +200,10 @@ def test_our_images_come_from_our_registry_and_others_from_theirs() -> None:
 @pytest.mark.parametrize(
     ("mirror", "registries"),
     [
-        ({}, {"index.docker.io"}),
-        ({"registry": "registry.example/mirror"}, {"registry.example"}),
+        pytest.param({}, {"index.docker.io"}, marks=pytest.mark.nightly),
+        pytest.param({"registry": "registry.example/mirror"}, {"registry.example"}, marks=pytest.mark.nightly),
         ({"registry": "registry.example/mirror", "built": "10.0.0.9:5000"}, {"10.0.0.9:5000"}),
-        ({"built": "docker.io/team"}, {"index.docker.io"}),
+        pytest.param({"built": "docker.io/team"}, {"index.docker.io"}, marks=pytest.mark.nightly),
     ],
 )
 def test_knative_asks_no_registry_for_a_models_tag(mirror: dict[str, str], registries: set[str]) -> None:
@@ -233,7 +233,7 @@ def test_a_mirror_replaces_every_address(tmp_path: Path) -> None:
     assert all(image.startswith("registry.example:5000/mirror/") for image in images)
 
 
-@pytest.mark.parametrize("slices", [4, 10])
+@pytest.mark.parametrize("slices", [4, pytest.param(10, marks=pytest.mark.nightly)])
 def test_everything_that_takes_the_card_takes_all_its_slices(slices: int) -> None:
     state = recorded(gpu={"slices": slices, "memory": "80G"})
     [plugin] = [each for each in state.charts if "nvidia-device-plugin" in str(each.get("chart"))]

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from infra.pulumi.names import GPU, GPU_NODE_LABELS, GRAFANA, GRAFANA_ADMIN, LANGFUSE, RUNTIME_CLASS, Namespace
+from infra.pulumi.settings import in_bytes
 from infra.pulumi.versions import versions
 from testbed.codeintel.node_size import SYSTEM, terraform_node
 from testbed.errors import ClusterError
@@ -25,6 +26,7 @@ from testbed.pulumi.quantities import Resources, largest, requested
 from testbed.pulumi.rendered import Rendered, Renderer, Rendering, passed, stack_config, template_of
 from testbed.pulumi.state import Resource
 from tests.infra.test_terraform import AGENT, SERVER, documents
+from tests.support.nightly import mostly_nightly
 
 ROOT = Path(__file__).parents[2]
 OPTIONAL: dict[str, Any] = {
@@ -84,12 +86,12 @@ def of_no_effect(release: Resource, served: Sequence[str]) -> list[str]:
         return [".".join(path) for path, unchanged in zip(paths, pool.map(same, paths), strict=True) if unchanged]
 
 
-@pytest.mark.timeout(900)  # it renders the charts a hundred times, and Prometheus' alone takes seconds
-def test_each_value_that_we_pass_changes_what_its_chart_renders(renderer: Renderer) -> None:
+@pytest.mark.parametrize("chart", mostly_nightly(versions().charts, always="kserve-resources"))
+def test_each_value_that_we_pass_changes_what_its_chart_renders(renderer: Renderer, chart: str) -> None:
     """A value that the chart does not know, spells otherwise or has as its default says something that is not so."""
     stack = stack_of(renderer, "gpu")
-    idle = {release.name: of_no_effect(release, stack.served) for release in stack.releases if passed(release)}
-    assert {name: values for name, values in idle.items() if values} == {}
+    [release] = [each for each in stack.releases if each.name == chart]
+    assert not passed(release) or of_no_effect(release, stack.served) == []
 
 
 def test_no_value_is_null(stack: Rendering) -> None:
@@ -234,6 +236,14 @@ def test_metrics_survive_a_restart(renderer: Renderer) -> None:
     assert claim["resources"]["requests"]["storage"] == "30Gi"
     kept = int(server.thing["spec"]["retentionSize"].removesuffix("MiB"))
     assert 0.8 < kept / (30 << 10) < 0.9
+
+
+def test_alertmanager_reads_the_configuration_of_the_stack(renderer: Renderer) -> None:
+    """The chart's own has one receiver, which sends nothing to anybody."""
+    stack = stack_of(renderer, "gpu")
+    [server] = stack.of("Alertmanager")
+    [secret] = [each for each in stack.of("Secret") if each.name == server.thing["spec"]["configSecret"]]
+    assert (secret.namespace, secret.ours) == (server.namespace, True)
 
 
 # --- images
@@ -406,6 +416,30 @@ def test_requests_fit_on_the_node_of_the_stack(renderer: Renderer, name: str) ->
     assert len(sums) == (1 if name == "local" else 3)
     for turn, needed in sums.items():
         assert needed <= node, f"with {turn}, {name} requests {needed} of {node}"
+
+
+# What Langfuse's guide to self-hosting asks for, in GiB; the operator's own default for ClickHouse is one.
+LANGFUSE_NEEDS = {"langfuse-web": 4, "langfuse-worker": 4, "clickhouse-server": 8}
+
+
+def test_langfuse_may_take_the_memory_that_it_needs(renderer: Renderer) -> None:
+    among = [each for pod in pods(stack_of(renderer, "gpu")) for each in pod.containers]
+    limits = {
+        each["name"]: in_bytes(each["resources"]["limits"]["memory"]) >> 30
+        for each in among
+        if each["name"] in LANGFUSE_NEEDS
+    }
+    assert limits.keys() == LANGFUSE_NEEDS.keys()
+    assert all(limits[name] >= needed for name, needed in LANGFUSE_NEEDS.items()), limits
+
+
+def test_a_model_that_nobody_has_asked_takes_no_card(renderer: Renderer) -> None:
+    """Production holds all slices: a first pod of the autoscaling test would wait for one, and Knative give it up."""
+    stack = stack_of(renderer, "gpu")
+    [model] = [each.thing["metadata"] for each in stack.of("InferenceService") if each.name == "autoscaling-test"]
+    [config] = [each.thing["data"] for each in stack.objects if each.name == "config-autoscaler" and each.patches]
+    assert model["annotations"]["autoscaling.knative.dev/initial-scale"] == "0"
+    assert config["allow-zero-initial-scale"] == "true"
 
 
 def test_each_pod_that_takes_the_card_fits_in_its_slices(renderer: Renderer) -> None:

@@ -112,6 +112,12 @@ def test_the_node_has_what_the_platform_looks_for(tmp_path: Path) -> None:
     assert config["node-taint"] == [f"{GPU}=present:NoSchedule"]
 
 
+def test_an_experiment_loses_the_node_that_the_example_makes() -> None:
+    experiment = yaml.safe_load((ROOT / "chaos" / "experiments" / "node-lost.yaml").read_text())
+    example = hcl2.loads((CODE / "terraform.tfvars.example").read_text())
+    assert example["node_name"].strip('"') == experiment["configuration"]["node"]["default"]
+
+
 def test_the_node_brings_no_object_that_k3s_or_the_platform_makes(tmp_path: Path) -> None:
     """Each makes its own RuntimeClass: a third with one of their names would stop `pulumi up`."""
     files = yaml.safe_load(documents(tmp_path, SERVER)["user_data"])["write_files"]

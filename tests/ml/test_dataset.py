@@ -20,7 +20,8 @@ from ml.index.chunk import last_name, numbered_lines
 from ml.index.store.base import Candidate, Where
 from ml.settings import Settings
 from ml.training.examples import Example, dataset_digest, read_examples
-from rag_service.answer.code.evidence import Numbered, line_reader
+from rag_service.answer.code.evidence import Numbered
+from rag_service.answer.code.stored import line_reader
 from rag_service.answer.composed.compose import Composer
 from rag_service.answer.generated.support import first_sentence, is_supported
 from rag_service.answer.generated.teaching import form_for

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from ml.serving.inference import LEAST_CACHE_BYTES
+from ml.serving.inference import LEAST_CACHE_BYTES, Cards
 from testbed.pulumi.recorder import recorded
 from tests.ml.vllm_server import ENVIRONMENT, VLLM
 from tests.support.vllm_arguments import composed
@@ -96,7 +96,7 @@ def test_vllm_accepts_every_stacks_arguments_and_rejects_wrong_ones(tmp_path: Pa
     assert {each["guesses"] for each in production.values()} == {4}
     small = {stack: models["autoscaling-test"] for stack, models in taken.items()}
     assert small["two cards"] == small["gpu"]  # a slice is as large, however many cards there are
-    assert small["gpu"]["cache_bytes"] > LEAST_CACHE_BYTES
+    assert small["gpu"]["cache_bytes"] == Cards().cache_bytes(1, weights=1 << 30) > LEAST_CACHE_BYTES
 
     assert "unrecognized arguments: --disable-log-requests" in name["rejected"]
     assert "1.84" in share["rejected"]

@@ -34,7 +34,7 @@ def configured(arguments: list[str]) -> dict[str, Any]:
         "port": given.port,
         "names": given.served_model_name,
         "share": config.cache_config.gpu_memory_utilization,
-        "cache_bytes": config.cache_config.kv_cache_memory_bytes,
+        "cache_bytes": given.kv_cache_memory_bytes,  # the configuration has what vLLM for CPUs puts there instead
         "cards": config.parallel_config.tensor_parallel_size,
         "tokens": config.model_config.max_model_len,
         "rank": config.lora_config.max_lora_rank if config.lora_config else None,

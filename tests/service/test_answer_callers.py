@@ -7,7 +7,7 @@ import pytest
 from ml.index.store.base import Where
 from ml.settings import Settings
 from rag_service.answer.code.callers import Callers, callers_of
-from rag_service.answer.code.evidence import line_reader
+from rag_service.answer.code.stored import line_reader
 from rag_service.retrieve import Retriever, open_retriever
 from tests.support.git import unindented, write_files
 from tests.support.indexing import index_folder

@@ -78,7 +78,7 @@ def test_what_is_not_in_the_index_is_not_found(service: httpx.Client) -> None:
 
 def test_search_ranks_and_filters(service: httpx.Client) -> None:
     hits = service.post("/api/search", json={"query": "shopping cart", "limit": 3}).json()
-    assert set(hits[0]) == {"repo", "file_path", "line_start", "line_end", "symbol", "score", "text"}
+    assert set(hits[0]) == {"repo", "file_path", "line_start", "line_end", "symbol", "language", "score", "text"}
     assert hits[0]["file_path"] == "web/cart.ts"
     assert len(hits) <= 3
     filtered = service.post(
@@ -184,6 +184,8 @@ def test_openapi_describes_every_route(service: httpx.Client) -> None:
         "/api/file",
         "/api/feedback",
         "/v1/chat/completions",
+        "/v1/embeddings",
+        "/v1/responses",
         "/v1/models",
     }
     assert documented | {"/healthz", "/readyz", "/metrics"} <= set(paths)

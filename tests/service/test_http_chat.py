@@ -1,7 +1,6 @@
-"""OpenAI's API, called by the real `openai` client, with what Open WebUI and Continue send besides questions."""
+"""Chat completions, called by the real `openai` client."""
 
 import asyncio
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,6 @@ import pytest
 from openai.types.chat import ChatCompletionMessageParam
 
 from ml.settings import Settings
-from rag_service.http.routes import chores
-from rag_service.http.routes.conversation import Message, conversation_of
 from tests.support.llm_server import breaks_off, llm_server
 from tests.support.service import serving
 
@@ -59,7 +56,9 @@ def test_a_stream_has_the_same_content(client: openai.OpenAI) -> None:
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == content_of(whole)
     assert chunks[0].choices[0].delta.role == "assistant"
     assert [chunk.choices[0].finish_reason for chunk in chunks] == [None] * (len(chunks) - 1) + ["stop"]
-    assert chunks[-1].choices[0].delta.model_extra == whole.choices[0].message.model_extra
+    last_delta, message = chunks[-1].choices[0].delta.model_extra or {}, whole.choices[0].message
+    assert last_delta["citations"] == (message.model_extra or {})["citations"]
+    assert last_delta["annotations"] == [one.model_dump() for one in message.annotations or ()]
     assert last.usage == whole.usage
     assert {chunk.id for chunk in chunks} == {last.id}
 
@@ -104,36 +103,6 @@ def test_errors_have_the_form_of_openais(client: openai.OpenAI, messages: Any, w
     assert refused.value.type == "invalid_request_error"
 
 
-def test_extra_fields_of_editors_are_ignored(client: openai.OpenAI) -> None:
-    asked: list[Any] = [
-        {"role": "system", "content": "You are an agent. Call tools."},
-        {"role": "developer", "content": "Be brief."},
-        {
-            "role": "user",
-            "content": [{"type": "text", "text": QUESTION}, {"type": "image_url", "image_url": {"url": "x"}}],
-        },
-    ]
-    reply = client.chat.completions.create(
-        model="codeintel",
-        messages=asked,
-        tools=[
-            {"type": "function", "function": {"name": "read_file", "parameters": {"type": "object", "properties": {}}}}
-        ],
-        tool_choice="auto",
-        temperature=0.3,
-        max_tokens=7,
-        stop=["\n"],
-        n=2,
-        seed=1,
-        logprobs=True,
-        user="someone",
-        response_format={"type": "text"},
-        extra_body={"chat_id": "c", "options": {"num_ctx": 4096}},
-    )
-    assert "shop/billing/charge.py" in content_of(reply)
-    assert reply.choices[0].message.tool_calls is None
-
-
 def test_an_answer_in_russian_lists_its_sources_in_russian(client: openai.OpenAI) -> None:
     asked: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Кто вызывает send_request?"}]
     assert "**Источники**" in content_of(client.chat.completions.create(model="codeintel", messages=asked))
@@ -147,63 +116,3 @@ def test_an_llm_that_breaks_off_leaves_an_answer_and_a_notice(indexed: Settings,
             content = content_of(client.chat.completions.create(model="codeintel", messages=ASKED))
     assert "shop/billing/charge.py" in content
     assert "\n> " in content
-
-
-TITLE = """### Task:
-Generate a concise, 3-5 word title with an emoji summarizing the chat history.
-### Output:
-JSON format: { "title": "your concise title here" }
-### Chat History:
-<chat_history>
-USER: Where is the retry policy of the payment gateway set?
-ASSISTANT: In `shop/billing/charge.py:12` [1].
-</chat_history>"""
-TAGS = TITLE.replace('{ "title": "your concise title here" }', '{ "tags": ["tag1", "tag2"] }')
-FOLLOW_UPS = TITLE.replace('{ "title": "your concise title here" }', '{ "follow_ups": ["Question 1?"] }')
-
-
-@pytest.mark.parametrize(
-    ("prompt", "reply"),
-    [
-        (TITLE, {"title": "Where is the retry policy of the payment…"}),
-        (TAGS, {"tags": ["Code"]}),
-        (FOLLOW_UPS, {"follow_ups": []}),
-    ],
-)
-@pytest.mark.parametrize("stream", [False, True])
-def test_open_webui_chores_get_their_json(client: openai.OpenAI, prompt: str, reply: Any, stream: bool) -> None:
-    asked: list[ChatCompletionMessageParam] = [{"role": "user", "content": prompt}]
-    if stream:
-        chunks = client.chat.completions.create(model="codeintel", messages=asked, stream=True)
-        content = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
-    else:
-        content = content_of(client.chat.completions.create(model="codeintel", messages=asked))
-    assert json.loads(content) == reply
-
-
-def test_a_title_asked_for_in_a_sentence() -> None:
-    asked = "Given the following, please reply with a title for this chat that is 3-4 words long:\n\nWhere is it set?"
-    assert chores.reply(asked) == "Where is it set?"
-
-
-@pytest.mark.parametrize(
-    "question", [QUESTION, "Who provides a title for the page?", "### Task: queue\nHow does it work?"]
-)
-def test_a_question_is_not_a_chore(question: str) -> None:
-    assert chores.reply(question) is None
-
-
-def messages(*texts: str) -> list[Message]:
-    return [Message(role="user", content=text) for text in texts]
-
-
-def test_the_question_within_a_frontends_prompt() -> None:
-    prompt = (
-        "### Task:\nRespond using the context.\n<context>code</context>\n<user_query>\nWho calls it?\n</user_query>"
-    )
-    assert conversation_of(messages(prompt), 4000) == ([], "Who calls it?")
-
-
-def test_pasted_code_does_not_make_a_question_too_long() -> None:
-    pasted = "```charge.py\n" + "x = 1\n" * 1000 + "```\nWho calls send_request?"
-    assert conversation_of(messages(pasted), 4000) == ([], "Who calls send_request?")

@@ -1,5 +1,6 @@
 """The real embedded LLM: it streams, stops when nobody listens, prints nothing, and names what is wrong with a file."""
 
+import json
 import os
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from ml.llm.model import Llm
 from ml.llm.runtime import runtime
 from ml.llm.weights import embedded_weights
 from ml.settings import Settings
+from rag_service.answer.events import Answer
+from rag_service.answer.generated.structured import fill_schema
 
 QUESTION = {"messages": [{"role": "user", "content": "Count to twenty."}], "temperature": 0}
 
@@ -130,3 +133,23 @@ def test_a_truncated_model_is_a_model_error(tmp_path: Path) -> None:
         file.write_bytes(whole.read(20_000_000))
     with pytest.raises(ModelError, match=r"llama\.cpp can't load"):
         list(embedded(llm_model=str(file)).open(None).stream("Hi"))
+
+
+def test_a_schema_becomes_a_grammar() -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "kind": {"$ref": "#/$defs/kind"},
+            "language": {"const": "python"},
+            "is_test": {"type": "boolean"},
+        },
+        "required": ["kind", "language", "is_test"],
+        "additionalProperties": False,
+        "$defs": {"kind": {"enum": ["class", "function"]}},
+    }
+    answer = Answer("", "Where is it set?", "In `charge.py` [1].", (), "evidence", {})
+    filled = json.loads(fill_schema(embedded(), answer, schema, "en"))
+    assert filled.keys() == {"kind", "language", "is_test"}
+    assert filled["kind"] in ("class", "function")
+    assert filled["language"] == "python"
+    assert filled["is_test"] in (True, False)

@@ -276,8 +276,8 @@ def russian(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Retriever]:
     [
         ("какая скидка у постоянных покупателей?", "СкидкаПоКарте"),
         ("что делает СкидкаПоКарте?", "СкидкаПоКарте"),
-        ("где начисляются бонусы за заказы?", "add_bonus"),
-        ("как раскладываются поды по узлу", "spread"),
+        ("где считаются бонусные баллы заказов?", "add_bonus"),
+        ("как поды делятся по узлу кластера", "spread"),
     ],
 )
 def test_russian_code_is_found_by_its_own_words(russian: Retriever, question: str, symbol: str) -> None:

@@ -47,7 +47,7 @@ def test_everything_a_document_names_exists(document: Path) -> None:
     assert [n for n in SETTING.findall(text) if n.lower() not in Settings.model_fields and n not in ASIDE] == []
 
 
-@pytest.mark.parametrize("name", ["guide", "platform", "operations", "gitops"])
+@pytest.mark.parametrize("name", ["guide", "platform", "operations", "gitops", "api"])
 def test_both_languages_have_the_same_sections(name: str) -> None:
     english, russian = ((ROOT / "docs" / f"{name}{language}.md").read_text() for language in ("", ".ru"))
 

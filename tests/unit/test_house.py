@@ -24,7 +24,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 GITLAB, GITHUB = ROOT / ".gitlab-ci.yml", ROOT / ".github" / "workflows" / "ci.yml"
 RUN = re.compile(r"^(?:  )*(?:tests|make) ([a-z-]+)$|time make ([a-z-]+)", re.MULTILINE)
 THIRD_PERSON = re.compile(r"\s*(Gives|Says|Brings|Holds|Tells)\b")
-ASIDE = {"coverage"}, {"ask"}  # only in CI; only in .ci/run, which starts from a fresh clone
+ASIDE = {"coverage", "setup-platform"}, {"ask"}  # only in CI; only in .ci/run, which starts from a fresh clone
 
 
 def tracked(*patterns: str) -> set[str]:
@@ -67,6 +67,21 @@ def test_ci_runs_the_same_targets_as_the_script(file: Path) -> None:
     assert targets_of(ci) - ASIDE[0] == whole - ASIDE[1]
     assert targets_of(ci) | whole <= set(TARGETS)
     assert {".ci/run", ".ci/nightly"} <= set(ci)
+
+
+def test_the_nightly_script_runs_every_suite_with_nightly_tests() -> None:
+    """And no other: pytest ends with an error where it has nothing to run."""
+    suites = re.search(r"^for suite in (.+); do$", (ROOT / ".ci" / "nightly").read_text(), re.MULTILINE)
+    marker = re.compile(r"pytest\.mark\.nightly|mostly_nightly\(")
+    marked = {Path(file).parts[1] for file in tracked("tests/*/test_*.py") if marker.search((ROOT / file).read_text())}
+
+    assert suites
+    assert {f"test-{name}" for name in marked} == set(suites[1].split())
+
+
+@pytest.mark.parametrize("file", [GITLAB, GITHUB], ids=["gitlab", "github"])
+def test_ci_tests_the_platform_with_the_real_charts(file: Path) -> None:
+    assert 'python -m infra.mirror --no-images "$MIRROR"' in file.read_text()
 
 
 def test_every_github_action_is_pinned_to_a_commit() -> None:

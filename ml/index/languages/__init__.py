@@ -2,7 +2,8 @@
 
 import re
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -17,6 +18,22 @@ CPP_HEADER = bounded(
     re.MULTILINE,
     longest=HEADER_CHARACTERS,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """How statements are told apart: the role of each node type, and of a call or keyword by its word."""
+
+    roles: Mapping[str, str] = field(default_factory=dict)
+    words: Mapping[str, str] = field(default_factory=dict)
+    value_last: bool = False
+
+    @classmethod
+    def of(cls, table: Mapping[str, Any]) -> "Statements":
+        """Read the table `walk` of a language: role -> node types."""
+        kinds = {role: listed for role, listed in table.items() if isinstance(listed, list)}
+        roles = {kind: role for role, listed in kinds.items() for kind in listed}
+        return cls(roles, table.get("words", {}), table.get("value_last", False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +56,14 @@ class Language:
     templates: str = ""
     deepest: int = 0
     frames: tuple[tuple[str, str], ...] = ()
+    walk: Statements = field(default_factory=Statements, hash=False)
 
 
 def _load(file: Path) -> Language:
     read = tomllib.loads(file.read_text())
+    walk = Statements.of(read.pop("walk", {}))
     entries: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in read.items()}
-    return Language(file.stem, **entries)
+    return Language(file.stem, walk=walk, **entries)
 
 
 LANGUAGES = {file.stem: _load(file) for file in sorted(DATA.glob("*.toml"))}

@@ -9,8 +9,8 @@ from ml.index.asides import asides
 from ml.index.chunk import SEPARATOR, Chunk, last_name
 from ml.index.store.base import Where
 from ml.patterns import bounded, called_member, called_word
-from rag_service.answer.code.evidence import StoredLines
 from rag_service.answer.code.lines import comment_text, is_comment
+from rag_service.answer.code.stored import StoredLines
 from rag_service.retrieve import Retriever
 from rag_service.retrieve.question import name_parts
 

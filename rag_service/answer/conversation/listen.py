@@ -53,13 +53,15 @@ class Reply:
 Heard: TypeAlias = SelfContained | ShowCode | Reply
 
 
-def listen(history: Sequence[Turn], message: str, retriever: Retriever) -> tuple[Heard, Language]:
-    """Return what the latest message asks for, and the language to answer in."""
+def listen(
+    history: Sequence[Turn], message: str, retriever: Retriever, wanted: Language | None = None
+) -> tuple[Heard, Language]:
+    """Return what the latest message asks for, and the language to answer in, by default its own."""
     topic: Topic | None = None
     for turn in history[-MOST_TURNS:]:
         topic = _after(topic, turn, Listener(topic, turn.question, retriever).heard(), retriever)
     listener = Listener(topic, message, retriever)
-    return listener.heard(), listener.language
+    return listener.heard(), wanted or listener.language
 
 
 def _after(topic: Topic | None, turn: Turn, heard: Heard, retriever: Retriever) -> Topic | None:

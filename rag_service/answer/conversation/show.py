@@ -1,11 +1,11 @@
 """Show a symbol's code, whole, as evidence of itself."""
 
-from dataclasses import replace
-
-from ml.index.chunk import Chunk, digest
+from ml.index.chunk import Chunk
 from ml.index.store.base import Candidate
-from rag_service.answer.code.evidence import FileLines, Numbered, StoredLines
+from rag_service.answer.code.evidence import Numbered
 from rag_service.answer.code.excerpt import Excerpt
+from rag_service.answer.code.stored import StoredLines
+from rag_service.answer.code.symbols import whole_symbol
 from rag_service.answer.composed.phrases import say
 from rag_service.answer.composed.prose import inline_code, place
 from rag_service.answer.question import Language
@@ -29,20 +29,3 @@ def code_shown(chunk: Chunk, lines: StoredLines, language: Language) -> tuple[Nu
         last=last,
     )
     return evidence, f"{head}\n\n{Excerpt(whole, [range(whole.line_start, last + 1)], 'whole').markdown()}\n"
-
-
-def whole_symbol(chunk: Chunk, stored: FileLines) -> Chunk:
-    """Return a symbol as one chunk: its parts, and what it contains."""
-    inner = [
-        part
-        for part in stored.chunks
-        if part.line_start >= chunk.line_start
-        and (part.symbol == chunk.symbol or _is_within(part.symbol, chunk.symbol))
-    ]
-    end = max((part.line_end for part in inner), default=chunk.line_end)
-    text = "\n".join(stored.get(number, "") for number in range(chunk.line_start, end + 1))
-    return replace(chunk, line_end=end, text=text, content_hash=digest(text.encode()))
-
-
-def _is_within(symbol: str, outer: str) -> bool:
-    return bool(outer) and symbol.startswith((f"{outer}.", f"{outer}::", f"{outer}#"))

@@ -64,7 +64,7 @@ async def search(body: SearchRequest, service: Served, executor: Lanes, asker: A
     def found() -> list[Hit]:
         return service.assistant.retriever.search(query, where=body.where(), limit=body.limit)
 
-    return [wire.hit(hit) for hit in await executor.run(found, asker)]
+    return [wire.hit(hit) | {"language": hit.chunk.language} for hit in await executor.run(found, asker)]
 
 
 @router.get("/repos", response_model=list[RepositoryOut])

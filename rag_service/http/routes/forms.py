@@ -75,6 +75,7 @@ class SearchResult(BaseModel):
     line_start: int
     line_end: int
     symbol: str
+    language: str
     score: float
     text: str
 

@@ -18,12 +18,9 @@ from testbed.errors import ClusterError
 from testbed.pulumi.mirror import at_version
 from testbed.pulumi.rendered import stack_config
 from tests.cluster.install.conftest import ASSISTANT, CHART, Installed
+from tests.support.nightly import mostly_nightly
 
-ALWAYS = "mlflow"  # of the components that are turned off in turn; the others take a preview each
-COMPONENTS = [
-    pytest.param(name, marks=[] if name == ALWAYS else [pytest.mark.nightly])
-    for name in map(to_camel, Components.model_fields)
-]
+COMPONENTS = mostly_nightly(map(to_camel, Components.model_fields), always="mlflow")
 
 
 def test_all_of_it_goes_up_as_the_preview_said(installed: Installed) -> None:
@@ -70,7 +67,6 @@ def test_a_second_run_changes_nothing(installed: Installed) -> None:
 
 def test_nothing_drifts(installed: Installed) -> None:
     assert installed.stack.refresh().changes == []
-    assert installed.stack.up().changes == []
 
 
 def test_a_changed_setting_changes_what_it_names(installed: Installed) -> None:
@@ -96,6 +92,7 @@ def test_a_component_that_is_turned_off_would_be_deleted(installed: Installed, c
     assert "delete" in said
 
 
+@pytest.mark.nightly
 def test_another_word_replaces_passwords_and_restarts_their_readers(installed: Installed) -> None:
     installed.configure(rotation=dict.fromkeys(("qdrant", "pipelines", "postgres"), "another"))
     changes = {(step.name.rpartition("/")[2], step.operation) for step in installed.stack.up().changes}

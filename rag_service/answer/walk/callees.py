@@ -1,0 +1,73 @@
+"""Find the definition that a call refers to, among the definitions that are known."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
+
+from ml.index import tokens
+from ml.index.chunk import SEPARATOR, Chunk, last_name
+from rag_service.answer.walk.steps import Call
+from rag_service.retrieve.question import name_parts
+
+CALLABLE = frozenset(("function", "method", "class"))
+OWN = frozenset(("self", "this", "cls", "@", "super()", "$this", "Self", "self.class", "__MODULE__"))
+
+
+class Callees:
+    """The known definitions, by name."""
+
+    def __init__(self, known: Iterable[Chunk]) -> None:
+        self._by_name: dict[str, list[Chunk]] = {}
+        for chunk in known:
+            if chunk.kind in CALLABLE and chunk.symbol:
+                self._by_name.setdefault(last_name(chunk.symbol), []).append(chunk)
+
+    def find(self, call: Call, subject: Chunk) -> Chunk | None:
+        """Return the definition that a call in the subject's code refers to; None if that isn't certain enough."""
+        found: dict[tuple[str, str, str], Chunk] = {}
+        for chunk in self._by_name.get(call.name, ()):
+            if (chunk.file_path, chunk.symbol) != (subject.file_path, subject.symbol) and self._means(
+                call, chunk, subject
+            ):
+                found.setdefault((chunk.repo, chunk.file_path, chunk.symbol), chunk)
+        same_file = [chunk for chunk in found.values() if chunk.file_path == subject.file_path]
+        certain = same_file or list(found.values())
+        return certain[0] if len(certain) == 1 else None
+
+    def _means(self, call: Call, chunk: Chunk, subject: Chunk) -> bool:
+        if chunk.repo != subject.repo:
+            return False
+        owner, receiver = owner_of(chunk), call.receiver
+        same_owner = bool(owner) and owner in SEPARATOR.split(subject.symbol)
+        if receiver in OWN or (not receiver and chunk.kind == "method"):
+            return same_owner
+        if not receiver:
+            return True
+        last = SEPARATOR.split(receiver.replace("->", "."))[-1].strip("_@$*&!() ")
+        if chunk.kind == "method":
+            telling = len(name_parts(call.name)) > 1
+            return last == owner or last.lower() in _receivers(owner) or telling
+        return last in {PurePosixPath(chunk.file_path).stem, PurePosixPath(chunk.file_path).parent.name, owner}
+
+
+def owner_of(chunk: Chunk) -> str:
+    """Return the class of a symbol, "" if there is none."""
+    names = SEPARATOR.split(chunk.symbol)
+    return names[-2].strip() if len(names) > 1 else ""
+
+
+def members_of(owner: Chunk, known: Sequence[Chunk]) -> list[Chunk]:
+    """Return the first chunk of each known method of a class, in the order of its code."""
+    found: dict[str, Chunk] = {}
+    names = SEPARATOR.split(owner.symbol)
+    for chunk in sorted(
+        known, key=lambda chunk: (chunk.file_path != owner.file_path, chunk.file_path, chunk.line_start)
+    ):
+        if chunk.repo == owner.repo and chunk.kind == "method" and SEPARATOR.split(chunk.symbol)[:-1] == names:
+            found.setdefault(last_name(chunk.symbol), chunk)
+    return list(found.values())
+
+
+def _receivers(owner: str) -> set[str]:
+    """Return likely variable names for an instance of a class: router and api_router for APIRouter."""
+    parts = [part.lower() for part in tokens.parts_of(owner)]
+    return {owner.lower(), "_".join(parts), *parts[-1:]}
