@@ -24,6 +24,7 @@ CAPTIONS = {
     "rag_service.answer": "composes, writes, cites",
     "rag_service.cli": "the commands",
     "rag_service.evaluation": "measures the service",
+    "rag_service.chats": "kept, searched, exported",
     "rag_service.http": "the API and the page",
     "rag_service.langchain": "a retriever",
     "rag_service.learning": "the loop's stages",

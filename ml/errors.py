@@ -11,7 +11,8 @@
     │       └── AdapterNotFoundError     vLLM finds no adapter in its folder
     ├── QuestionError            an invalid question
     │   └── ParameterError           a request's parameter that asks for what can't be done
-    ├── RecordError              an audit log or feedback that can't be written or read
+    ├── RecordError              an audit log, feedback or chats that can't be written or read
+    │   └── ChatMissingError         a chat that is not kept
     ├── ServeError               an address that the service can't listen on
     ├── DatasetError             invalid or missing question-answer pairs
     ├── TrainingError            a training run that can't start, or failed
@@ -112,7 +113,11 @@ class ParameterError(QuestionError):
 
 
 class RecordError(CodeIntelError):
-    """The audit log or the feedback can't be written or read."""
+    """The audit log, the feedback or the chats can't be written or read."""
+
+
+class ChatMissingError(RecordError):
+    """A chat is not kept here."""
 
 
 class ServeError(CodeIntelError):

@@ -223,8 +223,16 @@ class Settings(BaseSettings):
     )
     data_dir: str = Field(
         default_factory=lambda: platformdirs.user_data_dir("codeintel", appauthor=False),
-        description="folder of the audit log and of the feedback",
+        description="folder of the audit log, the feedback and the chats",
     )
+    keep_chats: bool = Field(True, description="keep chats in data_dir, to continue, search, link and export them")
+    chats_max: int = Field(
+        10_000, ge=1, description="chats to keep; beyond that the oldest makes room, and the answer says so"
+    )
+    chats_max_bytes: int = Field(
+        1_000_000_000, ge=1_000_000, description="size of the chats' file above which the oldest chat makes room"
+    )
+    chats_days: int = Field(0, ge=0, description="days after which a chat that nobody continued is deleted; 0: never")
     otlp_url: str | None = Field(
         None,
         description="where each answer's trace is sent by OTLP/HTTP, for example "

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from mcp.server import MCPServer
     from mcp.types import JSONRPCError
 
+    from ml.index.store.base import Where
     from ml.settings import Settings
     from rag_service.answer.assistant import Assistant
+    from rag_service.answer.events import Answer
 
 INSTRUCTIONS = (
     "Answers about the repositories indexed on this machine. search_code finds code by meaning, symbol or words; "
@@ -56,10 +58,14 @@ def make_server(assistant: "Assistant") -> "MCPServer[Any]":
         question: Annotated[str, Field(description="a question about the code, in English or Russian")],
         repos: Repos = None,
         paths: Paths = None,
+        chat: Annotated[
+            str | None,
+            Field(description="'new' keeps the answer's chat; its id, for a follow-up such as 'where is it used?'"),
+        ] = None,
     ) -> dict[str, Any]:
         """Answer a question about the code: text with [n], and the citation that each [n] stands for."""
         with _tool_errors():
-            return wire.answer(assistant.answer(question, where=_where(repos, paths), asker=Asker.local()))
+            return wire.answer(_answer(assistant, question, _where(repos, paths), chat))
 
     @server.tool(annotations=read_only)
     def read_lines(
@@ -81,6 +87,19 @@ def make_server(assistant: "Assistant") -> "MCPServer[Any]":
             return [wire.repository(each) for each in assistant.store.repositories()]
 
     return server
+
+
+def _answer(assistant: "Assistant", question: str, where: "Where", chat: str | None) -> "Answer":
+    from rag_service.answer.events import last_answer
+    from rag_service.chats.keeping import Place
+    from rag_service.chats.store import open_chats
+
+    asker = Asker.local()
+    if chat is None:
+        return assistant.answer(question, where=where, asker=asker)
+    place = Place.named(open_chats(assistant.settings), chat, asker)
+    events = place.ask(question, lambda history: assistant.ask(question, where=where, asker=asker, history=history))
+    return last_answer(events)
 
 
 def number_lines(assistant: "Assistant", repo: str, file_path: str, line_start: int, line_end: int | None) -> str:
@@ -173,7 +192,7 @@ def _id_in(text: Any) -> int | str | None:
     return found if is_sendable else None
 
 
-def _where(repos: list[str] | None, paths: list[str] | None) -> Any:
+def _where(repos: list[str] | None, paths: list[str] | None) -> "Where":
     from ml.index.store.base import Where
 
     return Where(repos or None, paths or None)

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ml.index.store.base import Repository
-    from rag_service.answer.events import Answer
+    from rag_service.answer.events import Answer, Citation
     from rag_service.retrieve import Hit
+
+SOURCES = {"en": "Sources", "ru": "Источники"}
 
 
 def hit(found: "Hit") -> dict[str, Any]:
@@ -36,3 +38,11 @@ def answer(given: "Answer") -> dict[str, Any]:
     shown = asdict(given)
     del shown["withheld"]
     return shown
+
+
+def source_line(citation: "Citation") -> str:
+    """Return a citation as an item of a Markdown list: "- [1] `path:12-14` (repo)"."""
+    from rag_service.answer.composed.prose import inline_code
+
+    place = f"{citation.file_path}:{citation.line_start}-{citation.line_end}"
+    return f"- [{citation.n}] {inline_code(place)} ({citation.repo})"

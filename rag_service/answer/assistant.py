@@ -1,6 +1,6 @@
 """Answer a question as a stream of events: retrieve -> compose -> generate -> cite -> record."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Semaphore
@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ml.adapters.in_force import LlmInForce
 from ml.errors import ModelError, RecordError
+from ml.index.chunk import Chunk
 from ml.index.store.base import Store, Where
 from rag_service.answer.asker import Asker
 from rag_service.answer.code.evidence import Numbered
 from rag_service.answer.code.stored import StoredLines, line_reader
 from rag_service.answer.composed.compose import Composer, nothing_found
 from rag_service.answer.composed.phrases import say
-from rag_service.answer.events import Answer, Event, Evidence, Notice
+from rag_service.answer.conversation.listen import Heard, Reply, SelfContained, ShowCode, listen
+from rag_service.answer.conversation.show import code_shown
+from rag_service.answer.conversation.turns import Turn
+from rag_service.answer.events import Answer, Event, Evidence, Notice, last_answer
 from rag_service.answer.gather.gather import Gathered, Verdict, gather
 from rag_service.answer.generated.cite import Citations
 from rag_service.answer.generated.write import add_sentence, cite_text, write_answer
@@ -51,7 +55,7 @@ class Assistant:
         self._tracer = tracer
         self.retriever = retriever
         self.store = store
-        self._settings = settings
+        self.settings = settings
         self._turns = Semaphore(store.searches_at_once)
 
     def ask(
@@ -60,21 +64,30 @@ class Assistant:
         *,
         where: Where | None = None,
         asker: Asker | None = None,
+        history: Sequence[Turn] = (),
         language: Language | None = None,
     ) -> Iterator[Event]:
         """Yield events that end with the Answer; see `rag_service.answer.events`.
 
+        `history` is the conversation so far, oldest turn first: "where is it used?" is asked about its last answer.
         The answer is in the question's language, or in the given one.
         Raise QuestionError at once for an invalid question; StoreError and EmbedderError are raised by the iterator.
         If the LLM fails, yield a Notice and compose the answer from the evidence.
         """
-        text = check_question(question, self._settings.max_question_chars)
-        return self._recorded(Run(Asked.of(text, where or Where(), language), asker or Asker()))
+        text = check_question(question, self.settings.max_question_chars)
+        return self._recorded(Run(Asked.of(text, where or Where(), language), asker or Asker(), history, language))
 
-    def answer(self, question: str, *, where: Where | None = None, asker: Asker | None = None) -> Answer:
+    def answer(
+        self,
+        question: str,
+        *,
+        where: Where | None = None,
+        asker: Asker | None = None,
+        history: Sequence[Turn] = (),
+    ) -> Answer:
         """Answer a question and return the complete answer. Raise what `ask` raises."""
-        answers = [event for event in self.ask(question, where=where, asker=asker) if isinstance(event, Answer)]
-        return answers[-1]
+        events = self.ask(question, where=where, asker=asker, history=history)
+        return last_answer(events)
 
     def trace_feedback(self, about: Mapping[str, Any], asker: Asker) -> None:
         """Send feedback, as returned by `record_feedback`, to the tracing backend, if any."""
@@ -105,7 +118,8 @@ class Assistant:
         if notice:
             yield notice
         cited = {citation.repo for citation in run.citations.resolve()}
-        run.scope = scope_of(self.store, run.asked.where, cited, run.understood)
+        if run.understood or cited:  # a reply to "thanks" was looked up in nothing
+            run.scope = scope_of(self.store, run.asked.where, cited, run.understood)
         yield run.answer()
 
     def _record(self, run: Run, *, complete: bool) -> Notice | None:
@@ -113,12 +127,39 @@ class Assistant:
         if self._tracer:
             self._tracer.trace(run, about)
         try:
-            record_answer(self._settings, about)
+            record_answer(self.settings, about)
         except RecordError as error:
             return run.note(str(error), "record")
         return None
 
     def _events(self, run: Run) -> Iterator[Event]:
+        match self._listen(run):
+            case Reply(text):
+                yield Evidence([])
+                yield run.say(text)
+            case ShowCode(subject):
+                yield from self._show(run, subject.chunk)
+            case SelfContained():
+                yield from self._searched(run)
+
+    def _listen(self, run: Run) -> Heard:
+        """Return what the question asks for in its conversation; a follow-up becomes the run's question."""
+        with self._turn(run), run.timed("retrieve"):
+            heard, language = listen(run.history, run.asked.text, self.retriever, run.language)
+        if isinstance(heard, SelfContained):
+            own, narrowed = run.asked.where, heard.where
+            where = Where(narrowed.repos or own.repos, narrowed.paths or own.paths, narrowed.languages or own.languages)
+            run.asked = Asked.of(heard.text, where, language)
+        return heard
+
+    def _show(self, run: Run, chunk: Chunk) -> Iterator[Event]:
+        with run.timed("compose"):
+            evidence, text = code_shown(chunk, line_reader(self.store), run.asked.language)
+        run.citations, run.sources = Citations(evidence.sources, evidence.lines), evidence.sources
+        yield Evidence(evidence.sources)
+        yield from cite_text(run, text)
+
+    def _searched(self, run: Run) -> Iterator[Event]:
         with self._turn(run):
             lines = line_reader(self.store)
             gathered = self._gather(run, lines)
@@ -141,7 +182,7 @@ class Assistant:
     def _gather(self, run: Run, lines: StoredLines) -> Gathered:
         with run.timed("retrieve"):
             run.understood = self.retriever.understand(run.asked.text)
-            gathered = gather(run.asked, run.understood, self.retriever, lines, self._settings.evidence)
+            gathered = gather(run.asked, run.understood, self.retriever, lines, self.settings.evidence)
             run.found = gathered.found
             return gathered
 
@@ -162,7 +203,7 @@ class Assistant:
             llm = self.llm.get()
         except ModelError as error:
             llm = None
-            yield run.note(say(run.asked.language, "away", place=self._settings.llm_model or "", cause=error.cause))
+            yield run.note(say(run.asked.language, "away", place=self.settings.llm_model or "", cause=error.cause))
         if llm and llm.notice:
             yield run.note(llm.notice, "adapter")
         if llm and llm.trusted:

@@ -5,7 +5,7 @@
 The text of all Text events, joined, is `Answer.answer`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -63,7 +63,7 @@ class Answer:
     Feedback refers to `id`. `model` names the LLM that wrote it ("evidence" if none did), `timings` are seconds by
     stage, `tokens` are what the LLM read ("prompt") and wrote ("completion"), `dropped` counts invalid citations,
     locations and quotations of an LLM. `withheld` is LLM text without a valid citation, never shown to a reader.
-    `scope` says what was searched.
+    `scope` says what was searched, `chat` is the kept chat that it belongs to.
     """
 
     id: str
@@ -78,6 +78,13 @@ class Answer:
     tokens: Mapping[str, int] = field(default_factory=dict)
     withheld: str = ""
     scope: Scope = field(default_factory=Scope)
+    chat: str = ""
 
 
 Event = Evidence | Text | Notice | Answer
+
+
+def last_answer(events: Iterable[Event]) -> Answer:
+    """Consume the events of a question and return its answer."""
+    *_, answer = events
+    return answer  # type: ignore[return-value]  # the contract of Event: the last one is an Answer

@@ -8,9 +8,10 @@ from typing import Literal
 from uuid import uuid4
 
 from rag_service.answer.asker import Asker
+from rag_service.answer.conversation.turns import Turn
 from rag_service.answer.events import Answer, Notice, Source, Text
 from rag_service.answer.generated.cite import Citations
-from rag_service.answer.question import Asked
+from rag_service.answer.question import Asked, Language
 from rag_service.answer.scope import Scope
 from rag_service.retrieve.question import Question
 
@@ -40,6 +41,8 @@ class Run:
 
     asked: Asked
     asker: Asker = field(default_factory=Asker)
+    history: Sequence[Turn] = ()
+    language: Language | None = None  # to answer in, if not in the question's own
     understood: Question | None = None  # the parsed question, once it was searched for
     sources: Sequence[Source] = ()
     spent: TokenUsage = field(default_factory=TokenUsage)

@@ -10,6 +10,7 @@ from ml.errors import CodeIntelError, SettingsError, error_as_dict
 from ml.visible import is_unicode
 from rag_service.cli import (
     ask,
+    chats,
     completion,
     dataset,
     doctor,
@@ -50,6 +51,7 @@ for command in (
     index.index,
     search.search,
     ask.ask,
+    chats.chats,
     serve.serve,
     mcp.mcp,
     repos.repos,

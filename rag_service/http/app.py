@@ -12,7 +12,7 @@ from rag_service.http.limits.admission import Admission
 from rag_service.http.limits.bodies import BodyBuffer
 from rag_service.http.limits.security import LocalHosts, RequireKey, SecurityHeaders
 from rag_service.http.metrics import RequestMetrics
-from rag_service.http.routes import api, chat, embeddings, health, page, responses
+from rag_service.http.routes import api, chat, chats, embeddings, health, page, responses
 from rag_service.http.running import QuestionExecutor
 from rag_service.http.service import Service
 from rag_service.version import version
@@ -47,7 +47,8 @@ def create_app(settings: Settings) -> FastAPI:
         service,
         QuestionExecutor(admission, settings.max_running),
     )
-    for router in (api.router, chat.router, embeddings.router, responses.router, health.router, page.router):
+    routers = (api, chats, chat, embeddings, responses, health, page)
+    for router in (module.router for module in routers):
         app.include_router(router)
     app.mount("/assets", page.assets())
     errors.install(app)

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from ml.errors import CodeIntelError, ParameterError, QuestionError, SourceError
+from ml.errors import ChatMissingError, CodeIntelError, ParameterError, QuestionError, SourceError
 
 OPENAI_PREFIX = "/v1/"
 CURES = {
@@ -34,7 +34,7 @@ def status_of(error: CodeIntelError) -> int:
     match error:
         case QuestionError():
             return 400
-        case SourceError():
+        case SourceError() | ChatMissingError():
             return 404
         case _:
             return 503

@@ -1,7 +1,7 @@
 """The assistant shared by the routes: opened on first use, with metrics."""
 
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,8 +12,11 @@ from ml.handover import drift_file
 from ml.index.store.base import Repository, Where
 from ml.settings import Settings
 from rag_service.answer.asker import Asker
+from rag_service.answer.conversation.turns import Turn
 from rag_service.answer.events import Event
 from rag_service.answer.run import EVIDENCE
+from rag_service.chats.keeping import Place
+from rag_service.chats.store import Chats, open_chats
 from rag_service.http.key_symbols import KeySymbols
 from rag_service.http.metrics import Metrics
 from rag_service.http.painting import Painter
@@ -55,9 +58,31 @@ class Service:
                 self._open = self._resources.enter_context(open_assistant(self.settings))
             return self._open
 
-    def ask(self, question: str, where: Where, asker: Asker, language: "Language | None" = None) -> Generator[Event]:
+    def ask(
+        self,
+        question: str,
+        where: Where,
+        asker: Asker,
+        history: Sequence[Turn] = (),
+        language: "Language | None" = None,
+    ) -> Generator[Event]:
         """Answer a question and count its events. Nothing is opened before the first event is requested."""
-        yield from self.metrics.watch(self.assistant.ask(question, where=where, asker=asker, language=language))
+        events = self.assistant.ask(question, where=where, asker=asker, history=history, language=language)
+        yield from self.metrics.watch(events)
+
+    @property
+    def chats(self) -> Chats:
+        """The kept chats. Raise ChatMissingError if none are kept."""
+        return open_chats(self.settings)
+
+    def viewer(self, asker: Asker) -> str | None:
+        """Return whose chats a caller may see: their own if a proxy names callers, else everyone's."""
+        return asker.name if self.settings.caller_header else None
+
+    def ask_in_chat(self, question: str, where: Where, asker: Asker, chat: str) -> Generator[Event]:
+        """Answer a question in a kept chat, or in a new one (`NEW`). Raise ChatMissingError."""
+        place = Place.named(self.chats, chat, asker, self.viewer(asker))
+        yield from place.ask(question, lambda history: self.ask(question, where, asker, history))
 
     def take_feedback(self, body: "FeedbackRequest", asker: Asker) -> None:
         """Record and count a reader's feedback on an answer. Raise RecordError."""

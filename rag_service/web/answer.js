@@ -1,7 +1,7 @@
 // One question and its answer: ask, show the answer as it streams, take the reader's feedback.
 
 import { ask, away, sendFeedback } from "./api.js";
-import { $, announce, copyButton, el, icon, setText } from "./dom.js";
+import { $, announce, copyButton, el, icon, setText, withCode } from "./dom.js";
 import { count, language, t } from "./i18n.js";
 import { Growing } from "./markdown.js";
 import { fileUrl, markSource, place, showSources } from "./sources.js";
@@ -16,14 +16,17 @@ export function stop() {
   running?.abort();
 }
 
-/** Asks, shows the answer as it streams and returns what to store of it. Errors are shown, then rethrown. */
-export async function run(question, filter) {
+/**
+ * Asks in a conversation (`{chat}`, or `{history}` if chats are not kept), shows the answer as it streams and returns what
+ * to store of it. Errors are shown, then rethrown.
+ */
+export async function run(question, filter, conversation) {
   stop();
   const control = (running = new AbortController());
   const state = { question, filter, sources: [], answer: null };
   const body = begin(state);
   try {
-    for await (const { name, data } of ask({ question, ...filter }, control.signal)) {
+    for await (const { name, data } of ask({ question, ...filter, ...conversation }, control.signal)) {
       if (running !== control) return null;
       take(state, body, name, data);
     }
@@ -47,8 +50,22 @@ export function restore(state) {
   finish(state, begin(state));
 }
 
+/** Creates the element of an earlier question and its answer. */
+export function earlier(state) {
+  const body = el("div", { class: "prose" });
+  new Growing(body, (n) => cite(state, n, false)).finish(state.answer.answer, state.answer.blocks);
+  return el("li", { class: "turn" },
+    el("h2", {}, state.question),
+    el("p", { class: "asked soft", hidden: !isFollowUp(state) }, understood(state)),
+    body);
+}
+
+const isFollowUp = ({ question, answer }) => answer.question !== question.split(/\s+/).join(" ").trim();
+const understood = ({ answer }) => withCode(`${t("understood")} ${answer.question}`);
+
 function begin(state) {
   setText("question-title", state.question);
+  $("answer-asked").hidden = true;
   $("notices").replaceChildren();
   $("answer-actions").replaceChildren();
   $("answer-text").replaceChildren();
@@ -78,6 +95,8 @@ function finish(state, body) {
   body.finish(answer.answer, answer.blocks);
   $("notices").replaceChildren();
   answer.notices.forEach(notice);
+  $("answer-asked").replaceChildren(el("span", {}, understood(state)));
+  $("answer-asked").hidden = !isFollowUp(state);
   showSources(withCited(state), answer.citations);
   status(summary(answer));
   $("answer-actions").replaceChildren(
@@ -125,11 +144,13 @@ function notice(text) {
   $("notices").append(el("p", { class: "notice", role: "status" }, icon("notice"), text));
 }
 
-function cite(state, n) {
+/** Creates the link of a citation; that of the last answer marks its source. */
+function cite(state, n, marks = true) {
   const found = (state.answer?.citations ?? state.sources).find((source) => source.n === n);
   if (!found) return null;
   const label = `[${n}] ${place(found)}`;
   const link = el("a", { class: "cite", href: fileUrl(found), "data-file": true, title: place(found), "aria-label": label }, String(n));
+  if (!marks) return link;
   for (const type of ["mouseenter", "focus"]) link.addEventListener(type, () => markSource(n, true));
   for (const type of ["mouseleave", "blur"]) link.addEventListener(type, () => markSource(n, false));
   return link;

@@ -20,13 +20,12 @@ export function away(error) {
   throw new ServiceError(t("offline"), t("offlineCure"), 0);
 }
 
-async function call(path, { body, accept, signal } = {}) {
+async function call(path, { body, accept, signal, method = body ? "POST" : "GET" } = {}) {
   const headers = {};
   const key = sessionStorage.getItem(KEY);
   if (key) headers.Authorization = `Bearer ${key}`;
   if (body) headers["Content-Type"] = "application/json";
   if (accept) headers.Accept = accept;
-  const method = body ? "POST" : "GET";
   const response = await fetch(path, { method, headers, body: body && JSON.stringify(body), signal }).catch(away);
   if (response.ok) return response;
   const { error } = await response.json().catch(() => ({ error: { cause: response.statusText, cure: "" } }));
@@ -40,6 +39,20 @@ export const getModels = async () => (await call("api/models")).json();
 export async function getFile(repo, path) {
   return (await call(`api/file?${new URLSearchParams({ repo, path })}`)).json();
 }
+
+export async function getChats(query, limit, offset) {
+  return (await call(`api/chats?${new URLSearchParams({ query, limit, offset })}`)).json();
+}
+
+export const getChat = async (id) => (await call(chatPath(id))).json();
+
+export const renameChat = async (id, title) => (await call(chatPath(id), { method: "PATCH", body: { title } })).json();
+
+export const deleteChat = (id) => call(chatPath(id), { method: "DELETE" });
+
+export const exportChat = async (id) => (await call(`${chatPath(id)}/export`)).blob();
+
+const chatPath = (id) => `api/chats/${encodeURIComponent(id)}`;
 
 export const sendFeedback = (answer_id, verdict, comment) => call("api/feedback", { body: { answer_id, verdict, comment } });
 

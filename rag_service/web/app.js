@@ -1,9 +1,9 @@
 // The page: views, keyboard shortcuts, and the wiring of the parts.
 
-import { isRunning, restore, run, stop } from "./answer.js";
+import { earlier, isRunning, restore, run, stop } from "./answer.js";
 import { getModels, getRepos, ServiceError, setKey } from "./api.js";
-import { $, el, icon } from "./dom.js";
-import * as history_ from "./history.js";
+import { chatUrl, installChats, loadChat, markChat, showChatBar, showChats, sofar } from "./chats.js";
+import { $, el, icon, setText, withCode } from "./dom.js";
 import { switchLanguage, t, translate } from "./i18n.js";
 import { showModel } from "./models.js";
 import { currentFilter, emptyIndex, examples, setFilter, showRepos } from "./repos.js";
@@ -15,7 +15,7 @@ const POLL = 4000;
 const STEPS = { j: 1, k: -1, ArrowDown: 1, ArrowUp: -1 };
 const KEYS = { KeyJ: "j", KeyK: "k", Slash: "/" }; // physical keys, for a Cyrillic layout
 const NARROW = matchMedia("(max-width: 1000px)");
-let current = null; // the question on display: {question, filter}
+let current = null; // the conversation on display: {chat, title, turns, first}; `first` is the question it begins with
 
 // ---- routing ----
 
@@ -31,12 +31,14 @@ function route() {
     return openFile(file);
   }
   closeFile();
+  const chat = url.searchParams.get("chat");
+  if (chat) return current?.chat === chat ? undefined : show({ chat, turns: [] });
   const asked = askedOf(url);
   if (!asked) return showHome();
-  if (current && questionUrl(current) === questionUrl(asked)) return undefined;
+  if (current && address(current) === questionUrl(asked)) return undefined;
   setFilter(asked.filter);
   showFilter();
-  return show(asked);
+  return show({ chat: "", turns: [], first: asked });
 }
 
 function questionUrl({ question, filter }) {
@@ -44,6 +46,8 @@ function questionUrl({ question, filter }) {
   for (const [name, values] of Object.entries(filter)) for (const value of values) query.append(name, value);
   return `./?${query}`;
 }
+
+const address = ({ chat, first }) => (chat ? chatUrl(chat) : questionUrl(first));
 
 function askedOf(url) {
   const question = url.searchParams.get("q")?.trim();
@@ -56,10 +60,16 @@ function askedOf(url) {
 // ---- views ----
 
 function view(name) {
+  const isAnswer = name === "answer";
+  if (($("main").dataset.view === "answer") !== isAnswer) {
+    $(isAnswer ? "result" : "stage")[isAnswer ? "after" : "before"]($("ask-form")); // where the reader goes on
+    $("question").placeholder = t(isAnswer ? "placeholderMore" : "placeholder");
+  }
   $("main").dataset.view = name;
-  $("result").hidden = name !== "answer";
+  $("result").hidden = !isAnswer;
   $("home").hidden = name !== "home";
   $("stage").replaceChildren();
+  showBar(isAnswer ? current : null);
 }
 
 function showHome() {
@@ -67,34 +77,66 @@ function showHome() {
   current = null;
   view("home");
   document.title = `codeintel · ${t("title")}`;
-  markHistory();
+  markChat("");
 }
 
-async function show(asked) {
-  current = asked;
-  view("answer");
-  document.title = plain(`${asked.question} · codeintel`);
+/** Shows a conversation: a kept one, or one that begins with a question. */
+async function show(conversation) {
+  stop();
+  current = conversation;
   $("question").value = "";
   fit();
-  $("question-title").focus({ preventScroll: true });
-  const kept = history_.find(asked.question, asked.filter);
-  if (kept) restore(kept);
-  else await askNow(asked);
-  showHistory();
+  try {
+    if (conversation.chat) Object.assign(conversation, await loadChat(conversation.chat));
+  } catch (error) {
+    return showError(error, () => show(conversation));
+  }
+  if (conversation !== current) return undefined;
+  markChat(conversation.chat);
+  return conversation.chat ? showLast() : askNow(conversation.first);
 }
 
-async function askNow({ question, filter }) {
+function showLast() {
+  const { turns } = current;
+  showThread(turns.slice(0, -1));
+  restore(turns.at(-1));
+  if (turns.length > 1) $("answer").scrollIntoView({ block: "start" });
+}
+
+function showThread(turns) {
+  view("answer");
+  document.title = plain(`${current.title ?? current.first.question} · codeintel`);
+  $("thread").replaceChildren(...turns.map(earlier));
+}
+
+async function askNow(asked) {
+  const conversation = current;
+  showThread(conversation.turns);
+  setText("question-title", asked.question);
+  $("question-title").focus({ preventScroll: true });
+  if (conversation.turns.length) $("answer").scrollIntoView({ block: "start" });
   busy(true);
   try {
-    const state = await run(question, filter);
-    if (state) history_.keep(state);
+    const state = await run(asked.question, asked.filter, sofar(conversation));
+    if (state) keep(conversation, state);
   } catch (error) {
-    showError(error, () => show({ question, filter }));
-    $("question").value = question;
+    showError(error, () => askNow(asked));
+    $("question").value = asked.question;
     fit();
   } finally {
     busy(isRunning());
   }
+}
+
+/** Takes an answer into its conversation, which has an address of its own once it is kept. */
+function keep(conversation, state) {
+  conversation.turns.push(state);
+  if (state.answer.chat && !conversation.chat) {
+    Object.assign(conversation, { chat: state.answer.chat, title: state.question });
+    if (current === conversation && !fileOf(new URL(location))) go(address(conversation), true);
+  }
+  if (current === conversation) showBar(conversation);
+  showChats(conversation.chat);
 }
 
 function busy(isBusy) {
@@ -106,11 +148,10 @@ function showError(error, again) {
   if (error.status === 401) return askKey(again, error.cause.includes("wrong"));
   if (!(error instanceof ServiceError)) throw error;
   view("error");
-  const cure = error.cure.split("`").map((part, index) => (index % 2 ? el("code", {}, part) : part));
   $("stage").replaceChildren(
     el("section", { class: "notice-card error", role: "alert" },
       el("h2", {}, t("error")),
-      el("p", {}, `${error.cause}: `, cure),
+      el("p", {}, `${error.cause}: `, withCode(error.cure)),
       el("button", { type: "button", class: "small", onclick: again }, t("retry"))),
   );
   return undefined;
@@ -146,6 +187,7 @@ async function loadRepos() {
     return false;
   }
   showRepos(repos, showFilter);
+  await showChats(current?.chat);
   getModels().then(showModel, () => {}); // answers report a model that can't be read
   $("example-list").replaceChildren(...examples(repos).map(example));
   if (repos.length) return true;
@@ -174,21 +216,18 @@ function showFilter() {
   return $("filter-note").replaceChildren(button);
 }
 
-// ---- questions of this session ----
+// ---- the chat on display ----
 
-function showHistory() {
-  const entries = history_.all();
-  const link = (entry) => el("a", { href: questionUrl(entry), "data-inner": true, title: entry.question }, entry.question);
-  $("history-list").replaceChildren(...entries.map((entry) => el("li", {}, link(entry))));
-  $("history-empty").hidden = entries.length > 0;
-  markHistory();
-}
-
-function markHistory() {
-  for (const link of $("history-list").querySelectorAll("a")) {
-    if (current && link.getAttribute("href") === questionUrl(current)) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
-  }
+function showBar(conversation) {
+  showChatBar(conversation?.chat ? conversation : null, {
+    renamed: () => showChats(conversation.chat),
+    deleted() {
+      showChats("");
+      go("./", true);
+      showHome();
+    },
+    failed: showError,
+  });
 }
 
 // ---- asking ----
@@ -199,8 +238,13 @@ function submit() {
   if (!question) return $("question").focus();
   const asked = { question, filter: currentFilter() };
   closeRail();
+  if (current?.turns.length) {
+    $("question").value = "";
+    fit();
+    return askNow(asked);
+  }
   go(questionUrl(asked));
-  return show(asked);
+  return show({ chat: "", turns: [], first: asked });
 }
 
 /** Fits the height of the text box to its text. */
@@ -230,7 +274,7 @@ function onQuestionKey(event) {
     event.preventDefault();
     submit();
   } else if (event.key === "ArrowUp" && !$("question").value && current) {
-    $("question").value = current.question; // as in a shell: recall the last question to edit it
+    $("question").value = current.turns.at(-1)?.question ?? ""; // as in a shell: recall the last question to edit it
     fit();
   } else if (event.key === "Escape") $("question").blur();
 }
@@ -248,7 +292,7 @@ function onClick(event) {
 
 function leaveFile() {
   if (history.state?.inner) return history.back();
-  go(current ? questionUrl(current) : "./", true);
+  go(current ? address(current) : "./", true);
   return route();
 }
 
@@ -297,6 +341,7 @@ function install() {
   document.addEventListener("visibilitychange", () => !document.hidden && $("main").dataset.view === "home" && loadRepos());
   addEventListener("popstate", route);
   NARROW.addEventListener("change", closeRail);
+  installChats(() => current?.chat);
   installViewer((address) => go(address, true));
 }
 
@@ -307,6 +352,5 @@ async function start() {
 translate();
 install();
 closeRail();
-showHistory();
 showFilter();
 start();

@@ -21,6 +21,9 @@ export function el(tag, attributes = {}, ...children) {
 
 const content = (child) => (child instanceof Node ? [child] : nodes(String(child)));
 
+/** Returns a text whose `parts` in backticks are shown as code. */
+export const withCode = (text) => text.split("`").map((part, index) => (index % 2 ? el("code", {}, part) : part));
+
 /** Replaces the content of an element with a text. */
 export function setText(id, text) {
   $(id).replaceChildren(...nodes(text));
@@ -38,14 +41,14 @@ export function icon(name) {
 }
 
 /** Creates a button that copies a text and briefly confirms it. */
-export function copyButton(text, label, done) {
-  const button = el("button", { class: "quiet", type: "button", title: label, "aria-label": label }, icon("copy"));
+export function copyButton(text, label, done, name = "copy") {
+  const button = el("button", { class: "quiet", type: "button", title: label, "aria-label": label }, icon(name));
   button.addEventListener("click", async (event) => {
     event.preventDefault();
     await copy(plain(typeof text === "function" ? text() : text)); // a terminal would interpret control characters
     button.replaceChildren(icon("check"));
     announce(done);
-    setTimeout(() => button.replaceChildren(icon("copy")), 1200);
+    setTimeout(() => button.replaceChildren(icon(name)), 1200);
   });
   return button;
 }

@@ -98,6 +98,15 @@ def test_the_assistant_and_the_pipelines_know_shards_and_replicas(cluster: State
     assert (stages["data"]["store-shards"], stages["data"]["store-replicas"]) == ("3", "2")
 
 
+def test_several_replicas_keep_no_chats_because_they_share_no_volume(single: State) -> None:
+    def told(state: State) -> dict[str, Any]:
+        [assistant] = named(state, "StatefulSet", "assistant")
+        return variables(assistant["spec"]["template"]["spec"]["containers"][0])
+
+    assert told(recorded(assistant={"replicas": 2}))["CODEINTEL_KEEP_CHATS"] == "false"
+    assert "CODEINTEL_KEEP_CHATS" not in told(single)
+
+
 def test_a_snapshot_is_taken_of_every_server(cluster: State, single: State) -> None:
     def asked(state: State) -> str:
         [job] = named(state, "CronJob", "backup-vectors")

@@ -117,6 +117,15 @@ def test_ask_and_read_over_http(over_http: str) -> None:
     assert read == citation["quote"]
 
 
+def test_a_follow_up_in_a_kept_chat(over_stdio: StdioServerParameters) -> None:
+    first = content(call(over_stdio, "ask_code", question="What does solve_dependencies do?", chat="new"))
+    further = content(call(over_stdio, "ask_code", question="where is it used?", chat=first["chat"]))
+    assert further["question"].startswith("where is `solve_dependencies`")
+    assert further["chat"] == first["chat"]
+    assert "there is no chat" in json.dumps(call(over_stdio, "ask_code", question="why?", chat="nope").content[0].text)
+    assert content(call(over_stdio, "ask_code", question="What does solve_dependencies do?"))["chat"] == ""
+
+
 def test_errors_reach_the_caller_with_their_cure(over_http: str) -> None:
     result = call(over_http, "read_lines", repo="fastapi", file_path="absent.py")
 

@@ -11,7 +11,7 @@ import pytest
 from ml.errors import QuestionError
 from ml.settings import Settings
 from rag_service.http.routes import chores
-from rag_service.http.routes.conversation import Message, question_of
+from rag_service.http.routes.conversation import Message
 from rag_service.http.routes.wrapped import extract_question
 from tests.support.service import serving
 
@@ -133,14 +133,6 @@ def test_the_question_that_several_models_answered() -> None:
 def test_the_question_within_a_frontends_prompt() -> None:
     prompt = "### Task:\nRespond.\n<context>code</context>\n<user_query>\nWho calls it?\n</user_query>"
     assert extract_question(prompt, 4000) == "Who calls it?"
-
-
-def test_a_short_question_is_read_with_the_one_before() -> None:
-    for further in ("and why?", "Where is it called?", "а где он вызывается?"):
-        assert question_of(messages("What does Charger do?", further), 4000) == f"What does Charger do? {further}"
-    assert question_of(messages("What does Charger do?", "Who calls send_request with a payload?"), 4000).startswith(
-        "Who"
-    )
 
 
 LOG = "2026-11-28T08:00:00Z ERROR [billing] is the gateway gone? shop.billing.gateway.GatewayError: no attempt succeeded\n"

@@ -120,7 +120,7 @@ def test_filters_narrow_the_answer(open_page: OpenPage) -> None:
     ask(page, "How is an item added to the cart?")
     places = page.locator(".place").evaluate_all("links => links.map(link => link.title.split(':')[0])")
     assert set(places) == {"web/cart.ts"}
-    assert "repos=shop" in page.url
+    expect(page.locator("#filter-note")).to_contain_text("shop · typescript · web/**")
     page.locator("#filter-note button").click()
     expect(page.locator("#language-list input:checked")).to_have_count(0)
 
@@ -129,15 +129,16 @@ def test_going_back_shows_the_previous_answer_without_asking_again(open_page: Op
     page = open_page()
     ask(page)
     first = page.inner_text("#answer-text")
+    page.get_by_role("link", name="New question").click()
     ask(page, "What does place_order do?")
     assert page.inner_text("#answer-text") != first
+    page.go_back()
     page.go_back()
     expect(page.locator("#question-title")).to_have_text(QUESTION)
     assert page.inner_text("#answer-text") == first
     page.reload()
     page.wait_for_selector(ANSWERED)
     assert page.inner_text("#answer-text") == first
-    expect(page.locator("#history-list a")).to_have_count(2)
     assert len([request for request in watch.requests if request.endswith("/api/ask")]) == 2
 
 

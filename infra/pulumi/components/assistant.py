@@ -140,6 +140,8 @@ def environment(site: Site, store_key: SecretKey) -> dict[str, str | SecretKey]:
         "CODEINTEL_STORE_REPLICAS": str(site.settings.vectors.replicas),
         "CODEINTEL_SHUTDOWN_SECONDS": str(LONGEST_ANSWER),
     }
+    if site.settings.assistant.replicas > 1:
+        made["CODEINTEL_KEEP_CHATS"] = "false"  # each replica has a volume of its own: a chat would be on one of them
     if parts.has("models"):
         made |= {
             "CODEINTEL_LLM_URL": f"http://{models.name}-predictor.{Namespace.MODELS}.svc.cluster.local/v1",

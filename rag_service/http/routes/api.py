@@ -41,12 +41,15 @@ router = APIRouter(prefix="/api", tags=["Code"], dependencies=[Depends(bearer)],
 
 @router.post("/ask", response_model=AnswerOut)
 async def ask(body: AskRequest, request: Request, service: Served, executor: Lanes, asker: Askers) -> Response:
-    """Answer a question about the code.
+    """Answer a question about the code, in view of the conversation so far: a kept `chat`, or the `history` that you send.
 
     With `Accept: text/event-stream` the answer comes as events: `evidence` (the numbered sources), `text` (its next
     part), `notice` (a line that is not part of it), `answer` (the whole, as without streaming) or `error`.
     """
-    events = service.ask(body.question, body.where(), asker)
+    if body.chat:
+        events = service.ask_in_chat(body.question, body.where(), asker, body.chat)
+    else:
+        events = service.ask(body.question, body.where(), asker, [turn.turn() for turn in body.history])
     if sse.MEDIA_TYPE in request.headers.get("accept", ""):
         frames = await executor.start(sse.frames(events, service.painter), asker, sse.failure)
         return StreamingResponse(frames, media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)

@@ -16,7 +16,7 @@ from rag_service.answer.generated.structured import check_schema, fill_schema
 from rag_service.answer.question import Language, language_of
 from rag_service.http import sse
 from rag_service.http.routes import chores
-from rag_service.http.routes.conversation import Message, question_of
+from rag_service.http.routes.conversation import Message, conversation_of
 from rag_service.http.routes.replies import Form, Limits
 from rag_service.http.routes.wrapped import documents_in
 from rag_service.http.service import Service
@@ -120,9 +120,9 @@ def events_of(asked: Asking, service: Service, asker: Asker) -> Generator[Event]
         yield Text(chore)
         yield Answer(id="", question="", answer=chore, citations=(), model=MODEL, timings={})
         return
-    question = question_of(asked.messages, service.settings.max_question_chars)
+    history, question = conversation_of(asked.messages, service.settings.max_question_chars)
     writer = _json_writer(asked, service)
-    events = service.ask(question, where, asker, asked.language)
+    events = service.ask(question, where, asker, history, asked.language)
     if any(message.role == "user" and documents_in(message.text) for message in asked.messages[-1:]):
         events = _noting(events, ONLY_CODE[asked.language or language_of(question)])
     yield from _as_json(events, writer) if writer else events

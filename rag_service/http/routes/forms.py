@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, StringConstraints
 
 from ml.index.store.base import Where
+from rag_service.answer.conversation.turns import Turn
+from rag_service.answer.events import Citation
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Some = Annotated[Annotated[list[Name], Field(max_length=100, fail_fast=True)] | None, Field()]
@@ -22,10 +24,40 @@ class Filter(BaseModel):
         return Where(self.repos or None, self.paths or None, self.languages or None)
 
 
+class CitationOut(BaseModel):
+    """The lines cited as `[n]`, verbatim."""
+
+    n: int
+    repo: str
+    file_path: str
+    line_start: int
+    line_end: int
+    quote: str
+
+
+class TurnIn(BaseModel):
+    """An earlier question of the conversation, with its answer and citations as they were returned."""
+
+    question: str = Field(max_length=100_000)
+    answer: str = Field(max_length=1_000_000)
+    citations: list[CitationOut] = Field(default_factory=list, max_length=1_000, fail_fast=True)
+
+    def turn(self) -> Turn:
+        """Return it in the assistant's form."""
+        return Turn(self.question, self.answer, [Citation(**cited.model_dump()) for cited in self.citations])
+
+
 class AskRequest(Filter):
     """A question about the code."""
 
     question: str = Field(examples=["Where is the retry policy set?"])
+    chat: str | None = Field(None, max_length=100, description='a kept chat to continue; "new" begins one')
+    history: list[TurnIn] = Field(
+        default_factory=list,
+        max_length=100,
+        fail_fast=True,
+        description="the conversation so far, if it is not kept here",
+    )
 
 
 class SearchRequest(Filter):
@@ -46,17 +78,6 @@ class SearchResult(BaseModel):
     language: str
     score: float
     text: str
-
-
-class CitationOut(BaseModel):
-    """The lines cited as `[n]`, verbatim."""
-
-    n: int
-    repo: str
-    file_path: str
-    line_start: int
-    line_end: int
-    quote: str
 
 
 class SearchedOut(BaseModel):
@@ -95,6 +116,7 @@ class AnswerOut(BaseModel):
     model: str
     timings: dict[str, float]
     found: bool
+    chat: str = Field("", description="the kept chat that it belongs to")
     dropped: int
     notices: list[str]
     tokens: dict[str, int]
@@ -153,6 +175,57 @@ class FileOut(BaseModel):
     revision: str
     language: str
     lines: list[list[tuple[str, str]]]
+
+
+class ChatOut(BaseModel):
+    """A kept chat; times are ISO 8601, UTC."""
+
+    id: str
+    title: str
+    owner: str
+    created: str
+    updated: str
+    turns: int
+
+
+class ChatsOut(BaseModel):
+    """The kept chats, last used first; `keeps` is false if the service keeps none."""
+
+    keeps: bool
+    chats: list[ChatOut]
+
+
+class PaintedSource(BaseModel):
+    """Cited lines, highlighted: each line a list of [class, text] spans."""
+
+    n: int
+    repo: str
+    file_path: str
+    line_start: int
+    line_end: int
+    lines: list[list[tuple[str, str]]]
+
+
+class TurnOut(BaseModel):
+    """A turn of a kept chat; `answer` has the form of an answer of POST /api/ask."""
+
+    time: str
+    question: str
+    answer: AnswerOut
+    blocks: list[list[list[tuple[str, str]]]]
+    sources: list[PaintedSource]
+
+
+class WholeChatOut(ChatOut):
+    """A kept chat with its turns, oldest first."""
+
+    conversation: list[TurnOut]
+
+
+class RenameRequest(BaseModel):
+    """Another title of a chat."""
+
+    title: str = Field(min_length=1, max_length=1_000)
 
 
 class FeedbackRequest(BaseModel):

@@ -6,13 +6,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlencode
 
-from rag_service.answer.composed.prose import inline_code
 from rag_service.answer.events import Answer, Citation, Event, Text
 from rag_service.answer.generated.segments import CODE_SPAN, segments
 from rag_service.answer.question import Language, language_of
+from rag_service.wire import SOURCES, source_line
 
 CHARACTERS_A_TOKEN = 4
-SOURCES = {"en": "Sources", "ru": "Источники"}
 MARK = re.compile(r"\[(\d{1,9})\]")
 
 Reason = Literal["stop", "length"]
@@ -175,12 +174,8 @@ def appendix(answer: Answer, language: Language | None = None) -> str:
     parts = [f"> {notice}" for notice in answer.notices]
     if answer.citations:
         parts.append(f"**{SOURCES[language or language_of(answer.question)]}**")
-        parts.append("\n".join(map(_source, answer.citations)))
+        parts.append("\n".join(map(source_line, answer.citations)))
     return "".join(f"\n\n{part}" for part in parts)
-
-
-def _source(citation: Citation) -> str:
-    return f"- [{citation.n}] {inline_code(place(citation))} ({citation.repo})"
 
 
 def tokens(characters: int) -> int:

@@ -1,0 +1,1 @@
+"""Chats that are kept, so that they can be continued, searched, linked and exported."""
