@@ -67,7 +67,8 @@ class Answer:
     Feedback refers to `id`. `model` names the LLM that wrote it ("evidence" if none did), `timings` are seconds by
     stage, `tokens` are what the LLM read ("prompt") and wrote ("completion"), `dropped` counts invalid citations,
     locations and quotations of an LLM, and its sentences that no lines bear. `explanation` is the end of the answer, if an LLM
-    wrote about what stands before it. `withheld` is LLM text of which nothing is borne, never shown to a reader. `scope` says what was searched.
+    wrote about what stands before it. `withheld` is LLM text of which nothing is borne, never shown to a reader. `scope` says what
+    was searched.
     """
 
     id: str

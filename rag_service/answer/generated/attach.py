@@ -51,7 +51,7 @@ class Borne:
     def cited(self) -> str:
         """The sentence with its marks before the full stop."""
         end = self.text[-1:] if self.text[-1:] in ".!?…:;" else ""
-        return f"{self.text.removesuffix(end)} {self.marks}{'.' if end in ':;' else end}"
+        return f"{self.text.removesuffix(end).rstrip()} {self.marks}{'.' if end in ':;' else end}"
 
 
 @dataclass(frozen=True)

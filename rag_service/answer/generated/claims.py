@@ -203,8 +203,13 @@ class Sentence:
 
     @cached_property
     def subject(self) -> str:
-        """The first symbol of the evidence that it names, or else the topic of the sentence before."""
-        return next((mention.last for mention in self._known), self._topic)
+        """The first symbol of the evidence that it names before its verb, or else the topic of the sentence before."""
+        verb = next(self._verbs(), None)
+        until = verb.start() if verb else len(self.text)
+        return next((mention.last for mention in self._known if mention.end <= until), self._topic)
+
+    def _verbs(self) -> Iterator[re.Match[str]]:
+        return (verb for verb in RELATION.finditer(self._masked) if not self._is_conditional(verb.start()))
 
     @cached_property
     def _known(self) -> list[Mention]:
@@ -235,7 +240,7 @@ class Sentence:
 
     def claims(self) -> Iterator[Claim]:
         """Yield the relations that it states between its names."""
-        verbs = [verb for verb in RELATION.finditer(self._masked) if not self._is_conditional(verb.start())]
+        verbs = list(self._verbs())
         for verb, following in zip_longest(verbs, verbs[1:]):
             kind, _, passive = (verb.lastgroup or "").partition("_")
             end = following.start() if following else len(self.text)

@@ -86,7 +86,10 @@ class ScopeOut(BaseModel):
 
 
 class AnswerOut(BaseModel):
-    """An answer; `timings` are seconds by stage, `dropped` counts invalid citations, `scope` says what was searched."""
+    """An answer; `timings` are seconds by stage, `dropped` counts invalid citations, and sentences that no lines bear.
+
+    `explanation` is the end of `answer`, if an LLM wrote about what stands before it. `scope` says what was searched.
+    """
 
     id: str
     question: str
@@ -99,6 +102,7 @@ class AnswerOut(BaseModel):
     notices: list[str]
     tokens: dict[str, int]
     scope: ScopeOut
+    explanation: str
 
 
 class RepositoryOut(BaseModel):
