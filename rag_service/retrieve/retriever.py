@@ -108,7 +108,7 @@ class Retriever:
 
     def similarity(self, text: str, code: str) -> float:
         """Return how near in meaning a text in any language is to code, between -1 and 1. Raise EmbedderError."""
-        return float(self._embedder.query(self.understand(text).english) @ self._embedder.documents([code])[0])
+        return float(self.embedder.query(self.understand(text).english) @ self.embedder.documents([code])[0])
 
     def _parse(self, question: str | Question) -> Question:
         return question if isinstance(question, Question) else self.understand(question)

@@ -35,7 +35,7 @@ MOST_PIECES = 3
 ALIKE = 3
 WINDOW = 12  # lines; wider apart, they are cited one by one
 COMPOUND = re.compile(r"\b(?:and|or)\b|&&|\|\||[<>=]")
-NEGATION = re.compile(r"\bnot\b|!(?!=)|\b(?:None|null|nil|[Ff]alse)\b")
+NEGATION = re.compile(r"\bnot\b|!(?!=)|\b(?:None|null|nil|false|False)\b")
 TESTS = re.compile(r"\b(?:is|in|not|and|or|==|!=|isinstance|any|all)\b|==|!=|[<>]=?")
 
 
