@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from ml.index.chunk import SEPARATOR, Chunk, last_name
-from ml.patterns import with_attribute
+from ml.patterns import bounded, with_attribute
 from rag_service.answer.code.actions import Action, actions_of, inner_symbols
 from rag_service.answer.events import Source
 from rag_service.answer.generated.claims import EXACT, RUSSIAN, Claim, Condition, Mention, Sentence
@@ -34,9 +34,10 @@ NEAR = 0.35  # similarity from which half of that is enough
 MOST_PIECES = 3
 ALIKE = 3
 WINDOW = 12  # lines; wider apart, they are cited one by one
-COMPOUND = re.compile(r"\b(?:and|or)\b|&&|\|\||[<>=]")
-NEGATION = re.compile(r"\bnot\b|!(?!=)|\b(?:None|null|nil|false|False)\b")
-TESTS = re.compile(r"\b(?:is|in|not|and|or|==|!=|isinstance|any|all)\b|==|!=|[<>]=?")
+LONGEST_TEST = 4_000
+COMPOUND = bounded(r"\b(?:and|or)\b|&&|\|\||[<>=]", longest=LONGEST_TEST)
+NEGATION = bounded(r"\bnot\b|!(?!=)|\b(?:None|null|nil|false|False)\b", longest=LONGEST_TEST)
+TESTS = bounded(r"\b(?:is|in|not|and|or|==|!=|isinstance|any|all)\b|==|!=|[<>]=?", longest=LONGEST_TEST)
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,7 @@ OPINION = bounded(
 )
 # A tail that tells what it is good for, after what the code does.
 TAIL = bounded(
-    r",?\s+(?:(?:thus|thereby|and thus)\s+)?(?:ensuring|allowing|enabling|"
+    r"(?<!\s),?\s++(?:(?:thus|thereby|and thus)\s++)?(?:ensuring|allowing|enabling|"
     r"making|preventing|providing|helping|indicating|"
     r"which (?:ensures?|allows?|enables?|makes?|means?|helps?|prevents?|"
     r"(?:is|are) (?:useful|important|used))|so that|in order to|because|"
@@ -262,7 +262,7 @@ class Sentence:
                 (
                     each
                     for each in after
-                    if BY.search(self._masked[verb.end() : each.start]) and each.last in self._definitions
+                    if BY.match(self._masked[verb.end() : each.start]) and each.last in self._definitions
                 ),
                 None,
             )
