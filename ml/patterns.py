@@ -53,6 +53,11 @@ def called_member(name: str, receivers: Iterable[str] = (), *, parentheses: bool
     return re.compile(rf"{receiver}(?:\.|->|::){re.escape(name)}{_end_of_call(parentheses)}")
 
 
+def with_attribute(name: str) -> re.Pattern[str]:
+    """Compile a pattern for a name, with the `attribute` of it that follows, if one does."""
+    return re.compile(rf"(?<![\w$]){re.escape(name)}(?![\w$])(?:\.(?P<attribute>\w+))?")
+
+
 def _end_of_call(parentheses: bool) -> str:
     return r"\s*+\(" if parentheses else r"(?![\w-])"
 

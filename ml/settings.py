@@ -137,7 +137,7 @@ class Settings(BaseSettings):
     llm_trusted_parameters: float = Field(
         1.0,
         ge=0,
-        description="billions of parameters that an LLM needs to write the answer; a smaller one only adds sentences",
+        description="billions of parameters that an LLM needs to explain or write the answer; a smaller one only adds a sentence",
     )
     llm_adapter: Literal["production", "none"] = Field(
         "production",

@@ -22,9 +22,9 @@ from ml.evaluation.answers import MARKS, NUMBER, PLACE, SPAN, last_names
 from ml.evaluation.case import Cited
 from ml.evaluation.retrieval import Target
 from ml.index.tokens import identifiers
-from rag_service.answer.generated.segments import SENTENCE_END, segments
+from rag_service.answer.generated.segments import segments, sentences
 
-BULLET = re.compile(r"\s*(?:[-*+]|\d+[.)])\s+|\s*#+\s+|\s*>\s+")
+BULLET = re.compile(r"\A\s*(?:(?:[-*+]|\d+[.)])|#+|>)\s+")
 NAME = re.compile(r"(?<![\w.])(?:\w+_\w+|_\w+|[a-z]+[A-Z]\w*|[A-Z][a-z]+[A-Z]\w*)(?!\w)|(?<!\w)\w+(?=\(\))")
 QUOTATION = re.compile(r"[“\"«]([^“”\"«»\n]+\s[^“”\"«»\n]+)[”\"»]")
 LINE = re.compile(r"\b(?:lines?|строк\w*)\s+(\d+)(?:\s*[-–]\s*(\d+))?", re.IGNORECASE)
@@ -56,7 +56,7 @@ def statements(answer: str) -> list[Statement]:
     found: list[Statement] = []
     for segment in segments(iter([answer])):
         if not segment.is_code:
-            found += map(_statement, _sentences(segment.text))
+            found += map(_statement, sentences(BULLET.sub("", segment.text, count=1)))
         elif found and found[-1].text.endswith(":"):
             found[-1] = Statement(found[-1].text, found[-1].numbers, tuple(segment.text.split("\n")[1:-2]))
     return found
@@ -100,17 +100,6 @@ class _Check:
         prose = _prose(text)
         yield from (name for name in NAME.findall(prose) if name in self.names and is_telling(name))
         yield from LITERAL.findall(LINE.sub(" ", prose))
-
-
-def _sentences(line: str) -> Iterator[str]:
-    """Cut a line of prose into sentences; what stands in code spans does not end one."""
-    line = line[found.end() :] if (found := BULLET.match(line)) else line
-    masked = SPAN.sub(lambda span: "x" * len(span.group()), line)
-    at = 0
-    for end in (*(found.end() for found in SENTENCE_END.finditer(masked)), len(line)):
-        if any(letter.isalnum() for letter in line[at:end]):
-            yield line[at:end].strip()
-        at = end
 
 
 def _statement(sentence: str) -> Statement:

@@ -35,7 +35,10 @@ class Speed:
 
 @dataclass(frozen=True, slots=True)
 class Llm:
-    """An LLM: a `trusted` one writes the answer, others only add sentences; `context` is in tokens.
+    """An LLM: a `trusted` one writes, others only add a sentence; `context` is in tokens.
+
+    One that `cites` is told to cite what it says, and its answer stands alone; to the sentences of others, which explain the
+    composed answer, citations are attached.
 
     `name` is for people; `model` is its name at `place`, an endpoint or a file. With an `adapter` it is prompted as in the
     adapter's training. `notice` says why an adapter that should be in force is not.
@@ -47,6 +50,7 @@ class Llm:
     name: str
     place: str
     trusted: bool
+    cites: bool
     context: int
     open: "Callable[[float | None], BaseChatModel]"
     load: "Callable[[], object]"

@@ -3,7 +3,7 @@
 import os
 import tempfile
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -17,6 +17,7 @@ from ml.llm.models.memory import check_memory
 SILENT = 0
 BATCH = 512
 MOST_THREADS = 8
+LEAST_READ, LEAST_WRITTEN = 64, 12  # tokens, from which a speed holds
 # Read and written to measure the speed: enough for figures that hold, few enough to take seconds.
 PROBE = {
     "messages": [
@@ -63,21 +64,27 @@ class Runtime:
                     f"llama.cpp can't load {what}", "set llm_model to a GGUF file that it supports"
                 ) from error
 
-    def stream(self, request: dict[str, Any], timeout: float) -> Iterator[str]:
+    def stream(
+        self, request: dict[str, Any], timeout: float, measured: Callable[[Speed], None] | None = None
+    ) -> Iterator[str]:
         """Yield the reply's text in parts; `request` is in OpenAI's format. Closing the iterator stops the model.
 
+        `measured` is told the speed, once the reply is long enough for figures that hold.
         Raise ModelError if llama.cpp rejects the request, or `timeout` seconds pass without a part.
         """
-        with closing(self._parts(request, timeout)) as parts:
+        with closing(self._parts(request | {"timings_per_token": True}, timeout)) as parts:
             for part in parts:
                 yield _text(part)
+                if measured and (speed := _speed(part)):
+                    measured(speed)
+                    measured = None
 
     def measure(self, timeout: float) -> Speed:
         """Measure the speed by a short prompt and reply: a few seconds. Raise ModelError as `stream` does."""
-        *_, last = self._parts(PROBE, timeout)
-        _text(last)  # raises if it is an error
-        timings = last["timings"]
-        return Speed(round(timings["prompt_per_second"], 1), round(timings["predicted_per_second"], 1))
+        found: list[Speed] = []
+        for _ in self.stream(PROBE, timeout, found.append):
+            pass
+        return found[0]
 
     def _parts(self, request: dict[str, Any], timeout: float) -> Generator[dict[str, Any]]:
         parts: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
@@ -112,6 +119,14 @@ def _next(parts: "SimpleQueue[dict[str, Any] | None]", timeout: float) -> dict[s
         return parts.get(timeout=timeout)
     except Empty:
         raise ModelError(f"no token within {timeout:g} s", "increase llm_timeout, or use a smaller model") from None
+
+
+def _speed(part: dict[str, Any]) -> Speed | None:
+    """Return the speed that the last part of a reply tells, None for other parts and for replies too short to tell."""
+    timings = part.get("timings") or {}
+    if timings.get("prompt_n", 0) < LEAST_READ or timings.get("predicted_n", 0) < LEAST_WRITTEN:
+        return None
+    return Speed(round(timings["prompt_per_second"], 1), round(timings["predicted_per_second"], 1))
 
 
 def _text(part: dict[str, Any]) -> str:

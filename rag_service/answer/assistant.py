@@ -22,6 +22,7 @@ from rag_service.answer.conversation.turns import Turn
 from rag_service.answer.events import Answer, Event, Evidence, Notice, last_answer
 from rag_service.answer.gather.gather import Gathered, Verdict, gather
 from rag_service.answer.generated.cite import Citations
+from rag_service.answer.generated.explain import explain
 from rag_service.answer.generated.write import add_sentence, cite_text, write_answer
 from rag_service.answer.question import Asked, Language, check_question
 from rag_service.answer.run import Run
@@ -206,11 +207,13 @@ class Assistant:
             yield run.note(say(run.asked.language, "away", place=self.settings.llm_model or "", cause=error.cause))
         if llm and llm.notice:
             yield run.note(llm.notice, "adapter")
-        if llm and llm.trusted:
-            yield from write_answer(run, llm, evidence, composer, composed)
+        if llm and llm.trusted and llm.cites:
+            yield from write_answer(run, llm, evidence, composer, composed, self.retriever)
             return
         yield from cite_text(run, composed)
-        if llm and composer.leaves_unsaid:
+        if llm and llm.trusted:
+            yield from explain(run, llm, evidence, composer, self.retriever)
+        elif llm and composer.leaves_unsaid:
             yield from add_sentence(run, llm, evidence, composer, composed)
 
 

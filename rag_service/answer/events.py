@@ -2,7 +2,7 @@
 
     Evidence  ->  Text*  (and Notice, at any point)  ->  Answer
 
-The text of all Text events, joined, is `Answer.answer`.
+The text of all Text events, joined, is `Answer.answer`, and ends with the explanation, if there is one.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -43,9 +43,13 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """The next part of the answer (Markdown), with verified citations."""
+    """The next part of the answer (Markdown), with verified citations.
+
+    An "explanation" is written about the part before it, after which it arrives; a page can show it above.
+    """
 
     text: str
+    part: Literal["answer", "explanation"] = "answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +66,9 @@ class Answer:
 
     Feedback refers to `id`. `model` names the LLM that wrote it ("evidence" if none did), `timings` are seconds by
     stage, `tokens` are what the LLM read ("prompt") and wrote ("completion"), `dropped` counts invalid citations,
-    locations and quotations of an LLM. `withheld` is LLM text without a valid citation, never shown to a reader.
-    `scope` says what was searched, `chat` is the kept chat that it belongs to.
+    locations and quotations of an LLM, and its sentences that no lines bear. `explanation` is the end of the answer, if an LLM
+    wrote about what stands before it. `withheld` is LLM text of which nothing is borne, never shown to a reader. `scope` says what
+    was searched, `chat` is the kept chat that it belongs to.
     """
 
     id: str
@@ -76,6 +81,7 @@ class Answer:
     dropped: int = 0
     notices: Sequence[str] = field(default_factory=tuple)
     tokens: Mapping[str, int] = field(default_factory=dict)
+    explanation: str = ""
     withheld: str = ""
     scope: Scope = field(default_factory=Scope)
     chat: str = ""

@@ -51,6 +51,7 @@ class Run:
     model: str = EVIDENCE
     found: bool = True
     unquoted: int = 0
+    unborne: int = 0
     withheld: str = ""
     scope: Scope = field(default_factory=Scope)
     stages: dict[str, Stage] = field(
@@ -58,12 +59,23 @@ class Run:
     )
     id: str = field(default_factory=lambda: uuid4().hex)
     _parts: list[str] = field(default_factory=list)
+    _explanation: list[str] = field(default_factory=list)
     _notices: list[str] = field(default_factory=list)
 
     def say(self, text: str) -> Text:
         """Add to the text and return its event."""
         self._parts.append(text)
         return Text(text)
+
+    def explain(self, text: str) -> Text:
+        """Add to the explanation, after which nothing else is said, and return its event."""
+        self._explanation.append(text)
+        return Text(text, "explanation")
+
+    @property
+    def seconds(self) -> float:
+        """The seconds since the question was asked."""
+        return (time.time_ns() - self.began) / 1e9
 
     def note(self, text: str, about: Literal["model", "adapter", "record"] = "model") -> Notice:
         """Add a notice and return its event."""
@@ -96,14 +108,15 @@ class Run:
         return Answer(
             id=self.id,
             question=self.asked.text,
-            answer="".join(self._parts),
+            answer="".join([*self._parts, *self._explanation]),
             citations=self.citations.resolve(),
             model=self.model,
             timings={name: stage.seconds for name, stage in self.stages.items()},
             found=self.found,
-            dropped=self.citations.dropped + self.unquoted,
+            dropped=self.citations.dropped + self.unquoted + self.unborne,
             notices=tuple(self._notices),
             tokens=asdict(self.spent),
+            explanation="".join(self._explanation),
             withheld=self.withheld,
             scope=self.scope,
         )

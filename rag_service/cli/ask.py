@@ -169,7 +169,7 @@ def show_sources(answer: "Answer", places: terminal.Places) -> None:
             where = places.link(citation.repo, citation.file_path, citation.line_start, citation.line_end)
             terminal.echo(f"  [{citation.n}] ", where, "  ", terminal.style(citation.repo, dim=True))
     seconds = sum(answer.timings.values())
-    dropped = f", {answer.dropped} invalid citations were dropped" if answer.dropped else ""
+    dropped = f", {answer.dropped} statements that no lines bear were dropped" if answer.dropped else ""
     chat = f", chat {answer.chat} (to ask on: --continue)" if answer.chat else ""
     terminal.echo("\n", terminal.style(f"{answer.model}, {seconds:.1f} s{dropped}{chat}", dim=True))
     for line in describe_scope(answer.scope):

@@ -68,8 +68,10 @@ def cited_lines(answer: Answer) -> tuple[Cited, ...]:
 def _written_answer(answer: Answer) -> Written:
     """Return a trusted LLM's text, which is supported if it cites something and all its citations and quotations hold.
 
-    If no citation holds, the service shows its composed answer instead, which does not count.
+    Of an explanation each sentence has to be borne. The composed answer does not count.
     """
+    if answer.explanation and not answer.withheld:
+        return Written(answer.explanation, supported=not answer.dropped)
     if answer.model.startswith(EVIDENCE):
         return Written(answer.withheld, supported=False)
     return Written(answer.answer, supported=bool(answer.citations) and not answer.dropped)

@@ -50,8 +50,8 @@ def _encoded(event: Event, painter: Painter) -> tuple[str, dict[str, Any]]:
             chunks = [source.chunk for source in sources]
             painted = painter.lines([(chunk.text, chunk.language, chunk.file_path) for chunk in chunks])
             return "evidence", {"sources": list(map(_source, sources, painted))}
-        case Text(text):
-            return "text", {"text": text}
+        case Text(text, part):
+            return "text", {"text": text, "part": part}
         case Notice(text):
             return "notice", {"text": text}
         case Answer():

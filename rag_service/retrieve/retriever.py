@@ -106,6 +106,10 @@ class Retriever:
         """Return how well the hits cover the question, 0..1; see `rag_service.retrieve.confidence`."""
         return confidence(self._parse(question), [hit.found for hit in hits])
 
+    def similarity(self, text: str, code: str) -> float:
+        """Return how near in meaning a text in any language is to code, between -1 and 1. Raise EmbedderError."""
+        return float(self.embedder.query(self.understand(text).english) @ self.embedder.documents([code])[0])
+
     def _parse(self, question: str | Question) -> Question:
         return question if isinstance(question, Question) else self.understand(question)
 

@@ -7,6 +7,9 @@ import { Growing } from "./markdown.js";
 import { fileUrl, markSource, place, showSources } from "./sources.js";
 import { nodes } from "./visible.js";
 
+// Where the parts of an answer stand: what a model explains, above what it explains.
+const PARTS = { answer: "answer-text", explanation: "answer-explanation" };
+
 let running = null;
 
 /** Returns whether an answer is being written. */
@@ -68,11 +71,11 @@ function begin(state) {
   $("answer-asked").hidden = true;
   $("notices").replaceChildren();
   $("answer-actions").replaceChildren();
-  $("answer-text").replaceChildren();
+  for (const part of Object.values(PARTS)) $(part).replaceChildren();
   $("answer").setAttribute("aria-busy", "true");
   status(t("searching"), true);
   showSources([]);
-  return new Growing($("answer-text"), (n) => cite(state, n));
+  return Object.fromEntries(Object.entries(PARTS).map(([part, id]) => [part, new Growing($(id), (n) => cite(state, n))]));
 }
 
 function take(state, body, name, data) {
@@ -80,7 +83,7 @@ function take(state, body, name, data) {
     state.sources = data.sources;
     status(data.sources.length ? `${count("places", data.sources.length)} · ${t("writing")}` : t("searching"), true);
     showSources(state.sources);
-  } else if (name === "text") body.append(data.text);
+  } else if (name === "text") body[data.part].append(data.text);
   else if (name === "notice") notice(data.text);
   else if (name === "answer") {
     state.answer = data;
@@ -92,7 +95,9 @@ function take(state, body, name, data) {
 function finish(state, body) {
   const { answer } = state;
   $("answer").setAttribute("aria-busy", "false");
-  body.finish(answer.answer, answer.blocks);
+  const { explanation = "" } = answer;
+  body.answer.finish(answer.answer.slice(0, answer.answer.length - explanation.length), answer.blocks);
+  body.explanation.finish(explanation, []);
   $("notices").replaceChildren();
   answer.notices.forEach(notice);
   $("answer-asked").replaceChildren(el("span", {}, understood(state)));

@@ -13,6 +13,8 @@ const QUOTE = /^>\s?/;
 const RULE = /^\s*([-*_])(\s*\1){2,}\s*$/;
 const LONGEST = 20_000; // characters of a paragraph; a longer one is not prose and is shown unchanged
 const DEEPEST = 10; // nesting levels of a list
+// The animation frame that shows the text received so far, by element.
+const frames = new WeakMap();
 const INLINE = new RegExp(
   [
     "(?<!`)(?<ticks>`{1,8})(?!`)(?<code>.{1,1000}?)(?<!`)\\k<ticks>(?!`)",
@@ -145,30 +147,29 @@ function span(match, cite) {
   return label ?? escaped; // only citations become links
 }
 
-let frame; // animation frame that shows the text received so far
 
 /** Renders growing Markdown, updating only the blocks that changed. */
 export class Growing {
   constructor(root, cite) {
-    cancelFrame(); // left by a previous answer
+    cancelFrame(root); // left by a previous answer
     Object.assign(this, { root, cite, shown: [], text: "" });
   }
 
   append(text) {
     this.text += text;
-    frame ??= requestAnimationFrame(() => this.show()); // parsing again for each word would be quadratic
+    if (!frames.has(this.root)) frames.set(this.root, requestAnimationFrame(() => this.show())); // parsing again for each word would be quadratic
   }
 
   /** Renders everything again, with the highlighted code of each block. */
   finish(text, coloured) {
-    cancelFrame();
+    cancelFrame(this.root);
     Object.assign(this, { text, shown: [] });
     this.root.replaceChildren();
     this.show([...coloured]);
   }
 
   show(coloured = []) {
-    frame = undefined;
+    frames.delete(this.root);
     const found = blocks(this.text);
     found.forEach((block, index) => {
       if (this.shown[index] === block.source) return;
@@ -180,7 +181,7 @@ export class Growing {
   }
 }
 
-function cancelFrame() {
-  cancelAnimationFrame(frame);
-  frame = undefined;
+function cancelFrame(root) {
+  cancelAnimationFrame(frames.get(root));
+  frames.delete(root);
 }

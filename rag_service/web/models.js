@@ -15,15 +15,28 @@ export function showModel(models) {
       used && el("span", {}, t(used.writes ? "modelWrites" : "modelAdds")),
       used && el("span", {}, facts(used).join(" · ")),
       used && !used.fits && el("span", { class: "warning" }, t("modelTooLarge")),
-      el("span", {}, `${t("modelChange")} `, el("code", {}, "codeintel model use NAME"))));
+      el("span", {}, `${t("modelChange")} `, el("code", {}, "codeintel model use NAME"))),
+    el("details", { class: "models" },
+      el("summary", {}, t("modelOthers")),
+      el("ul", {}, ...models.filter((model) => model !== used).map(other))));
   $("model-section").hidden = false;
 }
 
-function facts({ size, licence, speed }) {
+function other(model) {
+  const command = `codeintel model ${model.is_here ? "use" : "pull"} ${model.name}`;
+  return el("li", {},
+    el("span", { class: "name", title: `${model.origins.join(", ")} · sha256 ${model.sha256}` }, model.title),
+    el("span", { class: "facts" },
+      el("span", {}, facts(model).join(" · ")),
+      model.fits ? el("code", {}, command) : el("span", { class: "warning" }, t("modelTooLarge"))));
+}
+
+function facts({ size, licence, context, speed }) {
   const number = (value, digits) => value.toLocaleString(language, { maximumFractionDigits: digits });
   return [
     size && `${number(size / GB, 1)} ${t("gigabytes")}`,
     licence,
+    context && `${number(context, 0)} ${t("tokens")}`,
     speed && `${number(speed.writing, speed.writing < 10 ? 1 : 0)} ${t("tokensASecond")}`,
   ].filter(Boolean);
 }

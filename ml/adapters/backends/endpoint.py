@@ -48,6 +48,7 @@ class Endpoint(Backend):
             name=name_with(self.chosen, adapter),
             place=url,
             trusted=True,
+            cites=True,
             context=ENDPOINT_CONTEXT,
             open=open_chat,
             load=lambda: open_chat(None),

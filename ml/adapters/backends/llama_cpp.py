@@ -56,7 +56,13 @@ class LlamaCpp(Backend):
         def open_chat(timeout: float | None = None) -> "BaseChatModel":
             from ml.llm.embedded import EmbeddedChatModel
 
-            return EmbeddedChatModel(path=file.path, context=context, adapter=lora, timeout=timeout or default)
+            return EmbeddedChatModel(
+                path=file.path,
+                context=context,
+                adapter=lora,
+                timeout=timeout or default,
+                measured=lambda speed: models.keep_speed(file.path, speed),
+            )
 
         def load() -> object:
             from ml.llm.runtime import runtime
@@ -70,6 +76,7 @@ class LlamaCpp(Backend):
             name=name_with(file.name, adapter),
             place=file.path,
             trusted=file.parameters >= trusted,
+            cites=adapter is not None,
             context=context,
             open=open_chat,
             load=load,

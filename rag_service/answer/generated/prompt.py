@@ -56,6 +56,18 @@ EXAMPLES = (
         "`clamp` keeps `value` between `low` and `high` [1].",
     ),
 )
+# Short, because a model on two cores reads it in seconds; what it can't do anyway, to cite, it is not asked for.
+EXPLAIN = """You explain code to an engineer. Answer from the code shown, in three to six sentences, each about a name in it: what \
+that calls, checks, sets, returns or raises, and under which condition. Write names in `backticks`. No introduction, summary, \
+advice, list or code block."""
+EXPLAINED = (
+    "# app/config.py load\ndef load(path):\n    if not path.exists():\n        raise ConfigError(path)\n"
+    "    return parse(path.read_text())\n\nQuestion: What happens when the file is missing?",
+    "`load` raises `ConfigError` if `path` does not exist. Otherwise it passes what `path.read_text` returns to `parse` and "
+    "returns the result.",
+)
+STORY_AND_QUESTION = "{evidence}\n\nQuestion: {question}"
+IN_LANGUAGE: dict[Language, str] = {"en": "", "ru": "\n\nОтвечай по-русски."}
 EVIDENCE_AND_QUESTION = "{evidence}\n\n<question>{question}</question>"
 CODE_AND_QUESTION = "Code [1]:\n{evidence}\n\nQuestion: {question}"
 
@@ -84,6 +96,19 @@ def adding_prompt(adapter: "Adapter | None" = None) -> "ChatPromptTemplate":
         return _prompt_of(adapter)
     shown = [message for example in EXAMPLES for message in zip(("human", "ai"), example, strict=True)]
     return ChatPromptTemplate.from_messages([("system", ADD), *shown, ("human", CODE_AND_QUESTION)])
+
+
+def explaining_prompt(language: Language, *, opens: bool) -> "ChatPromptTemplate":
+    """Return the prompt for an LLM on this machine, with the variables evidence, question and, if it `opens`, opening.
+
+    Its beginning is always the same, so that llama.cpp reads it once.
+    """
+    from langchain_core.prompts import ChatPromptTemplate
+
+    example = zip(("human", "ai"), EXPLAINED, strict=True)
+    opening = [("ai", "{opening}")] if opens else []
+    asked = ("human", STORY_AND_QUESTION + IN_LANGUAGE[language])
+    return ChatPromptTemplate.from_messages([("system", EXPLAIN), *example, asked, *opening])
 
 
 def training_texts(*, writes: bool) -> tuple[str, str]:
@@ -143,6 +168,11 @@ def cut_chunk(chunk: Chunk, matcher: LineMatcher, chars: int) -> str:
         f"{number}| {escape_evidence(text)}"[:chars]
         for number, text in enumerate(chunk.text.split("\n"), start=chunk.line_start)
     ]
+    return "\n".join(_with_gaps(lines, nearest_lines(chunk, lines, matcher, chars)))
+
+
+def nearest_lines(chunk: Chunk, lines: Sequence[str], matcher: LineMatcher, chars: int) -> set[int]:
+    """Return the indices of as many of a chunk's `lines` as fit: those nearest to its first line and its best matches."""
     anchors = {0, *(line.number - chunk.line_start for line in matcher.best(chunk, chunk.line_start, 3))}
     nearest = sorted(range(len(lines)), key=lambda at: (min(abs(at - anchor) for anchor in anchors), at))
     kept: set[int] = set()
@@ -151,7 +181,7 @@ def cut_chunk(chunk: Chunk, matcher: LineMatcher, chars: int) -> str:
         if chars < 0:
             break
         kept.add(at)
-    return "\n".join(_with_gaps(lines, kept))
+    return kept
 
 
 def _with_gaps(lines: Sequence[str], kept: set[int]) -> Iterator[str]:

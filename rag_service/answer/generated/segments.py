@@ -29,6 +29,16 @@ def map_outside_code(text: str, change: Callable[[str], str]) -> str:
     return "".join([*parts, change(text[at:])])
 
 
+def sentences(line: str) -> Iterator[str]:
+    """Cut a line of prose into sentences that say something; what stands in code spans does not end one."""
+    masked = CODE_SPAN.sub(lambda span: "x" * len(span.group()), line)
+    at = 0
+    for end in (*(found.end() for found in SENTENCE_END.finditer(masked)), len(line)):
+        if any(letter.isalnum() for letter in line[at:end]):
+            yield line[at:end].strip()
+        at = end
+
+
 def segments(parts: Iterator[str]) -> Iterator[Segment]:
     """Yield each segment of a stream once it is complete. Joined, they are the stream, with its last fence closed."""
     splitter = _Splitter()

@@ -9,6 +9,8 @@ from rag_service.answer.code.evidence import Numbered
 from rag_service.answer.composed.compose import Composer
 from rag_service.answer.composed.phrases import say
 from rag_service.answer.events import Notice, Text
+from rag_service.answer.generated.explain import explain_with
+from rag_service.answer.generated.failure import describe_failure
 from rag_service.answer.generated.generate import stream_completion
 from rag_service.answer.generated.prompt import (
     LANGUAGES,
@@ -23,6 +25,7 @@ from rag_service.answer.generated.quotes import Quotations
 from rag_service.answer.generated.segments import Segment, segments
 from rag_service.answer.generated.support import first_sentence, is_supported
 from rag_service.answer.run import EVIDENCE, Run
+from rag_service.retrieve import Retriever
 
 ANSWER_TOKENS = 900
 UNCITED_CHARS = 800  # about six sentences; an LLM that cites does so in the first or second
@@ -38,13 +41,16 @@ def cite_text(run: Run, markdown: str) -> Iterator[Text]:
     yield run.say(text)
 
 
-def write_answer(run: Run, llm: Llm, evidence: Numbered, composer: Composer, composed: str) -> Iterator[Text | Notice]:
-    """Let a trusted LLM write. If it fails or cites nothing valid, the composed answer follows.
+def write_answer(
+    run: Run, llm: Llm, evidence: Numbered, composer: Composer, composed: str, retriever: Retriever
+) -> Iterator[Text | Notice]:
+    """Let an LLM write that cites what it says. If it fails or cites nothing valid, the composed answer follows.
 
-    Shown text is never withdrawn: output is held back until it has a valid citation, up to UNCITED_CHARS.
+    Shown text is never withdrawn: output is held back until it has a valid citation, up to UNCITED_CHARS. If it has none, its
+    sentences that lines bear stand as an explanation behind the composed answer.
     """
     quotations = Quotations(evidence.main, run.asked.text, say(run.asked.language, "own_code"))
-    held, problem = HeldText(), "uncited"
+    held, is_broken_off = HeldText(), False
     try:
         for text in _checked(run, llm, evidence, composer, quotations):
             # Yielding an empty text reveals whether the caller is still connected.
@@ -52,17 +58,19 @@ def write_answer(run: Run, llm: Llm, evidence: Numbered, composer: Composer, com
             if held.is_hopeless:
                 break
     except ModelError as error:
-        problem = "broken_off"
+        is_broken_off = True
         yield run.note(describe_failure(run, llm, error))
     finally:
         run.unquoted = quotations.dropped
         run.withheld = "" if held.shown else held.text
         run.model = llm.name if held.shown else EVIDENCE
-    if problem == "broken_off" or not held.shown:
-        if held.text.strip():
-            run.model = f"{EVIDENCE} + {llm.name}"
-            yield run.say(f"{held.before}{say(run.asked.language, problem)}\n\n")
+    if held.shown and is_broken_off:
+        run.model = f"{EVIDENCE} + {llm.name}"
+        yield run.say(f"\n\n{say(run.asked.language, 'broken_off_before')}\n\n")
+    if is_broken_off or not held.shown:
         yield from cite_text(run, composed)
+    if held.text.strip() and not held.shown:
+        yield from explain_with(run, llm, evidence, retriever, iter([held.text]), is_broken_off=is_broken_off)
 
 
 @dataclass
@@ -84,11 +92,6 @@ class HeldText:
     def is_hopeless(self) -> bool:
         """Whether there is so much text without a citation that none is to be expected."""
         return not self.shown and len(self.text) > UNCITED_CHARS
-
-    @property
-    def before(self) -> str:
-        """The separator between the shown text and what follows."""
-        return "\n\n" if self.shown else ""
 
 
 def _checked(run: Run, llm: Llm, evidence: Numbered, composer: Composer, quotations: Quotations) -> Generator[str]:
@@ -137,8 +140,3 @@ def _sentence(run: Run, llm: Llm, values: Mapping[str, str]) -> str:
         if first_sentence(text) or run.stages["generate"].seconds > SENTENCE_SECONDS:
             break
     return first_sentence(text + "\n")
-
-
-def describe_failure(run: Run, llm: Llm, error: ModelError) -> str:
-    """Return the notice that the LLM is unavailable, with the cause."""
-    return say(run.asked.language, "away", place=llm.place, cause=error.cause)

@@ -107,7 +107,10 @@ class ScopeOut(BaseModel):
 
 
 class AnswerOut(BaseModel):
-    """An answer; `timings` are seconds by stage, `dropped` counts invalid citations, `scope` says what was searched."""
+    """An answer; `timings` are seconds by stage, `dropped` counts invalid citations, and sentences that no lines bear.
+
+    `explanation` is the end of `answer`, if an LLM wrote about what stands before it. `scope` says what was searched.
+    """
 
     id: str
     question: str
@@ -121,6 +124,7 @@ class AnswerOut(BaseModel):
     notices: list[str]
     tokens: dict[str, int]
     scope: ScopeOut
+    explanation: str
 
 
 class RepositoryOut(BaseModel):
