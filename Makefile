@@ -21,7 +21,7 @@ export Q ?= Where is a request body validated, and what happens when it is wrong
 SOURCES = $(if $(REPO),--in "$$REPO",--in $(EXAMPLES)/fastapi --in $(EXAMPLES)/langchain-core)
 
 .PHONY: help ask serve setup setup-dev setup-ml setup-platform setup-proof setup-vllm hooks lint test coverage browser \
-	test-hostile test-ml test-proof test-infra test-images test-cluster mutations learn data images gpu-node docs lock clean
+	test-hostile test-ml test-proof test-infra test-images test-cluster mutations learn data images gpu-node docs picture lock clean
 
 help: ## list all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -144,6 +144,9 @@ docs: setup-platform ## generate docs/reference.md and the drawings in docs/imag
 	$(BIN)/python -m docs.generate
 	$(BIN)/python -m docs.architecture
 	$(BIN)/python -m docs.diagram
+
+picture: setup-dev browser $(EXAMPLES)/.done ## take the README's picture of the web page
+	$(BIN)/python -m docs.page
 
 COMPILE := uv pip compile --quiet --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links
 LOCK := $(COMPILE) --universal --python-version 3.11

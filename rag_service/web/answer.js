@@ -2,8 +2,9 @@
 
 import { ask, away, sendFeedback } from "./api.js";
 import { $, announce, copyButton, el, icon, setText, withCode } from "./dom.js";
-import { count, language, t } from "./i18n.js";
+import { ago, count, language, t } from "./i18n.js";
 import { Growing } from "./markdown.js";
+import { shortRevision } from "./repos.js";
 import { fileUrl, markSource, place, showSources } from "./sources.js";
 import { nodes } from "./visible.js";
 
@@ -55,12 +56,21 @@ export function restore(state) {
 
 /** Creates the element of an earlier question and its answer. */
 export function earlier(state) {
-  const body = el("div", { class: "prose" });
-  new Growing(body, (n) => cite(state, n, false)).finish(state.answer.answer, state.answer.blocks);
+  const parts = { explanation: el("div", { class: "prose explanation" }), answer: el("div", { class: "prose" }) };
+  write(Object.fromEntries(Object.entries(parts).map(([part, node]) => [part, growing(node, state, false)])), state.answer);
   return el("li", { class: "turn" },
     el("h2", {}, state.question),
     el("p", { class: "asked soft", hidden: !isFollowUp(state) }, understood(state)),
-    body);
+    parts.explanation,
+    parts.answer);
+}
+
+const growing = (node, state, marks = true) => new Growing(node, (n, lines) => cite(state, n, { lines, marks }));
+
+/** Writes a whole answer into its parts. */
+function write(body, { answer, blocks, explanation = "" }) {
+  body.answer.finish(answer.slice(0, answer.length - explanation.length), blocks);
+  body.explanation.finish(explanation, []);
 }
 
 const isFollowUp = ({ question, answer }) => answer.question !== question.split(/\s+/).join(" ").trim();
@@ -69,13 +79,13 @@ const understood = ({ answer }) => withCode(`${t("understood")} ${answer.questio
 function begin(state) {
   setText("question-title", state.question);
   $("answer-asked").hidden = true;
-  $("notices").replaceChildren();
-  $("answer-actions").replaceChildren();
+  $("nothing")?.remove();
+  for (const id of ["notices", "answer-actions", "answer-scope"]) $(id).replaceChildren();
   for (const part of Object.values(PARTS)) $(part).replaceChildren();
   $("answer").setAttribute("aria-busy", "true");
   status(t("searching"), true);
   showSources([]);
-  return Object.fromEntries(Object.entries(PARTS).map(([part, id]) => [part, new Growing($(id), (n) => cite(state, n))]));
+  return Object.fromEntries(Object.entries(PARTS).map(([part, id]) => [part, growing($(id), state)]));
 }
 
 function take(state, body, name, data) {
@@ -95,22 +105,26 @@ function take(state, body, name, data) {
 function finish(state, body) {
   const { answer } = state;
   $("answer").setAttribute("aria-busy", "false");
-  const { explanation = "" } = answer;
-  body.answer.finish(answer.answer.slice(0, answer.answer.length - explanation.length), answer.blocks);
-  body.explanation.finish(explanation, []);
+  write(body, answer);
   $("notices").replaceChildren();
   answer.notices.forEach(notice);
   $("answer-asked").replaceChildren(el("span", {}, understood(state)));
   $("answer-asked").hidden = !isFollowUp(state);
   showSources(withCited(state), answer.citations);
   status(summary(answer));
+  $("answer-scope").replaceChildren(...edge(answer.scope).map((line) => el("li", {}, line)));
   $("answer-actions").replaceChildren(
     copyButton(answer.answer, t("copyAnswer"), t("copied")),
     verdict(answer.id, "up"),
     verdict(answer.id, "down"),
     el("div", { id: "verdict" }),
   );
-  if (!answer.found) $("notices").append(el("p", { class: "nothing" }, icon("empty"), t("nothingHint")));
+  if (!answer.found) $("answer-text").after(nothing(state));
+}
+
+function nothing({ filter }) {
+  const isFiltered = Object.keys(filter).length > 0;
+  return el("p", { id: "nothing", class: "nothing" }, icon("empty"), t(isFiltered ? "nothingHintFilter" : "nothingHint"));
 }
 
 /** An answer may cite code found while it was written: its quotation serves as the source. */
@@ -121,24 +135,41 @@ function withCited({ sources, answer }) {
   return [...sources, ...added.map((citation) => ({ ...citation, symbol: "", kind: "", language: "", lines: plain(citation.quote) }))];
 }
 
-function summary({ citations, timings, model, dropped, found, scope }) {
+function summary({ citations, timings, model, dropped, found }) {
   const seconds = Object.values(timings).reduce((sum, value) => sum + value, 0);
   const digits = seconds < 10 ? 1 : 0;
   const time = new Intl.NumberFormat(language, { style: "unit", unit: "second", maximumFractionDigits: digits });
   return [
-    !found ? t("nothing") : model === "evidence" ? t("byEvidence") : model,
+    found ? author(model) : t("nothing"),
     found && count("citations", citations.length),
-    dropped && `${dropped} ${t("dropped")}`,
+    dropped && count("dropped", dropped),
     time.format(Math.max(seconds, 0.1)),
-    ...edge(scope),
   ].filter(Boolean).join(" · ");
 }
 
-/** Returns what a reader has to know about the limits of what was searched. */
-function edge({ searched, others, left_out: leftOut }) {
-  const behind = searched.filter((each) => each.behind).map((each) => `${each.repo}: ${t("behind")} ${count("commits", each.behind)}`);
-  const absent = leftOut.map(({ path, reason }) => `${path} (${reason})`).join(", ");
-  return [...behind, others.length && `${t("notSearched")}: ${others.join(", ")}`, absent && `${t("notIndexed")}: ${absent}`];
+/** Returns who wrote an answer: "evidence", a model, or "evidence + a model". */
+function author(model) {
+  const [written, added] = model.split(" + ");
+  if (written !== "evidence") return model;
+  return added ? `${t("byEvidence")}, ${t("withWordsOf")} ${added}` : t("byEvidence");
+}
+
+/** Returns what a reader has to know about the limits of what was searched, a line each. */
+function edge({ repositories, searched, others, left_out: leftOut }) {
+  const more = repositories - searched.length;
+  return [
+    ...searched.map(standing),
+    more > 0 && searched.length && count("moreRepositories", more),
+    others.length && `${t("notSearched")}: ${others.join(", ")}`,
+    ...leftOut.map(({ repo, path, reason }) => `${t("notIndexed")}: ${path} (${repo}: ${reason})`),
+  ].filter(Boolean);
+}
+
+function standing({ repo, revision, indexed_at: indexed, behind }) {
+  const when = indexed && `${t("indexed")} ${ago(indexed)}`;
+  const name = [repo, shortRevision(revision)].filter(Boolean).join(" ");
+  return [name, when, behind && el("span", { class: "warning" }, `${t("behind")} ${count("commits", behind)}`)]
+    .filter(Boolean).flatMap((part, index) => (index ? [" · ", part] : [part]));
 }
 
 function status(text, isBusy = false) {
@@ -149,17 +180,21 @@ function notice(text) {
   $("notices").append(el("p", { class: "notice", role: "status" }, icon("notice"), text));
 }
 
-/** Creates the link of a citation; that of the last answer marks its source. */
-function cite(state, n, marks = true) {
-  const found = (state.answer?.citations ?? state.sources).find((source) => source.n === n);
-  if (!found) return null;
-  const label = `[${n}] ${place(found)}`;
-  const link = el("a", { class: "cite", href: fileUrl(found), "data-file": true, title: place(found), "aria-label": label }, String(n));
+/** Creates the link of a citation, or of some of its lines; that of the last answer marks its source. */
+function cite(state, n, { lines, marks }) {
+  const source = (state.answer?.citations ?? state.sources).find((source) => source.n === n);
+  if (!source || (lines && !holds(source, lines))) return null;
+  const found = lines ? { ...source, line_start: lines.first, line_end: lines.last } : source;
+  const text = lines?.text ?? `[${n}]`;
+  const names = { title: place(found), "aria-label": `${text} ${place(found)}` };
+  const link = el("a", { class: "cite", href: fileUrl(found), "data-file": true, "data-n": n, ...names }, lines ? text : String(n));
   if (!marks) return link;
   for (const type of ["mouseenter", "focus"]) link.addEventListener(type, () => markSource(n, true));
   for (const type of ["mouseleave", "blur"]) link.addEventListener(type, () => markSource(n, false));
   return link;
 }
+
+const holds = ({ line_start, line_end }, { first, last }) => line_start <= first && first <= last && last <= line_end;
 
 function verdict(id, value) {
   const label = { title: t(value), "aria-label": t(value) };

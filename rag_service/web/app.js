@@ -148,13 +148,24 @@ function showError(error, again) {
   if (error.status === 401) return askKey(again, error.cause.includes("wrong"));
   if (!(error instanceof ServiceError)) throw error;
   view("error");
+  const isRefused = error.status === 400; // the same question would be refused again
   $("stage").replaceChildren(
     el("section", { class: "notice-card error", role: "alert" },
-      el("h2", {}, t("error")),
+      el("h2", {}, t(isRefused ? "refused" : "error")),
       el("p", {}, `${error.cause}: `, withCode(error.cure)),
-      el("button", { type: "button", class: "small", onclick: again }, t("retry"))),
+      isRefused ? isFiltered() && button("clearAndAsk", askUnfiltered) : button("retry", again)),
   );
   return undefined;
+}
+
+const button = (label, onclick) => el("button", { type: "button", class: "small", onclick }, t(label));
+
+const isFiltered = () => Object.keys(currentFilter()).length > 0;
+
+function askUnfiltered() {
+  setFilter({});
+  showFilter();
+  submit();
 }
 
 function askKey(again, wasWrong) {

@@ -2,6 +2,7 @@
 
 import { spans } from "./code.js";
 import { el } from "./dom.js";
+import { count } from "./i18n.js";
 
 // Each of these runs in linear time: the span of a mark is bounded, and whole lines are matched with [^], which leaves
 // only one way to match them.
@@ -13,11 +14,14 @@ const QUOTE = /^>\s?/;
 const RULE = /^\s*([-*_])(\s*\1){2,}\s*$/;
 const LONGEST = 20_000; // characters of a paragraph; a longer one is not prose and is shown unchanged
 const DEEPEST = 10; // nesting levels of a list
+const PLACE = /^`[^`\s]{1,1000}:\d{1,7}(-\d{1,7})?`/; // what the items of "See also" begin with
+const PLACES = 3; // of such a list that are shown at once
 // The animation frame that shows the text received so far, by element.
 const frames = new WeakMap();
 const INLINE = new RegExp(
   [
     "(?<!`)(?<ticks>`{1,8})(?!`)(?<code>.{1,1000}?)(?<!`)\\k<ticks>(?!`)",
+    "\\((?<lines>[a-zа-я]{1,12} (?<first>\\d{1,7})(?:–(?<last>\\d{1,7}))?)\\) \\[(?<of>\\d{1,3})\\]",
     "\\[(?<n>\\d{1,3})\\]",
     "\\*\\*(?<bold>(?=\\S)[^\\n]{1,500}?)(?<=\\S)\\*\\*",
     "(?<![\\w*])\\*(?<italic>(?=[^\\s*])[^\\n*]{1,500}?)(?<=\\S)\\*(?![\\w*])",
@@ -71,7 +75,10 @@ function endOfFence(lines, at) {
   return lines.length;
 }
 
-/** Creates the element of a block. `cite(n)` returns the link for [n], or null; `coloured` has a code block's spans. */
+/**
+ * Creates the element of a block. `cite(n)` returns the link for [n], or null; `cite(n, {text, first, last})` that for some of
+ * its lines, "(lines 3–5) [1]". `coloured` has a code block's spans.
+ */
 export function element({ kind, source }, cite, coloured) {
   switch (kind) {
     case "code":
@@ -117,11 +124,20 @@ function list(lines, cite, level = 1) {
     else items.at(-1).inner.push(line);
   }
   const ordered = /^\s*\d/.test(lines[0]);
-  return el(ordered ? "ol" : "ul", {}, items.map(({ text, inner }) => {
+  const elements = items.map(({ text, inner }) => {
     const nested = level < DEEPEST ? inner.findIndex((line) => ITEM.test(line)) : -1;
     const more = (nested < 0 ? inner : inner.slice(0, nested)).map((line) => ` ${line.trim()}`).join("");
     return el("li", {}, inline(text + more, cite), nested >= 0 && list(inner.slice(nested), cite, level + 1));
-  }));
+  });
+  const isLong = items.length > PLACES + 1 && items.every(({ text }) => PLACE.test(text));
+  return isLong ? folded(elements) : el(ordered ? "ol" : "ul", {}, elements);
+}
+
+/** Returns a list of places whose first few are shown, and the others on demand. */
+function folded(items) {
+  const others = items.slice(PLACES);
+  const details = el("details", {}, el("summary", {}, count("morePlaces", others.length)), el("ul", {}, others));
+  return el("div", {}, el("ul", {}, items.slice(0, PLACES)), details);
 }
 
 /** Returns the nodes of inline Markdown. */
@@ -139,9 +155,10 @@ export function inline(text, cite) {
 }
 
 function span(match, cite) {
-  const { code, n, bold, italic, label, escaped } = match.groups;
+  const { code, n, bold, italic, label, escaped, lines, first, last = first, of } = match.groups;
   if (code !== undefined) return el("code", {}, code.replace(/^ (?=.*\S)(.*) $/, "$1"));
   if (n !== undefined) return cite(Number(n)) ?? match[0];
+  if (of !== undefined) return cite(Number(of), { text: lines, first: Number(first), last: Number(last) }) ?? match[0];
   if (bold !== undefined) return el("strong", {}, inline(bold, cite));
   if (italic !== undefined) return el("em", {}, inline(italic, cite));
   return label ?? escaped; // only citations become links
@@ -178,6 +195,16 @@ export class Growing {
       else this.root.append(node);
       this.shown[index] = block.source;
     });
+    soften(this.root);
+  }
+}
+
+/** Marks the citations that only repeat the one before. */
+function soften(root) {
+  let before = "";
+  for (const link of root.querySelectorAll(".cite")) {
+    link.classList.toggle("again", link.dataset.n === before);
+    before = link.dataset.n;
   }
 }
 

@@ -8,11 +8,11 @@ const GB = 1e9;
 /** Shows which model answers, with its size, licence and speed. */
 export function showModel(models) {
   const used = models.find((model) => model.in_use);
-  const title = used ? used.title : t("byEvidence");
+  const title = used ? used.title : t("modelNone");
   $("model").replaceChildren(
     el("span", { class: "name", title: used?.name ?? "" }, title),
     el("span", { class: "facts" },
-      used && el("span", {}, t(used.writes ? "modelWrites" : "modelAdds")),
+      el("span", {}, used ? t(used.writes ? "modelWrites" : "modelAdds") : t("byEvidence")),
       used && el("span", {}, facts(used).join(" · ")),
       used && !used.fits && el("span", { class: "warning" }, t("modelTooLarge")),
       el("span", {}, `${t("modelChange")} `, el("code", {}, "codeintel model use NAME"))),

@@ -20,8 +20,8 @@ export function showRepos(repos, changed) {
   $("fresh").replaceChildren(el("span", {}, oldest ? `${repoNames} · ${t("indexed")} ${ago(oldest)}` : repoNames));
 }
 
-/** Returns a commit's short form; a folder that is not a repository has none. */
-export const shortRevision = (revision) => (/^[0-9a-f]{7,}$/.test(revision) ? revision.slice(0, 7) : "");
+/** Returns a commit's short form or a package's version; a folder that is neither has none. */
+export const shortRevision = (revision) => (revision === "tree" ? "" : revision.replace(/^([0-9a-f]{7})[0-9a-f]{33}/, "$1"));
 
 function box(kind, name, changed) {
   const input = el("input", { type: "checkbox", value: name });

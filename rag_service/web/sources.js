@@ -2,9 +2,11 @@
 
 import { block } from "./code.js";
 import { $, copyButton, el } from "./dom.js";
-import { t } from "./i18n.js";
+import { count, t } from "./i18n.js";
 
 const SNIPPET = 9;
+const FEW = 4; // shown at once where the sources stand below the answer
+const BESIDE = matchMedia("(min-width: 1241px)");
 
 /** Returns a shareable address of lines of a file on this page. */
 export function fileUrl({ repo, file_path, line_start, line_end }) {
@@ -19,11 +21,13 @@ export function showSources(sources, citations = null) {
   const cited = new Map((citations ?? []).map((citation) => [citation.n, citation]));
   const first = citations ? sources.filter(({ n }) => cited.has(n)) : sources;
   const others = citations ? sources.filter(({ n }) => !cited.has(n)) : [];
+  const few = BESIDE.matches || first.length <= FEW + 1 ? first.length : FEW;
   const list = (some) => el("ol", { class: "cards" }, some.map((source) => el("li", {}, card(source, cited.get(source.n)))));
-  const summary = el("summary", {}, `${t("alsoFound")} `, el("span", { class: "count" }, String(others.length)));
+  const fold = (label, some, open = false) => el("details", { open }, el("summary", {}, label), list(some));
   $("source-list").replaceChildren(
-    first.length ? list(first) : "",
-    others.length ? el("details", { open: !first.length }, summary, list(others)) : "",
+    first.length ? list(first.slice(0, few)) : "",
+    few < first.length ? fold(count("morePlaces", first.length - few), first.slice(few)) : "",
+    others.length ? fold(`${t("alsoFound")} · ${others.length}`, others, !first.length) : "",
   );
   $("source-count").textContent = String(first.length || sources.length);
   $("sources").hidden = !sources.length;
@@ -78,7 +82,12 @@ export function stepSource(step) {
   links[at < 0 ? (step > 0 ? 0 : links.length - 1) : Math.min(links.length - 1, Math.max(0, at + step))]?.focus();
 }
 
-/** Highlights the card of a source while its citation is hovered or focused. */
+/** Highlights the card of a source while its citation is hovered or focused; beside the answer it comes into view. */
 export function markSource(n, marked) {
-  $(`source-${n}`)?.classList.toggle("marked", marked);
+  const card = $(`source-${n}`);
+  card?.classList.toggle("marked", marked);
+  const column = $("sources");
+  if (!card || !marked || column.scrollHeight <= column.clientHeight) return;
+  const [at, room] = [card.getBoundingClientRect(), column.getBoundingClientRect()];
+  if (at.top < room.top || at.bottom > room.bottom) column.scrollTop += at.top - room.top - 8;
 }

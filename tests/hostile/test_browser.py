@@ -100,8 +100,11 @@ def answer(text: str, part: int = 4_000) -> str:
         "model": ATTACK,
     }
     whole |= {"timings": {"all": 1}, "dropped": 1, "found": True}
-    whole |= {"scope": {"searched": [], "others": [], "left_out": []}}
-    parts = [{"text": text[at : at + part]} for at in range(0, len(text), part)]
+    searched = {"repo": ATTACK, "revision": ATTACK, "indexed_at": "2026-01-01T00:00:00+00:00", "behind": 1}
+    left_out = {"repo": ATTACK, "path": ATTACK, "reason": ATTACK}
+    scope = {"repositories": 1, "searched": [searched], "others": [ATTACK], "left_out": [left_out]}
+    whole |= {"question": ATTACK, "explanation": "", "scope": scope}
+    parts = [{"part": "answer", "text": text[at : at + part]} for at in range(0, len(text), part)]
     events = [("evidence", {"sources": [source]}), *(("text", data) for data in parts), ("answer", whole)]
     return "".join(f"event: {name}\ndata: {json.dumps(data)}\n\n" for name, data in events)
 
@@ -122,7 +125,7 @@ def test_a_hostile_answer_is_shown_as_text(open_page: OpenPage) -> None:  # noqa
     assert page.locator("#answer-text a:not(.cite)").count() == 0
     for place in ("#answer-text h3", "#answer-text li li", "#answer-text blockquote", "#answer-text pre", "#notices"):
         expect(page.locator(place).first).to_contain_text(SHOWN)
-    for place in ("#answer-status", "#source-list .place", "#source-list .about", "#source-list pre"):
+    for place in ("#answer-status", "#answer-scope", "#source-list .place", "#source-list .about", "#source-list pre"):
         expect(page.locator(place).first).to_contain_text("<U+202E>txt.exe")
 
 

@@ -57,6 +57,20 @@ def says_once(gate: threading.Event, *parts: str) -> Behaviour:
     return answer
 
 
+def pauses(gate: threading.Event, before: str, after: str) -> Behaviour:
+    """Answer with a text, and with more of it once the gate is open."""
+
+    def answer(handler: Handler) -> None:
+        _begin_stream(handler)
+        _send(handler, before)
+        assert gate.wait(60)
+        _send(handler, after)
+        _event(handler, _chunk("", "stop"))
+        _event(handler, "[DONE]")
+
+    return answer
+
+
 def hangs(*parts: str, seconds: float = 30) -> Behaviour:
     """Send these parts, if any, then hang."""
 

@@ -73,7 +73,7 @@ def test_chats_are_searched(open_page: OpenPage, service: str) -> None:
         ask(page, question)
     expect(page.locator("#chat-list a")).to_have_text(["Where is ShoppingCart?", FIRST])
     expect(page.locator("#chat-list a[aria-current]")).to_have_text("Where is ShoppingCart?")
-    page.get_by_label("Search the chats").fill("SEND_Request does")
+    page.get_by_label("Search the chats").fill("What SEND_Request does")
     expect(page.locator("#chat-list a")).to_have_text([FIRST])
     page.locator("#chat-list a").click()
     expect(page.locator("#question-title")).to_have_text(FIRST)
