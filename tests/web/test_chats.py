@@ -73,10 +73,10 @@ def test_chats_are_searched(open_page: OpenPage, service: str) -> None:
         ask(page, question)
     expect(page.locator("#chat-list a")).to_have_text(["Where is ShoppingCart?", FIRST])
     expect(page.locator("#chat-list a[aria-current]")).to_have_text("Where is ShoppingCart?")
-    page.get_by_label("Search the chats").fill("What SEND_Request does")
-    expect(page.locator("#chat-list a")).to_have_text([FIRST])
+    page.get_by_label("Search the chats").fill("SHOPPINGcart where")
+    expect(page.locator("#chat-list a")).to_have_text(["Where is ShoppingCart?"])
     page.locator("#chat-list a").click()
-    expect(page.locator("#question-title")).to_have_text(FIRST)
+    expect(page.locator("#question-title")).to_have_text("Where is ShoppingCart?")
     page.get_by_label("Search the chats").fill("no such words")
     expect(page.locator("#chat-note")).to_have_text("No chat contains these words.")
 

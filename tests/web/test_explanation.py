@@ -97,7 +97,8 @@ def test_the_footer_says_what_was_searched(open_page: OpenPage, tmp_path: Path) 
         page.locator("#filter-note button").click()
         page.get_by_role("link", name="New question").click()
         ask(page, "what does retry_charge do?")
-        expect(page.locator("#answer-scope")).to_contain_text("1 more repository searched")
+        expect(page.locator("#answer-scope")).to_contain_text("other")
+        expect(page.locator("#answer-scope")).not_to_contain_text("not searched")
 
 
 def test_a_filter_that_matches_nothing_is_cleared_by_a_click(open_page: OpenPage, watch: Watch) -> None:
