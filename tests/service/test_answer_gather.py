@@ -73,7 +73,10 @@ FILES = {
     ''',
     "mail/route.py": '''
         def shortest_route(address):
-            """Finds the doors on the way to an address."""
+            """Finds the doors on the way to an address.
+
+            >>> VanCarrier().deliver(letter)
+            """
             return sorted(address.doors, key=lambda door: door.distance)
     ''',
     "mail/limits.py": f'class Limits:\n            """All limits of the post office."""\n\n{LONGEST}',
@@ -198,6 +201,10 @@ def test_what_belongs_to_the_subject_says_why(assistant: Assistant) -> None:
     assert "`shortest_route`, which it calls — Finds the doors on the way to an address" in answer
     assert "`DeliveryError`, which it raises or handles — The letter came back" in answer
     assert "`Carrier.deliver`, which it overrides" in answer or "`Carrier`, a base of its class" in answer
+
+
+def test_an_example_in_a_docstring_calls_nothing(assistant: Assistant) -> None:
+    assert "which it calls" not in assistant.answer("How does `shortest_route` work?").answer
 
 
 def test_names_are_read_from_spans_identifiers_and_proper_nouns() -> None:
