@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ml.index.chunk import Chunk, last_name, numbered_lines
+from ml.index.languages.definitions import SIGNATURE_CHARACTERS
 from ml.index.outline import Outline, outline
 from ml.index.sources.git.history import Change, last_change
 from rag_service.answer.code.callers import Callers, callers_of
@@ -26,7 +27,7 @@ from rag_service.answer.composed.prose import (
 )
 from rag_service.answer.gather.gather import Gathered, Verdict
 from rag_service.answer.gather.names import Missing
-from rag_service.answer.gather.subject import choose_subject
+from rag_service.answer.gather.subject import Handler, Story, Storyteller
 from rag_service.answer.gather.widen import Widening
 from rag_service.answer.generated.support import Cited
 from rag_service.answer.question import Asked, Intent
@@ -36,18 +37,20 @@ from rag_service.retrieve.question import Question
 
 CALLERS = 3
 ALL_CALLERS = 8
-RELATED = 5
-FURTHER = 8
+FURTHER = 5
+BELONGS = 0.15  # worth of what belongs to the subject, as a share of the question that its lines would have to match
+FIRST, NEXT = 90, 60  # words about the subjects of a story
 DOCSTRING_SENTENCES = 2
 SECTION_SENTENCES = 4
 TELLING = 0.4  # share of the question's weight that a line must match to be shown beside a further location
+DESCRIBED = 0.25  # and that a docstring's sentence must match
 LONGEST_SIGNATURE = 140
 LONGEST_ASIDE = 100
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A symbol, and the stored chunk with its signature; of a very long one, `chunk` is only a part."""
+    """A symbol; of a very long one, `chunk` is only a part, and `head` the stored chunk with its signature."""
 
     chunk: Chunk
     head: Chunk
@@ -107,9 +110,13 @@ class Composer:
         self.matcher = LineMatcher(understood.stems, asked.text.lower().split(), chunks)
 
     @cached_property
+    def _story(self) -> Story:
+        return Storyteller(self._asked, self._evidence.main, self._retriever, self._evidence.lines).story()
+
+    @property
     def subject(self) -> Chunk:
-        """The whole symbol that the answer is about: see `rag_service.answer.gather.subject`."""
-        return choose_subject(self._asked.text, self._evidence.main)
+        """The whole symbol that the answer is about, or begins with: see `rag_service.answer.gather.subject`."""
+        return self._story.subjects[0]
 
     @cached_property
     def _callers_found(self) -> Callers:
@@ -138,9 +145,26 @@ class Composer:
             return "\n\n".join(filter(None, [*parts, self._further()])) + "\n"
         if Intent.CALLERS in self._asked.intent:
             parts += [self._callers(), self._walk(subject), self._lines(subject)]
+        elif len(self._story.subjects) > 1 or self._story.handler:
+            parts += [self._walk(subject, FIRST), *self._next()]
         else:
-            parts += [self._walk(subject), self._lines(subject), self._callers()]
+            walk = self._walk(subject)
+            parts += [*self._reasons(subject), walk, self._lines(subject, bool(walk)), self._callers()]
         return "\n\n".join(filter(None, [*parts, self._further()])) + "\n"
+
+    def _next(self) -> Iterator[str]:
+        """Yield what the further subjects of a story do, each below the line that connects it with those before."""
+        told = [self.subject]
+        for chunk in self._story.subjects[1:]:
+            piece = self._piece(chunk)
+            connected = (self._walkthrough.connection(before, chunk) for before in told)
+            yield next(filter(None, connected), "") or self._what(piece)
+            yield self._documentation(piece, limit=1)
+            yield self._walkthrough.brief(chunk, NEXT)
+            told.append(chunk)
+        if self._story.handler:
+            yield self._handled(self._story.handler)
+            yield self._walkthrough.brief(self._story.handler.chunk, NEXT)
 
     def _lacks(self) -> Iterator[str]:
         """Yield what the question takes for granted and the code does not have, and that what follows is only near it."""
@@ -162,7 +186,8 @@ class Composer:
         if not chunk.symbol:
             return Piece(chunk, chunk)
         stored = self._evidence.lines(chunk.repo, chunk.file_path)
-        return Piece(chunk, head_of(chunk, stored), is_whole(chunk, stored))
+        whole = is_whole(chunk, stored)
+        return Piece(chunk, chunk if whole else head_of(chunk, stored), whole)
 
     def _header_mark(self, piece: Piece) -> str:
         return self._evidence.cite(piece.head, piece.head.line_start, piece.header_end)
@@ -176,28 +201,35 @@ class Composer:
             place=place(chunk),
             mark=self._evidence.cite(chunk, chunk.line_start, chunk.line_end),
         )
-        if not piece.about.signature or chunk.kind == "section":
+        if not piece.about.signature or chunk.kind == "section" or len(piece.about.signature) >= SIGNATURE_CHARACTERS:
             return said
         shown = inline_code(shorten(signature(piece.about.signature), LONGEST_SIGNATURE))
         return f"{said} {self._say('signature', code=shown, mark=self._header_mark(piece))}"
 
-    def _documentation(self, piece: Piece) -> str:
-        limit = SECTION_SENTENCES if piece.chunk.kind == "section" else DOCSTRING_SENTENCES
+    def _documentation(self, piece: Piece, limit: int = DOCSTRING_SENTENCES) -> str:
+        limit = SECTION_SENTENCES if piece.chunk.kind == "section" else limit
         found = best_sentences(piece.documentation, self.matcher.score, limit)
         return " ".join(f"{sentence} {self._header_mark(piece)}." for sentence in found)
 
-    def _lines(self, piece: Piece) -> str:
-        shown = excerpt(piece.chunk, piece.body_start, self.matcher) if piece.chunk.kind != "section" else None
-        if not shown:
-            return ""
-        reasons = list(self._reasons(piece, shown)) if Intent.WHY in self._asked.intent else []
-        mark = self._evidence.cite(piece.chunk, shown.first, shown.last)
-        return "\n\n".join(
-            [*reasons, f"{self._say(shown.phrase if piece.is_whole else 'lines', mark=mark)}\n\n{shown.markdown()}"]
-        )
+    def _excerpt(self, piece: Piece) -> Excerpt | None:
+        if piece.chunk.kind == "section":
+            return None
+        in_strings = self._evidence.lines(piece.chunk.repo, piece.chunk.file_path).in_strings
+        return excerpt(piece.chunk, piece.body_start, self.matcher, in_strings)
 
-    def _reasons(self, piece: Piece, shown: Excerpt) -> Iterator[str]:
-        """Yield the comments near the shown lines; only they and the docstring can answer a "why"."""
+    def _lines(self, piece: Piece, told: bool = False) -> str:
+        """Return the lines that matter as a block; of a class that is `told` in sentences, only if it is short."""
+        shown = self._excerpt(piece)
+        if not shown or (told and piece.chunk.kind == "class" and shown.phrase != "whole"):
+            return ""
+        mark = self._evidence.cite(piece.chunk, shown.first, shown.last)
+        return f"{self._say(shown.phrase if piece.is_whole else 'lines', mark=mark)}\n\n{shown.markdown()}"
+
+    def _reasons(self, piece: Piece) -> Iterator[str]:
+        """Yield what can answer a "why" besides the docstring: comments near the lines that matter, and their commit."""
+        shown = self._excerpt(piece) if Intent.WHY in self._asked.intent else None
+        if not shown:
+            return
         numbers = [number for numbers in shown.ranges for number in numbers]
         comments = comments_near(piece.chunk, numbers)
         for start, end in comments[:2]:
@@ -218,16 +250,22 @@ class Composer:
         wanted = {number: lines[number] for number in numbers if lines[number].strip()}
         return last_change(Path(source), chunk.revision, chunk.file_path, wanted) if source else None
 
-    def _walk(self, piece: Piece) -> str:
-        """Return what the code does, step by step, below the way from one symbol to another if that is asked."""
-        stored = self._evidence.lines(piece.chunk.repo, piece.chunk.file_path).chunks
-        known = [*(source.chunk for source in self._evidence.main), *stored, *self._widening.known]
-        walk = Walkthrough(self._asked, self.matcher, known, self._evidence.cite)
-        return "\n\n".join(filter(None, [walk.relation(), walk.markdown(piece.chunk)]))
+    @cached_property
+    def _walkthrough(self) -> Walkthrough:
+        stored = self._evidence.lines(self.subject.repo, self.subject.file_path).chunks
+        found = [source.chunk for source in self._evidence.main]
+        known = [*found, *self._story.known, *stored, *self._widening.known]
+        return Walkthrough(self._asked, self.matcher, known, self._evidence.cite)
 
-    def _aside(self, piece: Piece) -> str:
-        first = best_sentences(piece.documentation, self.matcher.score, limit=1)
-        return f" — {shorten(first[0], LONGEST_ASIDE)}" if first else ""
+    def _walk(self, piece: Piece, words: int = 0) -> str:
+        """Return what the code does, step by step, below the way from one symbol to another if that is asked."""
+        walk = self._walkthrough
+        return "\n\n".join(filter(None, [walk.relation(), walk.markdown(piece.chunk, words)]))
+
+    def _handled(self, handler: Handler) -> str:
+        chunk, error = handler.chunk, inline_code(last_name(handler.error.symbol))
+        mark = self._evidence.cite(chunk, handler.first, handler.last)
+        return self._say("handles", name=_name(chunk), place=place(chunk), error=error, mark=mark)
 
     def _callers(self) -> str:
         wanted, found = Intent.CALLERS in self._asked.intent, self._callers_found
@@ -242,35 +280,40 @@ class Composer:
         return self._say("named" if found.ambiguous else "callers", places=places)
 
     def _further(self) -> str:
-        """Return two lists: what belongs to the subject, with the reason, and what else matches the question."""
-        related = self._widening.related(self._callers_found)[:RELATED]
-        told = [self.subject, *(each.chunk for each in related)]
-        others = [each.chunk for each in self._evidence.main if not any(contains(one, each.chunk) for one in told)]
-        belonging = [self._other(each.chunk, self._say(each.why)) for each in related]
-        matching = [self._other(chunk, self._beside(chunk)) for chunk in others[:FURTHER]]
-        lists = (("further", belonging), ("matching", matching))
-        return "\n\n".join(
-            "\n".join([self._say(title), *(f"- {item}" for item in items)]) for title, items in lists if items
-        )
+        """Return the best of what belongs to the subject and of what else was found, each with the reason to look there."""
+        handler = [self._story.handler.chunk] if self._story.handler else []
+        told = [*self._story.subjects, *handler]
+        items: list[tuple[float, str]] = []
+        for chunk, why in (*self._belonging(), *((source.chunk, "") for source in self._evidence.main)):
+            if not any(contains(one, chunk) for one in told):
+                told.append(chunk)
+                items += self._other(chunk, why)
+        best = sorted(items, key=lambda item: -item[0])[:FURTHER]
+        return "\n".join([self._say("further"), *(f"- {item}" for _, item in best)]) if best else ""
 
-    def _beside(self, chunk: Chunk) -> str:
-        """Return how a search result lies to the subject, "" if it is in another file."""
-        if contains(chunk, self.subject):
-            return self._say("around")
-        same = (chunk.repo, chunk.file_path) == (self.subject.repo, self.subject.file_path)
-        return self._say("same_file") if same else ""
+    def _belonging(self) -> Iterator[tuple[Chunk, str]]:
+        yield from ((each.chunk, self._say(each.why)) for each in self._widening.related(self._callers_found))
 
-    def _other(self, chunk: Chunk, why: str) -> str:
-        """Describe another piece of evidence in one line, citing the whole of it; quote its best line if that says more."""
+    def _other(self, chunk: Chunk, why: str) -> Iterator[tuple[float, str]]:
+        """Yield another location and its worth, with the reason to look there: how it belongs to the subject, what it says.
+
+        Without a reason there is none: a reader would not know why it is listed.
+        """
         piece = self._piece(chunk)
-        about = self._aside(piece)
-        best = [line for line in self.matcher.best(chunk, piece.body_start, 1) if self._is_telling(chunk, line)]
-        if best and (not about or self._asked.intent & (Intent.WHERE | Intent.WHY)):
-            about = f": {inline_code(shorten(best[0].text.strip(), LONGEST_ASIDE))}"
-        why = f", {why}" if why else ""
-        return (
-            f"{place(chunk)} {_name(chunk)}{why}{about} {self._evidence.cite(chunk, chunk.line_start, chunk.line_end)}"
+        sentence = next(iter(best_sentences(piece.documentation, self.matcher.score, limit=1)), "")
+        line = next(
+            (line for line in self.matcher.best(chunk, piece.body_start, 1) if self._is_telling(chunk, line)), None
         )
+        described = self.matcher.share(self.matcher.score(sentence))
+        about = f" — {shorten(sentence, LONGEST_ASIDE)}" if sentence and (why or described >= DESCRIBED) else ""
+        if line and (not about or self._asked.intent & (Intent.WHERE | Intent.WHY)):
+            about = f": {inline_code(shorten(line.text.strip(), LONGEST_ASIDE))}"
+        if contains(chunk, self.subject):
+            why = self._say("around")
+        if about or why:
+            mark = self._evidence.cite(chunk, chunk.line_start, chunk.line_end)
+            worth = max(described, self.matcher.share(line.score) if line else 0.0) + BELONGS * bool(why)
+            yield worth, f"{place(chunk)} {_name(chunk)}{', ' if why else ''}{why}{about} {mark}"
 
     def _is_telling(self, chunk: Chunk, line: Line) -> bool:
         enough = self.matcher.share(line.score) >= TELLING
