@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from ml.index.chunk import Chunk, last_name, numbered_lines
@@ -27,7 +27,7 @@ from rag_service.answer.composed.prose import (
 )
 from rag_service.answer.gather.gather import Gathered, Verdict
 from rag_service.answer.gather.names import Missing
-from rag_service.answer.gather.subject import Handler, Story, Storyteller
+from rag_service.answer.gather.subject import DOING, Handler, Story, Storyteller
 from rag_service.answer.gather.widen import Widening
 from rag_service.answer.generated.support import Cited
 from rag_service.answer.question import Asked, Intent
@@ -38,12 +38,10 @@ from rag_service.retrieve.question import Question
 CALLERS = 3
 ALL_CALLERS = 8
 FURTHER = 5
-BELONGS = 0.15  # worth of what belongs to the subject, as a share of the question that its lines would have to match
 FIRST, NEXT = 90, 60  # words about the subjects of a story
 DOCSTRING_SENTENCES = 2
 SECTION_SENTENCES = 4
 TELLING = 0.4  # share of the question's weight that a line must match to be shown beside a further location
-DESCRIBED = 0.25  # and that a docstring's sentence must match
 LONGEST_SIGNATURE = 140
 LONGEST_ASIDE = 100
 
@@ -280,44 +278,40 @@ class Composer:
         return self._say("named" if found.ambiguous else "callers", places=places)
 
     def _further(self) -> str:
-        """Return the best of what belongs to the subject and of what else was found, each with the reason to look there."""
+        """Return the best of what else was found, then what belongs to the subject and is not cited yet, each with its reason."""
         handler = [self._story.handler.chunk] if self._story.handler else []
-        told = [*self._story.subjects, *handler]
-        items: list[tuple[float, str]] = []
-        for chunk, why in (*self._belonging(), *((source.chunk, "") for source in self._evidence.main)):
-            if not any(contains(one, chunk) for one in told):
+        told, items = [*self._story.subjects, *handler], dict[str, str]()
+        cited = self._evidence.further
+        found = ((source.chunk, "") for source in self._evidence.main)
+        belonging = ((each.chunk, self._say(each.why)) for each in self._widening.related(self._callers_found))
+        for chunk, why in (*found, *((chunk, why) for chunk, why in belonging if not _is_in(chunk, cited))):
+            if len(items) < FURTHER and not _is_in(chunk, told):
                 told.append(chunk)
-                items += self._other(chunk, why)
-        best = sorted(items, key=lambda item: -item[0])[:FURTHER]
-        return "\n".join([self._say("further"), *(f"- {item}" for _, item in best)]) if best else ""
+                reason = self._reason(chunk, why)
+                mark = self._evidence.cite(chunk, chunk.line_start, chunk.line_end)
+                items.setdefault(reason, f"- {place(chunk)} {_name(chunk)}{reason} {mark}")
+        items.pop("", None)
+        return "\n".join([self._say("further"), *items.values()]) if items else ""
 
-    def _belonging(self) -> Iterator[tuple[Chunk, str]]:
-        yield from ((each.chunk, self._say(each.why)) for each in self._widening.related(self._callers_found))
-
-    def _other(self, chunk: Chunk, why: str) -> Iterator[tuple[float, str]]:
-        """Yield another location and its worth, with the reason to look there: how it belongs to the subject, what it says.
-
-        Without a reason there is none: a reader would not know why it is listed.
-        """
+    def _reason(self, chunk: Chunk, why: str) -> str:
+        """Return why to look at another place: how it belongs to the subject, and what it is, says or does; "" for no reason."""
         piece = self._piece(chunk)
+        why = f", {self._say('around') if contains(chunk, self.subject) else why}".removesuffix(", ")
+        line = next(filter(partial(self._is_telling, chunk), self.matcher.best(chunk, piece.body_start, 1)), None)
         sentence = next(iter(best_sentences(piece.documentation, self.matcher.score, limit=1)), "")
-        line = next(
-            (line for line in self.matcher.best(chunk, piece.body_start, 1) if self._is_telling(chunk, line)), None
-        )
-        described = self.matcher.share(self.matcher.score(sentence))
-        about = f" — {shorten(sentence, LONGEST_ASIDE)}" if sentence and (why or described >= DESCRIBED) else ""
-        if line and (not about or self._asked.intent & (Intent.WHERE | Intent.WHY)):
-            about = f": {inline_code(shorten(line.text.strip(), LONGEST_ASIDE))}"
-        if contains(chunk, self.subject):
-            why = self._say("around")
-        if about or why:
-            mark = self._evidence.cite(chunk, chunk.line_start, chunk.line_end)
-            worth = max(described, self.matcher.share(line.score) if line else 0.0) + BELONGS * bool(why)
-            yield worth, f"{place(chunk)} {_name(chunk)}{', ' if why else ''}{why}{about} {mark}"
+        if line and (not sentence or self._asked.intent & (Intent.WHERE | Intent.WHY)):
+            return f"{why}: {inline_code(shorten(line.text.strip(), LONGEST_ASIDE))}"
+        does = self._walkthrough.summary(chunk)[0] if not sentence and chunk.kind in DOING else ""
+        said = shorten(sentence, LONGEST_ASIDE) if sentence else does
+        return f"{why} — {said}" if said else why
 
     def _is_telling(self, chunk: Chunk, line: Line) -> bool:
         enough = self.matcher.share(line.score) >= TELLING
         return enough and line.number not in self._evidence.lines(chunk.repo, chunk.file_path).in_strings
+
+
+def _is_in(chunk: Chunk, others: Sequence[Chunk]) -> bool:
+    return any(contains(other, chunk) for other in others)
 
 
 def _name(chunk: Chunk) -> str:

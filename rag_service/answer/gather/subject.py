@@ -25,6 +25,7 @@ MOST_SUBJECTS = 3
 LOOKED_AT = 10  # the best pieces of evidence may tell the story
 BETWEEN = 24  # names looked up of what may stand between two of them
 MENTIONS = 30
+CLOSE = 0.8  # share of the best score from which a function is told that is not connected with the first one
 REACHED = 0.5  # how much of the score of what it calls counts for where a story begins
 STORY = linear(
     r"(?i)\bwhat (?:happens|if)\b|\b(?:and|or) (?:what|where|how|why|when)\b|\bflows?\b|\bchain\b|\bpipeline\b|\bpropagat\w+"
@@ -96,18 +97,28 @@ class Storyteller:
         self._lines = lines
 
     def story(self) -> Story:
-        """Return what to tell; one subject if the question asks for no more, or if the evidence is not connected."""
+        """Return what to tell; one subject if the question asks for no more, or if it is about no function."""
         subject = choose_subject(self._asked, self._evidence)
         doing = [one for one in self._evidence[:LOOKED_AT] if one.chunk.kind in DOING and not _is_aside(one.chunk)]
         if not STORY.search(self._asked.text) or not doing or subject.kind not in DOING:
             return Story([subject])
-        calls = _Calls(doing, self._between(subject, doing))
-        begins = calls.start(subject)
-        reached = [one.chunk for one in doing if one.chunk in calls.reached(begins)]
+        code = [one for one in self._evidence[:LOOKED_AT] if one.chunk.kind != "section" and not _is_aside(one.chunk)]
+        calls = _Calls(code, self._between(subject, doing))
+        begins = calls.start(subject, frozenset((self._evidence[0].chunk, subject)))
         known = [*(one.chunk for one in self._evidence), *calls.between]
-        handler = self._handler([begins, *reached], known) if is_about_failure(self._asked.text) else None
-        told = [begins, *(reached[: MOST_SUBJECTS - 1 - bool(handler)])]
-        return Story(told, known, handler)
+        further = [one for one in self._next(calls, begins, doing) if not contains(begins, one)]
+        handler = self._handler([begins, *further], known) if is_about_failure(self._asked.text) else None
+        order = {chunk: at for at, chunk in enumerate([begins, *calls.reached(begins)])}
+        told = [begins, *further[: MOST_SUBJECTS - 1 - bool(handler)]]
+        return Story(sorted(told, key=lambda chunk: order.get(chunk, len(order))), known, handler)
+
+    def _next(self, calls: "_Calls", begins: Chunk, doing: Sequence[Source]) -> list[Chunk]:
+        """Return the evidence that the first subject calls, then what fits the question about as well as the best."""
+        reached = calls.reached(begins)
+        least = CLOSE * self._evidence[0].score
+        called = [one.chunk for one in doing if one.chunk in reached]
+        close = [one.chunk for one in doing if one.score >= least and one.chunk not in (begins, *reached)]
+        return [*called, *close]
 
     def _between(self, subject: Chunk, doing: Sequence[Source]) -> list[Chunk]:
         """Return the whole definitions of what the evidence calls, those of the best evidence first."""
@@ -147,27 +158,27 @@ class Storyteller:
 class _Calls:
     """Who calls whom among the evidence, directly or with one definition between them."""
 
-    doing: Sequence[Source]
+    code: Sequence[Source]
     between: Sequence[Chunk]
     _callees: Callees = field(init=False)
 
     def __post_init__(self) -> None:
-        self._callees = Callees([*(one.chunk for one in self.doing), *self.between])
+        self._callees = Callees([*(one.chunk for one in self.code), *self.between])
 
-    def start(self, subject: Chunk) -> Chunk:
-        """Return where the story begins: the evidence with the best score of its own and of what it reaches."""
-        scores = {one.chunk: one.score for one in self.doing}
+    def start(self, subject: Chunk, anchors: frozenset[Chunk]) -> Chunk:
+        """Return where the story begins: the function that calls an anchor, with the best score of its own and of what it calls."""
+        scores = {one.chunk: one.score for one in self.code}
         worth = {
             chunk: score + REACHED * sum(scores[one] for one in self.reached(chunk)) for chunk, score in scores.items()
         }
-        best = max(worth, key=lambda chunk: worth[chunk])
-        return best if self.reached(best) else subject
+        leading = [chunk for chunk in worth if chunk.kind in DOING and anchors & {chunk, *self.reached(chunk)}]
+        return max(leading, key=lambda chunk: worth[chunk], default=subject)
 
     def reached(self, chunk: Chunk) -> list[Chunk]:
         """Return the evidence that a definition calls, without itself and what lies within it."""
         direct = list(self._called(chunk))
-        further = [other for one in direct if one in self.between for other in self._called(one)]
-        own = {one.chunk for one in self.doing if not contains(chunk, one.chunk)}
+        further = [other for one in direct for other in self._called(one)]
+        own = {one.chunk for one in self.code if not contains(chunk, one.chunk)}
         return [one for one in dict.fromkeys([*direct, *further]) if one in own]
 
     def _called(self, chunk: Chunk) -> Iterator[Chunk]:
