@@ -1,5 +1,6 @@
 """Compose an answer from the evidence alone: what the symbol is, its docstring, its key lines and its callers."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -9,7 +10,7 @@ from ml.index.chunk import Chunk, last_name, numbered_lines
 from ml.index.languages.definitions import SIGNATURE_CHARACTERS
 from ml.index.outline import Outline, outline
 from ml.index.sources.git.history import Change, last_change
-from rag_service.answer.code.callers import Callers, callers_of
+from rag_service.answer.code.callers import Call, Callers, callers_of
 from rag_service.answer.code.evidence import Numbered
 from rag_service.answer.code.excerpt import Excerpt, comments_near, excerpt
 from rag_service.answer.code.lines import Line, LineMatcher, comment_text, is_comment
@@ -38,7 +39,8 @@ from rag_service.retrieve.question import Question
 CALLERS = 3
 ALL_CALLERS = 8
 FURTHER = 5
-FIRST, NEXT = 90, 60  # words about the subjects of a story
+MOST_BELONGING = {"overridden": 1, "base": 2, "called": 3, "raised": 2, "test": 1, "namesake": 1}
+FIRST, NEXT = 110, 60  # words about the subjects of a story
 DOCSTRING_SENTENCES = 2
 SECTION_SENTENCES = 4
 TELLING = 0.4  # share of the question's weight that a line must match to be shown beside a further location
@@ -142,12 +144,13 @@ class Composer:
         if self._gathered and self._gathered.is_about_missing:
             return "\n\n".join(filter(None, [*parts, self._further()])) + "\n"
         if Intent.CALLERS in self._asked.intent:
-            parts += [self._callers(), self._walk(subject), self._lines(subject)]
+            parts += [self._callers(), self._walk(subject), self._lines(subject), self._belonging()]
         elif len(self._story.subjects) > 1 or self._story.handler:
-            parts += [self._walk(subject, FIRST), *self._next()]
+            parts += [self._walk(subject, FIRST), *self._next(), self._callers(), self._belonging()]
         else:
             walk = self._walk(subject)
             parts += [*self._reasons(subject), walk, self._lines(subject, bool(walk)), self._callers()]
+            parts.append(self._belonging())
         return "\n\n".join(filter(None, [*parts, self._further()])) + "\n"
 
     def _next(self) -> Iterator[str]:
@@ -271,32 +274,52 @@ class Composer:
             return self._say("no_callers") if wanted else ""
         if found.ambiguous and not wanted:
             return ""
-        places = ", ".join(
-            f"{place(call.chunk, call.line)} {self._evidence.cite(call.chunk, call.line, call.line)}"
-            for call in found.calls[: ALL_CALLERS if wanted else CALLERS]
-        )
+        places = ", ".join(map(self._caller, found.calls[: ALL_CALLERS if wanted else CALLERS]))
         return self._say("named" if found.ambiguous else "callers", places=places)
 
+    def _caller(self, call: Call) -> str:
+        chunk, where = call.chunk, place(call.chunk, call.line)
+        above = "\n".join(chunk.text.split("\n")[: call.line - chunk.line_start + 1])
+        if chunk.symbol and last_name(chunk.symbol) in above:
+            return f"{_name(chunk)} ({where}) {self._evidence.cite(chunk, chunk.line_start, call.line)}"
+        return f"{where} {self._evidence.cite(chunk, call.line, call.line)}"
+
+    def _belonging(self) -> str:
+        """Return what belongs to the subject and was not cited yet, in a sentence for each way of belonging to it."""
+        related = self._widening.related(self._callers_found)
+        cited = [*self._told, *self._evidence.further]
+        found: defaultdict[str, list[Chunk]] = defaultdict(list)
+        for each in (each for each in related if not _is_in(each.chunk, cited)):
+            if len(found[each.why]) < MOST_BELONGING[each.why]:
+                found[each.why].append(each.chunk)
+                self._told.append(each.chunk)
+        if self.subject.kind == "class" and "base" in found:
+            found = defaultdict(list, {"derives" if why == "base" else why: chunks for why, chunks in found.items()})
+        return " ".join(self._say(why, places=", ".join(map(self._place, chunks))) for why, chunks in found.items())
+
+    def _place(self, chunk: Chunk) -> str:
+        return f"{_name(chunk)} ({place(chunk)}) {self._evidence.cite(chunk, chunk.line_start, chunk.line_end)}"
+
     def _further(self) -> str:
-        """Return the best of what else was found, then what belongs to the subject and is not cited yet, each with its reason."""
-        handler = [self._story.handler.chunk] if self._story.handler else []
-        told, items = [*self._story.subjects, *handler], dict[str, str]()
-        cited = self._evidence.further
-        found = ((source.chunk, "") for source in self._evidence.main)
-        belonging = ((each.chunk, self._say(each.why)) for each in self._widening.related(self._callers_found))
-        for chunk, why in (*found, *((chunk, why) for chunk, why in belonging if not _is_in(chunk, cited))):
-            if len(items) < FURTHER and not _is_in(chunk, told):
-                told.append(chunk)
-                reason = self._reason(chunk, why)
+        """Return the best of what else was found, each with the reason to look there."""
+        items: dict[str, str] = {}
+        for chunk in (source.chunk for source in self._evidence.main):
+            reason = self._reason(chunk) if len(items) < FURTHER and not _is_in(chunk, self._told) else ""
+            if reason:
+                self._told.append(chunk)
                 mark = self._evidence.cite(chunk, chunk.line_start, chunk.line_end)
                 items.setdefault(reason, f"- {place(chunk)} {_name(chunk)}{reason} {mark}")
-        items.pop("", None)
         return "\n".join([self._say("further"), *items.values()]) if items else ""
 
-    def _reason(self, chunk: Chunk, why: str) -> str:
-        """Return why to look at another place: how it belongs to the subject, and what it is, says or does; "" for no reason."""
+    @cached_property
+    def _told(self) -> list[Chunk]:
+        """What the answer has told so far, which is not listed again."""
+        return [*self._story.subjects, *([self._story.handler.chunk] if self._story.handler else [])]
+
+    def _reason(self, chunk: Chunk) -> str:
+        """Return why to look at another place: the line that matches, or what its docstring says or it does; "" for no reason."""
         piece = self._piece(chunk)
-        why = f", {self._say('around') if contains(chunk, self.subject) else why}".removesuffix(", ")
+        why = f", {self._say('around')}" if contains(chunk, self.subject) else ""
         line = next(filter(partial(self._is_telling, chunk), self.matcher.best(chunk, piece.body_start, 1)), None)
         sentence = next(iter(best_sentences(piece.documentation, self.matcher.score, limit=1)), "")
         if line and (not sentence or self._asked.intent & (Intent.WHERE | Intent.WHY)):

@@ -21,6 +21,7 @@ from rag_service.retrieve import Retriever
 
 CODE_BEFORE_DOCS = 0.7  # share of the best score from which code is the subject, even if a text about it scores higher
 DOING = frozenset(("function", "method"))
+ENDS = frozenset(("return", "last", "raise", "yield", "exit"))
 MOST_SUBJECTS = 3
 LOOKED_AT = 10  # the best pieces of evidence may tell the story
 BETWEEN = 24  # names looked up of what may stand between two of them
@@ -118,7 +119,7 @@ class Storyteller:
         least = CLOSE * self._evidence[0].score
         called = [one.chunk for one in doing if one.chunk in reached]
         close = [one.chunk for one in doing if one.score >= least and one.chunk not in (begins, *reached)]
-        return [*called, *close]
+        return [chunk for chunk in (*called, *close) if _decides(chunk)]
 
     def _between(self, subject: Chunk, doing: Sequence[Source]) -> list[Chunk]:
         """Return the whole definitions of what the evidence calls, those of the best evidence first."""
@@ -150,7 +151,8 @@ class Storyteller:
         mentions = self._retriever.mentions(name, where=Where([error.repo]), limit=MENTIONS)
         for part in mentions:
             chunk = whole_symbol(part, self._lines(part.repo, part.file_path))
-            if chunk.kind in DOING and not _is_aside(chunk) and not any(contains(one, chunk) for one in told):
+            is_told = any(contains(one, chunk) for one in told)
+            if chunk.kind in DOING and not is_told and not _is_aside(chunk) and _decides(chunk):
                 yield from _handles(chunk, error, name)
 
 
@@ -210,6 +212,12 @@ def _handles(chunk: Chunk, error: Chunk, name: str) -> Iterator[Handler]:
         for step in root.within()
         if step.role == "catch" and word.search(step.head)
     )
+
+
+def _decides(chunk: Chunk) -> bool:
+    """Return whether a function returns or raises something: one that only takes note does not carry a story on."""
+    root = read_steps(chunk)
+    return root is None or any(step.role in ENDS and step.head for step in root.within())
 
 
 def _is_aside(chunk: Chunk) -> bool:
