@@ -2,32 +2,29 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 
-from ml.index.chunk import Chunk, last_name, numbered_lines
+from ml.index.chunk import Chunk, last_name
 from ml.index.languages.definitions import SIGNATURE_CHARACTERS
-from ml.index.outline import Outline, outline
 from ml.index.sources.git.history import Change, last_change
 from rag_service.answer.code.callers import Call, Callers, callers_of
 from rag_service.answer.code.evidence import Numbered
 from rag_service.answer.code.excerpt import Excerpt, comments_near, excerpt
-from rag_service.answer.code.lines import Line, LineMatcher, comment_text, is_comment
+from rag_service.answer.code.lines import LineMatcher, comment_text
 from rag_service.answer.code.symbols import contains, head_of, is_whole
+from rag_service.answer.composed.absent import lacks_name
 from rag_service.answer.composed.phrases import KINDS, say
+from rag_service.answer.composed.piece import Piece, cited_code, name_of
 from rag_service.answer.composed.prose import (
     best_sentences,
     inline_code,
     place,
     plain,
-    section_text,
     shorten,
     signature,
-    title,
 )
 from rag_service.answer.gather.gather import Gathered, Verdict
-from rag_service.answer.gather.names import Missing
 from rag_service.answer.gather.subject import DOING, Handler, Story, Storyteller
 from rag_service.answer.gather.widen import Widening
 from rag_service.answer.generated.support import Cited
@@ -46,47 +43,6 @@ SECTION_SENTENCES = 4
 TELLING = 0.4  # share of the question's weight that a line must match to be shown beside a further location
 LONGEST_SIGNATURE = 140
 LONGEST_ASIDE = 100
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A symbol; of a very long one, `chunk` is only a part, and `head` the stored chunk with its signature."""
-
-    chunk: Chunk
-    head: Chunk
-    is_whole: bool = True
-
-    @cached_property
-    def about(self) -> Outline:
-        """The signature, the docstring and the start of the body."""
-        return outline(self.head)
-
-    @property
-    def documentation(self) -> str:
-        """Its docstring, or the text of a section."""
-        return section_text(self.chunk.text) if self.chunk.kind == "section" else self.about.docstring
-
-    @cached_property
-    def body_start(self) -> int:
-        """The first line after signature and docstring; comments right above the first statement belong to the body."""
-        lines = numbered_lines([self.head])
-        start = self.about.body_start
-        while start - 1 > self.head.line_start and is_comment(lines.get(start - 1, "")):
-            start -= 1
-        return start
-
-    @property
-    def header_end(self) -> int:
-        """The last line of signature and docstring."""
-        return max(self.head.line_start, min(self.body_start - 1, self.head.line_end))
-
-
-def cited_code(piece: Piece) -> Cited:
-    """Return a piece's code in the form needed to check a small LLM's sentence."""
-    lines = sorted(numbered_lines([piece.chunk]).items())
-    header = "\n".join(text for number, text in lines if number < piece.body_start)
-    body = "\n".join(text for number, text in lines if number >= piece.body_start)
-    return Cited(last_name(piece.chunk.symbol), header, body)
 
 
 class Composer:
@@ -176,7 +132,7 @@ class Composer:
         for premise in self._gathered.premises:
             chunk = premise.chunk
             mark = self._evidence.cite(chunk, chunk.line_start, chunk.line_end)
-            yield self._say("false_premise", name=_name(chunk), other=inline_code(premise.other), mark=mark)
+            yield self._say("false_premise", name=name_of(chunk), other=inline_code(premise.other), mark=mark)
         if self._gathered.is_about_missing:
             yield self._say("near")
 
@@ -197,7 +153,7 @@ class Composer:
         chunk = piece.chunk
         said = self._say(
             ("where" if Intent.WHERE in self._asked.intent else "is") if piece.is_whole else "part",
-            name=_name(chunk),
+            name=name_of(chunk),
             kind=KINDS[self._asked.language][chunk.kind],
             place=place(chunk),
             mark=self._evidence.cite(chunk, chunk.line_start, chunk.line_end),
@@ -266,7 +222,7 @@ class Composer:
     def _handled(self, handler: Handler) -> str:
         chunk, error = handler.chunk, inline_code(last_name(handler.error.symbol))
         mark = self._evidence.cite(chunk, handler.first, handler.last)
-        return self._say("handles", name=_name(chunk), place=place(chunk), error=error, mark=mark)
+        return self._say("handles", name=name_of(chunk), place=place(chunk), error=error, mark=mark)
 
     def _callers(self) -> str:
         wanted, found = Intent.CALLERS in self._asked.intent, self._callers_found
@@ -281,7 +237,7 @@ class Composer:
         chunk, where = call.chunk, place(call.chunk, call.line)
         above = "\n".join(chunk.text.split("\n")[: call.line - chunk.line_start + 1])
         if chunk.symbol and last_name(chunk.symbol) in above:
-            return f"{_name(chunk)} ({where}) {self._evidence.cite(chunk, chunk.line_start, call.line)}"
+            return f"{name_of(chunk)} ({where}) {self._evidence.cite(chunk, chunk.line_start, call.line)}"
         return f"{where} {self._evidence.cite(chunk, call.line, call.line)}"
 
     def _belonging(self) -> str:
@@ -298,7 +254,7 @@ class Composer:
         return " ".join(self._say(why, places=", ".join(map(self._place, chunks))) for why, chunks in found.items())
 
     def _place(self, chunk: Chunk) -> str:
-        return f"{_name(chunk)} ({place(chunk)}) {self._evidence.cite(chunk, chunk.line_start, chunk.line_end)}"
+        return f"{name_of(chunk)} ({place(chunk)}) {self._evidence.cite(chunk, chunk.line_start, chunk.line_end)}"
 
     def _further(self) -> str:
         """Return the best of what else was found, each with the reason to look there."""
@@ -308,7 +264,7 @@ class Composer:
             if reason:
                 self._told.append(chunk)
                 mark = self._evidence.cite(chunk, chunk.line_start, chunk.line_end)
-                items.setdefault(reason, f"- {place(chunk)} {_name(chunk)}{reason} {mark}")
+                items.setdefault(reason, f"- {place(chunk)} {name_of(chunk)}{reason} {mark}")
         return "\n".join([self._say("further"), *items.values()]) if items else ""
 
     @cached_property
@@ -320,46 +276,17 @@ class Composer:
         """Return why to look at another place: the line that matches, or what its docstring says or it does; "" for no reason."""
         piece = self._piece(chunk)
         why = f", {self._say('around')}" if contains(chunk, self.subject) else ""
-        line = next(filter(partial(self._is_telling, chunk), self.matcher.best(chunk, piece.body_start, 1)), None)
+        in_strings = self._evidence.lines(chunk.repo, chunk.file_path).in_strings
+        line = next(iter(self.matcher.best(chunk, piece.body_start, 1, in_strings)), None)
         sentence = next(iter(best_sentences(piece.documentation, self.matcher.score, limit=1)), "")
-        if line and (not sentence or self._asked.intent & (Intent.WHERE | Intent.WHY)):
-            return f"{why}: {inline_code(shorten(line.text.strip(), LONGEST_ASIDE))}"
-        does = self._walkthrough.summary(chunk)[0] if not sentence and chunk.kind in DOING else ""
+        tells = line is not None and self.matcher.share(line.score) >= TELLING
+        prefers_line = not sentence or bool(self._asked.intent & (Intent.WHERE | Intent.WHY))
+        does = self._walkthrough.summary(chunk)[0] if not sentence and not tells and chunk.kind in DOING else ""
         said = shorten(sentence, LONGEST_ASIDE) if sentence else does
+        if line and ((tells and prefers_line) or not said):
+            return f"{why}: {inline_code(shorten(line.text.strip(), LONGEST_ASIDE))}"
         return f"{why} — {said}" if said else why
-
-    def _is_telling(self, chunk: Chunk, line: Line) -> bool:
-        enough = self.matcher.share(line.score) >= TELLING
-        return enough and line.number not in self._evidence.lines(chunk.repo, chunk.file_path).in_strings
 
 
 def _is_in(chunk: Chunk, others: Sequence[Chunk]) -> bool:
     return any(contains(other, chunk) for other in others)
-
-
-def _name(chunk: Chunk) -> str:
-    if chunk.kind == "section" and chunk.symbol:
-        return title(chunk.symbol)
-    return inline_code(chunk.symbol or chunk.file_path.rsplit("/", 1)[-1])
-
-
-def nothing_found(asked: Asked, missing: Sequence[Missing], nearest: Sequence[Chunk]) -> str:
-    """Return the answer for evidence that is too weak: no citations, only the nearest code, labelled as such."""
-    said = [say(asked.language, "nothing", where=_scope(asked)), *(lacks_name(asked, each) for each in missing)]
-    items = [f"- {place(chunk)} {_name(chunk)}" for chunk in nearest]
-    return "\n".join([" ".join(said), *(["", say(asked.language, "nearest"), *items] if items else [])]) + "\n"
-
-
-def lacks_name(asked: Asked, missing: Missing) -> str:
-    """Return that a name is not in the index, or not in the class that the question has it in, and where else it is."""
-    name = inline_code(missing.name.text) if missing.name.is_code else missing.name.text
-    if missing.elsewhere is None:
-        return say(asked.language, "no_name", name=name, where=_scope(asked))
-    other = missing.elsewhere
-    return say(asked.language, "no_member", name=name, other=_name(other), place=place(other))
-
-
-def _scope(asked: Asked) -> str:
-    if asked.where.repos:
-        return ", ".join(inline_code(repo) for repo in asked.where.repos)
-    return say(asked.language, "filtered" if asked.where.paths or asked.where.languages else "anywhere")

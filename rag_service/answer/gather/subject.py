@@ -101,7 +101,8 @@ class Storyteller:
         """Return what to tell; one subject if the question asks for no more, or if it is about no function."""
         subject = choose_subject(self._asked, self._evidence)
         doing = [one for one in self._evidence[:LOOKED_AT] if one.chunk.kind in DOING and not _is_aside(one.chunk)]
-        if not STORY.search(self._asked.text) or not doing or subject.kind not in DOING:
+        asks = self._is_of_parts or Intent.HOW in self._asked.intent
+        if not asks or not doing or subject.kind not in DOING:
             return Story([subject])
         code = [one for one in self._evidence[:LOOKED_AT] if one.chunk.kind != "section" and not _is_aside(one.chunk)]
         calls = _Calls(code, self._between(subject, doing))
@@ -113,12 +114,17 @@ class Storyteller:
         told = [begins, *further[: MOST_SUBJECTS - 1 - bool(handler)]]
         return Story(sorted(told, key=lambda chunk: order.get(chunk, len(order))), known, handler)
 
+    @property
+    def _is_of_parts(self) -> bool:
+        return bool(STORY.search(self._asked.text))
+
     def _next(self, calls: "_Calls", begins: Chunk, doing: Sequence[Source]) -> list[Chunk]:
-        """Return the evidence that the first subject calls, then what fits the question about as well as the best."""
+        """Return the evidence that the first subject calls, then for several parts what fits about as well as the best."""
         reached = calls.reached(begins)
         least = CLOSE * self._evidence[0].score
         called = [one.chunk for one in doing if one.chunk in reached]
-        close = [one.chunk for one in doing if one.score >= least and one.chunk not in (begins, *reached)]
+        close = [one.chunk for one in doing if self._is_of_parts and one.score >= least]
+        close = [chunk for chunk in close if chunk not in (begins, *reached)]
         return [chunk for chunk in (*called, *close) if _decides(chunk)]
 
     def _between(self, subject: Chunk, doing: Sequence[Source]) -> list[Chunk]:
