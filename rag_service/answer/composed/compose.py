@@ -35,7 +35,7 @@ from rag_service.retrieve.question import Question
 
 CALLERS = 3
 ALL_CALLERS = 8
-FURTHER = 5
+FURTHER = 8
 MOST_BELONGING = {"overridden": 1, "base": 2, "called": 3, "raised": 2, "test": 1, "namesake": 1}
 FIRST, NEXT = 110, 60  # words about the subjects of a story
 DOCSTRING_SENTENCES = 2
