@@ -8,6 +8,7 @@ import pytest
 
 from ml.settings import Settings
 from rag_service.answer.assistant import Assistant, open_assistant
+from rag_service.answer.composed.compose import FURTHER
 from tests.support.git import unindented, write_files
 from tests.support.indexing import index_folder
 
@@ -112,7 +113,7 @@ def test_a_function_comes_before_a_class_that_is_only_named_like_the_question(as
 @pytest.mark.parametrize("question", [*QUESTIONS.values(), "how is a parcel tied?", "why is a parcel refused?"])
 def test_whatever_is_listed_besides_has_its_reason(assistant: Assistant, question: str) -> None:
     items = re.findall(r"^- `post/.*", assistant.answer(question).answer, re.MULTILINE)
-    assert len(items) <= 5
+    assert len(items) <= FURTHER
     assert all(re.match(r"- `[^`]+` (`[^`]+`|“[^”]+”)(: `|, \w| — )", item) for item in items), items
 
 
