@@ -230,9 +230,8 @@ def test_ask_says_what_was_searched_and_how_far_behind_it_is(tmp_path: Path) -> 
     commit(shop, {"c.py": "z = 3\n"})
     commit(shop, {"d.py": "z = 4\n"})
 
-    told = run(
-        "ask", "what does retry_charge in retry.min.js do?", "--repo", "shop", "--store", store
-    ).stdout.splitlines()
+    asked = ("ask", "what does retry_charge in retry.min.js do?", "--repo", "shop", "--llm", "none")
+    told = run(*asked, "--store", store).stdout.splitlines()
     assert f"shop {git(shop, 'rev-parse', 'HEAD~2')[:12]}, indexed just now; HEAD is 2 commits ahead" in told
     assert "not searched, because of the filter: other" in told
     assert "not indexed: retry.min.js in shop (minified)" in told
