@@ -68,13 +68,13 @@ $(EXAMPLES)/.done: requirements/examples/fastapi.txt requirements/examples/langc
 	@requirements/install.sh --target $(EXAMPLES)/langchain-core $(VENV) requirements/examples/langchain-core.txt
 	@touch $@
 
-test: setup-dev browser ## run the tests
+test: setup-dev browser $(EXAMPLES)/.done ## run the tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-hostile: setup-dev browser ## run the attack tests that need root or take minutes; `make test` runs the others
 	$(BIN)/python -m pytest tests/hostile/slow --timeout=900 $(PYTEST_ARGS)
 
-coverage: setup-dev browser ## run the tests and report uncovered lines of ml and rag_service
+coverage: setup-dev browser $(EXAMPLES)/.done ## run the tests and report uncovered lines of ml and rag_service
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-report=xml:$(COVERAGE) $(PYTEST_ARGS)
 
 hooks: setup-platform setup-proof ## check every commit before it is created (pre-commit with the fast checks of `make lint`)
@@ -140,8 +140,9 @@ lint: setup-platform setup-proof ## check formatting, spelling, imports between 
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-docs: setup-platform ## generate docs/reference.md and the drawings in docs/images from the code
+docs: setup-platform $(EXAMPLES)/.done ## generate docs/reference.md, the example answers and the drawings in docs/images from the code
 	$(BIN)/python -m docs.generate
+	$(BIN)/python -m docs.examples
 	$(BIN)/python -m docs.architecture
 	$(BIN)/python -m docs.diagram
 

@@ -27,8 +27,9 @@ XML_REFERENCE = re.compile(r"""<(?:see|seealso|paramref|typeparamref)\s+\w+=["']
 ATTRIBUTE = re.compile(r"\s*(?:@(?!\w*doc\b)|#!?\[|\[)")
 STRINGS = frozenset({"string", "string_literal", "concatenated_string"})
 QUOTES = re.compile(r"""^[a-zA-Z]{0,2}("{3}|'{3}|"|')(.*?)\1$""", re.DOTALL)
-# A chunk has 2,000 characters unless it is one long line, which a grammar may take minutes to parse while a user waits.
-MOST_CHARACTERS = 4_000
+# A grammar may take minutes to parse one long line while a user waits; a whole symbol of many lines takes milliseconds.
+MOST_CHARACTERS = 60_000
+LONGEST_LINE = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,9 @@ class Outline:
 @lru_cache(maxsize=2048)
 def outline(chunk: Chunk) -> Outline:
     """Return the outline of the symbol that a chunk begins with; signature and docstring are empty if there is none."""
-    language = LANGUAGES.get(chunk.language) if len(chunk.text) <= MOST_CHARACTERS else None
     lines = chunk.text.split("\n")
+    readable = len(chunk.text) <= MOST_CHARACTERS and max(map(len, lines)) <= LONGEST_LINE
+    language = LANGUAGES.get(chunk.language) if readable else None
     found = definition_of(language, chunk.text) if language else None
     if found is None:
         return Outline(body_start=chunk.line_start)

@@ -14,7 +14,8 @@ from ml.index.store.base import Store, Where
 from rag_service.answer.asker import Asker
 from rag_service.answer.code.evidence import Numbered
 from rag_service.answer.code.stored import StoredLines, line_reader
-from rag_service.answer.composed.compose import Composer, nothing_found
+from rag_service.answer.composed.absent import nothing_found
+from rag_service.answer.composed.compose import Composer
 from rag_service.answer.composed.phrases import say
 from rag_service.answer.conversation.listen import Heard, Reply, SelfContained, ShowCode, listen
 from rag_service.answer.conversation.show import code_shown

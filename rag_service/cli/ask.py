@@ -135,8 +135,8 @@ def describe_scope(scope: "Scope") -> "Iterator[str]":
     """Yield lines on what was searched, how fresh it is, and what was not looked at."""
     for each in scope.searched:
         yield f"{each.repo} {each.revision[:SHORT_REVISION]}, indexed {age(each.indexed_at)}{_behind(each.behind)}"
-    if scope.repositories > len(scope.searched):
-        yield f"and {scope.repositories - len(scope.searched)} more repositories searched"
+    if more := scope.repositories - len(scope.searched):
+        yield f"and {more} more {'repository' if more == 1 else 'repositories'} searched"
     if scope.others:
         yield f"not searched, because of the filter: {', '.join(scope.others)}"
     for left in scope.left_out:

@@ -8,7 +8,7 @@ from ml.evaluation.retrieval import DEPTH, Place
 from ml.llm.model import Llm
 from ml.training.examples import Example
 from rag_service.answer.assistant import Assistant
-from rag_service.answer.composed.compose import Piece, cited_code
+from rag_service.answer.composed.piece import Piece, cited_code
 from rag_service.answer.events import Answer, Evidence
 from rag_service.answer.generated.generate import stream_completion
 from rag_service.answer.generated.prompt import adding_prompt

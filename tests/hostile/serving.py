@@ -77,13 +77,14 @@ def serve(
 
 def wait_ready(port: int, seconds: float = 60) -> None:
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            httpx.get(f"http://127.0.0.1:{port}/readyz").raise_for_status()
-        except httpx.HTTPError:
-            time.sleep(0.05)
-        else:
-            return
+    with httpx.Client() as client:
+        while time.monotonic() < end:
+            try:
+                client.get(f"http://127.0.0.1:{port}/readyz").raise_for_status()
+            except httpx.HTTPError:
+                time.sleep(0.05)
+            else:
+                return
     raise AssertionError("the service did not get ready")
 
 
@@ -94,15 +95,16 @@ def pulse(url: str) -> Iterator[list[float]]:
     seconds: list[float] = []
     failures: list[str] = []
 
+    client = httpx.Client(timeout=PATIENCE, limits=httpx.Limits(max_keepalive_connections=0))
+
     def watch() -> None:
-        while not ended.is_set():
+        while not seconds or not ended.wait(0.05):
             started = time.monotonic()
             try:
-                httpx.get(f"{url}/healthz", timeout=PATIENCE).raise_for_status()
+                client.get(f"{url}/healthz").raise_for_status()
             except httpx.HTTPError as error:
                 failures.append(f"{type(error).__name__} after {time.monotonic() - started:.2f} s")
             seconds.append(time.monotonic() - started)
-            ended.wait(0.05)
 
     thread = threading.Thread(target=watch)
     thread.start()
@@ -111,6 +113,7 @@ def pulse(url: str) -> Iterator[list[float]]:
     finally:
         ended.set()
         thread.join()
+        client.close()
     assert not failures
     assert seconds
 

@@ -1,5 +1,6 @@
 """The evidence of an answer: whole symbols, names that are not there, false premises, what belongs to the subject."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -44,7 +45,10 @@ LONGEST = "".join(f"            limit_{number} = {number}\n" for number in range
 FILES = {
     "mail/errors.py": '''
         class DeliveryError(Exception):
-            """The letter came back."""
+            """The letter came back.
+
+            VanCarrier().deliver(shortest_route(letter))
+            """
     ''',
     "mail/base.py": '''
         class Carrier:
@@ -73,7 +77,10 @@ FILES = {
     ''',
     "mail/route.py": '''
         def shortest_route(address):
-            """Finds the doors on the way to an address."""
+            """Finds the doors on the way to an address.
+
+            >>> VanCarrier().deliver(letter)
+            """
             return sorted(address.doors, key=lambda door: door.distance)
     ''',
     "mail/limits.py": f'class Limits:\n            """All limits of the post office."""\n\n{LONGEST}',
@@ -193,11 +200,22 @@ def test_a_description_without_a_name_is_answered(assistant: Assistant) -> None:
     assert "`VanCarrier" in answer.answer.splitlines()[0]
 
 
-def test_what_belongs_to_the_subject_says_why(assistant: Assistant) -> None:
+def test_what_belongs_to_the_subject_says_how(assistant: Assistant) -> None:
     answer = assistant.answer("How does `VanCarrier.deliver` give a letter back?").answer
-    assert "`shortest_route`, which it calls — Finds the doors on the way to an address" in answer
-    assert "`DeliveryError`, which it raises or handles — The letter came back" in answer
-    assert "`Carrier.deliver`, which it overrides" in answer or "`Carrier`, a base of its class" in answer
+    assert "`deliver` calls `shortest_route` (`mail/route.py:1`)" in answer
+    assert "Finds the doors on the way to an address" in answer
+    assert re.search(r"Its class derives from `Carrier` \(`mail/base.py:1-6`\) \[\d+\]\.", answer), answer
+    assert re.search(r"It raises or handles `DeliveryError` \(`mail/errors.py:1-5`\) \[\d+\]\.", answer), answer
+
+
+def test_an_example_in_a_docstring_is_no_call(assistant: Assistant) -> None:
+    answer = assistant.answer("what is DeliveryError").answer
+    assert "The letter came back [1]." in answer
+    assert "calls" not in answer
+
+
+def test_an_example_in_a_docstring_calls_nothing(assistant: Assistant) -> None:
+    assert "which it calls" not in assistant.answer("How does `shortest_route` work?").answer
 
 
 def test_names_are_read_from_spans_identifiers_and_proper_nouns() -> None:

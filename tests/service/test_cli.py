@@ -6,12 +6,15 @@ import pty
 import socket
 import subprocess
 import sys
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from rag_service.answer.scope import Scope, Searched
+from rag_service.cli.ask import describe_scope
 from tests.support.git import commit, git, make_repository, write_files
 
 CODEINTEL = str(Path(sys.executable).with_name("codeintel"))
@@ -227,12 +230,20 @@ def test_ask_says_what_was_searched_and_how_far_behind_it_is(tmp_path: Path) -> 
     commit(shop, {"c.py": "z = 3\n"})
     commit(shop, {"d.py": "z = 4\n"})
 
-    told = run(
-        "ask", "what does retry_charge in retry.min.js do?", "--repo", "shop", "--store", store
-    ).stdout.splitlines()
+    asked = ("ask", "what does retry_charge in retry.min.js do?", "--repo", "shop", "--llm", "none")
+    told = run(*asked, "--store", store).stdout.splitlines()
     assert f"shop {git(shop, 'rev-parse', 'HEAD~2')[:12]}, indexed just now; HEAD is 2 commits ahead" in told
     assert "not searched, because of the filter: other" in told
     assert "not indexed: retry.min.js in shop (minified)" in told
+
+
+@pytest.mark.parametrize(
+    ("more", "said"), [(1, "and 1 more repository searched"), (2, "and 2 more repositories searched")]
+)
+def test_ask_counts_the_repositories_that_it_does_not_name(more: int, said: str) -> None:
+    shop = Searched("shop", "1.0", datetime.now(UTC).isoformat())
+
+    assert list(describe_scope(Scope(repositories=1 + more, searched=[shop]))) == ["shop 1.0, indexed just now", said]
 
 
 def test_bad_input_is_one_line_with_a_cure(store: str, tmp_path: Path) -> None:

@@ -52,13 +52,14 @@ def process(settings: Settings, port: int, **more: str) -> Iterator[subprocess.P
 
 def wait_for(port: int, seconds: float = 30) -> None:
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            httpx.get(f"http://127.0.0.1:{port}/readyz").raise_for_status()
-        except httpx.HTTPError:
-            time.sleep(0.05)
-        else:
-            return
+    with httpx.Client() as client:
+        while time.monotonic() < end:
+            try:
+                client.get(f"http://127.0.0.1:{port}/readyz").raise_for_status()
+            except httpx.HTTPError:
+                time.sleep(0.05)
+            else:
+                return
     raise AssertionError("the service did not get ready")
 
 

@@ -44,7 +44,11 @@ def test_each_test_of_the_table_is_there(test: str) -> None:
         ("VAT = 20", "test_price.py::test_vat", Outcome.BROKEN),
     ],
 )
-def test_a_fault_is_judged_by_its_test(tmp_path: Path, with_fix: str, test: str, outcome: Outcome) -> None:
+def test_a_fault_is_judged_by_its_test(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_fix: str, test: str, outcome: Outcome
+) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # some take seconds to import
+    monkeypatch.setenv("PYTEST_PLUGINS", "pytest_timeout")
     copy = Copy(tmp_path / "copy", make_repository(tmp_path / "shop", CHECKED))
     fault = Fault("prices", "a price", "price.py", with_fix, with_fix.replace("0", "1"), test)
 

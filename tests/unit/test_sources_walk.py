@@ -87,7 +87,7 @@ def test_ignore_rules_are_those_of_git(tmp_path: Path) -> None:
     rng = random.Random(7)
     names = ["a", "b", "foo", "bar.py", "x.log", "[c]", "d e"]
     bits = ["a", "b", "foo", "*", "**", "*.py", "?oo", "[ab]", "x.*", "bar.py", "\\[c\\]", "d e", "[!a]"]
-    for number in range(60):
+    for number in range(30):
         plain, repository = tmp_path / f"plain{number}", tmp_path / f"git{number}"
         files = {"/".join(rng.choices(names, k=rng.randint(1, 4))): "x" for _ in range(14)}
         files = {name: text for name, text in files.items() if not any(other.startswith(name + "/") for other in files)}

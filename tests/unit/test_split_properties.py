@@ -1,6 +1,5 @@
 """Properties of every file: each non-blank line is in exactly one piece, and line numbers are exact."""
 
-import sys
 import sysconfig
 from collections import Counter
 from itertools import islice
@@ -60,11 +59,11 @@ def test_truncated_and_shuffled_source(name: str, data: st.DataObject) -> None:
 
 def test_real_repositories() -> None:
     """The installed packages and the standard library: thousands of files in a dozen languages."""
-    roots = (Path(sysconfig.get_paths()["purelib"]), Path(sysconfig.get_paths()["stdlib"]), Path(sys.prefix))
+    roots = (Path(sysconfig.get_paths()["purelib"]), Path(sysconfig.get_paths()["stdlib"]))
     known = {suffix for language in LANGUAGES.values() for suffix in language.suffixes}
     files = (file for root in roots for file in sorted(root.rglob("*")) if file.suffix in known and file.is_file())
     checked = 0
-    for file in islice(files, 0, None, 31):
+    for file in islice(files, 0, None, 61):
         text = file.read_text(errors="replace")
         if len(text) < 300_000:
             check(file.name, text)

@@ -31,6 +31,8 @@ from tests.support.chunks import DIMENSION, EMBEDDER, encode_chunk, encode_query
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+HOLE = bytes(4096)  # of the engine's files most is not written yet
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -55,7 +57,7 @@ def texts(store: Store) -> list[str]:
 def holds(folder: Path, text: str) -> bool:
     """Return whether any eight letters in a row are there: the engine's compression may break a text up, but rarely twice."""
     parts = [text[start : start + 8].encode() for start in range(len(text) - 7)]
-    files = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
+    files = (path.read_bytes().replace(HOLE, b"\0") for path in folder.rglob("*") if path.is_file())
     return any(part in content for content in files for part in parts)
 
 

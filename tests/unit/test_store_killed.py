@@ -17,7 +17,7 @@ from ml.index.store import open_store
 from ml.index.store.base import Repository, Store, Where
 from tests.support.chunks import EMBEDDER, encode_chunk, encode_query
 
-KILLS = 20
+KILLS = 8
 Content = set[tuple[str, int, str]]
 
 

@@ -4,13 +4,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from ml.index import tokens
 from ml.index.asides import asides
-from ml.index.chunk import SEPARATOR, Chunk, last_name
+from ml.index.chunk import Chunk, last_name
 from ml.index.store.base import Where
 from ml.patterns import bounded, called_member, called_word
+from rag_service.answer.code.calls import OWN, receivers_of
 from rag_service.answer.code.lines import comment_text, is_comment
 from rag_service.answer.code.stored import StoredLines
+from rag_service.answer.code.symbols import owner_name
 from rag_service.retrieve import Retriever
 from rag_service.retrieve.question import name_parts
 
@@ -85,26 +86,14 @@ def _pattern(other: Chunk, definition: Chunk, name: str) -> re.Pattern[str]:
     A method named with one common word ("get") is ambiguous: it counts only on a receiver that reveals the class.
     """
     parentheses = other.language not in WITHOUT_PARENTHESES
-    owner = _owner(definition)
+    owner = owner_name(definition)
     if definition.kind != "method" or not owner or name in CONSTRUCTORS:
         return called_word(_word(definition, name), parentheses=parentheses)
-    receivers = [] if len(name_parts(name)) > 1 else _receivers(owner, _owner(other))
+    own = OWN if owner_name(other) == owner else frozenset[str]()
+    receivers = [] if len(name_parts(name)) > 1 else sorted(receivers_of(owner) | own)
     return called_member(name, receivers, parentheses=parentheses)
 
 
 def _word(definition: Chunk, name: str) -> str:
     """Return the name used in a call: for a constructor, its class."""
-    return (name in CONSTRUCTORS and _owner(definition)) or name
-
-
-def _owner(chunk: Chunk) -> str:
-    """Return the class of a symbol, "" if there is none."""
-    names = SEPARATOR.split(chunk.symbol)
-    return names[-2].strip() if len(names) > 1 else ""
-
-
-def _receivers(owner: str, calling: str) -> list[str]:
-    """Return likely variable names for an instance of a class: router and api_router for APIRouter."""
-    parts = tokens.parts_of(owner)
-    own = {"self", "this", "cls", "@", "super()"} if calling == owner else set()
-    return sorted({owner, "_".join(parts), *parts[-1:]} | own)
+    return (name in CONSTRUCTORS and owner_name(definition)) or name

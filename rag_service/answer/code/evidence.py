@@ -22,6 +22,11 @@ class Numbered:
         """All sources, by number."""
         return self.main + self._further
 
+    @property
+    def further(self) -> list[Chunk]:
+        """The chunks that were found while composing, and cited."""
+        return [source.chunk for source in self._further]
+
     def cite(self, chunk: Chunk, start: int, end: int) -> str:
         """Return the mark `[n:start-end]` for lines of a chunk, numbering the chunk if it is new."""
         source = next((source for source in self.sources if holds(source.chunk, chunk, start, end)), None)

@@ -1,7 +1,7 @@
 """Choose the few lines of a chunk that are worth showing, as a code block with their real line numbers."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from textwrap import dedent
 
@@ -52,15 +52,20 @@ def _numbered(number: int, text: str, width: int) -> str:
     return f"{number:>{width}}  {cut}".rstrip()
 
 
-def excerpt(chunk: Chunk, body_start: int, matcher: LineMatcher) -> Excerpt | None:
-    """Choose lines of a chunk from `body_start` on: all if it is short, else those that match, else the first ones."""
+def excerpt(
+    chunk: Chunk, body_start: int, matcher: LineMatcher, in_strings: Collection[int] = frozenset()
+) -> Excerpt | None:
+    """Choose lines of a chunk from `body_start` on: all if it is short, else those that match, else the first ones.
+
+    Lines `in_strings` are documentation, which a reader has from the sentences above.
+    """
     lines = dict(enumerate(chunk.text.split("\n"), start=chunk.line_start))
     body = [number for number in lines if number >= body_start and lines[number].strip()]
     if not body:
         return None
     if body[-1] - body[0] < WHOLE:
         return Excerpt(chunk, [range(body[0], body[-1] + 1)], "whole")
-    matching = [line.number for line in matcher.best(chunk, body[0], MATCHES)]
+    matching = [line.number for line in matcher.best(chunk, body[0], MATCHES, in_strings)]
     if not matching:
         return Excerpt(chunk, [range(body[0], body[0] + BEGINNING)], "start")
     return Excerpt(chunk, _fitting(matching, body[0], body[-1]), "lines")

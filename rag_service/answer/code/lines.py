@@ -46,16 +46,16 @@ class LineMatcher:
         """Return a score as a share of the question's total weight."""
         return score / (sum(self._weights.values()) or 1.0)
 
-    def best(self, chunk: Chunk, first: int, limit: int) -> list[Line]:
+    def best(self, chunk: Chunk, first: int, limit: int, without: Collection[int] = frozenset()) -> list[Line]:
         """Return up to `limit` best matches from line `first` on that score at least half as much as the best one.
 
-        Words of the symbol's own name count little.
+        Words of the symbol's own name count little, lines `without` none at all.
         """
         known = stems_of(chunk.symbol)
         lines = [
             Line(number, text, self.score(text, known))
             for number, text in enumerate(chunk.text.split("\n"), start=chunk.line_start)
-            if number >= first
+            if number >= first and number not in without
         ]
         lines.sort(key=lambda line: (-line.score, line.number))
         least = lines[0].score / 2 if lines else 0.0

@@ -54,6 +54,12 @@ def owner_of(chunk: Chunk, stored: FileLines) -> Chunk | None:
     return next(enclosing, None) if names else None
 
 
+def owner_name(chunk: Chunk) -> str:
+    """Return the name of the class or function that a symbol is defined in, "" if there is none."""
+    names = components(chunk.symbol)
+    return names[-2].strip() if len(names) > 1 else ""
+
+
 def contains(outer: Chunk, inner: Chunk) -> bool:
     """Return whether a chunk contains the lines of another one."""
     same_file = (outer.repo, outer.file_path) == (inner.repo, inner.file_path)

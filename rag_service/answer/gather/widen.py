@@ -12,7 +12,7 @@ from ml.patterns import bounded
 from rag_service.answer.code.callers import Callers
 from rag_service.answer.code.calls import CALL, may_mean
 from rag_service.answer.code.lines import LineMatcher, is_comment
-from rag_service.answer.code.stored import StoredLines
+from rag_service.answer.code.stored import FileLines, StoredLines
 from rag_service.answer.code.symbols import components, contains, owner_of, whole_symbol
 from rag_service.answer.gather.names import bases_of
 from rag_service.retrieve import Retriever
@@ -41,7 +41,7 @@ class Widening:
         self._subject = subject
         self._lines = lines
         self._matcher = matcher
-        self._names = _named_in(subject, matcher)
+        self._names = _named_in(subject, lines(subject.repo, subject.file_path), matcher)
         owner = subject if subject.kind == "class" else owner_of(subject, lines(subject.repo, subject.file_path))
         self._bases = bases_of(owner) if owner else []
         own = last_name(subject.symbol)
@@ -109,11 +109,11 @@ class Use:
     score: float = 0.0
 
 
-def _named_in(chunk: Chunk, matcher: LineMatcher) -> dict[str, Use]:
-    """Return the names that a chunk raises, handles or calls, best match first."""
+def _named_in(chunk: Chunk, stored: FileLines, matcher: LineMatcher) -> dict[str, Use]:
+    """Return the names that a chunk raises, handles or calls, best match first; examples in docstrings call nothing."""
     uses: defaultdict[str, Use] = defaultdict(Use)
-    for text in chunk.text.split("\n"):
-        if is_comment(text):
+    for number, text in enumerate(chunk.text.split("\n"), start=chunk.line_start):
+        if is_comment(text) or number in stored.in_strings:
             continue
         score = matcher.score(text)
         for call in CALL.finditer(text):

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
-from ml.index import tokens
 from ml.index.chunk import SEPARATOR, Chunk, last_name
+from rag_service.answer.code.calls import OWN, receivers_of
+from rag_service.answer.code.symbols import owner_name
 from rag_service.answer.walk.steps import Call
 from rag_service.retrieve.question import name_parts
 
 CALLABLE = frozenset(("function", "method", "class"))
-OWN = frozenset(("self", "this", "cls", "@", "super()", "$this", "Self", "self.class", "__MODULE__"))
 
 
 class Callees:
@@ -41,7 +41,7 @@ class Callees:
     def _means(self, call: Call, chunk: Chunk, subject: Chunk) -> bool:
         if chunk.repo != subject.repo:
             return False
-        owner, receiver = owner_of(chunk), call.receiver
+        owner, receiver = owner_name(chunk), call.receiver
         same_owner = bool(owner) and owner in SEPARATOR.split(subject.symbol)
         if receiver in OWN or (not receiver and chunk.kind == "method"):
             return same_owner
@@ -50,14 +50,8 @@ class Callees:
         last = SEPARATOR.split(receiver.replace("->", "."))[-1].strip("_@$*&!() ")
         if chunk.kind == "method":
             telling = len(name_parts(call.name)) > 1
-            return last == owner or last.lower() in _receivers(owner) or telling
+            return last == owner or last.lower() in receivers_of(owner) or telling
         return last in {PurePosixPath(chunk.file_path).stem, PurePosixPath(chunk.file_path).parent.name, owner}
-
-
-def owner_of(chunk: Chunk) -> str:
-    """Return the class of a symbol, "" if there is none."""
-    names = SEPARATOR.split(chunk.symbol)
-    return names[-2].strip() if len(names) > 1 else ""
 
 
 def members_of(owner: Chunk, known: Sequence[Chunk]) -> list[Chunk]:
@@ -70,9 +64,3 @@ def members_of(owner: Chunk, known: Sequence[Chunk]) -> list[Chunk]:
         if chunk.repo == owner.repo and chunk.kind == "method" and SEPARATOR.split(chunk.symbol)[:-1] == names:
             found.setdefault(last_name(chunk.symbol), chunk)
     return list(found.values())
-
-
-def _receivers(owner: str) -> set[str]:
-    """Return likely variable names for an instance of a class: router and api_router for APIRouter."""
-    parts = [part.lower() for part in tokens.parts_of(owner)]
-    return {owner.lower(), "_".join(parts), *parts[-1:]}

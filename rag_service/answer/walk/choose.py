@@ -20,6 +20,7 @@ DEPTH = 0.001
 LOGGED = 0.01
 ENDS = 0.3
 FAILING = 0.6
+PREPARED = 3  # statements before a `raise` or `return` that may have made what it gives
 LOGS = frozenset(
     "debug info log trace print println warning warn error exception printf fprintf Println Printf".split()
 )
@@ -68,9 +69,10 @@ class Chooser:
             chosen |= set(map(id, wanted))
         return frozenset(chosen)
 
-    def worth(self, step: Step) -> float:
-        """Return how much a step tells."""
-        found = WORTH.get(step.role, 0.0) + self.share(f"{step.target} {step.head}")
+    def worth(self, step: Step, prepared: Sequence[Step] = ()) -> float:
+        """Return how much a step tells, with the assignment that made what it gives."""
+        text = " ".join(f"{one.target} {one.head}" for one in (step, *prepared))
+        found = WORTH.get(step.role, 0.0) + self.share(text)
         if step.role == "call" and step.calls and step.calls[0].name in LOGS:
             return found - WORTH["call"] + LOGGED
         if step.role in {"assign", "gets", "update"} and STATEFUL & set(step.target):
@@ -86,10 +88,11 @@ class Chooser:
         inside = sum(self._context(step) for step in around)
         steps = (*root.body, *root.branches)
         for number, step in enumerate(steps):
-            above[id(step)] = (*_beside(around), *_prepared(steps[max(0, number - 1) : number], step))
+            prepared = _prepared(steps[max(0, number - PREPARED) : number], step)
+            above[id(step)] = (*_beside(around), *prepared)
             ends = ENDS if not around and number in {0, len(root.body) - 1} else 0.0
             if not (step.body or step.branches):
-                worth = 0.0 if step.role in COMPOUND else self.worth(step) + inside + ends
+                worth = 0.0 if step.role in COMPOUND else self.worth(step, prepared) + inside + ends
                 yield worth - DEPTH * len(around), step
             else:
                 if step.role not in COMPOUND and step.role in WORTH:
@@ -112,9 +115,9 @@ def _beside(around: tuple[Step, ...]) -> tuple[Step, ...]:
 
 
 def _prepared(before: Sequence[Step], step: Step) -> Sequence[Step]:
-    """Return the assignment right before a `raise` or `return` that uses it."""
+    """Return the last assignment shortly before a `raise` or `return` that uses it."""
     uses = step.role in {"raise", "return"} and step.head
-    return [one for one in before if uses and one.target and not one.body and one.target in step.head]
+    return [one for one in before if uses and one.target and not one.body and one.target in step.head][-1:]
 
 
 def _words(step: Step) -> int:

@@ -1,11 +1,12 @@
 """The walkthrough of a class: its attributes, its constructor, its methods, and in detail the one that answers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ml.index.chunk import Chunk, last_name
+from rag_service.answer.code.callers import CONSTRUCTORS
 from rag_service.answer.composed.prose import inline_code
 from rag_service.answer.walk.callees import members_of
 from rag_service.answer.walk.reader import read_members, read_steps
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 MEMBERS = 6
 STATE = 8
 DETAIL = 110
-CONSTRUCTORS = frozenset(("__init__", "constructor", "initialize", "__construct", "init", "new"))
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,16 @@ class ClassWalk:
     def markdown(self) -> str:
         """Return what is known of the class as Markdown, "" if that is nothing."""
         parts = [*self._attributes(), *self._constructor()]
-        listed = [f"- {self._member(member)}" for member in self._chosen]
+        told = [(member, *self._summary(member)) for member in self._chosen]
+        listed = [
+            f"- {self.walk.word('member', name=_named([member]), about=about, mark=mark)}"
+            for member, about, mark in told
+            if about
+        ]
+        bare = [(member, mark) for member, about, mark in told if not about]
+        if bare:
+            names, marks = _named([member for member, _ in bare]), dict.fromkeys(mark for _, mark in bare)
+            listed.append(f"- {self.walk.word('member_bare', name=names, mark=' '.join(marks))}")
         if listed:
             parts.append("\n".join([self.walk.word("members"), "", *listed]))
         return "\n\n".join([*parts, *self._detail()])
@@ -80,12 +89,9 @@ class ClassWalk:
         inside = self.chunk.line_start <= member.line_start and member.line_end <= self.chunk.line_end
         return self.chunk if inside and member.file_path == self.chunk.file_path else member
 
-    def _member(self, member: Chunk) -> str:
-        about, mark = replace(
-            self.walk, cite=lambda _, first, last: self.walk.cite(self._cited(member), first, last)
-        ).summary(member)
-        name = inline_code(last_name(member.symbol))
-        return self.walk.word("member" if about else "member_bare", name=name, about=about, mark=mark)
+    def _summary(self, member: Chunk) -> tuple[str, str]:
+        told = replace(self.walk, cite=lambda _, first, last: self.walk.cite(self._cited(member), first, last))
+        return told.summary(member)
 
     def _detail(self) -> Iterator[str]:
         best = max(self._chosen, key=self._worth, default=None)
@@ -95,3 +101,7 @@ class ClassWalk:
             listed = told.detail(best, root, DETAIL)
             if listed:
                 yield f"{self.walk.word('detail', name=inline_code(last_name(best.symbol)))}\n\n{listed}"
+
+
+def _named(members: Sequence[Chunk]) -> str:
+    return ", ".join(inline_code(last_name(member.symbol)) for member in members)

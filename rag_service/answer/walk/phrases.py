@@ -119,6 +119,9 @@ WORDS: dict[Language, dict[str, str]] = {
         "decorated": "It is decorated with {names} {mark}.",
         "used": "Where {user} ({place}) makes {name}:",
         "path": "The way from {start} to {end}:",
+        "connected": "{one} {hops}.",
+        "calls": "calls {other} ({place}) {mark}",
+        "which": ", which ",
         "hop_call": "{one} calls {other} ({place}) {mark}.",
         "hop_base": "{one} derives from {other} ({place}) {mark}.",
         "no_path": "In the {count} definitions that I looked at around them I found no call and no base class "
@@ -144,6 +147,9 @@ WORDS: dict[Language, dict[str, str]] = {
         "decorated": "Обёрнуто в {names} {mark}.",
         "used": "Где {user} ({place}) создаёт {name}:",
         "path": "Путь от {start} к {end}:",
+        "connected": "{one} {hops}.",
+        "calls": "вызывает {other} ({place}) {mark}",
+        "which": ", который ",
         "hop_call": "{one} вызывает {other} ({place}) {mark}.",
         "hop_base": "{one} наследует от {other} ({place}) {mark}.",
         "no_path": "Среди просмотренных рядом определений ({count}) нет ни вызова, ни базового класса, "

@@ -50,8 +50,8 @@ def relation_in(question: str, known: Sequence[Chunk]) -> Relation | None:
     if len(ends) < 2:
         return None
     start, end = ends[:2]
-    forward, seen = _way(start, end, known)
-    backward, seen_back = _way(end, start, known) if not forward else ((), 0)
+    forward, seen = way(start, end, known)
+    backward, seen_back = way(end, start, known) if not forward else ((), 0)
     return Relation(*((end, start) if backward else (start, end)), forward or backward, seen + seen_back)
 
 
@@ -67,8 +67,8 @@ def _named(question: str, known: Sequence[Chunk]) -> list[Chunk]:
     return [chunk for _, chunk in sorted(found.values(), key=lambda one: one[0])]
 
 
-def _way(start: Chunk, end: Chunk, known: Sequence[Chunk]) -> tuple[tuple[Hop, ...], int]:
-    """Search the definitions breadth first; return the hops and how many definitions were read."""
+def way(start: Chunk, end: Chunk, known: Sequence[Chunk]) -> tuple[tuple[Hop, ...], int]:
+    """Search the known definitions breadth first; return the hops and how many definitions were read."""
     callees = Callees(known)
     waiting: deque[tuple[Chunk, tuple[Hop, ...]]] = deque([(start, ())])
     seen = {_key(start)}

@@ -41,3 +41,12 @@ class Step:
         yield self
         for step in (*self.body, *self.branches):
             yield from step.within()
+
+
+def raised_names(root: Step) -> list[str]:
+    """Return the names of the errors that a symbol makes and raises, in its order."""
+    steps = list(root.within())
+    made = {step.target: step.calls[0].name for step in steps if step.target and step.calls}
+    raised = [step for step in steps if step.role == "raise"]
+    names = (step.calls[0].name if step.calls else made.get(step.head.partition(" ")[0], "") for step in raised)
+    return list(dict.fromkeys(filter(None, names)))

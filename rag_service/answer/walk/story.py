@@ -13,7 +13,7 @@ from rag_service.answer.walk.callees import Callees
 from rag_service.answer.walk.choose import Chooser, is_about_failure, length_of
 from rag_service.answer.walk.classes import ClassWalk
 from rag_service.answer.walk.reader import read_steps
-from rag_service.answer.walk.relation import Hop, relation_in
+from rag_service.answer.walk.relation import Hop, relation_in, way
 from rag_service.answer.walk.spans import span
 from rag_service.answer.walk.steps import Call, Step
 from rag_service.answer.walk.tell import Item, Teller, markdown
@@ -38,15 +38,15 @@ class Walkthrough:
     known: Sequence[Chunk]
     cite: Cite
 
-    def markdown(self, chunk: Chunk) -> str:
-        """Return the walkthrough of a symbol as Markdown; "" where its syntax can't be read."""
+    def markdown(self, chunk: Chunk, words: int = 0) -> str:
+        """Return the walkthrough of a symbol as Markdown, in about so many words; "" where its syntax can't be read."""
         root = read_steps(chunk)
         if root is None or not (root.body or root.branches):
             return ""
         if root.role == "class":
             used = self._uses(chunk) if self.failing else ()
             return "\n\n".join(filter(None, [ClassWalk(self, chunk, root).markdown(), *used]))
-        told, complete = self._items(chunk, root, length_of(self.asked.intent))
+        told, complete = self._items(chunk, root, words or length_of(self.asked.intent))
         if not told:
             return ""
         title = self._teller(chunk, frozenset()).word("steps" if complete else "steps_chosen")
@@ -72,6 +72,26 @@ class Walkthrough:
         phrase = "hop_base" if hop.is_base else "hop_call"
         return self.word(phrase, **names, place=place(hop.other, first), mark=" ".join(marks))
 
+    def connection(self, start: Chunk, end: Chunk) -> str:
+        """Return in a sentence how one symbol calls another, directly or through others; "" if no way is known."""
+        hops, _ = way(start, end, self.known)
+        if not hops or any(hop.is_base for hop in hops):
+            return ""
+        said = self.word("which").join(map(self._call, hops))
+        return self.word("connected", one=inline_code(last_name(start.symbol)), hops=said)
+
+    def _call(self, hop: Hop) -> str:
+        root = read_steps(hop.other)
+        first = root.first if root else hop.other.line_start
+        marks = self.cite(hop.one, hop.line, hop.line), self.cite(hop.other, first, first)
+        name = inline_code(last_name(hop.other.symbol))
+        return self.word("calls", other=name, place=place(hop.other, first), mark=" ".join(marks))
+
+    def brief(self, chunk: Chunk, words: int) -> str:
+        """Return the numbered sentences about a function alone, "" if it can't be read or is none."""
+        root = read_steps(chunk)
+        return self.detail(chunk, root, words) if root and root.role == "function" else ""
+
     def detail(self, chunk: Chunk, root: Step, words: int) -> str:
         """Return the numbered sentences alone."""
         return markdown(self._items(chunk, root, words)[0], self._mark(chunk))
@@ -87,6 +107,8 @@ class Walkthrough:
         if root is None:
             return "", self.cite(chunk, chunk.line_start, first)
         ends = tuple(_ends(root.body)) or root.body
+        if len(ends) == 1 and ends[0].head.isidentifier():  # "it returns `result`" says nothing
+            ends = tuple(step for step in root.body if step.target == ends[0].head)
         told, _ = self._items(chunk, replace(root, body=ends), SUMMARY, notes=False)
         if not told or told[0].items:
             return "", self.cite(chunk, root.first, root.first)
@@ -168,13 +190,16 @@ class Walkthrough:
                     calls.append((item, definition))
         best = sorted(calls, key=lambda call: -self.share(chunk, call[1].text))[:NOTES]
         for item, definition in (call for call in calls if call in best):
-            item.notes.append(self._note(definition))
+            item.notes += filter(None, [self._note(chunk, definition)])
 
     def _called(self, chunk: Chunk, step: Step) -> list[Chunk]:
         return [found for call in step.calls if (found := self.callees.find(call, chunk))]
 
-    def _note(self, definition: Chunk) -> str:
+    def _note(self, chunk: Chunk, definition: Chunk) -> str:
+        """Return what called code does, "" if all there is to say is where it lies and its name has no word of the question."""
         about, mark = self.summary(definition)
+        if not about and not self.share(chunk, definition.symbol):
+            return ""
         root = read_steps(definition)
         name = inline_code(last_name(definition.symbol))
         where = place(definition, root.first if root else definition.line_start)

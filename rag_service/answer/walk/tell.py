@@ -90,10 +90,10 @@ class Teller:
 
     def _joined(self, steps: Sequence[Step]) -> str:
         phrases = [self.phrase(step) for step in steps]
-        verbs = [phrase.split(" ", 1)[0] for phrase in phrases]
+        verbs = [phrase.partition("`")[0] for phrase in phrases]
         for at in range(len(phrases) - 1, 0, -1):
-            if verbs[at] == verbs[at - 1] and " " in phrases[at]:
-                phrases[at] = phrases[at].split(" ", 1)[1]
+            if verbs[at] == verbs[at - 1] and verbs[at] != phrases[at]:
+                phrases[at] = phrases[at].removeprefix(verbs[at])
         return self.word("and").join(filter(None, [", ".join(phrases[:-1]), phrases[-1]]))
 
     def _compound(self, step: Step) -> Iterator[Item]:

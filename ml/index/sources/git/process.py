@@ -39,11 +39,12 @@ def run_git(
     at: Path,
     network: bool = False,
     config: Mapping[str, str] | None = None,
-    seconds: float = LOCAL_SECONDS,
+    seconds: float | None = None,
 ) -> bytes:
     """Run git in the folder `at` and return its output. Raise GitError if it fails or, locally, takes too long.
 
-    `config` is passed in the environment, where other users of the machine can't see it (a URL with a token).
+    `config` is passed in the environment, where other users of the machine can't see it (a URL with a token); `seconds` replaces
+    LOCAL_SECONDS.
     """
     how = _process_options(at, network, config or {})
     try:
@@ -52,7 +53,7 @@ def run_git(
             capture_output=True,
             check=False,
             stdin=subprocess.DEVNULL,
-            timeout=None if network else seconds,
+            timeout=None if network else seconds or LOCAL_SECONDS,
             **how,
         )
     except FileNotFoundError as error:
