@@ -147,7 +147,7 @@ docs: setup-platform $(EXAMPLES)/.done ## generate docs/reference.md, the exampl
 	$(BIN)/python -m docs.diagram
 
 picture: setup-dev browser $(EXAMPLES)/.done ## take the README's picture of the web page
-	$(BIN)/python -m docs.page
+	$(BIN)/python -m docs.screenshot
 
 COMPILE := uv pip compile --quiet --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links
 LOCK := $(COMPILE) --universal --python-version 3.11

@@ -97,7 +97,7 @@ def test_the_footer_says_what_was_searched(open_page: OpenPage, tmp_path: Path) 
         page.locator("#filter-note button").click()
         page.get_by_role("link", name="New question").click()
         ask(page, "what does retry_charge do?")
-        expect(page.locator("#answer-scope")).to_contain_text("other")
+        expect(page.locator("#answer-scope")).to_contain_text("1 more repository searched")
         expect(page.locator("#answer-scope")).not_to_contain_text("not searched")
 
 
