@@ -80,7 +80,7 @@ def test_the_production_model_has_the_whole_gpu_and_explains(serving: ServingClu
     assert pod["spec"]["nodeName"] == "gpu"
     assert len(serving.cluster.plugin.allocated[-1]) == SLICES
     answer = assistant.ask(assistants, assistant.key(serving.api), QUESTION)
-    assert PRODUCTION in answer["model"]
+    assert PRODUCTION in answer["model"], answer["notices"]
     assert answer["citations"]
     assert not answer["notices"]
 
