@@ -75,8 +75,11 @@ class Widening:
         """Yield the definitions that the subject raises, handles or calls, those that match the question first."""
         for name, used in self._names.items():
             for chunk in self._defining(name):
-                if used.is_raised or any(may_mean(receiver, chunk) for receiver in used.receivers):
+                if used.is_raised or any(self._may_mean(name, each, chunk) for each in used.receivers):
                     yield Related(chunk, "raised" if used.is_raised else "called")
+
+    def _may_mean(self, name: str, receiver: str | None, chunk: Chunk) -> bool:
+        return may_mean(name, receiver, chunk, self._subject, self._bases)
 
     def _defining(self, name: str) -> Sequence[Chunk]:
         """Return the definition of a name: in the subject's file, or anywhere if there are few."""

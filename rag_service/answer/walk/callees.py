@@ -1,13 +1,10 @@
 """Find the definition that a call refers to, among the definitions that are known."""
 
 from collections.abc import Iterable, Sequence
-from pathlib import PurePosixPath
 
 from ml.index.chunk import SEPARATOR, Chunk, last_name
-from rag_service.answer.code.calls import OWN, receivers_of
-from rag_service.answer.code.symbols import owner_name
+from rag_service.answer.code.calls import may_mean
 from rag_service.answer.walk.steps import Call
-from rag_service.retrieve.question import name_parts
 
 CALLABLE = frozenset(("function", "method", "class"))
 
@@ -25,9 +22,8 @@ class Callees:
         """Return the definition that a call in the subject's code refers to; None if that isn't certain enough."""
         found: dict[tuple[str, str, str], Chunk] = {}
         for chunk in self._by_name.get(call.name, ()):
-            if (chunk.file_path, chunk.symbol) != (subject.file_path, subject.symbol) and self._means(
-                call, chunk, subject
-            ):
+            is_other = (chunk.file_path, chunk.symbol) != (subject.file_path, subject.symbol)
+            if is_other and may_mean(call.name, call.receiver, chunk, subject):
                 found.setdefault((chunk.repo, chunk.file_path, chunk.symbol), chunk)
         same_file = [chunk for chunk in found.values() if chunk.file_path == subject.file_path]
         certain = same_file or list(found.values())
@@ -37,21 +33,6 @@ class Callees:
         """Return the only known definition of a name."""
         found = {(chunk.repo, chunk.file_path, chunk.symbol): chunk for chunk in self._by_name.get(name, ())}
         return next(iter(found.values())) if len(found) == 1 else None
-
-    def _means(self, call: Call, chunk: Chunk, subject: Chunk) -> bool:
-        if chunk.repo != subject.repo:
-            return False
-        owner, receiver = owner_name(chunk), call.receiver
-        same_owner = bool(owner) and owner in SEPARATOR.split(subject.symbol)
-        if receiver in OWN or (not receiver and chunk.kind == "method"):
-            return same_owner
-        if not receiver:
-            return True
-        last = SEPARATOR.split(receiver.replace("->", "."))[-1].strip("_@$*&!() ")
-        if chunk.kind == "method":
-            telling = len(name_parts(call.name)) > 1
-            return last == owner or last.lower() in receivers_of(owner) or telling
-        return last in {PurePosixPath(chunk.file_path).stem, PurePosixPath(chunk.file_path).parent.name, owner}
 
 
 def members_of(owner: Chunk, known: Sequence[Chunk]) -> list[Chunk]:
