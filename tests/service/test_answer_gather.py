@@ -83,25 +83,6 @@ FILES = {
             """
             return sorted(address.doors, key=lambda door: door.distance)
     ''',
-    "mail/stamps.py": '''
-        class StampBook:
-            """The stamps of the post office."""
-
-            def read_price(self):
-                """Reads the price of a stamp."""
-                return self.price
-    ''',
-    "mail/scales.py": '''
-        def weigh_letter(letter, stamp_book):
-            """Weighs a letter."""
-            return letter.read_price() / 2
-    ''',
-    "mail/counter.py": '''
-        def sell_stamp(stamp_book):
-            """Sells a stamp."""
-            price = stamp_book.read_price()
-            return price + 1
-    ''',
     "mail/limits.py": f'class Limits:\n            """All limits of the post office."""\n\n{LONGEST}',
     "tests/test_van.py": """
         from mail.van import VanCarrier
@@ -235,11 +216,6 @@ def test_an_example_in_a_docstring_is_no_call(assistant: Assistant) -> None:
 
 def test_an_example_in_a_docstring_calls_nothing(assistant: Assistant) -> None:
     assert "which it calls" not in assistant.answer("How does `shortest_route` work?").answer
-
-
-def test_a_call_is_not_taken_for_another_classs_method_of_that_name(assistant: Assistant) -> None:
-    assert "Reads the price" not in assistant.answer("How does `weigh_letter` work?").answer
-    assert "Reads the price" in assistant.answer("How does `sell_stamp` work?").answer
 
 
 def test_names_are_read_from_spans_identifiers_and_proper_nouns() -> None:
