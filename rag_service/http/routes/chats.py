@@ -11,11 +11,11 @@ from rag_service.chats.markdown import export
 from rag_service.chats.store import KeptTurn
 from rag_service.http.limits.security import bearer
 from rag_service.http.painting import Painter
+from rag_service.http.routes.api import ERRORS
 from rag_service.http.routes.dependencies import Askers, Served
 from rag_service.http.routes.forms import ChatOut, ChatsOut, ErrorOut, RenameRequest, WholeChatOut
 
-MISSING: dict[int | str, dict[str, Any]] = {
-    401: {"model": ErrorOut, "description": "a missing or wrong key"},
+MISSING: dict[int | str, dict[str, Any]] = ERRORS | {
     404: {"model": ErrorOut, "description": "no such chat"},
     503: {"model": ErrorOut, "description": "the chats can't be read or written"},
 }
