@@ -18,6 +18,7 @@ export MIRROR ?= $(abspath $(wildcard ../shared/upstream))
 # The source for `make ask`: a folder, an archive or a git URL; by default, two released packages.
 export REPO ?=
 export Q ?= Where is a request body validated, and what happens when it is wrong?
+# The sample question is answered from the code alone, as in docs/examples.md; about your own code your settings hold.
 SOURCES = $(if $(REPO),--in "$$REPO",--in $(EXAMPLES)/fastapi --in $(EXAMPLES)/langchain-core)
 
 .PHONY: help ask serve setup setup-dev setup-ml setup-platform setup-proof setup-vllm hooks lint test coverage browser \
@@ -27,7 +28,7 @@ help: ## list all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ask: setup $(if $(REPO),,$(EXAMPLES)/.done) ## index REPO=path-or-url and answer Q="question"
-	@$(BIN)/codeintel ask $(SOURCES) -- "$$Q"
+	@$(BIN)/codeintel ask $(if $(REPO),,--llm none) $(SOURCES) -- "$$Q"
 
 serve: setup ## serve the web page at http://127.0.0.1:8321
 	@$(BIN)/codeintel serve
