@@ -45,14 +45,18 @@ class Outline:
 def outline(chunk: Chunk) -> Outline:
     """Return the outline of the symbol that a chunk begins with; signature and docstring are empty if there is none."""
     lines = chunk.text.split("\n")
-    readable = len(chunk.text) <= MOST_CHARACTERS and max(map(len, lines)) <= LONGEST_LINE
-    language = LANGUAGES.get(chunk.language) if readable else None
+    language = LANGUAGES.get(chunk.language) if is_readable(chunk.text) else None
     found = definition_of(language, chunk.text) if language else None
     if found is None:
         return Outline(body_start=chunk.line_start)
     documented = _string_at_start(found.body) if found.body else None
     docstring = _unquoted(documented) if documented else _comment_above(lines, found)
     return Outline(found.signature, docstring, chunk.line_start + _body_row(lines, found, documented))
+
+
+def is_readable(text: str) -> bool:
+    """Return whether a text may be parsed while a user waits."""
+    return len(text) <= MOST_CHARACTERS and max(map(len, text.split("\n"))) <= LONGEST_LINE
 
 
 def definition_of(language: Language, text: str, *, whole: bool = False) -> Definition | None:

@@ -74,8 +74,8 @@ def commits_behind(repository: Repository) -> int | None:
     """Return how many commits the HEAD of a repository's folder is ahead of its index; None where nobody can know."""
     if not Path(repository.source).is_absolute():
         return None
-    minute = int(time.monotonic() / FRESH_SECONDS)
-    return _counts.get((repository.source, repository.revision.removesuffix(DIRTY), minute), _count)
+    period = int(time.monotonic() / FRESH_SECONDS)
+    return _counts.get((repository.source, repository.revision.removesuffix(DIRTY), period), _count)
 
 
 def _count(key: tuple[str, str, int]) -> int | None:

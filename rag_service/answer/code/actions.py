@@ -7,6 +7,7 @@ no language needs a table of its own. A chunk without a grammar has no actions.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
 from ml.index.chunk import Chunk
@@ -62,7 +63,7 @@ class Action:
 def actions_of(chunk: Chunk) -> tuple[Action, ...]:
     """Return what a chunk does, in the order of the code."""
     language = LANGUAGES.get(chunk.language) if len(chunk.text) <= MOST_CHARACTERS else None
-    root = _root(language, chunk.text) if language else None
+    root = _framed(language, chunk.text)[1] if language else None
     return tuple(_actions(root, chunk.line_start - 1, ())) if root else ()
 
 
@@ -70,7 +71,7 @@ def actions_of(chunk: Chunk) -> tuple[Action, ...]:
 def inner_symbols(chunk: Chunk) -> tuple[Chunk, ...]:
     """Return the symbols that are defined inside of a chunk's own, such as the methods of a class, as chunks."""
     language = LANGUAGES.get(chunk.language) if len(chunk.text) <= MOST_CHARACTERS else None
-    syntax = read_syntax(language, _framed(language, chunk.text)) if language else None
+    syntax = read_syntax(language, _framed(language, chunk.text)[0]) if language else None
     return tuple(_inner(chunk, syntax.definitions)) if syntax else ()
 
 
@@ -87,17 +88,14 @@ def _inner(chunk: Chunk, definitions: Sequence[Definition]) -> Iterator[Chunk]:
         yield from _inner(chunk, one.children)
 
 
-def _root(language: Language, text: str) -> "Node | None":
-    return parse(language, _framed(language, text))
-
-
-def _framed(language: Language, text: str) -> bytes:
-    """Return a text, from row 1 on, in the frame in which it parses without an error, or else in the first."""
-    framed = [
+def _framed(language: Language, text: str) -> "tuple[bytes, Node | None]":
+    """Return a text, from row 1 on, in the frame in which it parses without an error, or else in the first, and its tree."""
+    framed = (
         f"{before}\n{text}\n{after}\n".encode("utf-8", "replace") for before, after in (("", ""), *language.frames)
-    ]
-    roots = ((data, parse(language, data)) for data in framed)
-    return next((data for data, root in roots if root is not None and not root.has_error), framed[0])
+    )
+    parsed = ((data, parse(language, data)) for data in framed)
+    first = next(parsed)
+    return next((one for one in chain([first], parsed) if one[1] is not None and not one[1].has_error), first)
 
 
 def _actions(root: "Node", offset: int, under: tuple[str, ...]) -> Iterator[Action]:

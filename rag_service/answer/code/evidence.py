@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ml.index.chunk import Chunk
 from rag_service.answer.code.stored import StoredLines
-from rag_service.answer.code.symbols import whole_symbols
+from rag_service.answer.code.symbols import holds, whole_symbols
 from rag_service.answer.events import Source
 from rag_service.retrieve import Hit
 
@@ -34,9 +34,3 @@ class Numbered:
             source = Source(len(self.sources) + 1, chunk, 0.0)
             self._further.append(source)
         return f"[{source.n}:{start}-{end}]"
-
-
-def holds(outer: Chunk, chunk: Chunk, start: int, end: int) -> bool:
-    """Return whether a piece of evidence contains these lines of a chunk's file."""
-    same_file = (outer.repo, outer.file_path) == (chunk.repo, chunk.file_path)
-    return same_file and outer.line_start <= start and end <= outer.line_end

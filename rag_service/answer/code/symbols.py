@@ -62,8 +62,13 @@ def owner_name(chunk: Chunk) -> str:
 
 def contains(outer: Chunk, inner: Chunk) -> bool:
     """Return whether a chunk contains the lines of another one."""
-    same_file = (outer.repo, outer.file_path) == (inner.repo, inner.file_path)
-    return same_file and outer.line_start <= inner.line_start and inner.line_end <= outer.line_end
+    return holds(outer, inner, inner.line_start, inner.line_end)
+
+
+def holds(outer: Chunk, chunk: Chunk, start: int, end: int) -> bool:
+    """Return whether a chunk contains these lines of another chunk's file."""
+    same_file = (outer.repo, outer.file_path) == (chunk.repo, chunk.file_path)
+    return same_file and outer.line_start <= start and end <= outer.line_end
 
 
 def components(symbol: str) -> list[str]:

@@ -10,8 +10,9 @@ from ml.errors import SettingsError
 from ml.index.chunk import Chunk
 from ml.index.store.base import Candidate, Where
 from ml.llm.model import ENDPOINT_CONTEXT
-from rag_service.answer.code.evidence import Numbered, holds
+from rag_service.answer.code.evidence import Numbered
 from rag_service.answer.code.stored import line_reader
+from rag_service.answer.code.symbols import holds
 from rag_service.answer.composed.compose import Composer
 from rag_service.answer.composed.phrases import say
 from rag_service.answer.generated.generate import stream_completion

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ml.index.chunk import Chunk, digest, last_name
 from ml.index.languages import LANGUAGES
 from ml.index.languages.definitions import Definition
-from ml.index.outline import definition_of
+from ml.index.outline import definition_of, is_readable
 from rag_service.answer.walk.nodes import MOST_NODES, WORD
 from rag_service.answer.walk.parts import Parts, bare
 from rag_service.answer.walk.steps import CLAUSES, COMPOUND, CONDITIONAL, Step
@@ -21,8 +21,6 @@ EQUALS = frozenset(("=", ":=", "<-", "?=", "||="))
 TARGETS = ("left", "name", "pattern", "target", "declarator", "key")
 KEYWORDS = frozenset(("throw", "raise", "return", "yield", "assert", "del"))
 VALUED = frozenset(("return", "raise", "yield", "exit", "assert", "delete", "next", "leave"))
-LONGEST = 60_000  # characters of a symbol; a longer one is data or generated
-LONGEST_LINE = 2_000
 DEEPEST = 40
 
 
@@ -41,9 +39,7 @@ def read_members(chunk: Chunk) -> list[Chunk]:
 
 def _definition(chunk: Chunk) -> Definition | None:
     language = LANGUAGES.get(chunk.language)
-    if not language or not language.walk.roles or len(chunk.text) > LONGEST:
-        return None
-    if max(map(len, chunk.text.split("\n"))) > LONGEST_LINE:
+    if not language or not language.walk.roles or not is_readable(chunk.text):
         return None
     return definition_of(language, chunk.text, whole=chunk.kind == "module")
 
