@@ -15,6 +15,7 @@ import httpx
 import psutil
 
 from ml.settings import Settings
+from tests.support.service import wait_ready
 
 CODEINTEL = str(Path(sys.executable).with_name("codeintel"))
 PATIENCE = 5.0  # seconds that a probe waits for /healthz
@@ -73,19 +74,6 @@ def serve(
     finally:
         process.kill()
         process.wait()
-
-
-def wait_ready(port: int, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    with httpx.Client() as client:
-        while time.monotonic() < end:
-            try:
-                client.get(f"http://127.0.0.1:{port}/readyz").raise_for_status()
-            except httpx.HTTPError:
-                time.sleep(0.05)
-            else:
-                return
-    raise AssertionError("the service did not get ready")
 
 
 @contextmanager

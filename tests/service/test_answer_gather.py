@@ -6,8 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from ml.index.store.base import Where
-from ml.settings import Settings
-from rag_service.answer.assistant import Assistant, open_assistant
+from rag_service.answer.assistant import Assistant
 from rag_service.answer.code.stored import line_reader
 from rag_service.answer.code.symbols import MOST_LINES, is_whole, owner_of, whole_symbol
 from rag_service.answer.events import Answer
@@ -15,8 +14,7 @@ from rag_service.answer.gather.gather import Gathered, Verdict, gather
 from rag_service.answer.gather.names import asked_names, bases_of
 from rag_service.answer.gather.parts import question_parts
 from rag_service.answer.question import Asked
-from tests.support.git import unindented, write_files
-from tests.support.indexing import index_folder
+from tests.support.indexing import assistant_over
 
 # Longer than a screen, so it is stored method by method; shorter than MOST_LINES, so an answer sees the whole.
 METHODS = "".join(
@@ -96,13 +94,7 @@ FILES = {
 
 @pytest.fixture(scope="module")
 def assistant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assistant]:
-    root = tmp_path_factory.mktemp("mail")
-    write_files(root, unindented(FILES))
-    settings = Settings(
-        store=str(tmp_path_factory.mktemp("store")), data_dir=str(tmp_path_factory.mktemp("data")), llm="none"
-    )
-    index_folder(settings, root, "mail")
-    with open_assistant(settings) as opened:
+    with assistant_over(FILES, "mail", tmp_path_factory.mktemp("mail")) as opened:
         yield opened
 
 

@@ -6,11 +6,9 @@ from itertools import pairwise
 
 import pytest
 
-from ml.settings import Settings
-from rag_service.answer.assistant import Assistant, open_assistant
+from rag_service.answer.assistant import Assistant
 from rag_service.answer.composed.compose import FURTHER
-from tests.support.git import unindented, write_files
-from tests.support.indexing import index_folder
+from tests.support.indexing import assistant_over
 
 DOCUMENTED = "".join(
     f'            option_{number}: Annotated[str, Doc("Changes how parcel number {number} is tied.")] = "",\n'
@@ -80,13 +78,7 @@ QUESTIONS = {
 
 @pytest.fixture(scope="module")
 def assistant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assistant]:
-    root = tmp_path_factory.mktemp("post")
-    write_files(root, unindented(FILES))
-    settings = Settings(
-        store=str(tmp_path_factory.mktemp("store")), data_dir=str(tmp_path_factory.mktemp("data")), llm="none"
-    )
-    index_folder(settings, root, "post")
-    with open_assistant(settings) as opened:
+    with assistant_over(FILES, "post", tmp_path_factory.mktemp("post")) as opened:
         yield opened
 
 

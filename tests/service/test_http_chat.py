@@ -1,7 +1,6 @@
 """Chat completions, called by the real `openai` client."""
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,24 +16,12 @@ QUESTION = "Where is the number of attempts to charge an order set?"
 ASKED: list[ChatCompletionMessageParam] = [{"role": "user", "content": QUESTION}]
 
 
-@pytest.fixture(scope="module")
-def url(indexed: Settings) -> Iterator[str]:
-    with serving(indexed) as address:
-        yield f"{address}/v1"
-
-
-@pytest.fixture(scope="module")
-def client(url: str) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=url, api_key="any", max_retries=0) as opened:
-        yield opened
-
-
 def content_of(reply: openai.types.chat.ChatCompletion) -> str:
     return reply.choices[0].message.content or ""
 
 
-def test_a_reply_cites_and_lists_its_sources(client: openai.OpenAI) -> None:
-    reply = client.chat.completions.create(model="codeintel", messages=ASKED)
+def test_a_reply_cites_and_lists_its_sources(openai_client: openai.OpenAI) -> None:
+    reply = openai_client.chat.completions.create(model="codeintel", messages=ASKED)
     message = reply.choices[0].message
     citations: list[dict[str, Any]] = (message.model_extra or {})["citations"]
     cited = next(citation for citation in citations if citation["file_path"] == "shop/billing/charge.py")
@@ -47,9 +34,9 @@ def test_a_reply_cites_and_lists_its_sources(client: openai.OpenAI) -> None:
     assert reply.usage.total_tokens == reply.usage.prompt_tokens + reply.usage.completion_tokens > 0
 
 
-def test_a_stream_has_the_same_content(client: openai.OpenAI) -> None:
-    whole = client.chat.completions.create(model="codeintel", messages=ASKED)
-    stream = client.chat.completions.create(
+def test_a_stream_has_the_same_content(openai_client: openai.OpenAI) -> None:
+    whole = openai_client.chat.completions.create(model="codeintel", messages=ASKED)
+    stream = openai_client.chat.completions.create(
         model="codeintel", messages=ASKED, stream=True, stream_options={"include_usage": True}
     )
     *chunks, last = list(stream)
@@ -63,9 +50,9 @@ def test_a_stream_has_the_same_content(client: openai.OpenAI) -> None:
     assert {chunk.id for chunk in chunks} == {last.id}
 
 
-def test_the_async_client(url: str) -> None:
+def test_the_async_client(openai_url: str) -> None:
     async def ask() -> tuple[str, str]:
-        async with openai.AsyncOpenAI(base_url=url, api_key="any", max_retries=0) as client:
+        async with openai.AsyncOpenAI(base_url=openai_url, api_key="any", max_retries=0) as client:
             whole = client.chat.completions.create(model="codeintel", messages=ASKED)
             stream = await client.chat.completions.create(model="codeintel", messages=ASKED, stream=True)
             parts = [chunk.choices[0].delta.content or "" async for chunk in stream]
@@ -76,15 +63,15 @@ def test_the_async_client(url: str) -> None:
     assert "shop/billing/charge.py" in whole
 
 
-def test_models_are_the_index_and_each_repository(client: openai.OpenAI) -> None:
-    assert [model.id for model in client.models.list()] == ["codeintel", "codeintel:shop"]
-    assert client.models.retrieve("codeintel:shop").id == "codeintel:shop"
-    assert "shop/billing" in content_of(client.chat.completions.create(model="codeintel:shop", messages=ASKED))
+def test_models_are_the_index_and_each_repository(openai_client: openai.OpenAI) -> None:
+    assert [model.id for model in openai_client.models.list()] == ["codeintel", "codeintel:shop"]
+    assert openai_client.models.retrieve("codeintel:shop").id == "codeintel:shop"
+    assert "shop/billing" in content_of(openai_client.chat.completions.create(model="codeintel:shop", messages=ASKED))
 
 
-def test_an_unknown_model(client: openai.OpenAI) -> None:
+def test_an_unknown_model(openai_client: openai.OpenAI) -> None:
     with pytest.raises(openai.NotFoundError, match="codeintel:shop") as refused:
-        client.chat.completions.create(model="gpt-4o", messages=ASKED)
+        openai_client.chat.completions.create(model="gpt-4o", messages=ASKED)
     assert refused.value.code == "model_not_found"
 
 
@@ -97,15 +84,15 @@ def test_an_unknown_model(client: openai.OpenAI) -> None:
         ([], "messages"),
     ],
 )
-def test_errors_have_the_form_of_openais(client: openai.OpenAI, messages: Any, words: str, stream: bool) -> None:
+def test_errors_have_the_form_of_openais(openai_client: openai.OpenAI, messages: Any, words: str, stream: bool) -> None:
     with pytest.raises(openai.BadRequestError, match=words) as refused:
-        client.chat.completions.create(model="codeintel", messages=messages, stream=stream)
+        openai_client.chat.completions.create(model="codeintel", messages=messages, stream=stream)
     assert refused.value.type == "invalid_request_error"
 
 
-def test_an_answer_in_russian_lists_its_sources_in_russian(client: openai.OpenAI) -> None:
+def test_an_answer_in_russian_lists_its_sources_in_russian(openai_client: openai.OpenAI) -> None:
     asked: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Кто вызывает send_request?"}]
-    assert "**Источники**" in content_of(client.chat.completions.create(model="codeintel", messages=asked))
+    assert "**Источники**" in content_of(openai_client.chat.completions.create(model="codeintel", messages=asked))
 
 
 def test_an_llm_that_breaks_off_leaves_an_answer_and_a_notice(indexed: Settings, tmp_path: Path) -> None:

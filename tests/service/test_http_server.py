@@ -17,7 +17,7 @@ import pytest
 
 from ml.settings import Settings
 from tests.support.llm_server import llm_server, says_once, trickles
-from tests.support.service import serving
+from tests.support.service import serving, wait_ready
 
 CODEINTEL = str(Path(sys.executable).with_name("codeintel"))
 
@@ -50,24 +50,11 @@ def process(settings: Settings, port: int, **more: str) -> Iterator[subprocess.P
         started.communicate()
 
 
-def wait_for(port: int, seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    with httpx.Client() as client:
-        while time.monotonic() < end:
-            try:
-                client.get(f"http://127.0.0.1:{port}/readyz").raise_for_status()
-            except httpx.HTTPError:
-                time.sleep(0.05)
-            else:
-                return
-    raise AssertionError("the service did not get ready")
-
-
 @pytest.mark.parametrize(("sign", "code"), [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 0)])
 def test_it_prints_its_address_and_stops_quietly(indexed: Settings, sign: signal.Signals, code: int) -> None:
     port = free_port()
     with process(indexed, port) as running:
-        wait_for(port)
+        wait_ready(port, seconds=30)
         running.send_signal(sign)
         printed, said = running.communicate(timeout=20)
     assert running.returncode == code
@@ -80,7 +67,7 @@ def test_an_answer_in_flight_is_finished_on_shutdown(indexed: Settings) -> None:
     with llm_server(says_once(gate, "The charger retries [1]. ")) as llm:
         more = {"CODEINTEL_LLM": "openai", "CODEINTEL_LLM_URL": llm.url, "CODEINTEL_LLM_MODEL": "m"}
         with process(indexed, port, **more) as running:
-            wait_for(port)
+            wait_ready(port, seconds=30)
             headers = {"Accept": "text/event-stream"}
             question = {"question": "Where is the number of attempts to charge an order set?"}
             with httpx.stream("POST", f"http://127.0.0.1:{port}/api/ask", json=question, headers=headers) as response:
@@ -112,7 +99,7 @@ def test_an_answer_in_flight_does_not_block_shutdown(indexed: Settings) -> None:
         more = {"CODEINTEL_LLM": "openai", "CODEINTEL_LLM_URL": llm.url, "CODEINTEL_LLM_MODEL": "m"}
         more["CODEINTEL_SHUTDOWN_SECONDS"] = "1"
         with process(indexed, port, **more) as running:
-            wait_for(port)
+            wait_ready(port, seconds=30)
             headers = {"Accept": "text/event-stream"}
             question = {"question": "Where is the number of attempts to charge an order set?"}
             with httpx.stream("POST", f"http://127.0.0.1:{port}/api/ask", json=question, headers=headers) as response:

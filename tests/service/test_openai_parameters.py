@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -22,18 +21,6 @@ from tests.support.service import serving
 
 QUESTION = "Where is the number of attempts to charge an order set?"
 ASKED: list[Any] = [{"role": "user", "content": QUESTION}]
-
-
-@pytest.fixture(scope="module")
-def url(indexed: Settings) -> Iterator[str]:
-    with serving(indexed) as address:
-        yield f"{address}/v1"
-
-
-@pytest.fixture(scope="module")
-def client(url: str) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=url, api_key="any", max_retries=0) as opened:
-        yield opened
 
 
 def ask(client: openai.OpenAI, **more: Any) -> openai.types.chat.ChatCompletion:
@@ -66,9 +53,9 @@ def test_every_parameter_of_openais_chat_has_its_place() -> None:
     assert unplaced(parameters(completion_create_params, "CompletionCreateParams"), ChatRequest, CHAT) == set()
 
 
-def test_a_parameter_that_nobody_thought_of_is_refused_by_name(client: openai.OpenAI) -> None:
+def test_a_parameter_that_nobody_thought_of_is_refused_by_name(openai_client: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError, match="there is no parameter 'foresight'") as refused:
-        ask(client, extra_body={"foresight": True})
+        ask(openai_client, extra_body={"foresight": True})
     assert refused.value.param == "foresight"
     assert refused.value.type == "invalid_request_error"
 
@@ -96,19 +83,19 @@ def test_all_refusals_are_tried() -> None:
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("name", ASKS_FOR)
-def test_what_cannot_be_done_is_refused_in_one_line(client: openai.OpenAI, name: str, stream: bool) -> None:
+def test_what_cannot_be_done_is_refused_in_one_line(openai_client: openai.OpenAI, name: str, stream: bool) -> None:
     with pytest.raises(openai.BadRequestError, match=f"{name} can't be done, because .+: .+") as refused:
-        ask(client, stream=stream, **{name: ASKS_FOR[name]})
+        ask(openai_client, stream=stream, **{name: ASKS_FOR[name]})
     assert refused.value.param == name
     assert "\n" not in refused.value.message
 
 
-def test_values_that_ask_for_nothing_are_not_refused(client: openai.OpenAI) -> None:
+def test_values_that_ask_for_nothing_are_not_refused(openai_client: openai.OpenAI) -> None:
     nothing = {
         name: refused.unless[0] for name, refused in CHAT.items() if isinstance(refused, Refused) and refused.unless
     }
-    assert content_of(ask(client, **nothing)) == content_of(ask(client))
-    assert content_of(ask(client, **dict.fromkeys(ASKS_FOR))) == content_of(ask(client))
+    assert content_of(ask(openai_client, **nothing)) == content_of(ask(openai_client))
+    assert content_of(ask(openai_client, **dict.fromkeys(ASKS_FOR))) == content_of(ask(openai_client))
 
 
 HARMLESS: dict[str, Any] = {
@@ -129,53 +116,53 @@ HARMLESS: dict[str, Any] = {
 }
 
 
-def test_what_has_no_effect_is_named(client: openai.OpenAI) -> None:
+def test_what_has_no_effect_is_named(openai_client: openai.OpenAI) -> None:
     assert HARMLESS.keys() == {name for name, parameter in CHAT.items() if isinstance(parameter, Harmless)}
-    reply = ask(client, extra_body=HARMLESS)
-    assert content_of(reply) == content_of(ask(client))
+    reply = ask(openai_client, extra_body=HARMLESS)
+    assert content_of(reply) == content_of(ask(openai_client))
     assert sorted((reply.model_extra or {})["ignored"]) == sorted(HARMLESS)
-    last = stream(client, extra_body=HARMLESS)[-1]
+    last = stream(openai_client, extra_body=HARMLESS)[-1]
     assert sorted((last.model_extra or {})["ignored"]) == sorted(HARMLESS)
 
 
 @pytest.mark.parametrize("stop", ["`", [" is ", "\n"], "**Sources**"])
-def test_stop_ends_the_text_before_it(client: openai.OpenAI, stop: Any) -> None:
-    whole = content_of(ask(client))
+def test_stop_ends_the_text_before_it(openai_client: openai.OpenAI, stop: Any) -> None:
+    whole = content_of(ask(openai_client))
     stops = [stop] if isinstance(stop, str) else stop
     expected = whole[: min(whole.find(one) for one in stops if one in whole)]
-    reply = ask(client, stop=stop)
+    reply = ask(openai_client, stop=stop)
     assert content_of(reply) == expected
     assert reply.choices[0].finish_reason == "stop"
-    assert "".join(chunk.choices[0].delta.content or "" for chunk in stream(client, stop=stop)) == expected
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in stream(openai_client, stop=stop)) == expected
 
 
 @pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])
-def test_a_limit_of_tokens_cuts_the_text_and_says_so(client: openai.OpenAI, name: str) -> None:
-    whole, reply = content_of(ask(client)), ask(client, **{name: 12})
+def test_a_limit_of_tokens_cuts_the_text_and_says_so(openai_client: openai.OpenAI, name: str) -> None:
+    whole, reply = content_of(ask(openai_client)), ask(openai_client, **{name: 12})
     message = reply.choices[0].message
     assert content_of(reply) == whole[:48]
     assert reply.choices[0].finish_reason == "length"
     assert reply.usage
     assert reply.usage.completion_tokens == 12
     assert all(f"[{one['n']}]" in content_of(reply) for one in (message.model_extra or {})["citations"])
-    assert stream(client, **{name: 12})[-1].choices[0].finish_reason == "length"
-    assert ask(client, **{name: 10_000}).choices[0].finish_reason == "stop"
+    assert stream(openai_client, **{name: 12})[-1].choices[0].finish_reason == "length"
+    assert ask(openai_client, **{name: 10_000}).choices[0].finish_reason == "stop"
 
 
 TOOL = {"type": "function", "function": {"name": "read_file", "parameters": {"type": "object", "properties": {}}}}
 
 
-def test_tools_may_be_offered_and_are_not_called(client: openai.OpenAI) -> None:
-    reply = ask(client, tools=[TOOL], tool_choice="auto")
+def test_tools_may_be_offered_and_are_not_called(openai_client: openai.OpenAI) -> None:
+    reply = ask(openai_client, tools=[TOOL], tool_choice="auto")
     assert reply.choices[0].message.tool_calls is None
     assert "shop/billing/charge.py" in content_of(reply)
     assert (reply.model_extra or {})["ignored"] == ["tools"]
 
 
 @pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "read_file"}}])
-def test_a_tool_that_must_be_called_is_refused(client: openai.OpenAI, choice: Any) -> None:
+def test_a_tool_that_must_be_called_is_refused(openai_client: openai.OpenAI, choice: Any) -> None:
     with pytest.raises(openai.BadRequestError, match="calls no tools"):
-        ask(client, tools=[TOOL], tool_choice=choice)
+        ask(openai_client, tools=[TOOL], tool_choice=choice)
 
 
 IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
@@ -183,15 +170,15 @@ SOUND = {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}
 
 
 @pytest.mark.parametrize("part", [IMAGE, SOUND, {"type": "file", "file": {"file_id": "f"}}])
-def test_a_part_that_is_not_text_is_refused(client: openai.OpenAI, part: dict[str, Any]) -> None:
+def test_a_part_that_is_not_text_is_refused(openai_client: openai.OpenAI, part: dict[str, Any]) -> None:
     message = {"role": "user", "content": [{"type": "text", "text": QUESTION}, part]}
     with pytest.raises(openai.BadRequestError, match=f"{part['type']}: only text can be read: send it as text"):
-        ask(client, messages=[message])
+        ask(openai_client, messages=[message])
 
 
-def test_a_picture_earlier_in_the_chat_does_not_block_it(client: openai.OpenAI) -> None:
+def test_a_picture_earlier_in_the_chat_does_not_block_it(openai_client: openai.OpenAI) -> None:
     earlier = [{"role": "user", "content": [IMAGE]}, {"role": "assistant", "content": "I see only text."}]
-    reply = ask(client, messages=[*earlier, *ASKED])
+    reply = ask(openai_client, messages=[*earlier, *ASKED])
     assert "shop/billing/charge.py" in content_of(reply)
     assert (reply.model_extra or {})["ignored"] == ["messages.0.image_url"]
 
@@ -199,8 +186,8 @@ def test_a_picture_earlier_in_the_chat_does_not_block_it(client: openai.OpenAI) 
 @pytest.mark.parametrize(
     "prompt", ["You are a reviewer. Always answer in Russian.", "Ты ревьюер. Отвечай всегда на русском языке."]
 )
-def test_the_language_that_a_system_prompt_wants(client: openai.OpenAI, prompt: str) -> None:
-    reply = ask(client, messages=[{"role": "system", "content": prompt}, *ASKED])
+def test_the_language_that_a_system_prompt_wants(openai_client: openai.OpenAI, prompt: str) -> None:
+    reply = ask(openai_client, messages=[{"role": "system", "content": prompt}, *ASKED])
     assert "**Источники**" in content_of(reply)
     assert (reply.model_extra or {})["ignored"] == []
 
@@ -212,14 +199,14 @@ def test_a_language_that_is_not_wanted(prompt: str) -> None:
     assert wanted_language(prompt) is None
 
 
-def test_other_wishes_of_a_system_prompt_are_named_as_ignored(client: openai.OpenAI) -> None:
-    reply = ask(client, messages=[{"role": "developer", "content": "Talk like a pirate."}, *ASKED])
-    assert content_of(reply) == content_of(ask(client))
+def test_other_wishes_of_a_system_prompt_are_named_as_ignored(openai_client: openai.OpenAI) -> None:
+    reply = ask(openai_client, messages=[{"role": "developer", "content": "Talk like a pirate."}, *ASKED])
+    assert content_of(reply) == content_of(ask(openai_client))
     assert (reply.model_extra or {})["ignored"] == ["messages.0"]
 
 
-def test_annotations_point_at_the_marks_and_link_to_the_lines(client: openai.OpenAI, url: str) -> None:
-    message = ask(client).choices[0].message
+def test_annotations_point_at_the_marks_and_link_to_the_lines(openai_client: openai.OpenAI, openai_url: str) -> None:
+    message = ask(openai_client).choices[0].message
     assert message.annotations
     for annotation in message.annotations:
         cited = annotation.url_citation
@@ -227,12 +214,12 @@ def test_annotations_point_at_the_marks_and_link_to_the_lines(client: openai.Ope
         citations = (message.model_extra or {})["citations"]
         (citation,) = [one for one in citations if mark == f"[{one['n']}]"]
         assert cited.title == f"{citation['file_path']}:{citation['line_start']}-{citation['line_end']}"
-        assert cited.url.startswith(url.removesuffix("v1") + "file?repo=shop&path=")
+        assert cited.url.startswith(openai_url.removesuffix("v1") + "file?repo=shop&path=")
         assert f"#L{citation['line_start']}" in cited.url
 
 
-def test_a_json_object_is_the_answer_with_its_citations(client: openai.OpenAI) -> None:
-    reply = ask(client, response_format={"type": "json_object"})
+def test_a_json_object_is_the_answer_with_its_citations(openai_client: openai.OpenAI) -> None:
+    reply = ask(openai_client, response_format={"type": "json_object"})
     told = json.loads(content_of(reply))
     assert told["found"]
     assert any(one["file_path"] == "shop/billing/charge.py" for one in told["citations"])
@@ -246,9 +233,9 @@ class Place(BaseModel):
     attempts: int
 
 
-def test_a_json_schema_needs_a_model(client: openai.OpenAI) -> None:
+def test_a_json_schema_needs_a_model(openai_client: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError, match=r"none is configured: use .+json_object"):
-        client.chat.completions.parse(model="codeintel", messages=ASKED, response_format=Place)
+        openai_client.chat.completions.parse(model="codeintel", messages=ASKED, response_format=Place)
 
 
 @pytest.mark.parametrize(
@@ -260,10 +247,10 @@ def test_a_json_schema_needs_a_model(client: openai.OpenAI) -> None:
         ({"type": "object", "description": "x" * 20_000}, "over 16,000 characters"),
     ],
 )
-def test_a_schema_that_no_grammar_should_take(client: openai.OpenAI, schema: Any, cause: str) -> None:
+def test_a_schema_that_no_grammar_should_take(openai_client: openai.OpenAI, schema: Any, cause: str) -> None:
     form: Any = {"type": "json_schema", "json_schema": {"name": "a", "schema": schema}}
     with pytest.raises(openai.BadRequestError, match=cause):
-        ask(client, response_format=form)
+        ask(openai_client, response_format=form)
 
 
 def endpoint(indexed: Settings, url: str, folder: Path) -> Settings:
@@ -305,14 +292,14 @@ def test_a_model_that_does_not_fill_the_schema(indexed: Settings, tmp_path: Path
             client.chat.completions.parse(model="codeintel", messages=ASKED, response_format=Place)
 
 
-def test_completions_are_refused(client: openai.OpenAI) -> None:
+def test_completions_are_refused(openai_client: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError, match="/v1/chat/completions"):
-        client.completions.create(model="codeintel", prompt="def charge(")
+        openai_client.completions.create(model="codeintel", prompt="def charge(")
 
 
-def test_a_path_that_is_not_there_is_no_missing_model(client: openai.OpenAI) -> None:
+def test_a_path_that_is_not_there_is_no_missing_model(openai_client: openai.OpenAI) -> None:
     with pytest.raises(openai.NotFoundError) as refused:
-        client.images.generate(prompt="a cat")
+        openai_client.images.generate(prompt="a cat")
     assert refused.value.code != "model_not_found"
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_type_hints
 from urllib.parse import urlencode
@@ -26,18 +25,6 @@ from tests.support.service import serving
 QUESTION = "Where is the number of attempts to charge an order set?"
 
 
-@pytest.fixture(scope="module")
-def url(indexed: Settings) -> Iterator[str]:
-    with serving(indexed) as address:
-        yield f"{address}/v1"
-
-
-@pytest.fixture(scope="module")
-def client(url: str) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=url, api_key="any", max_retries=0) as opened:
-        yield opened
-
-
 def respond(client: openai.OpenAI, **more: Any) -> openai.types.responses.Response:
     asked: dict[str, Any] = {"model": "codeintel", "input": QUESTION} | more
     reply: openai.types.responses.Response = client.responses.create(**asked)
@@ -52,8 +39,8 @@ def text_of(reply: openai.types.responses.Response) -> ResponseOutputText:
     return part
 
 
-def test_a_response_cites_with_links(client: openai.OpenAI, url: str) -> None:
-    reply = respond(client)
+def test_a_response_cites_with_links(openai_client: openai.OpenAI, openai_url: str) -> None:
+    reply = respond(openai_client)
     part = text_of(reply)
     assert reply.status == "completed"
     assert "`shop/billing/charge.py:" in reply.output_text
@@ -62,16 +49,18 @@ def test_a_response_cites_with_links(client: openai.OpenAI, url: str) -> None:
         assert annotation.type == "url_citation"
         assert part.text[annotation.start_index] == "["
         path, _, lines = annotation.title.partition(":")
-        assert annotation.url.startswith(url.removesuffix("v1") + f"file?{urlencode({'repo': 'shop', 'path': path})}#L")
+        assert annotation.url.startswith(
+            openai_url.removesuffix("v1") + f"file?{urlencode({'repo': 'shop', 'path': path})}#L"
+        )
         assert f"#L{lines.partition('-')[0]}" in annotation.url
     assert (reply.model_extra or {})["citations"][0]["quote"]
     assert reply.usage
     assert reply.usage.total_tokens == reply.usage.input_tokens + reply.usage.output_tokens > 0
 
 
-def test_its_stream_has_openais_events(client: openai.OpenAI) -> None:
-    whole = respond(client)
-    events = list(client.responses.create(model="codeintel", input=QUESTION, stream=True))
+def test_its_stream_has_openais_events(openai_client: openai.OpenAI) -> None:
+    whole = respond(openai_client)
+    events = list(openai_client.responses.create(model="codeintel", input=QUESTION, stream=True))
     kinds = [event.type for event in events]
     unique = list(dict.fromkeys(kinds))
     assert unique == [
@@ -92,21 +81,21 @@ def test_its_stream_has_openais_events(client: openai.OpenAI) -> None:
     assert text_of(events[-1].response) == text_of(whole)
 
 
-def test_the_clients_own_accumulation_of_a_stream(client: openai.OpenAI) -> None:
-    with client.responses.stream(model="codeintel", input=QUESTION) as stream:
+def test_the_clients_own_accumulation_of_a_stream(openai_client: openai.OpenAI) -> None:
+    with openai_client.responses.stream(model="codeintel", input=QUESTION) as stream:
         stream.until_done()
-        assert stream.get_final_response().output_text == respond(client).output_text
+        assert stream.get_final_response().output_text == respond(openai_client).output_text
 
 
-def test_the_async_client(url: str, client: openai.OpenAI) -> None:
+def test_the_async_client(openai_url: str, openai_client: openai.OpenAI) -> None:
     async def ask() -> str:
-        async with openai.AsyncOpenAI(base_url=url, api_key="any", max_retries=0) as opened:
+        async with openai.AsyncOpenAI(base_url=openai_url, api_key="any", max_retries=0) as opened:
             return (await opened.responses.create(model="codeintel", input=QUESTION)).output_text
 
-    assert asyncio.run(ask()) == respond(client).output_text
+    assert asyncio.run(ask()) == respond(openai_client).output_text
 
 
-def test_instructions_and_a_conversation(client: openai.OpenAI) -> None:
+def test_instructions_and_a_conversation(openai_client: openai.OpenAI) -> None:
     turns = [
         {"role": "user", "content": "What does Charger do?"},
         {
@@ -117,19 +106,19 @@ def test_instructions_and_a_conversation(client: openai.OpenAI) -> None:
         {"type": "function_call_output", "call_id": "c", "output": "x"},
         {"role": "user", "content": [{"type": "input_text", "text": QUESTION}]},
     ]
-    reply = respond(client, input=turns, instructions="Answer in Russian.")
+    reply = respond(openai_client, input=turns, instructions="Answer in Russian.")
     assert "**Источники**" in reply.output_text
     assert reply.instructions == "Answer in Russian."
     assert (reply.model_extra or {})["ignored"] == ["input.2"]
 
 
-def test_a_limit_of_tokens(client: openai.OpenAI) -> None:
-    reply = respond(client, max_output_tokens=12)
+def test_a_limit_of_tokens(openai_client: openai.OpenAI) -> None:
+    reply = respond(openai_client, max_output_tokens=12)
     assert reply.status == "incomplete"
     assert reply.incomplete_details
     assert reply.incomplete_details.reason == "max_output_tokens"
-    assert reply.output_text == respond(client).output_text[:48]
-    *_, last = client.responses.create(model="codeintel", input=QUESTION, max_output_tokens=12, stream=True)
+    assert reply.output_text == respond(openai_client).output_text[:48]
+    *_, last = openai_client.responses.create(model="codeintel", input=QUESTION, max_output_tokens=12, stream=True)
     assert last.type == "response.incomplete"
 
 
@@ -149,8 +138,8 @@ def test_a_schema_is_filled_by_a_model(indexed: Settings, tmp_path: Path) -> Non
     assert reply.output_parsed == Place(file="charge.py", attempts=5)
 
 
-def test_a_json_object(client: openai.OpenAI) -> None:
-    assert json.loads(respond(client, text={"format": {"type": "json_object"}}).output_text)["citations"]
+def test_a_json_object(openai_client: openai.OpenAI) -> None:
+    assert json.loads(respond(openai_client, text={"format": {"type": "json_object"}}).output_text)["citations"]
 
 
 @pytest.mark.parametrize(
@@ -168,21 +157,23 @@ def test_every_parameter_of_embeddings_has_its_place() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, one in RESPONSES.items() if isinstance(one, Refused)])
-def test_what_cannot_be_done_is_refused(client: openai.OpenAI, name: str) -> None:
+def test_what_cannot_be_done_is_refused(openai_client: openai.OpenAI, name: str) -> None:
     with pytest.raises(openai.BadRequestError, match=f"{name} can't be done, because .+: .+") as refused:
-        respond(client, extra_body={name: "something"})
+        respond(openai_client, extra_body={name: "something"})
     assert refused.value.param == name
 
 
-def test_the_conversation_has_to_be_sent_again(client: openai.OpenAI) -> None:
+def test_the_conversation_has_to_be_sent_again(openai_client: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError, match="replies are not kept: send the whole conversation"):
-        respond(client, previous_response_id="resp_1")
+        respond(openai_client, previous_response_id="resp_1")
     with pytest.raises(openai.BadRequestError, match="send the whole conversation"):
-        client.responses.retrieve("resp_1")
+        openai_client.responses.retrieve("resp_1")
 
 
-def test_langchain_shows_the_citations_of_a_response(url: str) -> None:
-    model = ChatOpenAI(base_url=url, api_key=SecretStr("any"), model="codeintel", use_responses_api=True, max_retries=0)
+def test_langchain_shows_the_citations_of_a_response(openai_url: str) -> None:
+    model = ChatOpenAI(
+        base_url=openai_url, api_key=SecretStr("any"), model="codeintel", use_responses_api=True, max_retries=0
+    )
     told = model.invoke(QUESTION)
     block: Any
     (block,) = told.content_blocks
@@ -190,7 +181,7 @@ def test_langchain_shows_the_citations_of_a_response(url: str) -> None:
     citation = block["annotations"][0]
     assert citation["type"] == "citation"
     assert citation["title"].startswith("shop/billing/charge.py:")
-    assert citation["url"].startswith(url.removesuffix("v1"))
+    assert citation["url"].startswith(openai_url.removesuffix("v1"))
 
     streamed: Any = None
     for chunk in model.stream(QUESTION):
@@ -200,8 +191,8 @@ def test_langchain_shows_the_citations_of_a_response(url: str) -> None:
     assert [one["title"] for one in shown] == [one["title"] for one in block["annotations"]]
 
 
-def test_langchain_with_chat_completions(url: str) -> None:
-    model = ChatOpenAI(base_url=url, api_key=SecretStr("any"), model="codeintel", temperature=0.2, max_retries=0)
+def test_langchain_with_chat_completions(openai_url: str) -> None:
+    model = ChatOpenAI(base_url=openai_url, api_key=SecretStr("any"), model="codeintel", temperature=0.2, max_retries=0)
     assert "`shop/billing/charge.py:" in model.invoke(QUESTION).text
     assert "".join(chunk.text for chunk in model.stream(QUESTION)) == model.invoke(QUESTION).text
 
@@ -217,21 +208,23 @@ def test_langchain_fills_a_class(indexed: Settings, tmp_path: Path) -> None:
 TEXTS = ["def charge(order): ...", "the payment gateway", "корзина"]
 
 
-def test_embeddings_are_those_of_the_index(client: openai.OpenAI) -> None:
-    reply = client.embeddings.create(model="codeintel", input=TEXTS)  # as base64, which is the client's default
+def test_embeddings_are_those_of_the_index(openai_client: openai.OpenAI) -> None:
+    reply = openai_client.embeddings.create(
+        model="codeintel", input=TEXTS
+    )  # as base64, which is the openai_client's default
     expected = load_static().documents(TEXTS)
     assert reply.model == load_static().name
     assert [one.index for one in reply.data] == [0, 1, 2]
     assert np.allclose([one.embedding for one in reply.data], expected, atol=1e-6)
-    floats = client.embeddings.create(
+    floats = openai_client.embeddings.create(
         model=reply.model, input=TEXTS[0], encoding_format="float", dimensions=expected.shape[1]
     )
     assert np.allclose(floats.data[0].embedding, expected[0], atol=1e-6)
     assert reply.usage.total_tokens == sum(-(-len(text) // 4) for text in TEXTS)
 
 
-def test_an_embedded_question(client: openai.OpenAI) -> None:
-    reply = client.embeddings.create(model="codeintel", input=QUESTION, extra_body={"input_type": "query"})
+def test_an_embedded_question(openai_client: openai.OpenAI) -> None:
+    reply = openai_client.embeddings.create(model="codeintel", input=QUESTION, extra_body={"input_type": "query"})
     assert np.allclose(reply.data[0].embedding, load_static().query(QUESTION), atol=1e-6)
 
 
@@ -247,20 +240,20 @@ def test_an_embedded_question(client: openai.OpenAI) -> None:
         ({"extra_body": {"truncate": "END"}}, "no parameter 'truncate'"),
     ],
 )
-def test_what_cannot_be_embedded(client: openai.OpenAI, more: dict[str, Any], cause: str) -> None:
+def test_what_cannot_be_embedded(openai_client: openai.OpenAI, more: dict[str, Any], cause: str) -> None:
     asked: dict[str, Any] = {"model": "codeintel", "input": "x"} | more
     with pytest.raises(openai.BadRequestError, match=cause):
-        client.embeddings.create(**asked)
+        openai_client.embeddings.create(**asked)
 
 
-def test_an_unknown_embedder(client: openai.OpenAI) -> None:
+def test_an_unknown_embedder(openai_client: openai.OpenAI) -> None:
     with pytest.raises(openai.NotFoundError, match="use 'static-code-1' or 'codeintel'") as refused:
-        client.embeddings.create(model="text-embedding-3-small", input="x")
+        openai_client.embeddings.create(model="text-embedding-3-small", input="x")
     assert refused.value.code == "model_not_found"
 
 
-def test_langchains_embeddings(url: str) -> None:
-    named: dict[str, Any] = {"base_url": url, "api_key": "any", "check_embedding_ctx_length": False}
+def test_langchains_embeddings(openai_url: str) -> None:
+    named: dict[str, Any] = {"base_url": openai_url, "api_key": "any", "check_embedding_ctx_length": False}
     embeddings = OpenAIEmbeddings(model="codeintel", **named)
     assert np.allclose(embeddings.embed_documents(TEXTS), load_static().documents(TEXTS), atol=1e-6)
     assert np.allclose(embeddings.embed_query(TEXTS[1]), load_static().documents(TEXTS[1:2])[0], atol=1e-6)

@@ -5,6 +5,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import httpx
+
 from ml.settings import Settings
 from rag_service.http.app import create_app
 from rag_service.http.server import Server, listen
@@ -26,3 +28,17 @@ def serving(settings: Settings) -> Iterator[str]:
         finally:
             server.should_exit = True
             thread.join()
+
+
+def wait_ready(port: int, seconds: float = 60) -> None:
+    """Wait until a service that was started on a port of this machine is ready."""
+    end = time.monotonic() + seconds
+    with httpx.Client() as client:
+        while time.monotonic() < end:
+            try:
+                client.get(f"http://127.0.0.1:{port}/readyz").raise_for_status()
+            except httpx.HTTPError:
+                time.sleep(0.05)
+            else:
+                return
+    raise AssertionError("the service did not get ready")
